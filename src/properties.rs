@@ -6,5 +6,8 @@ use proptest::test_runner::{Config, FileFailurePersistence};
 /// and tried first from then on.
 pub(crate) fn config() -> Config {
     let kept = FileFailurePersistence::SourceParallel("tests/regressions");
-    Config { failure_persistence: Some(Box::new(kept)), ..Config::default() }
+    Config {
+        failure_persistence: Some(Box::new(kept)),
+        ..Config::default()
+    }
 }

@@ -30,7 +30,9 @@ pub enum AddressError {
     #[error("the address needs `//` after its scheme")]
     NoSlashes,
     /// A password in the address.
-    #[error("the address contains a password, which the process list and the shell history would show")]
+    #[error(
+        "the address contains a password, which the process list and the shell history would show"
+    )]
     Password,
     /// Nothing before `@`, or no `@`.
     #[error("the address has no user")]
@@ -104,9 +106,15 @@ impl AddressError {
                 "remove it, and use --source-password-file, --target-password-file, \
                  --source-password-command or the prompt; write a `:` in USER as %3A"
             }
-            Self::NoUser => "write imaps://USER@HOST, with %40 for an @ in USER (imaps://ann%40example.org@HOST)",
-            Self::BadUser => "write % as %25, @ as %40, : as %3A, / as %2F; control characters are not allowed",
-            Self::NoHost | Self::BadHost => "write the server's name after the @: imaps://USER@imap.example.org",
+            Self::NoUser => {
+                "write imaps://USER@HOST, with %40 for an @ in USER (imaps://ann%40example.org@HOST)"
+            }
+            Self::BadUser => {
+                "write % as %25, @ as %40, : as %3A, / as %2F; control characters are not allowed"
+            }
+            Self::NoHost | Self::BadHost => {
+                "write the server's name after the @: imaps://USER@imap.example.org"
+            }
             Self::BadIpv6 => "write an IPv6 address in brackets: imaps://USER@[2001:db8::1]:993",
             Self::BadPort => "write imaps://USER@HOST:993, or omit :PORT",
             Self::Path => {

@@ -89,7 +89,9 @@ impl Mechanism {
     /// ```
     /// (RFC 4422 section 3.1.) Users may write lower case.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mechanism| mechanism.name().eq_ignore_ascii_case(name))
+        Self::ALL
+            .into_iter()
+            .find(|mechanism| mechanism.name().eq_ignore_ascii_case(name))
     }
 
     /// Returns what it needs from the user.
@@ -103,7 +105,10 @@ impl Mechanism {
 
     /// Reports whether it lets a user act for another one.
     pub fn takes_authzid(self) -> bool {
-        !matches!(self, Self::CramMd5 | Self::Login | Self::Ntlm | Self::XOAuth2 | Self::Anonymous)
+        !matches!(
+            self,
+            Self::CramMd5 | Self::Login | Self::Ntlm | Self::XOAuth2 | Self::Anonymous
+        )
     }
 
     /// Reports whether it binds the login to the TLS connection.
@@ -125,7 +130,10 @@ mod tests {
     #[test]
     fn names_read_back_in_any_case() {
         for mechanism in Mechanism::ALL {
-            assert_eq!(Mechanism::named(&mechanism.name().to_lowercase()), Some(mechanism));
+            assert_eq!(
+                Mechanism::named(&mechanism.name().to_lowercase()),
+                Some(mechanism)
+            );
         }
         assert_eq!(Mechanism::named("DIGEST-MD5"), None);
     }

@@ -26,7 +26,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The characters not encoded in a canonical user name (RFC 3986 section 2.3).
-const USER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const USER: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// The characters not encoded in a canonical value: paths and fingerprints remain readable.
 const VALUE: &AsciiSet = &USER.remove(b'/').remove(b':');
@@ -99,7 +103,10 @@ impl Compression {
 
 /// Where a mailbox is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "there are two addresses in a run, and most are of the large kind")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are two addresses in a run, and most are of the large kind"
+)]
 pub enum Address {
     /// On an IMAP server.
     Imap(ImapAddress),
@@ -122,7 +129,9 @@ impl Address {
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let Some((scheme, rest)) = text.split_once(':') else {
             return Err(if is_plain_name(text) {
-                AddressError::UnknownAccount { name: text.to_owned() }
+                AddressError::UnknownAccount {
+                    name: text.to_owned(),
+                }
             } else {
                 AddressError::NoAddress
             });
@@ -133,7 +142,9 @@ impl Address {
             "maildir" => return local_path("maildir", rest).map(Self::Maildir),
             "mbox" => return local_path("mbox", rest).map(Self::Mbox),
             other if rest.starts_with("//") && is_plain_name(other) => {
-                return Err(AddressError::UnknownScheme { scheme: other.to_owned() });
+                return Err(AddressError::UnknownScheme {
+                    scheme: other.to_owned(),
+                });
             }
             _ => return Err(AddressError::NoAddress),
         };
@@ -238,7 +249,9 @@ impl ImapAddress {
     pub fn identity(&self) -> String {
         let host = self.host.to_ascii_lowercase();
         let mut identity = format!("imap:{}@{host}", utf8_percent_encode(&self.user, USER));
-        let is_usual = [TlsMode::Implicit, TlsMode::StartTls].iter().any(|mode| mode.default_port() == self.port);
+        let is_usual = [TlsMode::Implicit, TlsMode::StartTls]
+            .iter()
+            .any(|mode| mode.default_port() == self.port);
         if !is_usual {
             identity.push_str(&format!(":{}", self.port));
         }
@@ -307,7 +320,10 @@ impl ImapAddress {
         if self.tls == TlsMode::None {
             pairs.push(("tls", self.tls.name().to_owned()));
         }
-        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let path = |path: &Option<PathBuf>| {
+            path.as_ref()
+                .map(|path| path.to_string_lossy().into_owned())
+        };
         let options = [
             ("auth", self.auth.map(|mechanism| mechanism.to_string())),
             ("authzid", self.authzid.clone()),
@@ -317,12 +333,25 @@ impl ImapAddress {
             ("client-key", path(&self.client_key)),
             ("prefix", self.prefix.clone()),
             ("separator", self.separator.map(String::from)),
-            ("compress", (self.compression != Compression::Auto).then(|| self.compression.name().to_owned())),
+            (
+                "compress",
+                (self.compression != Compression::Auto).then(|| self.compression.name().to_owned()),
+            ),
             ("connections", self.connections.map(|n| n.to_string())),
-            ("timeout", self.timeout.map(|timeout| timeout.as_secs().to_string())),
-            ("provider", self.provider.map(|provider| provider.to_string())),
+            (
+                "timeout",
+                self.timeout.map(|timeout| timeout.as_secs().to_string()),
+            ),
+            (
+                "provider",
+                self.provider.map(|provider| provider.to_string()),
+            ),
         ];
-        pairs.extend(options.into_iter().filter_map(|(key, value)| Some((key, value?))));
+        pairs.extend(
+            options
+                .into_iter()
+                .filter_map(|(key, value)| Some((key, value?))),
+        );
         pairs
     }
 }
@@ -330,7 +359,11 @@ impl ImapAddress {
 impl fmt::Display for ImapAddress {
     /// Writes the canonical address, which parses to the same account.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.tls == TlsMode::Implicit { "imaps" } else { "imap" };
+        let scheme = if self.tls == TlsMode::Implicit {
+            "imaps"
+        } else {
+            "imap"
+        };
         write!(f, "{scheme}://{}@", utf8_percent_encode(&self.user, USER))?;
         if self.host.contains(':') {
             write!(f, "[{}]", self.host)?;
@@ -350,7 +383,10 @@ impl fmt::Display for ImapAddress {
 
 /// Explains why there is no `@` before the host: no user, or a password with a `/`, `?` or `#` in it.
 fn no_user(authority: &str, after: &str) -> AddressError {
-    let looks_like_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b']' || byte == b':');
+    let looks_like_port = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b']' || byte == b':')
+    };
     match authority.split_once(':') {
         Some((_, rest)) if after.contains('@') && !looks_like_port(rest) => AddressError::Password,
         _ => AddressError::NoUser,
@@ -368,34 +404,50 @@ fn no_user(authority: &str, after: &str) -> AddressError {
 fn host_and_port(place: &str) -> Result<(String, Option<u16>), AddressError> {
     let (host, port) = if let Some(rest) = place.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or(AddressError::BadIpv6)?;
-        host.parse::<Ipv6Addr>().map_err(|_| AddressError::BadIpv6)?;
+        host.parse::<Ipv6Addr>()
+            .map_err(|_| AddressError::BadIpv6)?;
         match after {
             "" => (host, None),
-            _ => (host, Some(after.strip_prefix(':').ok_or(AddressError::BadIpv6)?)),
+            _ => (
+                host,
+                Some(after.strip_prefix(':').ok_or(AddressError::BadIpv6)?),
+            ),
         }
     } else {
-        let (host, port) = place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port)));
+        let (host, port) = place
+            .split_once(':')
+            .map_or((place, None), |(host, port)| (host, Some(port)));
         if port.is_some_and(|port| port.contains(':')) {
             return Err(AddressError::BadIpv6);
         }
         if host.is_empty() {
             return Err(AddressError::NoHost);
         }
-        if !host.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_')) {
+        if !host
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_'))
+        {
             return Err(AddressError::BadHost);
         }
         (host, port)
     };
     let port = match port {
         None => None,
-        Some(digits) => Some(number(digits).filter(|&port| port != 0).ok_or(AddressError::BadPort)?),
+        Some(digits) => Some(
+            number(digits)
+                .filter(|&port| port != 0)
+                .ok_or(AddressError::BadPort)?,
+        ),
     };
     Ok((host.to_owned(), port))
 }
 
 /// Parses only decimal digits: no sign, no blank.
 fn number<T: std::str::FromStr>(digits: &str) -> Option<T> {
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+    digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| digits.parse().ok())?
 }
 
 /// Percent-decodes; `None` for a stray `%`, invalid UTF-8 and control characters.
@@ -403,7 +455,8 @@ fn number<T: std::str::FromStr>(digits: &str) -> Option<T> {
 /// `pct-encoded = "%" HEXDIG HEXDIG` (RFC 3986 section 2.1). Any other character except controls is literal.
 fn decode(text: &str) -> Option<String> {
     let mut after_percent = text.split('%').skip(1);
-    let well_formed = after_percent.all(|part| part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);
+    let well_formed =
+        after_percent.all(|part| part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);
     let decoded = percent_decode_str(text).decode_utf8().ok()?;
     (well_formed && !decoded.chars().any(char::is_control)).then(|| decoded.into_owned())
 }
@@ -412,7 +465,9 @@ fn decode(text: &str) -> Option<String> {
 fn is_plain_name(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 32
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
 #[cfg(test)]

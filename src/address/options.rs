@@ -22,11 +22,17 @@ const TLS: Key<TlsMode> = Key::new("tls", "implicit, starttls or none", tls_mode
 const AUTH: Key<Mechanism> = Key::new("auth", MECHANISMS, Mechanism::named);
 const AUTHZID: Key<String> = Key::new("authzid", "a user name", filled);
 const CA: Key<PathBuf> = Key::new("ca", PEM_FILE, path);
-const PIN: Key<Fingerprint> = Key::new("pin", "sha256: and the 64 hexadecimal digits of a SHA-256", Fingerprint::parse);
+const PIN: Key<Fingerprint> = Key::new(
+    "pin",
+    "sha256: and the 64 hexadecimal digits of a SHA-256",
+    Fingerprint::parse,
+);
 const CLIENT_CERT: Key<PathBuf> = Key::new("client-cert", PEM_FILE, path);
 const CLIENT_KEY: Key<PathBuf> = Key::new("client-key", PEM_FILE, path);
 // An empty prefix is a choice: the account's root.
-const PREFIX: Key<String> = Key::new("prefix", "the start of folder names", |text| Some(text.to_owned()));
+const PREFIX: Key<String> = Key::new("prefix", "the start of folder names", |text| {
+    Some(text.to_owned())
+});
 const SEPARATOR: Key<char> = Key::new("separator", "one ASCII character", one_character);
 const COMPRESS: Key<Compression> = Key::new("compress", "auto, on or off", compression);
 const CONNECTIONS: Key<usize> = Key::new("connections", "a number from 1 to 64", connections);
@@ -48,11 +54,19 @@ impl<T> Key<T> {
 
     /// Decodes a value and puts it in its place.
     fn put(&self, value: &str, place: &mut Option<T>) -> Result<(), AddressError> {
-        let Self { name: key, wanted, read } = *self;
+        let Self {
+            name: key,
+            wanted,
+            read,
+        } = *self;
         if place.is_some() {
             return Err(AddressError::Twice { key });
         }
-        *place = Some(decode(value).and_then(|text| read(&text)).ok_or(AddressError::BadValue { key, wanted })?);
+        *place = Some(
+            decode(value)
+                .and_then(|text| read(&text))
+                .ok_or(AddressError::BadValue { key, wanted })?,
+        );
         Ok(())
     }
 }
@@ -88,7 +102,14 @@ impl Options {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let Some((key, value)) = pair.split_once('=') else {
                 // A single word may be anything, even a password.
-                options.set(if KNOWN.split(", ").any(|known| known == pair) { pair } else { "" }, "")?;
+                options.set(
+                    if KNOWN.split(", ").any(|known| known == pair) {
+                        pair
+                    } else {
+                        ""
+                    },
+                    "",
+                )?;
                 continue;
             };
             options.set(key, value)?;
@@ -98,11 +119,16 @@ impl Options {
 
     /// Checks whether the values are compatible.
     pub(super) fn check(&self, tls: TlsMode) -> Result<(), AddressError> {
-        let keys =
-            [("ca", self.ca.is_some()), ("pin", self.pin.is_some()), ("client-cert", self.client_cert.is_some())];
+        let keys = [
+            ("ca", self.ca.is_some()),
+            ("pin", self.pin.is_some()),
+            ("client-cert", self.client_cert.is_some()),
+        ];
         match keys.into_iter().find(|(_, is_given)| *is_given) {
             Some((key, _)) if tls == TlsMode::None => Err(AddressError::NeedsTls { key }),
-            _ if self.client_key.is_some() && self.client_cert.is_none() => Err(AddressError::KeyWithoutCertificate),
+            _ if self.client_key.is_some() && self.client_cert.is_none() => {
+                Err(AddressError::KeyWithoutCertificate)
+            }
             _ => Ok(()),
         }
     }
@@ -123,16 +149,26 @@ impl Options {
             "connections" => CONNECTIONS.put(value, &mut self.connections),
             "timeout" => TIMEOUT.put(value, &mut self.timeout),
             "provider" => PROVIDER.put(value, &mut self.provider),
-            _ if SECRETS.contains(&key.to_ascii_lowercase().as_str()) => Err(AddressError::Password),
-            _ if is_word(key) => Err(AddressError::UnknownKey { key: format!("`{key}`") }),
-            _ => Err(AddressError::UnknownKey { key: "after `?`".to_owned() }),
+            _ if SECRETS.contains(&key.to_ascii_lowercase().as_str()) => {
+                Err(AddressError::Password)
+            }
+            _ if is_word(key) => Err(AddressError::UnknownKey {
+                key: format!("`{key}`"),
+            }),
+            _ => Err(AddressError::UnknownKey {
+                key: "after `?`".to_owned(),
+            }),
         }
     }
 }
 
 /// Reports whether it may be a mistyped key, and nothing that should not be repeated.
 fn is_word(key: &str) -> bool {
-    !key.is_empty() && key.len() <= 20 && key.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
+    !key.is_empty()
+        && key.len() <= 20
+        && key
+            .bytes()
+            .all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
 }
 
 fn filled(text: &str) -> Option<String> {
@@ -146,7 +182,9 @@ fn tls_mode(text: &str) -> Option<TlsMode> {
 }
 
 fn compression(text: &str) -> Option<Compression> {
-    [Compression::Auto, Compression::On, Compression::Off].into_iter().find(|choice| choice.name() == text)
+    [Compression::Auto, Compression::On, Compression::Off]
+        .into_iter()
+        .find(|choice| choice.name() == text)
 }
 
 fn path(text: &str) -> Option<PathBuf> {
@@ -164,5 +202,7 @@ fn connections(digits: &str) -> Option<usize> {
 }
 
 fn seconds(digits: &str) -> Option<Duration> {
-    number(digits).filter(|n| (1..=86400).contains(n)).map(Duration::from_secs)
+    number(digits)
+        .filter(|n| (1..=86400).contains(n))
+        .map(Duration::from_secs)
 }

@@ -44,15 +44,27 @@ mod tests {
         let pin = Fingerprint(std::array::from_fn(|at| at as u8 * 7));
         assert_eq!(Fingerprint::parse(&pin.to_string()), Some(pin));
         let pairs: Vec<String> = pin.0.iter().map(|byte| format!("{byte:02X}")).collect();
-        assert_eq!(Fingerprint::parse(&format!("SHA256:{}", pairs.join(":"))), Some(pin));
+        assert_eq!(
+            Fingerprint::parse(&format!("SHA256:{}", pairs.join(":"))),
+            Some(pin)
+        );
     }
 
     #[test]
     fn refuses_anything_else() {
         let digits = "0".repeat(64);
-        for text in ["", "sha256:", &digits, &format!("sha1:{digits}"), &format!("sha256:{digits}0")] {
+        for text in [
+            "",
+            "sha256:",
+            &digits,
+            &format!("sha1:{digits}"),
+            &format!("sha256:{digits}0"),
+        ] {
             assert_eq!(Fingerprint::parse(text), None, "{text}");
         }
-        assert_eq!(Fingerprint::parse(&format!("sha256:{}g", "0".repeat(63))), None);
+        assert_eq!(
+            Fingerprint::parse(&format!("sha256:{}g", "0".repeat(63))),
+            None
+        );
     }
 }

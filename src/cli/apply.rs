@@ -1,6 +1,8 @@
 //! `mailferry apply FILE`
 
-use super::args::{OutputArgs, ReportArgs, SourcePasswordArgs, SpeedArgs, TargetPasswordArgs, folder_rules};
+use super::args::{
+    OutputArgs, ReportArgs, SourcePasswordArgs, SpeedArgs, TargetPasswordArgs, folder_rules,
+};
 use super::chosen::Choice;
 use super::config::names::Mailbox;
 use super::copy::{OneWay, today};
@@ -83,9 +85,19 @@ impl ApplyArgs {
     /// Why it can't be applied.
     pub(crate) fn open(&mut self) -> Result<(), Failure> {
         let (head, planned) = plan_file::load(&self.plan)?;
-        let typed = |mailbox: &PlanMailbox| mailbox.account.clone().unwrap_or_else(|| mailbox.address.clone());
+        let typed = |mailbox: &PlanMailbox| {
+            mailbox
+                .account
+                .clone()
+                .unwrap_or_else(|| mailbox.address.clone())
+        };
         let (source, target) = (typed(&head.source), typed(&head.target));
-        self.opened = Some(Box::new(Opened { head, planned: Arc::new(planned), source, target }));
+        self.opened = Some(Box::new(Opened {
+            head,
+            planned: Arc::new(planned),
+            source,
+            target,
+        }));
         Ok(())
     }
 
@@ -94,41 +106,75 @@ impl ApplyArgs {
     /// # Errors
     /// Its file can't be written.
     pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
-        let empties_source = self.opened.as_deref().is_some_and(|opened| opened.planned.empties_source);
-        self.report.begin(About { command: "apply", dry_run: self.dry_run, empties_source })
+        let empties_source = self
+            .opened
+            .as_deref()
+            .is_some_and(|opened| opened.planned.empties_source);
+        self.report.begin(About {
+            command: "apply",
+            dry_run: self.dry_run,
+            empties_source,
+        })
     }
 
     /// Returns where earlier logins are remembered, and whether this run saves its own there.
     pub(crate) fn recollects(&self) -> (Option<PathBuf>, bool) {
-        let Some(Opened { head, .. }) = self.opened.as_deref() else { return (None, false) };
-        (self.state.or_saved(head.state.as_deref(), head.no_state).kept_in(), !self.dry_run)
+        let Some(Opened { head, .. }) = self.opened.as_deref() else {
+            return (None, false);
+        };
+        (
+            self.state
+                .or_saved(head.state.as_deref(), head.no_state)
+                .kept_in(),
+            !self.dry_run,
+        )
     }
 
     /// Returns the two mailboxes that it is about.
     pub(crate) fn mailboxes(&mut self) -> Vec<Mailbox<'_>> {
-        let Some(Opened { source, target, .. }) = self.opened.as_deref_mut() else { return Vec::new() };
+        let Some(Opened { source, target, .. }) = self.opened.as_deref_mut() else {
+            return Vec::new();
+        };
         vec![
-            Mailbox { text: source, password: &mut self.source_password.configured },
-            Mailbox { text: target, password: &mut self.target_password.configured },
+            Mailbox {
+                text: source,
+                password: &mut self.source_password.configured,
+            },
+            Mailbox {
+                text: target,
+                password: &mut self.target_password.configured,
+            },
         ]
     }
 }
 
 /// Runs it. Returns the exit code.
 pub(crate) fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
-    let Some(Opened { head, planned, source, target }) = args.opened.as_deref() else {
+    let Some(Opened {
+        head,
+        planned,
+        source,
+        target,
+    }) = args.opened.as_deref()
+    else {
         return Err(Failure::local("the plan was not read"));
     };
     let addresses = Session::addresses(source, target)?;
     let [source, target] = &addresses;
     check_same(source, &head.source)?;
     check_same(target, &head.target)?;
-    let passwords = [args.source_password.options(), args.target_password.options()];
+    let passwords = [
+        args.source_password.options(),
+        args.target_password.options(),
+    ];
     password::check_stdin(passwords, false)?;
     let rules = folder_rules(&head.folders)?;
     places::check_copy(&addresses, &head.folders)?;
     let options = CopyOptions {
-        jobs: args.speed.jobs.lanes([source.connections(), target.connections()]),
+        jobs: args
+            .speed
+            .jobs
+            .lanes([source.connections(), target.connections()]),
         limit_rate: args.speed.limit_rate,
         accept_sizes: args.accept_size_mismatch,
         dry_run: args.dry_run,
@@ -159,6 +205,9 @@ fn check_same(address: &Address, saved: &PlanMailbox) -> Result<(), Failure> {
         return Ok(());
     }
     let name = saved.account.as_deref().unwrap_or(&saved.address);
-    let text = format!("the plan was made for {}, but {name} is now {now}", saved.identity);
+    let text = format!(
+        "the plan was made for {}, but {name} is now {now}",
+        saved.identity
+    );
     Err(Failure::usage(text).with_hint("make a new plan"))
 }

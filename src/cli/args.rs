@@ -57,7 +57,10 @@ impl FolderArgs {
     pub(crate) fn options(&self) -> Result<FolderOptions, Failure> {
         Ok(FolderOptions {
             include: self.folder.clone(),
-            include_names: self.folders_from.as_deref().map_or(Ok(Vec::new()), folder_list::read)?,
+            include_names: self
+                .folders_from
+                .as_deref()
+                .map_or(Ok(Vec::new()), folder_list::read)?,
             exclude: self.exclude.clone(),
             map: self.map.clone(),
             map_regex: self.map_regex.clone(),
@@ -138,8 +141,10 @@ impl MessageArgs {
     /// A usage error.
     pub(crate) fn check_search(&self, mailboxes: &[&Address]) -> Result<(), Failure> {
         if self.search.is_some() && mailboxes.iter().any(|address| address.path().is_some()) {
-            return Err(Failure::usage("--search needs an IMAP server; a directory can't be searched")
-                .with_hint("use --since, --before, --min-size and --max-size instead"));
+            return Err(Failure::usage(
+                "--search needs an IMAP server; a directory can't be searched",
+            )
+            .with_hint("use --since, --before, --min-size and --max-size instead"));
         }
         Ok(())
     }
@@ -179,7 +184,11 @@ impl MessageArgs {
 pub(crate) struct SourcePasswordArgs {
     /// Read the source's password or access token from the first line of FILE (private to you: chmod 600); `-` is
     /// stdin. Example: --source-password-file ~/.old-pw
-    #[arg(long = "source-password-file", value_name = "FILE", conflicts_with = "source_command")]
+    #[arg(
+        long = "source-password-file",
+        value_name = "FILE",
+        conflicts_with = "source_command"
+    )]
     source_file: Option<String>,
     /// Take the source's password or access token from the first line that this shell command prints; it is rerun when
     /// a token expires. Example: --source-password-command 'pass show mail/old'
@@ -196,7 +205,11 @@ pub(crate) struct SourcePasswordArgs {
 pub(crate) struct TargetPasswordArgs {
     /// Read the target's password or access token from the first line of FILE (private to you: chmod 600); `-` is
     /// stdin. Example: --target-password-file ~/.new-pw
-    #[arg(long = "target-password-file", value_name = "FILE", conflicts_with = "target_command")]
+    #[arg(
+        long = "target-password-file",
+        value_name = "FILE",
+        conflicts_with = "target_command"
+    )]
     target_file: Option<String>,
     /// Take the target's password or access token from the first line that this shell command prints; it is rerun when
     /// a token expires. Example: --target-password-command 'pass show mail/new'
@@ -253,7 +266,11 @@ impl JobArgs {
     /// Returns the number of lanes, never more than either address allows (`connections=`), which is also the number
     /// without -j.
     pub(crate) fn lanes(&self, allowed: [Option<usize>; 2]) -> Option<usize> {
-        allowed.into_iter().flatten().chain(self.jobs.map(usize::from)).min()
+        allowed
+            .into_iter()
+            .flatten()
+            .chain(self.jobs.map(usize::from))
+            .min()
     }
 }
 
@@ -310,7 +327,10 @@ impl ReportArgs {
     /// # Errors
     /// Its file can't be written.
     pub(crate) fn begin(&self, about: About) -> Result<Option<Report>, Failure> {
-        self.report.as_ref().map(|destination| Report::begin(destination, about)).transpose()
+        self.report
+            .as_ref()
+            .map(|destination| Report::begin(destination, about))
+            .transpose()
     }
 }
 
@@ -352,14 +372,33 @@ mod tests {
 
     #[test]
     fn limits_with_nothing_between_them_are_refused() {
-        let none = || MessageArgs { since: None, before: None, min_size: None, max_size: None, search: None };
+        let none = || MessageArgs {
+            since: None,
+            before: None,
+            min_size: None,
+            max_size: None,
+            search: None,
+        };
         let day = |text| values::date(text).ok();
         assert!(none().filter().is_ok());
-        let days = MessageArgs { since: day("2024-02-01"), before: day("2024-02-01"), ..none() };
+        let days = MessageArgs {
+            since: day("2024-02-01"),
+            before: day("2024-02-01"),
+            ..none()
+        };
         assert_eq!(days.filter().unwrap_err().code, 2);
-        let sizes = MessageArgs { min_size: Some(2), max_size: Some(1), ..none() };
+        let sizes = MessageArgs {
+            min_size: Some(2),
+            max_size: Some(1),
+            ..none()
+        };
         assert_eq!(sizes.filter().unwrap_err().code, 2);
-        let one = MessageArgs { min_size: Some(2), max_size: Some(2), since: day("2024-02-01"), ..none() };
+        let one = MessageArgs {
+            min_size: Some(2),
+            max_size: Some(2),
+            since: day("2024-02-01"),
+            ..none()
+        };
         assert_eq!(one.filter().unwrap().min_size, Some(2));
     }
 }

@@ -54,13 +54,18 @@ impl Choice {
             },
         );
         let is_kept = options.keep_deleted.is_some();
-        choice.flag("--delete", matches!(options.deleting, Deleting::Mirror(_)) && !is_kept);
+        choice.flag(
+            "--delete",
+            matches!(options.deleting, Deleting::Mirror(_)) && !is_kept,
+        );
         choice.flag("--keep-deleted", is_kept);
         choice.flag("--move", matches!(options.deleting, Deleting::Source(_)));
         choice.value(
             "--max-delete",
             match options.deleting {
-                Deleting::Mirror(limit) if limit != mailferry::plan::DeletionLimit::default() => Some(limit),
+                Deleting::Mirror(limit) if limit != mailferry::plan::DeletionLimit::default() => {
+                    Some(limit)
+                }
                 Deleting::Source(limit) => limit,
                 Deleting::Nothing | Deleting::Mirror(_) => None,
             },
@@ -74,17 +79,25 @@ impl Choice {
     /// Adds an option without a value, if it is set.
     pub(crate) fn flag(&mut self, option: &'static str, is_given: bool) {
         if is_given {
-            self.0.push(Chosen { option, value: None });
+            self.0.push(Chosen {
+                option,
+                value: None,
+            });
         }
     }
 
     /// Adds an option, if it is set.
     pub(crate) fn value(&mut self, option: &'static str, value: Option<impl ToString>) {
-        self.0.extend(value.map(|value| Chosen { option, value: Some(value.to_string()) }));
+        self.0.extend(value.map(|value| Chosen {
+            option,
+            value: Some(value.to_string()),
+        }));
     }
 
     fn each(&mut self, option: &'static str, values: &[String]) {
-        values.iter().for_each(|value| self.value(option, Some(value)));
+        values
+            .iter()
+            .for_each(|value| self.value(option, Some(value)));
     }
 
     /// Writes them for a shell: `--exclude Junk --search 'FROM ann'`. Empty if there are none.
@@ -118,12 +131,23 @@ mod tests {
             ..FolderOptions::default()
         };
         let since = Some(jiff::civil::date(2024, 1, 31));
-        let filter = MessageFilter { since, max_size: Some(9), ..MessageFilter::default() };
-        let options = CopyOptions { filter, flags: FlagPolicy::Ignore, ..CopyOptions::default() };
+        let filter = MessageFilter {
+            since,
+            max_size: Some(9),
+            ..MessageFilter::default()
+        };
+        let options = CopyOptions {
+            filter,
+            flags: FlagPolicy::Ignore,
+            ..CopyOptions::default()
+        };
         assert_eq!(
             Choice::of_copy(&folders, &options).typed(),
             r"--exclude Junk --exclude 'Lists/*' --exclude 'it'\''s' --no-roles --since 2024-01-31 --max-size 9 --flags ignore"
         );
-        assert_eq!(Choice::of_copy(&FolderOptions::default(), &CopyOptions::default()).typed(), "");
+        assert_eq!(
+            Choice::of_copy(&FolderOptions::default(), &CopyOptions::default()).typed(),
+            ""
+        );
     }
 }

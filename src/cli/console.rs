@@ -22,7 +22,12 @@ impl Console {
     /// Makes the console, coloured according to `--color`.
     pub(crate) fn new(color: When) -> Self {
         let terminal = io::stderr().is_terminal();
-        Self { bars: MultiProgress::new(), paint: Paint::new(color, terminal), terminal, log: None }
+        Self {
+            bars: MultiProgress::new(),
+            paint: Paint::new(color, terminal),
+            terminal,
+            log: None,
+        }
     }
 
     /// Adds a log, which gets everything shown here and, in place of stderr, the output of `-v`.
@@ -55,26 +60,41 @@ impl Console {
 
     /// Shows a line requested by `-v`; the caller made any server text harmless.
     pub(crate) fn log(&self, text: &str) {
-        if self.log.is_some() { self.note(text) } else { self.line(text) }
+        if self.log.is_some() {
+            self.note(text)
+        } else {
+            self.line(text)
+        }
     }
 
     /// Writes a line only to the log, if there is one.
     pub(crate) fn note(&self, text: &str) {
         if let Some(error) = self.log.as_ref().and_then(|log| log.line(text)) {
-            self.line(&format!("{} the log ends here: {error}", self.paint.yellow("warning:")));
+            self.line(&format!(
+                "{} the log ends here: {error}",
+                self.paint.yellow("warning:")
+            ));
         }
     }
 
     /// Shows a warning: something worth knowing that stops nothing.
     pub(crate) fn warning(&self, text: &str) {
         self.note(&format!("warning: {}", harmless::text(text)));
-        self.line(&format!("{} {}", self.paint.yellow("warning:"), harmless::text(text)));
+        self.line(&format!(
+            "{} {}",
+            self.paint.yellow("warning:"),
+            harmless::text(text)
+        ));
     }
 
     /// Shows a failure of a message, a folder or the whole run, and what to do next.
     pub(crate) fn failure(&self, failure: &Failure) {
         self.note(&format!("mailferry: {}", harmless::text(&failure.message)));
-        self.line(&format!("{} {}", self.paint.red("mailferry:"), harmless::text(&failure.message)));
+        self.line(&format!(
+            "{} {}",
+            self.paint.red("mailferry:"),
+            harmless::text(&failure.message)
+        ));
         if let Some(hint) = &failure.hint {
             self.hint(hint);
         }
@@ -112,7 +132,11 @@ impl Paint {
         let on = match color {
             When::Always => true,
             When::Never => false,
-            When::Auto => terminal && set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb"),
+            When::Auto => {
+                terminal
+                    && set("NO_COLOR").is_none()
+                    && set("TERM").is_none_or(|term| term != "dumb")
+            }
         };
         Self { on }
     }
@@ -134,7 +158,11 @@ impl Paint {
 
     /// Colours success: green, or yellow if something limits it.
     pub(crate) fn done(self, what: &str, but: &str) -> String {
-        if but.is_empty() { self.green(what) } else { self.yellow(&format!("{what}{but}")) }
+        if but.is_empty() {
+            self.green(what)
+        } else {
+            self.yellow(&format!("{what}{but}"))
+        }
     }
 
     /// Colours success.
@@ -148,7 +176,11 @@ impl Paint {
     }
 
     fn code(self, code: &str, text: &str) -> String {
-        if self.on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.on {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
@@ -158,7 +190,10 @@ mod tests {
 
     #[test]
     fn colours_only_where_they_belong() {
-        assert_eq!(Paint::new(When::Always, false).red("x"), "\x1b[1;31mx\x1b[0m");
+        assert_eq!(
+            Paint::new(When::Always, false).red("x"),
+            "\x1b[1;31mx\x1b[0m"
+        );
         assert_eq!(Paint::new(When::Never, true).red("x"), "x");
         assert_eq!(Paint::new(When::Auto, false).green("x"), "x");
     }

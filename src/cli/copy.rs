@@ -1,8 +1,8 @@
 //! `mailferry copy SOURCE TARGET`
 
 use super::args::{
-    FolderArgs, MessageArgs, OutputArgs, PasswordOptions, ReportArgs, SourcePasswordArgs, SpeedArgs,
-    TargetPasswordArgs, folder_rules,
+    FolderArgs, MessageArgs, OutputArgs, PasswordOptions, ReportArgs, SourcePasswordArgs,
+    SpeedArgs, TargetPasswordArgs, folder_rules,
 };
 use super::chosen::Choice;
 use super::failure::Failure;
@@ -21,7 +21,8 @@ use mailferry::mail::{Both, Side};
 use mailferry::plan::DeletionLimit;
 use mailferry::plan::planned::Planned;
 use mailferry::verbs::{
-    self, CopyOptions, CopySummary, Deleting, FlagPolicy, Kinship, PlanHead, PlanMailbox, PlanUse, Status,
+    self, CopyOptions, CopySummary, Deleting, FlagPolicy, Kinship, PlanHead, PlanMailbox, PlanUse,
+    Status,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -162,11 +163,17 @@ Examples:
 
 impl RunArgs {
     fn deleting(&self) -> Result<Deleting, Failure> {
-        match (self.delete || self.keep_deleted, self.move_, self.max_delete) {
+        match (
+            self.delete || self.keep_deleted,
+            self.move_,
+            self.max_delete,
+        ) {
             (true, _, limit) => Ok(Deleting::Mirror(limit.unwrap_or_default())),
             (_, true, limit) => Ok(Deleting::Source(limit)),
             (_, _, None) => Ok(Deleting::Nothing),
-            (_, _, Some(_)) => Err(Failure::usage("--max-delete needs --delete, --keep-deleted or --move")),
+            (_, _, Some(_)) => Err(Failure::usage(
+                "--max-delete needs --delete, --keep-deleted or --move",
+            )),
         }
     }
 }
@@ -187,7 +194,11 @@ impl CopyArgs {
             deleting: self.run.deleting()?,
             keep_deleted: self.run.keep_deleted.then(today),
             dry_run: self.run.dry_run,
-            plan: if self.run.save_plan.is_some() { PlanUse::Keep } else { PlanUse::Nothing },
+            plan: if self.run.save_plan.is_some() {
+                PlanUse::Keep
+            } else {
+                PlanUse::Nothing
+            },
             kinship: Kinship::default(),
             new_target: self.run.new_target,
             repair: self.run.repair,
@@ -202,7 +213,11 @@ impl CopyArgs {
     /// Its file can't be written.
     pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
         let RunArgs { dry_run, move_, .. } = self.run;
-        self.report.begin(About { command: "copy", dry_run, empties_source: move_ })
+        self.report.begin(About {
+            command: "copy",
+            dry_run,
+            empties_source: move_,
+        })
     }
 }
 
@@ -210,7 +225,10 @@ impl CopyArgs {
 pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
     let addresses = Session::addresses(&args.source, &args.target)?;
     let [source, target] = &addresses;
-    let passwords = [args.source_password.options(), args.target_password.options()];
+    let passwords = [
+        args.source_password.options(),
+        args.target_password.options(),
+    ];
     password::check_stdin(passwords, args.folders.reads_stdin())?;
     let folders = args.folders.options()?;
     let rules = folder_rules(&folders)?;
@@ -231,7 +249,11 @@ pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
         summarise: Summary::copy,
     };
     let texts = [&args.source, &args.target];
-    let save = args.run.save_plan.as_deref().map(|path| (path, run.plan_head(texts, folders)));
+    let save = args
+        .run
+        .save_plan
+        .as_deref()
+        .map(|path| (path, run.plan_head(texts, folders)));
     run.go(session, save)
 }
 
@@ -255,39 +277,81 @@ pub(crate) struct OneWay<'a> {
 
 impl OneWay<'_> {
     /// Runs it, keeps its plan where that is wanted, and shows what came of it. Gives the exit code.
-    pub(crate) fn go(&self, session: &Session, save: Option<(&Path, PlanHead)>) -> Result<u8, Failure> {
+    pub(crate) fn go(
+        &self,
+        session: &Session,
+        save: Option<(&Path, PlanHead)>,
+    ) -> Result<u8, Failure> {
         let dry_run = self.options.dry_run;
         let table = Arc::new(PlanTable::default());
         let (summary, planned) = self.copy(session, &table)?;
         let is_whole = !matches!(summary.status, Status::Interrupted | Status::Stopped(_));
-        let saved = save.filter(|_| is_whole).map(|(path, head)| plan_file::save(path, &head, &planned)).transpose()?;
-        session.results(&summary.status, (self.summarise)(&summary, dry_run), |paint| {
-            let mut lines = table.lines(paint);
-            lines.extend(text::copy_summary(&summary, dry_run, paint));
-            lines.extend(saved.clone());
-            lines
-        });
+        let saved = save
+            .filter(|_| is_whole)
+            .map(|(path, head)| plan_file::save(path, &head, &planned))
+            .transpose()?;
+        session.results(
+            &summary.status,
+            (self.summarise)(&summary, dry_run),
+            |paint| {
+                let mut lines = table.lines(paint);
+                lines.extend(text::copy_summary(&summary, dry_run, paint));
+                lines.extend(saved.clone());
+                lines
+            },
+        );
         Ok(exit::of_copy(&summary, self.tell_work))
     }
 
     /// Runs it. A dry run fills the table.
-    fn copy(&self, session: &Session, table: &Arc<PlanTable>) -> Result<(CopySummary, Planned), Failure> {
+    fn copy(
+        &self,
+        session: &Session,
+        table: &Arc<PlanTable>,
+    ) -> Result<(CopySummary, Planned), Failure> {
         let ([source, target], options) = (self.addresses, self.options);
         let source_password = session.password(Side::SOURCE, source, self.passwords[0])?;
         let target_password = session.password(Side::TARGET, target, self.passwords[1])?;
 
         // A dry run writes nothing and takes no lock: it reads a copy.
-        let peeked = if options.dry_run { self.state.look(source, target, session) } else { None };
-        let kept = if options.dry_run { None } else { self.state.open(source, target, session)? };
+        let peeked = if options.dry_run {
+            self.state.look(source, target, session)
+        } else {
+            None
+        };
+        let kept = if options.dry_run {
+            None
+        } else {
+            self.state.open(source, target, session)?
+        };
 
         session.watch_signals()?;
-        let observers = session.observers(options.dry_run.then(|| Arc::<PlanTable>::clone(table) as _));
+        let observers =
+            session.observers(options.dry_run.then(|| Arc::<PlanTable>::clone(table) as _));
         let purposes = purposes(options);
-        let source = session.account(Side::SOURCE, source, source_password, purposes[Side::SOURCE], &observers)?;
-        let target = session.account(Side::TARGET, target, target_password, purposes[Side::TARGET], &observers)?;
+        let source = session.account(
+            Side::SOURCE,
+            source,
+            source_password,
+            purposes[Side::SOURCE],
+            &observers,
+        )?;
+        let target = session.account(
+            Side::TARGET,
+            target,
+            target_password,
+            purposes[Side::TARGET],
+            &observers,
+        )?;
         let connectors = Both::new(source.as_ref(), target.as_ref());
-        let run = Run { stop: session.stop(), observer: observers.as_ref() };
-        let state = kept.as_ref().map(|kept| &kept.state).or(peeked.as_ref().map(|peeked| &peeked.state));
+        let run = Run {
+            stop: session.stop(),
+            observer: observers.as_ref(),
+        };
+        let state = kept
+            .as_ref()
+            .map(|kept| &kept.state)
+            .or(peeked.as_ref().map(|peeked| &peeked.state));
         Ok(verbs::copy(connectors, self.rules, options, state, run)?)
     }
 
@@ -299,13 +363,17 @@ impl OneWay<'_> {
                 // By its whole path, wherever the plan is carried out.
                 directory => identity(directory),
             },
-            account: self.passwords[at].configured.and_then(|configured| configured.account.clone()),
+            account: self.passwords[at]
+                .configured
+                .and_then(|configured| configured.account.clone()),
             identity: identity(&self.addresses[at]),
         };
         let options = self.options;
         let (state, no_state) = self.state.chosen();
         PlanHead {
-            made: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            made: jiff::Timestamp::now()
+                .strftime("%Y-%m-%dT%H:%M:%SZ")
+                .to_string(),
             by: env!("CARGO_PKG_VERSION").to_owned(),
             source: mailbox(0),
             target: mailbox(1),

@@ -62,29 +62,59 @@ Examples:
 
 /// Runs it. Returns the exit code.
 pub(crate) fn run(args: &DoctorArgs, session: &Session) -> Result<u8, Failure> {
-    let mut sides = vec![(Side::SOURCE, read(Side::SOURCE, &args.mailbox)?, args.source_password.options())];
+    let mut sides = vec![(
+        Side::SOURCE,
+        read(Side::SOURCE, &args.mailbox)?,
+        args.source_password.options(),
+    )];
     if let Some(target) = &args.target {
-        sides.push((Side::TARGET, read(Side::TARGET, target)?, args.target_password.options()));
-        password::check_stdin([args.source_password.options(), args.target_password.options()], false)?;
+        sides.push((
+            Side::TARGET,
+            read(Side::TARGET, target)?,
+            args.target_password.options(),
+        ));
+        password::check_stdin(
+            [
+                args.source_password.options(),
+                args.target_password.options(),
+            ],
+            false,
+        )?;
     }
     let secrets: Vec<_> = sides
         .iter()
-        .map(|(side, address, options)| session.password(*side, &Address::Imap(address.clone()), *options))
+        .map(|(side, address, options)| {
+            session.password(*side, &Address::Imap(address.clone()), *options)
+        })
         .collect::<Result<_, _>>()?;
-    let observers = session.observers(Some(Arc::new(text::Findings::new(session.lines(), sides.len() > 1))));
+    let observers = session.observers(Some(Arc::new(text::Findings::new(
+        session.lines(),
+        sides.len() > 1,
+    ))));
     for (side, address, _) in &sides {
         session.note_mailbox(*side, &address.to_string());
     }
     let accounts: Vec<Account> = (sides.iter().zip(secrets))
-        .map(|((side, address, _), secret)| session.imap_account(*side, address, secret, Access::ReadOnly, &observers))
+        .map(|((side, address, _), secret)| {
+            session.imap_account(*side, address, secret, Access::ReadOnly, &observers)
+        })
         .collect::<Result<_, _>>()?;
     let patients: Vec<Patient<'_>> = (sides.iter().zip(&accounts))
-        .map(|((side, address, _), account)| Patient { side: *side, address, account })
+        .map(|((side, address, _), account)| Patient {
+            side: *side,
+            address,
+            account,
+        })
         .collect();
     let state = args.state.kept_in();
-    let options = DoctorOptions { idle: Duration::from_secs(args.idle.into()), state: state.as_deref() };
+    let options = DoctorOptions {
+        idle: Duration::from_secs(args.idle.into()),
+        state: state.as_deref(),
+    };
     let summary = verbs::doctor(&patients, &options, observers.as_ref());
-    session.print(&[], Summary::doctor(&summary), |paint| vec![text::doctor_summary(&summary, paint)]);
+    session.print(&[], Summary::doctor(&summary), |paint| {
+        vec![text::doctor_summary(&summary, paint)]
+    });
     Ok(exit::of_doctor(&summary))
 }
 
@@ -95,7 +125,10 @@ fn read(side: Side, text: &str) -> Result<ImapAddress, Failure> {
             Ok(address)
         }
         Address::Maildir(_) | Address::Mbox(_) => {
-            let text = format!("doctor only checks IMAP servers; the {} is a directory", side.name());
+            let text = format!(
+                "doctor only checks IMAP servers; the {} is a directory",
+                side.name()
+            );
             Err(Failure::usage(text).with_hint("check a directory with `mailferry folders`"))
         }
     }

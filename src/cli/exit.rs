@@ -49,13 +49,18 @@ pub(crate) fn meaning(code: u8, command: &str) -> String {
         let (number, meaning) = line.trim_start().split_once("  ")?;
         (number.parse() == Ok(code)).then_some(meaning)
     };
-    let Some(all) = HELP.lines().find_map(line) else { return "stdout was closed before the end".to_owned() };
+    let Some(all) = HELP.lines().find_map(line) else {
+        return "stdout was closed before the end".to_owned();
+    };
     let part = |part: &'static str| match part.split_once(": ") {
         Some(("verify", meaning)) => (command == "verify").then_some(meaning),
         Some((_, meaning)) => (command != "verify").then_some(meaning),
         None => Some(part),
     };
-    all.split("; ").filter_map(part).collect::<Vec<_>>().join("; ")
+    all.split("; ")
+        .filter_map(part)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// What an error that ended the run means.
@@ -128,12 +133,30 @@ mod tests {
 
     #[test]
     fn every_code_has_a_meaning() {
-        let codes =
-            [DONE, STOPPED, USAGE, PARTIAL, DIFFERENT, AUTHENTICATION, UNREACHABLE, LOCKED, FULL, BRAKED, INTERRUPTED];
+        let codes = [
+            DONE,
+            STOPPED,
+            USAGE,
+            PARTIAL,
+            DIFFERENT,
+            AUTHENTICATION,
+            UNREACHABLE,
+            LOCKED,
+            FULL,
+            BRAKED,
+            INTERRUPTED,
+        ];
         let meaning_of = |code| meaning(code, "copy");
-        let meanings: std::collections::HashSet<_> = codes.into_iter().chain([BROKEN_PIPE]).map(meaning_of).collect();
+        let meanings: std::collections::HashSet<_> = codes
+            .into_iter()
+            .chain([BROKEN_PIPE])
+            .map(meaning_of)
+            .collect();
         assert_eq!(meanings.len(), codes.len() + 1);
-        assert_eq!(meaning_of(INTERRUPTED), "interrupted; rerun the same command to resume");
+        assert_eq!(
+            meaning_of(INTERRUPTED),
+            "interrupted; rerun the same command to resume"
+        );
         let both = |code| [meaning(code, "sync"), meaning(code, "verify")];
         assert_eq!(both(DONE), ["done", "done; both sides are equal"]);
         assert_eq!(both(DIFFERENT), ["there is work to do", "they differ"]);
@@ -157,7 +180,10 @@ mod tests {
         ];
         for (kind, code) in table {
             assert_eq!(of_error(kind), code, "{kind:?}");
-            let stopped = CopySummary { status: Status::Stopped(Error::new(kind, "x")), ..copy_summary() };
+            let stopped = CopySummary {
+                status: Status::Stopped(Error::new(kind, "x")),
+                ..copy_summary()
+            };
             assert_eq!(of_copy(&stopped, true), code, "{kind:?}");
         }
     }
@@ -166,44 +192,118 @@ mod tests {
     fn a_dry_run_tells_work_only_when_asked() {
         let work = copy_summary();
         assert_eq!((of_copy(&work, false), of_copy(&work, true)), (0, 4));
-        let idle = CopySummary { copied: 0, folders_created: 0, flags_updated: 0, ..work.clone() };
+        let idle = CopySummary {
+            copied: 0,
+            folders_created: 0,
+            flags_updated: 0,
+            ..work.clone()
+        };
         assert_eq!(of_copy(&idle, true), 0);
-        let flags = CopySummary { flags_updated: 1, ..idle };
+        let flags = CopySummary {
+            flags_updated: 1,
+            ..idle
+        };
         assert_eq!(of_copy(&flags, true), 4);
-        let partial = CopySummary { status: Status::Partial, ..work.clone() };
+        let partial = CopySummary {
+            status: Status::Partial,
+            ..work.clone()
+        };
         assert_eq!(of_copy(&partial, true), 3);
-        assert_eq!(of_copy(&CopySummary { status: Status::Interrupted, ..work }, true), 130);
+        assert_eq!(
+            of_copy(
+                &CopySummary {
+                    status: Status::Interrupted,
+                    ..work
+                },
+                true
+            ),
+            130
+        );
     }
 
     #[test]
     fn doctor_ends_by_the_class_of_what_it_found() {
-        let ended = |failure| of_doctor(&DoctorSummary { failure, ..DoctorSummary::default() });
-        let (authentication, untrusted) = (Some(ErrorKind::Authentication), Some(ErrorKind::Untrusted));
-        assert_eq!((ended(None), ended(authentication), ended(untrusted)), (0, 5, 6));
+        let ended = |failure| {
+            of_doctor(&DoctorSummary {
+                failure,
+                ..DoctorSummary::default()
+            })
+        };
+        let (authentication, untrusted) =
+            (Some(ErrorKind::Authentication), Some(ErrorKind::Untrusted));
+        assert_eq!(
+            (ended(None), ended(authentication), ended(untrusted)),
+            (0, 5, 6)
+        );
     }
 
     #[test]
     fn a_sync_has_the_contracts_codes() {
         let work = sync_summary();
         assert_eq!((of_sync(&work, false), of_sync(&work, true)), (0, 4));
-        let idle = SyncSummary { to: Default::default(), ..work.clone() };
+        let idle = SyncSummary {
+            to: Default::default(),
+            ..work.clone()
+        };
         assert_eq!(of_sync(&idle, true), 0);
-        let table = [(Status::Braked, 9), (Status::Partial, 3), (Status::Interrupted, 130)];
+        let table = [
+            (Status::Braked, 9),
+            (Status::Partial, 3),
+            (Status::Interrupted, 130),
+        ];
         for (status, code) in table {
-            assert_eq!(of_sync(&SyncSummary { status, ..work.clone() }, true), code);
+            assert_eq!(
+                of_sync(
+                    &SyncSummary {
+                        status,
+                        ..work.clone()
+                    },
+                    true
+                ),
+                code
+            );
         }
     }
 
     #[test]
     fn verify_tells_a_certain_difference_first() {
         let equal = verify_summary();
-        let dates = Differences { dates_differ: 1, ..Differences::default() };
-        let extra = Differences { extra: 1, ..Differences::default() };
+        let dates = Differences {
+            dates_differ: 1,
+            ..Differences::default()
+        };
+        let extra = Differences {
+            extra: 1,
+            ..Differences::default()
+        };
         assert_eq!(of_verify(&equal), 0);
-        assert_eq!(of_verify(&VerifySummary { differences: dates, ..equal.clone() }), 4);
-        let partial = VerifySummary { status: Status::Partial, failed: 1, ..equal };
+        assert_eq!(
+            of_verify(&VerifySummary {
+                differences: dates,
+                ..equal.clone()
+            }),
+            4
+        );
+        let partial = VerifySummary {
+            status: Status::Partial,
+            failed: 1,
+            ..equal
+        };
         assert_eq!(of_verify(&partial), 3);
-        assert_eq!(of_verify(&VerifySummary { differences: extra, ..partial.clone() }), 4);
-        assert_eq!(of_verify(&VerifySummary { status: Status::Interrupted, differences: extra, ..partial }), 130);
+        assert_eq!(
+            of_verify(&VerifySummary {
+                differences: extra,
+                ..partial.clone()
+            }),
+            4
+        );
+        assert_eq!(
+            of_verify(&VerifySummary {
+                status: Status::Interrupted,
+                differences: extra,
+                ..partial
+            }),
+            130
+        );
     }
 }

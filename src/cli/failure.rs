@@ -26,17 +26,30 @@ pub(crate) struct Failure {
 impl Failure {
     /// The command line asks for something that can't be.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { code: exit::USAGE, kind: "usage", message: message.into(), hint: None }
+        Self {
+            code: exit::USAGE,
+            kind: "usage",
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// Something on this machine failed.
     pub(crate) fn local(message: impl Into<String>) -> Self {
-        Self { code: exit::STOPPED, kind: kind_name(ErrorKind::Local), message: message.into(), hint: None }
+        Self {
+            code: exit::STOPPED,
+            kind: kind_name(ErrorKind::Local),
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// Whoever read stdout went away. Nothing is said about it.
     pub(crate) fn broken_pipe() -> Self {
-        Self { code: exit::BROKEN_PIPE, ..Self::local("stdout was closed") }
+        Self {
+            code: exit::BROKEN_PIPE,
+            ..Self::local("stdout was closed")
+        }
     }
 
     /// The same with advice.
@@ -53,7 +66,10 @@ impl From<&Error> for Failure {
             code: exit::of_error(error.kind),
             kind: kind_name(error.kind),
             message: error.to_string(),
-            hint: error.hint.clone().or_else(|| (error.kind == ErrorKind::Interrupted).then(|| AGAIN.to_owned())),
+            hint: error
+                .hint
+                .clone()
+                .or_else(|| (error.kind == ErrorKind::Interrupted).then(|| AGAIN.to_owned())),
         }
     }
 }

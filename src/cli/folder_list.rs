@@ -15,8 +15,14 @@ const MAX_LIST: u64 = 16 * 1024 * 1024;
 /// # Errors
 /// It can't be read, is too long or not UTF-8, or names no folder.
 pub(crate) fn read(path: &str) -> Result<Vec<String>, Failure> {
-    let text = if path == "-" { limited(io::stdin().lock()) } else { File::open(path).and_then(limited) };
-    let text = text.map_err(|error| Failure::usage(format!("could not read the folder list {path}: {error}")))?;
+    let text = if path == "-" {
+        limited(io::stdin().lock())
+    } else {
+        File::open(path).and_then(limited)
+    };
+    let text = text.map_err(|error| {
+        Failure::usage(format!("could not read the folder list {path}: {error}"))
+    })?;
     let names = names(&text);
     if names.is_empty() {
         return Err(Failure::usage(format!("the folder list {path} is empty"))
@@ -29,14 +35,20 @@ fn limited(from: impl Read) -> io::Result<String> {
     let mut text = String::new();
     from.take(MAX_LIST + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_LIST {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too long"));
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "it is too long",
+        ));
     }
     Ok(text)
 }
 
 /// Returns the non-empty lines. Blanks are part of names, and so is `#`.
 fn names(text: &str) -> Vec<String> {
-    text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    text.lines()
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -45,7 +57,10 @@ mod tests {
 
     #[test]
     fn a_line_is_a_name() {
-        assert_eq!(names("INBOX\r\n\n# mine \na*b"), ["INBOX", "# mine ", "a*b"]);
+        assert_eq!(
+            names("INBOX\r\n\n# mine \na*b"),
+            ["INBOX", "# mine ", "a*b"]
+        );
         assert_eq!(read("/dev/null").unwrap_err().code, 2);
         assert_eq!(read("/nonexistent").unwrap_err().code, 2);
     }

@@ -42,6 +42,12 @@ pub(crate) fn run(args: &FoldersArgs, session: &Session) -> Result<u8, Failure> 
     let account = session.account(Side::SOURCE, &address, password, Purpose::Read, &observers)?;
     let listing = verbs::folders(account.as_ref(), observers.as_ref())?;
     let lines: Vec<_> = listing.folders.iter().map(Line::Folder).collect();
-    session.print(&lines, Summary::folders(&listing), |paint| text::listing(&listing, paint));
-    Ok(if listing.failed > 0 { exit::PARTIAL } else { exit::DONE })
+    session.print(&lines, Summary::folders(&listing), |paint| {
+        text::listing(&listing, paint)
+    });
+    Ok(if listing.failed > 0 {
+        exit::PARTIAL
+    } else {
+        exit::DONE
+    })
 }

@@ -10,7 +10,15 @@ const FROM: usize = 40;
 
 /// ` "Invoice 4711" from Ann <ann@example.org>, 2026-03-26`, to follow a UID; empty where nothing was read.
 pub(crate) fn after_uid(heading: Option<&Heading>) -> String {
-    let Some(Heading { subject, from, date, .. }) = heading else { return String::new() };
+    let Some(Heading {
+        subject,
+        from,
+        date,
+        ..
+    }) = heading
+    else {
+        return String::new();
+    };
     let mut text = match subject {
         Some(subject) => format!(" \"{}\"", cut(&harmless::text(subject), SUBJECT)),
         None => " (no subject)".to_owned(),
@@ -52,8 +60,10 @@ mod tests {
             from: Some("Ann\u{202e} <ann@example.org>".to_owned()),
             date,
         };
-        let expected =
-            format!(" \"\\u{{1b}}[2J{}…\" from Ann\\u{{202e}} <ann@example.org>, 2025-03-03", "日".repeat(25));
+        let expected = format!(
+            " \"\\u{{1b}}[2J{}…\" from Ann\\u{{202e}} <ann@example.org>, 2025-03-03",
+            "日".repeat(25)
+        );
         assert_eq!(after_uid(Some(&heading)), expected);
         assert_eq!(after_uid(Some(&Heading::default())), " (no subject)");
         assert_eq!(after_uid(None), "");

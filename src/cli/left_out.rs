@@ -10,7 +10,9 @@ const NAMED: usize = 10;
 /// Why, where it is no option's doing.
 pub(crate) fn why(left_out: &LeftOut) -> Option<&'static str> {
     match left_out.by.as_str() {
-        "shared" => Some("shared, or owned by other users; use --folder with their first level to include them"),
+        "shared" => Some(
+            "shared, or owned by other users; use --folder with their first level to include them",
+        ),
         "kept" => Some("moved there by --keep-deleted; use --folder 'Vanished/**' to include them"),
         "chats" => Some("chats, not mail; use --folder with the full name to include them"),
         _ => None,
@@ -20,7 +22,11 @@ pub(crate) fn why(left_out: &LeftOut) -> Option<&'static str> {
 /// `left out by --exclude: Junk (312 messages)`
 fn line(left_out: &LeftOut) -> String {
     let folder = |found: &LeftOutFolder| match found.messages {
-        Some(messages) => format!("{} ({})", harmless::text(&found.folder), units::counted(messages, "message")),
+        Some(messages) => format!(
+            "{} ({})",
+            harmless::text(&found.folder),
+            units::counted(messages, "message")
+        ),
         None => harmless::text(&found.folder),
     };
     let mut parts: Vec<String> = left_out.folders.iter().take(NAMED).map(folder).collect();
@@ -28,7 +34,10 @@ fn line(left_out: &LeftOut) -> String {
     if !more.is_empty() {
         let messages = more.iter().filter_map(|found| found.messages).sum();
         let folders = units::counted(more.len() as u64, "more folder");
-        parts.push(format!("and {folders} ({})", units::counted(messages, "message")));
+        parts.push(format!(
+            "and {folders} ({})",
+            units::counted(messages, "message")
+        ));
     }
     if left_out.single_messages() > 0 {
         parts.push(units::counted(left_out.single_messages(), "message"));
@@ -42,8 +51,14 @@ fn line(left_out: &LeftOut) -> String {
 
 /// `1 folder`, `1 folder and 20 messages`
 fn amount(left_out: &LeftOut) -> String {
-    let counts = [(left_out.folders.len() as u64, "folder"), (left_out.single_messages(), "message")];
-    let counts = counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, noun)| units::counted(n, noun));
+    let counts = [
+        (left_out.folders.len() as u64, "folder"),
+        (left_out.single_messages(), "message"),
+    ];
+    let counts = counts
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, noun)| units::counted(n, noun));
     counts.collect::<Vec<_>>().join(" and ")
 }
 
@@ -63,7 +78,10 @@ pub(crate) fn planned(all: &[LeftOut]) -> String {
 }
 
 fn clause(all: &[LeftOut], one: &str, many: &str) -> Option<String> {
-    let chosen: Vec<&LeftOut> = all.iter().filter(|found| found.is_chosen() && !amount(found).is_empty()).collect();
+    let chosen: Vec<&LeftOut> = all
+        .iter()
+        .filter(|found| found.is_chosen() && !amount(found).is_empty())
+        .collect();
     let (first, rest) = chosen.split_first()?;
     let is_one = first.folders.len() as u64 + first.single_messages() == 1;
     let verb = if is_one { one } else { many };
@@ -89,12 +107,20 @@ mod tests {
             folder: (*folder).to_owned(),
             messages: *messages,
         };
-        LeftOut { by: by.to_owned(), folders: folders.iter().map(folder).collect(), messages }
+        LeftOut {
+            by: by.to_owned(),
+            folders: folders.iter().map(folder).collect(),
+            messages,
+        }
     }
 
     #[test]
     fn what_was_left_out_is_named_and_counted() {
-        let junk = left("--exclude", &[("Junk\x1b", Some(1312)), ("All", None)], 1312);
+        let junk = left(
+            "--exclude",
+            &[("Junk\x1b", Some(1312)), ("All", None)],
+            1312,
+        );
         let old = left("--since", &[], 1);
         let all = [junk, old, left("shared", &[("Shared/x", Some(2))], 2)];
         assert_eq!(
@@ -106,7 +132,10 @@ mod tests {
                  to include them"
             ]
         );
-        assert_eq!(but(&all), ", but 2 folders were left out by --exclude and 1 message by --since");
+        assert_eq!(
+            but(&all),
+            ", but 2 folders were left out by --exclude and 1 message by --since"
+        );
         assert_eq!(planned(&all[1..]), "; 1 message is left out by --since");
         assert_eq!((but(&all[2..]), but(&[])), (String::new(), String::new()));
         assert_eq!(single_messages(&all), 1);
@@ -115,8 +144,12 @@ mod tests {
     #[test]
     fn many_folders_are_counted() {
         let names: Vec<String> = (0..12).map(|n| format!("F{n}")).collect();
-        let folders: Vec<(&str, Option<u64>)> = names.iter().map(|name| (name.as_str(), Some(1))).collect();
+        let folders: Vec<(&str, Option<u64>)> =
+            names.iter().map(|name| (name.as_str(), Some(1))).collect();
         let line = lines(&[left("--folder", &folders, 12)]).remove(0);
-        assert!(line.ends_with("F9 (1 message), and 2 more folders (2 messages)"), "{line}");
+        assert!(
+            line.ends_with("F9 (1 message), and 2 more folders (2 messages)"),
+            "{line}"
+        );
     }
 }

@@ -40,7 +40,11 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn new(quiet: bool, names: Both<&'static str>) -> Self {
-        Self { quiet, names, named: Default::default() }
+        Self {
+            quiet,
+            names,
+            named: Default::default(),
+        }
     }
 
     fn is_first(&self, side: Side) -> bool {
@@ -55,13 +59,20 @@ impl Observer for Log {
         let text = harmless::text;
         match event {
             Event::Warning { text } => warn!(target: OURS, "{text}"),
-            Event::MessageFailed { folder, uid, heading, reason } => {
+            Event::MessageFailed {
+                folder,
+                uid,
+                heading,
+                reason,
+            } => {
                 let id = heading.and_then(|heading| heading.message_id.as_deref());
                 let id = id.map(|id| format!(" {}", text(id))).unwrap_or_default();
                 let about = heading::after_uid(*heading);
                 error!(target: OURS, "{} UID {uid}{id}{about}: {}", text(folder), text(reason));
             }
-            Event::FolderFailed { folder, reason } => error!(target: OURS, "{}: {}", text(folder), text(reason)),
+            Event::FolderFailed { folder, reason } => {
+                error!(target: OURS, "{}: {}", text(folder), text(reason))
+            }
             Event::Retrying { side, wait, reason } if !self.quiet => warn!(
                 target: RETRYING,
                 "{}: {}; trying again in {}",
@@ -69,7 +80,11 @@ impl Observer for Log {
                 text(reason),
                 units::duration(*wait)
             ),
-            Event::Connected { side, server, is_compressed } if self.is_first(*side) => {
+            Event::Connected {
+                side,
+                server,
+                is_compressed,
+            } if self.is_first(*side) => {
                 let compressed = if *is_compressed { ", compressed" } else { "" };
                 info!(target: OURS, "{}: connected to {}{compressed}", self.names[*side], text(server));
             }
@@ -77,10 +92,21 @@ impl Observer for Log {
                 info!(target: OURS, "{}: {}", self.names[*side], units::counted(*folders as u64, "folder"));
             }
             Event::FolderCreated { folder } => info!(target: OURS, "created {}", text(folder)),
-            Event::FolderRenamed { from, to } => info!(target: OURS, "renamed {} to {}", text(from), text(to)),
+            Event::FolderRenamed { from, to } => {
+                info!(target: OURS, "renamed {} to {}", text(from), text(to))
+            }
             Event::FolderDeleted { folder } => info!(target: OURS, "deleted {}", text(folder)),
-            Event::Trace { side, connection, direction, line } => {
-                let arrow = if *direction == Direction::Sent { '>' } else { '<' };
+            Event::Trace {
+                side,
+                connection,
+                direction,
+                line,
+            } => {
+                let arrow = if *direction == Direction::Sent {
+                    '>'
+                } else {
+                    '<'
+                };
                 trace!(target: OURS, "{} {connection} {arrow} {}", self.names[*side], harmless::trace(line.trim_ascii_end()));
             }
             event => observe_message(event, self.names),
@@ -92,7 +118,9 @@ impl Observer for Log {
 fn observe_message(event: &Event<'_>, names: Both<&str>) {
     let text = harmless::text;
     match event {
-        Event::MessageDeleted { side, folder, uid, .. } => {
+        Event::MessageDeleted {
+            side, folder, uid, ..
+        } => {
             debug!(target: OURS, "{}: deleted {} UID {uid}", names[*side], text(folder));
         }
         Event::MessageRestored(restored) if !restored.is_there => {
@@ -102,14 +130,23 @@ fn observe_message(event: &Event<'_>, names: Both<&str>) {
         Event::MessageRepaired { folder, uid } => {
             debug!(target: OURS, "target: replaced the damaged copy of {} UID {uid}", text(folder));
         }
-        Event::MessageKept { folder, uid, to, .. } => {
+        Event::MessageKept {
+            folder, uid, to, ..
+        } => {
             debug!(target: OURS, "target: moved {} UID {uid} to {}", text(folder), text(to));
         }
-        Event::MessageCopied { to, folder, uid, bytes: 0 } => {
+        Event::MessageCopied {
+            to,
+            folder,
+            uid,
+            bytes: 0,
+        } => {
             let to = names[*to];
             debug!(target: OURS, "copied {} UID {uid} server-side from another folder on the {to}", text(folder));
         }
-        Event::MessageCopied { folder, uid, bytes, .. } => {
+        Event::MessageCopied {
+            folder, uid, bytes, ..
+        } => {
             debug!(target: OURS, "copied {} UID {uid}, {}", text(folder), units::bytes(*bytes));
         }
         _ => {}
@@ -215,8 +252,12 @@ mod tests {
     fn lines(verbosity: u8, log: &Log, events: &[Event<'_>]) -> Vec<(Kind, String)> {
         let shown: Arc<Mutex<Vec<(Kind, String)>>> = Arc::default();
         let to = Arc::clone(&shown);
-        let lines = Lines::new(verbosity, move |kind, text: &str| to.lock().unwrap().push((kind, text.to_owned())));
-        tracing::subscriber::with_default(lines, || events.iter().for_each(|event| log.observe(event)));
+        let lines = Lines::new(verbosity, move |kind, text: &str| {
+            to.lock().unwrap().push((kind, text.to_owned()))
+        });
+        tracing::subscriber::with_default(lines, || {
+            events.iter().for_each(|event| log.observe(event))
+        });
         Arc::into_inner(shown).unwrap().into_inner().unwrap()
     }
 
@@ -225,21 +266,53 @@ mod tests {
     }
 
     fn connected(side: Side, server: &str, is_compressed: bool) -> Event<'_> {
-        Event::Connected { side, server, is_compressed }
+        Event::Connected {
+            side,
+            server,
+            is_compressed,
+        }
     }
 
     #[test]
     fn each_v_says_more() {
         let uid = Uid::new(7).unwrap();
-        let trace =
-            Event::Trace { side: Side::TARGET, connection: 2, direction: Direction::Sent, line: b"A1 NOOP\x07\r\n" };
+        let trace = Event::Trace {
+            side: Side::TARGET,
+            connection: 2,
+            direction: Direction::Sent,
+            line: b"A1 NOOP\x07\r\n",
+        };
         let table = [
-            (connected(Side::SOURCE, "Dovecot", false), 1, "source: connected to Dovecot"),
-            (connected(Side::TARGET, "Cyrus", true), 1, "target: connected to Cyrus, compressed"),
-            (Event::Listed { side: Side::TARGET, folders: 1 }, 1, "target: 1 folder"),
-            (Event::FolderCreated { folder: "a\nb" }, 1, "created a\\u{a}b"),
             (
-                Event::MessageCopied { to: Side::TARGET, folder: "INBOX", uid, bytes: 2048 },
+                connected(Side::SOURCE, "Dovecot", false),
+                1,
+                "source: connected to Dovecot",
+            ),
+            (
+                connected(Side::TARGET, "Cyrus", true),
+                1,
+                "target: connected to Cyrus, compressed",
+            ),
+            (
+                Event::Listed {
+                    side: Side::TARGET,
+                    folders: 1,
+                },
+                1,
+                "target: 1 folder",
+            ),
+            (
+                Event::FolderCreated { folder: "a\nb" },
+                1,
+                "created a\\u{a}b",
+            ),
+            (
+                Event::MessageCopied {
+                    to: Side::TARGET,
+                    folder: "INBOX",
+                    uid,
+                    bytes: 2048,
+                },
                 2,
                 "copied INBOX UID 7, 2.0 KiB",
             ),
@@ -247,21 +320,30 @@ mod tests {
         ];
         for (event, least, text) in table {
             let event = [event];
-            assert_eq!(lines(least, &loud(), &event), [(Kind::Plain, text.to_owned())]);
+            assert_eq!(
+                lines(least, &loud(), &event),
+                [(Kind::Plain, text.to_owned())]
+            );
             assert_eq!(lines(least - 1, &loud(), &event), [], "{text}");
         }
     }
 
     #[test]
     fn a_server_is_named_once_for_each_side() {
-        let events = [Side::SOURCE, Side::SOURCE, Side::TARGET].map(|side| connected(side, "x", false));
+        let events =
+            [Side::SOURCE, Side::SOURCE, Side::TARGET].map(|side| connected(side, "x", false));
         assert_eq!(lines(3, &loud(), &events).len(), 2);
     }
 
     #[test]
     fn a_sync_has_no_source_and_no_target() {
         let log = Log::new(false, Side::ORDINALS);
-        let moved = Event::MessageCopied { to: Side::First, folder: "A", uid: Uid::new(7).unwrap(), bytes: 0 };
+        let moved = Event::MessageCopied {
+            to: Side::First,
+            folder: "A",
+            uid: Uid::new(7).unwrap(),
+            bytes: 0,
+        };
         let shown = lines(2, &log, &[connected(Side::Second, "Dovecot", false), moved]);
         let texts: Vec<&str> = shown.iter().map(|(_, text)| text.as_str()).collect();
         let copied = "copied A UID 7 server-side from another folder on the first";
@@ -271,7 +353,11 @@ mod tests {
     #[test]
     fn retries_are_told_unless_quiet() {
         let wait = Duration::from_secs(2);
-        let event = [Event::Retrying { side: Side::SOURCE, wait, reason: "the connection broke" }];
+        let event = [Event::Retrying {
+            side: Side::SOURCE,
+            wait,
+            reason: "the connection broke",
+        }];
         let text = "source: the connection broke; trying again in 2 s".to_owned();
         assert_eq!(lines(0, &loud(), &event), [(Kind::Plain, text)]);
         assert_eq!(lines(0, &Log::new(true, Side::PARTS), &event), []);
@@ -281,19 +367,38 @@ mod tests {
     fn failures_name_the_message() {
         let uid = Uid::new(7).unwrap();
         let (message_id, subject) = (Some("<a@b\x1b>".to_owned()), Some("s".to_owned()));
-        let heading = Heading { message_id, subject, ..Heading::default() };
-        let event = Event::MessageFailed { folder: "INBOX", uid, heading: Some(&heading), reason: "too large" };
+        let heading = Heading {
+            message_id,
+            subject,
+            ..Heading::default()
+        };
+        let event = Event::MessageFailed {
+            folder: "INBOX",
+            uid,
+            heading: Some(&heading),
+            reason: "too large",
+        };
         let warning = Event::Warning { text: "odd" };
-        let expected =
-            [(Kind::Failed, "INBOX UID 7 <a@b\\u{1b}> \"s\": too large".to_owned()), (Kind::Warning, "odd".to_owned())];
-        assert_eq!(lines(0, &Log::new(true, Side::PARTS), &[event, warning]), expected);
+        let expected = [
+            (
+                Kind::Failed,
+                "INBOX UID 7 <a@b\\u{1b}> \"s\": too large".to_owned(),
+            ),
+            (Kind::Warning, "odd".to_owned()),
+        ];
+        assert_eq!(
+            lines(0, &Log::new(true, Side::PARTS), &[event, warning]),
+            expected
+        );
     }
 
     #[test]
     fn what_other_crates_say_is_not_shown() {
         let shown: Arc<Mutex<Vec<String>>> = Arc::default();
         let to = Arc::clone(&shown);
-        let lines = Lines::new(3, move |_, text: &str| to.lock().unwrap().push(text.to_owned()));
+        let lines = Lines::new(3, move |_, text: &str| {
+            to.lock().unwrap().push(text.to_owned())
+        });
         tracing::subscriber::with_default(lines, || {
             error!(target: "another", "a secret");
             info!(target: OURS, "ours");

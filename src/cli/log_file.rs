@@ -18,7 +18,11 @@ impl LogFile {
     /// # Errors
     /// The system's error.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)?;
         Ok(Self(Mutex::new(Some(file))))
     }
 
@@ -46,9 +50,19 @@ mod tests {
             assert!(LogFile::open(&path).unwrap().line(text).is_none());
         }
         let written = std::fs::read_to_string(&path).unwrap();
-        let lines: Vec<(&str, &str)> = written.lines().map(|line| line.split_once(' ').unwrap()).collect();
-        assert_eq!(lines.iter().map(|(_, text)| *text).collect::<Vec<_>>(), ["one", "two"]);
-        assert!(lines.iter().all(|(time, _)| time.parse::<jiff::Timestamp>().is_ok()));
+        let lines: Vec<(&str, &str)> = written
+            .lines()
+            .map(|line| line.split_once(' ').unwrap())
+            .collect();
+        assert_eq!(
+            lines.iter().map(|(_, text)| *text).collect::<Vec<_>>(),
+            ["one", "two"]
+        );
+        assert!(
+            lines
+                .iter()
+                .all(|(time, _)| time.parse::<jiff::Timestamp>().is_ok())
+        );
     }
 
     #[test]

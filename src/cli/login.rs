@@ -53,7 +53,13 @@ pub(crate) struct LoginArgs {
     #[arg(long, help_heading = "Run")]
     no_browser: bool,
     /// Local port that the browser is redirected to [default: any free port]. Example: --port 8765
-    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true, help_heading = "Run")]
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        hide_default_value = true,
+        help_heading = "Run"
+    )]
     port: u16,
     /// The config file's settings, if the mailbox is an account in it.
     #[arg(skip)]
@@ -122,12 +128,21 @@ Examples:
 }
 
 /// Runs `login`. Returns the exit code.
-pub(crate) fn login(args: &LoginArgs, typed: Option<&str>, session: &Session) -> Result<u8, Failure> {
+pub(crate) fn login(
+    args: &LoginArgs,
+    typed: Option<&str>,
+    session: &Session,
+) -> Result<u8, Failure> {
     let vault = vault()?;
-    let Some(mailbox) = &args.mailbox else { return list(&vault, session) };
+    let Some(mailbox) = &args.mailbox else {
+        return list(&vault, session);
+    };
     let address = read(mailbox)?;
     let (client, flow) = args.client(&address)?;
-    let guide = Screen { session, opens_browser: !args.no_browser };
+    let guide = Screen {
+        session,
+        opens_browser: !args.no_browser,
+    };
     let tokens = match flow {
         Flow::Device => oauth::by_device(&client, &guide)?,
         Flow::Browser => oauth::by_browser(&client, args.port, &address.user, &guide)?,
@@ -142,8 +157,18 @@ pub(crate) fn login(args: &LoginArgs, typed: Option<&str>, session: &Session) ->
         host: address.host.clone(),
         address: typed.unwrap_or(mailbox).to_owned(),
     };
-    let place = if vault.keep(&account, &client, tokens)? { "in the keyring" } else { "in a private file" };
-    say(session, &format!("logged in as {} on {}; tokens stored {place}", account.user, account.host));
+    let place = if vault.keep(&account, &client, tokens)? {
+        "in the keyring"
+    } else {
+        "in a private file"
+    };
+    say(
+        session,
+        &format!(
+            "logged in as {} on {}; tokens stored {place}",
+            account.user, account.host
+        ),
+    );
     Ok(exit::DONE)
 }
 
@@ -152,21 +177,28 @@ pub(crate) fn logout(args: &LogoutArgs, session: &Session) -> Result<u8, Failure
     let address = read(&args.mailbox)?;
     let (user, host) = (&address.user, &address.host);
     if !vault()?.forget(user, host)? {
-        return Err(Failure::usage(format!("no tokens stored for {user} on {host}"))
-            .with_hint("list stored tokens with `mailferry login --list`"));
+        return Err(
+            Failure::usage(format!("no tokens stored for {user} on {host}"))
+                .with_hint("list stored tokens with `mailferry login --list`"),
+        );
     }
     say(session, &format!("deleted the tokens of {user} on {host}"));
     Ok(exit::DONE)
 }
 
 fn vault() -> Result<Vault, Failure> {
-    tokens::vault().ok_or_else(|| Failure::local("no home directory found, so there is no place to store tokens"))
+    tokens::vault().ok_or_else(|| {
+        Failure::local("no home directory found, so there is no place to store tokens")
+    })
 }
 
 fn list(vault: &Vault, session: &Session) -> Result<u8, Failure> {
     for (account, is_in_keyring) in vault.list()? {
         let place = if is_in_keyring { "keyring" } else { "file" };
-        say(session, &format!("{} on {} ({place})", account.user, account.host));
+        say(
+            session,
+            &format!("{} on {} ({place})", account.user, account.host),
+        );
     }
     Ok(exit::DONE)
 }
@@ -193,15 +225,31 @@ impl LoginArgs {
                  in the config file",
             ));
         };
-        let secret = self.client_secret_file.as_ref().or(configured.secret_file.as_ref());
+        let secret = self
+            .client_secret_file
+            .as_ref()
+            .or(configured.secret_file.as_ref());
         let secret = secret.map(|file| client_secret(file)).transpose();
-        let secret = secret.map_err(|reason| Failure::usage(format!("no client secret: {reason:#}")))?;
-        let provider = self.provider.map(Provider::from).or(address.provider).or(Provider::of_host(&address.host));
+        let secret =
+            secret.map_err(|reason| Failure::usage(format!("no client secret: {reason:#}")))?;
+        let provider = self
+            .provider
+            .map(Provider::from)
+            .or(address.provider)
+            .or(Provider::of_host(&address.host));
         let mut client = Client::new(id.clone(), secret);
-        client.authorization = endpoint("authorization", self.authorization_endpoint.as_ref(), configured)?;
+        client.authorization = endpoint(
+            "authorization",
+            self.authorization_endpoint.as_ref(),
+            configured,
+        )?;
         client.token = endpoint("token", self.token_endpoint.as_ref(), configured)?;
         client.device = endpoint("device", self.device_endpoint.as_ref(), configured)?;
-        client.scopes = if self.scope.is_empty() { configured.scopes.clone() } else { self.scope.clone() };
+        client.scopes = if self.scope.is_empty() {
+            configured.scopes.clone()
+        } else {
+            self.scope.clone()
+        };
         let usual = match provider {
             Some(provider) => Profile::of(provider).flow,
             None if client.device.is_some() => Flow::Device,
@@ -217,10 +265,16 @@ impl LoginArgs {
 }
 
 /// Returns one endpoint, from the command line or the config file.
-fn endpoint(name: &str, given: Option<&String>, configured: &ConfiguredClient) -> Result<Option<Endpoint>, Failure> {
+fn endpoint(
+    name: &str,
+    given: Option<&String>,
+    configured: &ConfiguredClient,
+) -> Result<Option<Endpoint>, Failure> {
     let text = given.or_else(|| configured.endpoint(name));
     let refused = |reason| Failure::usage(format!("invalid {name} endpoint: {reason}"));
-    text.map(|text| Endpoint::parse(text)).transpose().map_err(refused)
+    text.map(|text| Endpoint::parse(text))
+        .transpose()
+        .map_err(refused)
 }
 
 impl From<Known> for Provider {
@@ -240,15 +294,23 @@ struct Screen<'a> {
 
 impl Guide for Screen<'_> {
     fn show_code(&self, address: &str, code: &str, complete: Option<&str>, good_for: Duration) {
-        self.session.tell(&format!("open {address} in any browser and enter the code {code}"));
+        self.session.tell(&format!(
+            "open {address} in any browser and enter the code {code}"
+        ));
         if let Some(complete) = complete {
-            self.session.tell(&format!("or open {complete}, which includes the code"));
+            self.session
+                .tell(&format!("or open {complete}, which includes the code"));
         }
-        self.session.tell(&format!("waiting for up to {} minutes", good_for.as_secs().div_ceil(60)));
+        self.session.tell(&format!(
+            "waiting for up to {} minutes",
+            good_for.as_secs().div_ceil(60)
+        ));
     }
 
     fn show_address(&self, address: &str) {
-        self.session.tell(&format!("open this address in a browser on this machine: {address}"));
+        self.session.tell(&format!(
+            "open this address in a browser on this machine: {address}"
+        ));
         if self.opens_browser && browser::open(address) {
             self.session.tell("opening a browser");
         }

@@ -19,25 +19,48 @@ const LAST_SUCCESS: &str = "mailferry_last_success_timestamp_seconds";
 /// What the system says against it.
 pub(crate) fn write(path: &Path, summary: Option<&Value>, code: u8) -> io::Result<()> {
     let now = jiff::Timestamp::now().as_second();
-    let before = if code == 0 { None } else { fs::read_to_string(path).ok() };
+    let before = if code == 0 {
+        None
+    } else {
+        fs::read_to_string(path).ok()
+    };
     let text = text(&name(path), summary, code, now, before.as_deref());
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".mailferry-").tempfile_in(directory)?;
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".mailferry-")
+        .tempfile_in(directory)?;
     file.write_all(text.as_bytes())?;
     // The exporter is another user.
-    file.as_file().set_permissions(Permissions::from_mode(0o644))?;
+    file.as_file()
+        .set_permissions(Permissions::from_mode(0o644))?;
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
 /// What the runs of this file are called: `nightly` for `/var/lib/…/nightly.prom`.
 fn name(path: &Path) -> String {
-    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+    path.file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 /// The file's text at the time `now`; `before` is what it was until then.
-pub(crate) fn text(name: &str, summary: Option<&Value>, code: u8, now: i64, before: Option<&str>) -> String {
-    let command = summary.and_then(|summary| summary["command"].as_str()).map(|name| format!(",command=\"{name}\""));
-    let escaped = name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+pub(crate) fn text(
+    name: &str,
+    summary: Option<&Value>,
+    code: u8,
+    now: i64,
+    before: Option<&str>,
+) -> String {
+    let command = summary
+        .and_then(|summary| summary["command"].as_str())
+        .map(|name| format!(",command=\"{name}\""));
+    let escaped = name
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n");
     let labels = format!("{{name=\"{escaped}\"{}}}", command.unwrap_or_default());
     let mut text = String::new();
     let mut series = |metric: &str, labels: &str, value: &str| {
@@ -45,9 +68,18 @@ pub(crate) fn text(name: &str, summary: Option<&Value>, code: u8, now: i64, befo
         let _ = writeln!(text, "# TYPE {metric} gauge\n{metric}{labels} {value}");
     };
     series("mailferry_exit_code", &labels, &code.to_string());
-    series("mailferry_last_run_timestamp_seconds", &labels, &now.to_string());
-    let earlier = before.and_then(|before| before.lines().find(|line| line.starts_with(LAST_SUCCESS)));
-    let success = if code == 0 { Some(now.to_string()) } else { earlier.and_then(number_at_end) };
+    series(
+        "mailferry_last_run_timestamp_seconds",
+        &labels,
+        &now.to_string(),
+    );
+    let earlier =
+        before.and_then(|before| before.lines().find(|line| line.starts_with(LAST_SUCCESS)));
+    let success = if code == 0 {
+        Some(now.to_string())
+    } else {
+        earlier.and_then(number_at_end)
+    };
     if let Some(success) = success {
         series(LAST_SUCCESS, &format!("{{name=\"{escaped}\"}}"), &success);
     }
@@ -66,7 +98,9 @@ fn number_at_end(line: &str) -> Option<String> {
 
 /// All numbers and truths in an object, and in those within it, by their names.
 fn numbers(prefix: &str, of: &Value) -> Vec<(String, String)> {
-    let Value::Object(members) = of else { return Vec::new() };
+    let Value::Object(members) = of else {
+        return Vec::new();
+    };
     let one = |(key, value): (&String, &Value)| match value {
         Value::Number(number) => vec![(format!("{prefix}_{key}"), number.to_string())],
         Value::Bool(truth) => vec![(format!("{prefix}_{key}"), u8::from(*truth).to_string())],
@@ -106,10 +140,25 @@ mod tests {
         let first = fs::read_to_string(&path).unwrap();
         write(&path, None, 6).unwrap();
         let second = fs::read_to_string(&path).unwrap();
-        let success = |text: &str| text.lines().find(|line| line.starts_with(LAST_SUCCESS)).unwrap().to_owned();
+        let success = |text: &str| {
+            text.lines()
+                .find(|line| line.starts_with(LAST_SUCCESS))
+                .unwrap()
+                .to_owned()
+        };
         assert_eq!(success(&first), success(&second));
-        assert!(second.contains("mailferry_exit_code{name=\"nightly\"} 6"), "{second}");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left beside it");
+        assert!(
+            second.contains("mailferry_exit_code{name=\"nightly\"} 6"),
+            "{second}"
+        );
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o644
+        );
+        assert_eq!(
+            fs::read_dir(directory.path()).unwrap().count(),
+            1,
+            "nothing is left beside it"
+        );
     }
 }

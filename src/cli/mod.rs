@@ -148,8 +148,15 @@ fn execute(mut command: Command, chosen: Option<&Path>, allow_weaker: bool) -> u
     {
         args.output.output = args::Format::Json;
     }
-    let typed = command.mailboxes().first().map(|mailbox| mailbox.text.clone());
-    let opened = if let Command::Apply(args) = &mut command { args.open() } else { Ok(()) };
+    let typed = command
+        .mailboxes()
+        .first()
+        .map(|mailbox| mailbox.text.clone());
+    let opened = if let Command::Apply(args) = &mut command {
+        args.open()
+    } else {
+        Ok(())
+    };
     let named = opened.and_then(|()| command.use_accounts(chosen));
     let session = match command.session() {
         Ok(session) => session,
@@ -183,9 +190,17 @@ fn execute(mut command: Command, chosen: Option<&Path>, allow_weaker: bool) -> u
 /// Prevents core files, which would contain the passwords. A limit of one byte is too small for any, and the only one
 /// at which the kernel doesn't pass a core to another program either (core(5)).
 fn leave_no_core() {
-    let most = getrlimit(Resource::Core).maximum.map_or(1, |most| most.min(1));
+    let most = getrlimit(Resource::Core)
+        .maximum
+        .map_or(1, |most| most.min(1));
     // If that can't be set, nothing else depends on it.
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(most), maximum: Some(most) });
+    let _ = setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        },
+    );
 }
 
 /// Parses a job's command, with further options after its own; of two values for one option the last one counts.
@@ -194,7 +209,10 @@ fn job_command(job: &config::Job, more: &[String]) -> Result<Command, clap::Erro
     let parser = Cli::command().mut_subcommands(|command| command.args_override_self(true));
     let cli = Cli::from_arg_matches(&parser.try_get_matches_from(arguments)?)?;
     let misplaced = |option: &str| {
-        Err(Cli::command().error(ErrorKind::ArgumentConflict, format!("{option} must come before the job name")))
+        Err(Cli::command().error(
+            ErrorKind::ArgumentConflict,
+            format!("{option} must come before the job name"),
+        ))
     };
     match (cli.config, cli.allow_weaker_auth) {
         (None, false) => Ok(cli.command),
@@ -213,7 +231,11 @@ impl Command {
             Self::Verify(args) => args.report()?,
             _ => None,
         };
-        Session::new(self.name(), self.output().unwrap_or(&args::OutputArgs::default()), report)
+        Session::new(
+            self.name(),
+            self.output().unwrap_or(&args::OutputArgs::default()),
+            report,
+        )
     }
 
     fn name(&self) -> &'static str {
@@ -243,7 +265,12 @@ impl Command {
             Self::Verify(args) => &args.output,
             Self::Folders(args) => &args.output,
             Self::Doctor(args) => &args.output,
-            Self::Run(_) | Self::Login(_) | Self::Logout(_) | Self::Config(_) | Self::Man(_) | Self::Completions(_) => {
+            Self::Run(_)
+            | Self::Login(_)
+            | Self::Logout(_)
+            | Self::Config(_)
+            | Self::Man(_)
+            | Self::Completions(_) => {
                 return None;
             }
         })
@@ -258,7 +285,12 @@ impl Command {
             Self::Undo(args) => (args.state.directory().ok(), true),
             Self::Doctor(args) => (args.state.kept_in(), false),
             Self::Verify(_) | Self::Folders(_) => (state::usual_directory(), false),
-            Self::Run(_) | Self::Login(_) | Self::Logout(_) | Self::Config(_) | Self::Man(_) | Self::Completions(_) => {
+            Self::Run(_)
+            | Self::Login(_)
+            | Self::Logout(_)
+            | Self::Config(_)
+            | Self::Man(_)
+            | Self::Completions(_) => {
                 return None;
             }
         };
@@ -286,12 +318,19 @@ impl Command {
             Self::Folders(args) => vec![mailbox(&mut args.mailbox, &mut args.password.configured)],
             Self::Doctor(args) => {
                 let first = mailbox(&mut args.mailbox, &mut args.source_password.configured);
-                let second = args.target.as_mut().map(|text| mailbox(text, &mut args.target_password.configured));
+                let second = args
+                    .target
+                    .as_mut()
+                    .map(|text| mailbox(text, &mut args.target_password.configured));
                 std::iter::once(first).chain(second).collect()
             }
             Self::Login(args) => {
                 let configured = &mut args.configured;
-                args.mailbox.as_mut().map(|text| mailbox(text, configured)).into_iter().collect()
+                args.mailbox
+                    .as_mut()
+                    .map(|text| mailbox(text, configured))
+                    .into_iter()
+                    .collect()
             }
             Self::Logout(args) => vec![mailbox(&mut args.mailbox, &mut args.configured)],
             Self::Run(_) | Self::Config(_) | Self::Man(_) | Self::Completions(_) => Vec::new(),
@@ -302,8 +341,15 @@ impl Command {
 /// Shows help, the version, or what is wrong with the command line. Errors repeat arguments, so they are shown only if
 /// no argument could contain a password.
 fn refuse(error: &clap::Error, arguments: &[OsString]) -> u8 {
-    let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    if !is_answer && arguments.iter().any(|argument| may_hold_password(&argument.to_string_lossy())) {
+    let is_answer = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    if !is_answer
+        && arguments
+            .iter()
+            .any(|argument| may_hold_password(&argument.to_string_lossy()))
+    {
         let failure = Failure::usage("invalid command line, and one of its arguments seems to contain a password")
             .with_hint("write addresses as imaps://USER@HOST; see `mailferry copy --help` for ways to pass passwords");
         Console::new(When::Auto).failure(&failure);
@@ -316,8 +362,12 @@ fn refuse(error: &clap::Error, arguments: &[OsString]) -> u8 {
 
 /// Reports whether it contains something like `SCHEME://USER:PASSWORD@`, with or without a scheme.
 fn may_hold_password(argument: &str) -> bool {
-    let after_scheme = argument.split_once("://").map_or(argument, |(_, rest)| rest);
-    after_scheme.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+    let after_scheme = argument
+        .split_once("://")
+        .map_or(argument, |(_, rest)| rest);
+    after_scheme
+        .rsplit_once('@')
+        .is_some_and(|(user, _)| user.contains(':'))
 }
 
 #[cfg(test)]
@@ -343,20 +393,36 @@ mod tests {
     #[test]
     fn the_usage_of_undo_names_each_word_once() {
         let mut command = Cli::command();
-        let usage = command.find_subcommand_mut("undo").unwrap().render_usage().to_string();
+        let usage = command
+            .find_subcommand_mut("undo")
+            .unwrap()
+            .render_usage()
+            .to_string();
         assert_eq!(usage.matches("RUN").count(), 1, "{usage}");
-        assert!(usage.contains("undo [OPTIONS] --list FIRST SECOND"), "{usage}");
+        assert!(
+            usage.contains("undo [OPTIONS] --list FIRST SECOND"),
+            "{usage}"
+        );
     }
 
     #[test]
     fn every_option_has_help_and_a_heading() {
         for command in Cli::command().get_subcommands() {
-            for argument in command.get_arguments().filter(|argument| !argument.is_positional()) {
+            for argument in command
+                .get_arguments()
+                .filter(|argument| !argument.is_positional())
+            {
                 let name = format!("{} --{}", command.get_name(), argument.get_id());
                 assert!(argument.get_help().is_some(), "{name}");
                 assert!(argument.get_help_heading().is_some(), "{name}");
             }
-            assert!(command.get_after_help().unwrap().to_string().contains("Exit codes"));
+            assert!(
+                command
+                    .get_after_help()
+                    .unwrap()
+                    .to_string()
+                    .contains("Exit codes")
+            );
         }
     }
 

@@ -18,7 +18,10 @@ pub(crate) fn find(text: &str, host: &str, user: &str) -> Option<SecretString> {
                     return Some(password);
                 }
                 let here = word.as_str() == "default" || words.next()?.eq_ignore_ascii_case(host);
-                entry = Entry { here, ..Entry::default() };
+                entry = Entry {
+                    here,
+                    ..Entry::default()
+                };
             }
             "login" => entry.login = Some(words.next()?),
             "password" => entry.password = Some(words.next()?),
@@ -40,8 +43,15 @@ struct Entry {
 
 impl Entry {
     fn take(&mut self, user: &str) -> Option<SecretString> {
-        let ours = self.here && self.login.as_ref().is_none_or(|login| login.as_str() == user);
-        self.password.take().filter(|password| ours && !password.is_empty()).map(|text| text.as_str().into())
+        let ours = self.here
+            && self
+                .login
+                .as_ref()
+                .is_none_or(|login| login.as_str() == user);
+        self.password
+            .take()
+            .filter(|password| ours && !password.is_empty())
+            .map(|text| text.as_str().into())
     }
 }
 
@@ -56,7 +66,10 @@ impl Words<'_> {
             self.rest = quoted;
             return Some(self.quoted());
         }
-        let end = self.rest.find(char::is_whitespace).unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .find(char::is_whitespace)
+            .unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
         (!word.is_empty()).then(|| Zeroizing::new(word.to_owned()))
@@ -122,7 +135,11 @@ default login ann password fallback
     fn finds_the_entry_of_host_and_user() {
         let table = [
             ("imap.example.org", "ann", Some("s3cret")),
-            ("imap.EXAMPLE.org", "bob", Some("two words \"quoted\" \\ done")),
+            (
+                "imap.EXAMPLE.org",
+                "bob",
+                Some("two words \"quoted\" \\ done"),
+            ),
             ("any.example.org", "carl", Some("every#one")),
             ("late.example.org", "ann", Some("after")),
             ("trap.example.org", "ann", Some("fallback")),
@@ -132,15 +149,25 @@ default login ann password fallback
         ];
         for (host, user, password) in table {
             let found = find(FILE, host, user);
-            assert_eq!(found.as_ref().map(ExposeSecret::expose_secret), password, "{user}@{host}");
+            assert_eq!(
+                found.as_ref().map(ExposeSecret::expose_secret),
+                password,
+                "{user}@{host}"
+            );
         }
     }
 
     #[test]
     fn broken_files_hold_no_password() {
-        for text in
-            ["", "machine", "machine h login", "machine h password", "macdef x\nmachine h password no", "\"", "#"]
-        {
+        for text in [
+            "",
+            "machine",
+            "machine h login",
+            "machine h password",
+            "macdef x\nmachine h password no",
+            "\"",
+            "#",
+        ] {
             assert!(find(text, "h", "u").is_none(), "{text}");
         }
     }

@@ -17,7 +17,11 @@ impl Observer for Observers {
     }
 
     fn headings(&self) -> Headings {
-        self.0.iter().map(|observer| observer.headings()).max().unwrap_or_default()
+        self.0
+            .iter()
+            .map(|observer| observer.headings())
+            .max()
+            .unwrap_or_default()
     }
 
     fn wants_holdings(&self) -> bool {

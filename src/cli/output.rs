@@ -29,12 +29,27 @@ impl Output {
     /// Makes one for the process's stdout.
     pub(crate) fn stdout(console: Arc<Console>, stop: Arc<Stop>) -> Self {
         let terminal = io::stdout().is_terminal();
-        Self { terminal, ..Self::to(Box::new(io::stdout()), console, stop) }
+        Self {
+            terminal,
+            ..Self::to(Box::new(io::stdout()), console, stop)
+        }
     }
 
     /// Makes one for any stream.
-    pub(crate) fn to(stream: Box<dyn Write + Send>, console: Arc<Console>, stop: Arc<Stop>) -> Self {
-        Self { to: Mutex::new(Sink { stream, failed: None }), console, stop, terminal: false }
+    pub(crate) fn to(
+        stream: Box<dyn Write + Send>,
+        console: Arc<Console>,
+        stop: Arc<Stop>,
+    ) -> Self {
+        Self {
+            to: Mutex::new(Sink {
+                stream,
+                failed: None,
+            }),
+            console,
+            stop,
+            terminal: false,
+        }
     }
 
     /// Reports whether stdout is a terminal.
@@ -57,7 +72,11 @@ impl Output {
             return;
         }
         let line = format!("{text}\n");
-        if let Err(error) = sink.stream.write_all(line.as_bytes()).and_then(|()| sink.stream.flush()) {
+        if let Err(error) = sink
+            .stream
+            .write_all(line.as_bytes())
+            .and_then(|()| sink.stream.flush())
+        {
             sink.failed = Some(error);
             self.stop.request();
         }
@@ -71,7 +90,9 @@ impl Output {
         match &lock(&self.to).failed {
             None => Ok(()),
             Some(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::broken_pipe()),
-            Some(error) => Err(Failure::local(format!("could not write results to stdout: {error}"))),
+            Some(error) => Err(Failure::local(format!(
+                "could not write results to stdout: {error}"
+            ))),
         }
     }
 }
@@ -95,7 +116,10 @@ mod tests {
 
     #[test]
     fn a_stream_that_refuses_stops_the_run_once() {
-        for (kind, code) in [(io::ErrorKind::BrokenPipe, 141), (io::ErrorKind::StorageFull, 1)] {
+        for (kind, code) in [
+            (io::ErrorKind::BrokenPipe, 141),
+            (io::ErrorKind::StorageFull, 1),
+        ] {
             let stop = Arc::new(Stop::new());
             let console = Arc::new(Console::new(When::Never));
             let output = Output::to(Box::new(Refuses(kind)), console, Arc::clone(&stop));

@@ -25,11 +25,16 @@ pub(crate) struct Amount {
 impl Amount {
     /// Returns the length of a bar: bytes, or messages if there are none.
     pub(crate) fn length(self) -> u64 {
-        if self.bytes > 0 { self.bytes } else { self.messages }
+        if self.bytes > 0 {
+            self.bytes
+        } else {
+            self.messages
+        }
     }
 
     fn work(self) -> u64 {
-        self.bytes.saturating_add(self.messages.saturating_mul(MESSAGE_COST))
+        self.bytes
+            .saturating_add(self.messages.saturating_mul(MESSAGE_COST))
     }
 }
 
@@ -42,11 +47,19 @@ pub(crate) struct Pace {
 impl Pace {
     /// Notes the work done by now. Of samples close together only the first is kept.
     pub(crate) fn note(&mut self, now: Duration, done: Amount) {
-        if self.samples.back().is_some_and(|(then, _)| now.saturating_sub(*then) < STEP) {
+        if self
+            .samples
+            .back()
+            .is_some_and(|(then, _)| now.saturating_sub(*then) < STEP)
+        {
             return;
         }
         self.samples.push_back((now, done));
-        while self.samples.get(1).is_some_and(|(then, _)| now.saturating_sub(*then) >= WINDOW) {
+        while self
+            .samples
+            .get(1)
+            .is_some_and(|(then, _)| now.saturating_sub(*then) >= WINDOW)
+        {
             self.samples.pop_front();
         }
     }
@@ -107,12 +120,16 @@ mod tests {
         let mut pace = Pace::default();
         for second in 0..=100_u32 {
             // 1000 bytes per second for 70 s, then 100.
-            let done = u64::from(second.min(70)) * 1000 + u64::from(second.saturating_sub(70)) * 100;
+            let done =
+                u64::from(second.min(70)) * 1000 + u64::from(second.saturating_sub(70)) * 100;
             pace.note(at(f64::from(second)), bytes(done));
         }
         let done = bytes(73_000);
         assert_eq!(pace.bytes_per_second(at(100.0), done), Some(100.0));
-        assert_eq!(pace.time_left(at(100.0), done, bytes(74_000)), Some(at(10.0)));
+        assert_eq!(
+            pace.time_left(at(100.0), done, bytes(74_000)),
+            Some(at(10.0))
+        );
         assert!(pace.samples.len() <= 42);
     }
 
@@ -120,8 +137,14 @@ mod tests {
     fn small_messages_take_their_time_too() {
         let mut pace = Pace::default();
         pace.note(at(0.0), Amount::default());
-        let done = Amount { messages: 10, bytes: 0 };
-        let total = Amount { messages: 30, bytes: 0 };
+        let done = Amount {
+            messages: 10,
+            bytes: 0,
+        };
+        let total = Amount {
+            messages: 30,
+            bytes: 0,
+        };
         assert_eq!(pace.time_left(at(2.0), done, total), Some(at(4.0)));
         assert_eq!(pace.time_left(at(6.0), total, total), None);
     }

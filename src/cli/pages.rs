@@ -59,7 +59,12 @@ pub(crate) fn man(args: &ManArgs, session: &Session) -> Result<u8, Failure> {
             .map_err(|error| Failure::local(format!("could not generate the page: {error}")))?;
         return Ok(print(&page, session));
     };
-    let failed = |error| Failure::local(format!("could not write to {}: {error}", directory.display()));
+    let failed = |error| {
+        Failure::local(format!(
+            "could not write to {}: {error}",
+            directory.display()
+        ))
+    };
     std::fs::create_dir_all(directory).map_err(failed)?;
     clap_mangen::generate_to(Cli::command(), directory).map_err(failed)?;
     Ok(exit::DONE)

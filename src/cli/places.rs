@@ -12,23 +12,34 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path};
 
 /// What to do about one mailbox given twice.
-const TWO: &str =
-    "pass two different mailboxes; within one account, set the destination with --into FOLDER or --map FROM=TO";
+const TWO: &str = "pass two different mailboxes; within one account, set the destination with --into FOLDER or --map FROM=TO";
 
 /// Refuses two addresses of one directory, through any links or mounts, and a mail directory within another one.
 ///
 /// # Errors
 /// A usage error.
 pub(crate) fn check([source, target]: &[Address; 2]) -> Result<(), Failure> {
-    let Some((from, to)) = source.path().zip(target.path()) else { return Ok(()) };
+    let Some((from, to)) = source.path().zip(target.path()) else {
+        return Ok(());
+    };
     let [from, to] = [from, to].map(maildir::Account::canonical);
     if is_one_directory(&from, &to) {
-        let text = format!("source and target are the same directory, {}", from.display());
+        let text = format!(
+            "source and target are the same directory, {}",
+            from.display()
+        );
         return Err(Failure::usage(text).with_hint("pass two different directories"));
     }
     for (outer, inner, path) in [(source, &to, &from), (target, &from, &to)] {
-        if inner.strip_prefix(path).is_ok_and(|below| is_place_of(outer, below)) {
-            let text = format!("{} is inside {}, as one of its folders", inner.display(), path.display());
+        if inner
+            .strip_prefix(path)
+            .is_ok_and(|below| is_place_of(outer, below))
+        {
+            let text = format!(
+                "{} is inside {}, as one of its folders",
+                inner.display(),
+                path.display()
+            );
             return Err(Failure::usage(text).with_hint("pass two unrelated directories"));
         }
     }
@@ -58,15 +69,22 @@ pub(crate) fn check_copy(addresses: &[Address; 2], folders: &Options) -> Result<
 }
 
 fn is_one_directory(one: &Path, other: &Path) -> bool {
-    let inode = |path: &Path| std::fs::metadata(path).map(|about| (about.dev(), about.ino())).ok();
+    let inode = |path: &Path| {
+        std::fs::metadata(path)
+            .map(|about| (about.dev(), about.ino()))
+            .ok()
+    };
     one == other || inode(one).is_some_and(|some| inode(other) == Some(some))
 }
 
 /// Reports whether a path belongs to a mailbox: any directory below an mbox tree, and the folders of a Maildir.
 fn is_place_of(outer: &Address, below: &Path) -> bool {
-    let Some(Component::Normal(first)) = below.components().next() else { return false };
-    let is_folder =
-        |name: &OsStr| name.as_bytes().starts_with(b".") || ["cur", "new", "tmp"].iter().any(|own| name == *own);
+    let Some(Component::Normal(first)) = below.components().next() else {
+        return false;
+    };
+    let is_folder = |name: &OsStr| {
+        name.as_bytes().starts_with(b".") || ["cur", "new", "tmp"].iter().any(|own| name == *own)
+    };
     matches!(outer, Address::Mbox(_)) || is_folder(first)
 }
 
@@ -75,7 +93,10 @@ mod tests {
     use super::*;
 
     fn checked(source: &str, target: &str) -> Result<(), Failure> {
-        check(&[Address::parse(source).unwrap(), Address::parse(target).unwrap()])
+        check(&[
+            Address::parse(source).unwrap(),
+            Address::parse(target).unwrap(),
+        ])
     }
 
     #[test]
@@ -100,10 +121,24 @@ mod tests {
 
     #[test]
     fn one_account_is_known_by_its_address_however_it_is_written() {
-        let kin = |one: &str, other: &str| kinship(&[Address::parse(one).unwrap(), Address::parse(other).unwrap()]);
-        assert_eq!(kin("imaps://ann@H.example:993", "imap://%61nn@h.example?connections=2"), Kinship::OneAccount);
-        assert_eq!(kin("imaps://ann@h.example", "imaps://ben@h.example"), Kinship::Unknown);
-        assert_eq!(kin("imaps://ann@h.example", "maildir:/x"), Kinship::ServerAndDirectory);
+        let kin = |one: &str, other: &str| {
+            kinship(&[Address::parse(one).unwrap(), Address::parse(other).unwrap()])
+        };
+        assert_eq!(
+            kin(
+                "imaps://ann@H.example:993",
+                "imap://%61nn@h.example?connections=2"
+            ),
+            Kinship::OneAccount
+        );
+        assert_eq!(
+            kin("imaps://ann@h.example", "imaps://ben@h.example"),
+            Kinship::Unknown
+        );
+        assert_eq!(
+            kin("imaps://ann@h.example", "maildir:/x"),
+            Kinship::ServerAndDirectory
+        );
         assert_eq!(kin("mbox:/y", "maildir:/x"), Kinship::Apart);
     }
 }

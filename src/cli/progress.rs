@@ -46,7 +46,12 @@ impl Progress {
             bar.enable_steady_tick(TICK);
             bar
         });
-        Self { console, counters, bar, next_line: Mutex::new(LINE_EVERY) }
+        Self {
+            console,
+            counters,
+            bar,
+            next_line: Mutex::new(LINE_EVERY),
+        }
     }
 
     /// Removes the bar; results may follow.
@@ -97,11 +102,27 @@ impl Observer for Progress {
             Event::FolderPlanned(_) => {
                 self.counters.planned_folders.fetch_add(1, Relaxed);
             }
-            Event::Planned { messages, bytes, .. } => {
-                self.planned(Work::Copy, Amount { messages: *messages, bytes: *bytes });
+            Event::Planned {
+                messages, bytes, ..
+            } => {
+                self.planned(
+                    Work::Copy,
+                    Amount {
+                        messages: *messages,
+                        bytes: *bytes,
+                    },
+                );
             }
-            Event::ToCompare { messages, bytes, .. } => {
-                self.planned(Work::Compare, Amount { messages: *messages, bytes: *bytes });
+            Event::ToCompare {
+                messages, bytes, ..
+            } => {
+                self.planned(
+                    Work::Compare,
+                    Amount {
+                        messages: *messages,
+                        bytes: *bytes,
+                    },
+                );
             }
             Event::Sent { bytes, ended } => {
                 self.counters.send(*bytes, *ended);
@@ -110,11 +131,27 @@ impl Observer for Progress {
             // The message's result comes next, and is shown then.
             Event::Settled { bytes } => self.counters.settle(*bytes),
             Event::MessageCopied { folder, bytes, .. } => {
-                self.counters.add(folder, Amount { messages: 1, bytes: *bytes });
+                self.counters.add(
+                    folder,
+                    Amount {
+                        messages: 1,
+                        bytes: *bytes,
+                    },
+                );
                 self.moved();
             }
-            Event::Compared { folder, messages, bytes } => {
-                self.counters.add(folder, Amount { messages: *messages, bytes: *bytes });
+            Event::Compared {
+                folder,
+                messages,
+                bytes,
+            } => {
+                self.counters.add(
+                    folder,
+                    Amount {
+                        messages: *messages,
+                        bytes: *bytes,
+                    },
+                );
                 self.moved();
             }
             Event::MessageFailed { .. } | Event::FolderFailed { .. } => {
@@ -134,7 +171,8 @@ fn style(planned: bool, coloured: bool, counters: &Arc<Counters>) -> ProgressSty
         (true, true) => "{wide_bar:.cyan} {amounts}\n{pace}",
         (true, false) => "{wide_bar} {amounts}\n{pace}",
     };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let key = |text: fn(&Counters) -> String| {
         let counters = Arc::clone(counters);
         move |_: &ProgressState, to: &mut dyn Write| {
@@ -201,7 +239,11 @@ impl Counters {
         let mut rest = lock(&self.rest);
         self.messages.store(0, Relaxed);
         self.bytes.store(0, Relaxed);
-        *rest = Rest { work, total, ..Rest::default() };
+        *rest = Rest {
+            work,
+            total,
+            ..Rest::default()
+        };
         rest.pace.note(now, Amount::default());
     }
 
@@ -209,18 +251,27 @@ impl Counters {
     fn position(&self) -> u64 {
         let total = lock(&self.rest).total;
         let done = self.sent(total);
-        if total.bytes > 0 { done.bytes } else { done.messages }
+        if total.bytes > 0 {
+            done.bytes
+        } else {
+            done.messages
+        }
     }
 
     fn done(&self) -> Amount {
-        Amount { messages: self.messages.load(Relaxed), bytes: self.bytes.load(Relaxed) }
+        Amount {
+            messages: self.messages.load(Relaxed),
+            bytes: self.bytes.load(Relaxed),
+        }
     }
 
     /// Returns the same including what was sent and isn't confirmed yet. Servers confirm hundreds of messages at a
     /// time, so only this moves steadily. It may exceed the total if sizes were estimated.
     fn sent(&self, total: Amount) -> Amount {
         let more = |done: u64, in_flight: &AtomicU64, total: u64| {
-            done.saturating_add(in_flight.load(Relaxed)).min(total).max(done)
+            done.saturating_add(in_flight.load(Relaxed))
+                .min(total)
+                .max(done)
         };
         let done = self.done();
         Amount {
@@ -253,10 +304,18 @@ impl Counters {
         match self.planned_folders.load(Relaxed) {
             // A comparison of unknown size.
             0 if done.messages > 0 => {
-                format!("{}, {}", amounts_text(done, Amount::default()), units::duration(self.now()))
+                format!(
+                    "{}, {}",
+                    amounts_text(done, Amount::default()),
+                    units::duration(self.now())
+                )
             }
             0 => format!("scanning mailboxes, {}", units::duration(self.now())),
-            n => format!("planning: {}, {}", units::counted(n, "folder"), units::duration(self.now())),
+            n => format!(
+                "planning: {}, {}",
+                units::counted(n, "folder"),
+                units::duration(self.now())
+            ),
         }
     }
 
@@ -268,7 +327,13 @@ impl Counters {
     /// Writes `1,234/3,089 messages, 12.0 MiB/38.3 MiB`: confirmed messages, and bytes sent.
     fn amounts(&self) -> String {
         let total = lock(&self.rest).total;
-        amounts_text(Amount { bytes: self.sent(total).bytes, ..self.done() }, total)
+        amounts_text(
+            Amount {
+                bytes: self.sent(total).bytes,
+                ..self.done()
+            },
+            total,
+        )
     }
 
     /// Writes `5.1 MiB/s, 5 s left, INBOX`.
@@ -282,7 +347,11 @@ impl Counters {
 
     /// Writes both on one line.
     fn status(&self) -> String {
-        [self.amounts(), self.pace()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+        [self.amounts(), self.pace()]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -292,7 +361,10 @@ fn plan_text(work: Work, total: Amount) -> String {
         Work::Copy if total.messages == 0 => "plan: nothing to copy".to_owned(),
         Work::Copy => format!("plan: {messages} to copy, {}", units::bytes(total.bytes)),
         Work::Compare if total.bytes == 0 => format!("comparing {messages}"),
-        Work::Compare => format!("comparing {messages} in full ({} to read)", units::bytes(total.bytes)),
+        Work::Compare => format!(
+            "comparing {messages} in full ({} to read)",
+            units::bytes(total.bytes)
+        ),
     }
 }
 
@@ -300,22 +372,41 @@ fn plan_text(work: Work, total: Amount) -> String {
 fn amounts_text(done: Amount, total: Amount) -> String {
     let messages = match total.messages {
         0 => units::counted(done.messages, "message"),
-        total => format!("{}/{} messages", units::count(done.messages), units::count(total)),
+        total => format!(
+            "{}/{} messages",
+            units::count(done.messages),
+            units::count(total)
+        ),
     };
     match total.bytes {
         0 => messages,
-        total => format!("{messages}, {}/{}", units::bytes(done.bytes), units::bytes(total)),
+        total => format!(
+            "{messages}, {}/{}",
+            units::bytes(done.bytes),
+            units::bytes(total)
+        ),
     }
 }
 
 fn pace_text(now: Duration, done: Amount, failed: u64, rest: &Rest) -> String {
-    let Rest { total, pace, folder, .. } = rest;
+    let Rest {
+        total,
+        pace,
+        folder,
+        ..
+    } = rest;
     let rate = match total.bytes {
-        0 => pace.messages_per_second(now, done).map(|rate| format!("{} messages/s", units::count(rate as u64))),
-        _ => pace.bytes_per_second(now, done).map(|rate| format!("{}/s", units::bytes(rate as u64))),
+        0 => pace
+            .messages_per_second(now, done)
+            .map(|rate| format!("{} messages/s", units::count(rate as u64))),
+        _ => pace
+            .bytes_per_second(now, done)
+            .map(|rate| format!("{}/s", units::bytes(rate as u64))),
     };
     // A forecast isn't accurate to fractions of a second.
-    let left = pace.time_left(now, done, *total).map(|left| Duration::from_secs(left.as_secs()));
+    let left = pace
+        .time_left(now, done, *total)
+        .map(|left| Duration::from_secs(left.as_secs()));
     let parts = [
         rate,
         left.map(|left| format!("{} left", units::duration(left))),
@@ -332,7 +423,10 @@ fn shortened(folder: &str) -> String {
     if length <= FOLDER {
         return folder;
     }
-    format!("…{}", folder.chars().skip(length + 1 - FOLDER).collect::<String>())
+    format!(
+        "…{}",
+        folder.chars().skip(length + 1 - FOLDER).collect::<String>()
+    )
 }
 
 #[cfg(test)]
@@ -341,15 +435,36 @@ mod tests {
 
     #[test]
     fn the_status_says_what_is_known() {
-        let total = Amount { messages: 3089, bytes: 40 << 20 };
-        let mut rest = Rest { total, ..Rest::default() };
-        assert_eq!(amounts_text(Amount::default(), total), "0/3,089 messages, 0 B/40.0 MiB");
-        assert_eq!(amounts_text(Amount { messages: 7, bytes: 0 }, Amount::default()), "7 messages");
+        let total = Amount {
+            messages: 3089,
+            bytes: 40 << 20,
+        };
+        let mut rest = Rest {
+            total,
+            ..Rest::default()
+        };
+        assert_eq!(
+            amounts_text(Amount::default(), total),
+            "0/3,089 messages, 0 B/40.0 MiB"
+        );
+        assert_eq!(
+            amounts_text(
+                Amount {
+                    messages: 7,
+                    bytes: 0
+                },
+                Amount::default()
+            ),
+            "7 messages"
+        );
         assert_eq!(pace_text(Duration::ZERO, Amount::default(), 0, &rest), "");
         rest.pace.note(Duration::ZERO, Amount::default());
         rest.total.messages = 2;
         rest.folder = "Work/\x1b[2J".to_owned();
-        let done = Amount { messages: 1, bytes: 20 << 20 };
+        let done = Amount {
+            messages: 1,
+            bytes: 20 << 20,
+        };
         let half = pace_text(Duration::from_secs(4), done, 1, &rest);
         assert_eq!(half, "5.0 MiB/s, 4 s left, 1 failed, Work/\\u{1b}[2J");
     }
@@ -357,48 +472,115 @@ mod tests {
     #[test]
     fn a_comparison_is_measured_by_what_it_reads() {
         let counters = Counters::new();
-        let headers = Amount { messages: 3000, bytes: 0 };
-        assert_eq!(plan_text(Work::Compare, headers), "comparing 3,000 messages");
+        let headers = Amount {
+            messages: 3000,
+            bytes: 0,
+        };
+        assert_eq!(
+            plan_text(Work::Compare, headers),
+            "comparing 3,000 messages"
+        );
         counters.begin(Work::Compare, headers);
-        counters.add("INBOX", Amount { messages: 2000, bytes: 0 });
-        assert_eq!((counters.amounts().as_str(), counters.position()), ("2,000/3,000 messages", 2000));
+        counters.add(
+            "INBOX",
+            Amount {
+                messages: 2000,
+                bytes: 0,
+            },
+        );
+        assert_eq!(
+            (counters.amounts().as_str(), counters.position()),
+            ("2,000/3,000 messages", 2000)
+        );
         let rest = lock(&counters.rest);
-        let text = pace_text(counters.now() + Duration::from_secs(4), counters.done(), 0, &rest);
-        assert!(text.contains(" messages/s, ") && text.ends_with(" left, INBOX"), "{text}");
+        let text = pace_text(
+            counters.now() + Duration::from_secs(4),
+            counters.done(),
+            0,
+            &rest,
+        );
+        assert!(
+            text.contains(" messages/s, ") && text.ends_with(" left, INBOX"),
+            "{text}"
+        );
         drop(rest);
-        let contents = Amount { messages: 3000, bytes: 4 << 20 };
-        assert_eq!(plan_text(Work::Compare, contents), "comparing 3,000 messages in full (4.0 MiB to read)");
+        let contents = Amount {
+            messages: 3000,
+            bytes: 4 << 20,
+        };
+        assert_eq!(
+            plan_text(Work::Compare, contents),
+            "comparing 3,000 messages in full (4.0 MiB to read)"
+        );
         counters.begin(Work::Compare, contents);
-        counters.add("INBOX", Amount { messages: 1, bytes: 1 << 20 });
-        assert_eq!((counters.amounts().as_str(), counters.position()), ("1/3,000 messages, 1.0 MiB/4.0 MiB", 1 << 20));
+        counters.add(
+            "INBOX",
+            Amount {
+                messages: 1,
+                bytes: 1 << 20,
+            },
+        );
+        assert_eq!(
+            (counters.amounts().as_str(), counters.position()),
+            ("1/3,000 messages, 1.0 MiB/4.0 MiB", 1 << 20)
+        );
     }
 
     #[test]
     fn what_was_sent_counts_before_it_is_confirmed() {
         let counters = Counters::new();
-        counters.begin(Work::Copy, Amount { messages: 4, bytes: 40 << 20 });
+        counters.begin(
+            Work::Copy,
+            Amount {
+                messages: 4,
+                bytes: 40 << 20,
+            },
+        );
         counters.send(10 << 20, true);
         counters.send(2 << 20, false);
         assert_eq!(counters.amounts(), "0/4 messages, 12.0 MiB/40.0 MiB");
         assert_eq!(counters.position(), 12 << 20);
         let rest = lock(&counters.rest);
-        let text = pace_text(counters.now() + Duration::from_secs(12), counters.sent(rest.total), 0, &rest);
-        assert!(text.contains("MiB/s, 2") && text.ends_with(" s left"), "{text}");
+        let text = pace_text(
+            counters.now() + Duration::from_secs(12),
+            counters.sent(rest.total),
+            0,
+            &rest,
+        );
+        assert!(
+            text.contains("MiB/s, 2") && text.ends_with(" s left"),
+            "{text}"
+        );
         drop(rest);
         counters.settle(10 << 20);
-        counters.add("INBOX", Amount { messages: 1, bytes: 10 << 20 });
+        counters.add(
+            "INBOX",
+            Amount {
+                messages: 1,
+                bytes: 10 << 20,
+            },
+        );
         assert_eq!(counters.amounts(), "1/4 messages, 12.0 MiB/40.0 MiB");
         // The other one is refused before its end.
         counters.send(0, true);
         counters.settle(2 << 20);
         assert_eq!(counters.amounts(), "1/4 messages, 10.0 MiB/40.0 MiB");
-        assert_eq!(counters.sent(Amount { messages: 4, bytes: 40 << 20 }), counters.done());
+        assert_eq!(
+            counters.sent(Amount {
+                messages: 4,
+                bytes: 40 << 20
+            }),
+            counters.done()
+        );
     }
 
     #[test]
     fn no_more_was_sent_than_there_is() {
         let counters = Counters::new();
-        let total = Amount { messages: 1, bytes: 100 };
+        let total = Amount {
+            messages: 1,
+            bytes: 100,
+        };
         counters.begin(Work::Copy, total);
         counters.send(150, true);
         assert_eq!(counters.sent(total), total);

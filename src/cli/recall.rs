@@ -28,17 +28,25 @@ impl Recollection {
         allow_weaker: bool,
         console: &Arc<Console>,
     ) -> Result<Recall, Failure> {
-        let Some(directory) = &self.directory else { return Ok(Recall::default()) };
+        let Some(directory) = &self.directory else {
+            return Ok(Recall::default());
+        };
         let mechanisms = Mechanisms::below(directory);
         let identity = address.identity();
-        let last = if allow_weaker { None } else { mechanisms.last(&identity)? };
+        let last = if allow_weaker {
+            None
+        } else {
+            mechanisms.last(&identity)?
+        };
         if !self.writes {
             return Ok(Recall::new(last, None));
         }
         let console = Arc::clone(console);
         let keep = move |used| {
             if let Err(error) = mechanisms.keep(&identity, used) {
-                console.warning(&format!("couldn't save the login method for the next run: {error}"));
+                console.warning(&format!(
+                    "couldn't save the login method for the next run: {error}"
+                ));
             }
         };
         Ok(Recall::new(last, Some(Box::new(keep))))

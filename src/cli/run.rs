@@ -17,7 +17,11 @@ pub(crate) struct RunArgs {
     /// Job name
     job: String,
     /// Further options for the command. Example: --dry-run
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "OPTIONS"
+    )]
     more: Vec<String>,
 }
 
@@ -43,14 +47,22 @@ pub(crate) enum Refused {
 
 /// Returns a job's command.
 pub(crate) fn job(args: &RunArgs, chosen: Option<&Path>) -> Result<Command, Refused> {
-    let config = Config::load(chosen).map_err(Refused::Failure)?.ok_or_else(|| {
-        let failure = Failure::usage(format!("no job {}: there is no config file", args.job));
-        Refused::Failure(
-            failure.with_hint("create ~/.config/mailferry/config.toml, or pass another file with --config FILE"),
-        )
-    })?;
+    let config = Config::load(chosen)
+        .map_err(Refused::Failure)?
+        .ok_or_else(|| {
+            let failure = Failure::usage(format!("no job {}: there is no config file", args.job));
+            Refused::Failure(failure.with_hint(
+                "create ~/.config/mailferry/config.toml, or pass another file with --config FILE",
+            ))
+        })?;
     let job = config.job(&args.job).map_err(Refused::Failure)?;
     job_command(job, &args.more).map_err(|error| {
-        Refused::Usage(error, job.arguments_with(&args.more).into_iter().map(OsString::from).collect())
+        Refused::Usage(
+            error,
+            job.arguments_with(&args.more)
+                .into_iter()
+                .map(OsString::from)
+                .collect(),
+        )
     })
 }

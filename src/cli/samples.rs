@@ -1,16 +1,23 @@
 //! Values that several tests of the command line share.
 
 use mailferry::event::{
-    Change, Check, Contradiction, Difference, DifferenceKind, Differences, Event, Finding, FolderHoldings,
-    FolderPlanned, Holdings, NamedMessage, Observer, Restored, SyncPlanned, SyncStep, Verdict, YearSum,
+    Change, Check, Contradiction, Difference, DifferenceKind, Differences, Event, Finding,
+    FolderHoldings, FolderPlanned, Holdings, NamedMessage, Observer, Restored, SyncPlanned,
+    SyncStep, Verdict, YearSum,
 };
 use mailferry::mail::{Both, Heading, InternalDate, Side, Uid};
 use mailferry::store::Traffic;
-use mailferry::verbs::{CopySummary, LeftOut, LeftOutFolder, OnlyInView, Status, SyncSummary, SyncWay, VerifySummary};
+use mailferry::verbs::{
+    CopySummary, LeftOut, LeftOutFolder, OnlyInView, Status, SyncSummary, SyncWay, VerifySummary,
+};
 
 /// Numbers from `n + 1` on.
 fn traffic(n: u64) -> Both<Traffic> {
-    let from = |n: u64| Traffic { sent: n + 1, received: n + 2, round_trips: n + 3 };
+    let from = |n: u64| Traffic {
+        sent: n + 1,
+        received: n + 2,
+        round_trips: n + 3,
+    };
     Both::new(from(n), from(n + 3))
 }
 
@@ -30,13 +37,30 @@ pub(crate) fn copy_summary() -> CopySummary {
 
 /// A comparison that found no difference.
 pub(crate) fn verify_summary() -> VerifySummary {
-    VerifySummary { folders: 18, compared: 3101, seconds: 0.75, ..VerifySummary::default() }
+    VerifySummary {
+        folders: 18,
+        compared: 3101,
+        seconds: 0.75,
+        ..VerifySummary::default()
+    }
 }
 
 /// A sync that went well.
 pub(crate) fn sync_summary() -> SyncSummary {
-    let to_first = SyncWay { copied: 2, bytes_copied: 900, flags_updated: 1, ..SyncWay::default() };
-    let to_second = SyncWay { copied: 3, bytes_copied: 100, moved: 4, deleted: 1, conflicts: 1, ..SyncWay::default() };
+    let to_first = SyncWay {
+        copied: 2,
+        bytes_copied: 900,
+        flags_updated: 1,
+        ..SyncWay::default()
+    };
+    let to_second = SyncWay {
+        copied: 3,
+        bytes_copied: 100,
+        moved: 4,
+        deleted: 1,
+        conflicts: 1,
+        ..SyncWay::default()
+    };
     SyncSummary {
         folders: 18,
         to: Both::new(to_first, to_second),
@@ -64,7 +88,11 @@ pub(crate) fn tell_events(observer: &dyn Observer, filled: bool) {
     let heading = heading.as_ref();
     let (some_uid, uid) = (Uid::new(7).filter(|_| filled), Uid::new(8).unwrap());
     let tell = |event: Event<'_>| observer.observe(&event);
-    tell(Event::Connected { side: Side::TARGET, server: "Dovecot", is_compressed: filled });
+    tell(Event::Connected {
+        side: Side::TARGET,
+        server: "Dovecot",
+        is_compressed: filled,
+    });
     tell(Event::FolderPlanned(FolderPlanned {
         from: "Gesendet",
         to: "Sent",
@@ -84,26 +112,87 @@ pub(crate) fn tell_events(observer: &dyn Observer, filled: bool) {
         second: "Arbeit",
         already_there: 30,
         to: Both::new(
-            SyncStep { create: filled, copy: 31, bytes: 32, moved: 33, flags: 34, delete: 35 },
-            SyncStep { create: false, copy: 41, bytes: 42, moved: 43, flags: 44, delete: 45 },
+            SyncStep {
+                create: filled,
+                copy: 31,
+                bytes: 32,
+                moved: 33,
+                flags: 34,
+                delete: 35,
+            },
+            SyncStep {
+                create: false,
+                copy: 41,
+                bytes: 42,
+                moved: 43,
+                flags: 44,
+                delete: 45,
+            },
         ),
     }));
-    tell(Event::Planned { folders: 51, messages: 52, bytes: 53 });
-    tell(Event::FolderPaired { from: "A", to: "B", reason: text("--map") });
+    tell(Event::Planned {
+        folders: 51,
+        messages: 52,
+        bytes: 53,
+    });
+    tell(Event::FolderPaired {
+        from: "A",
+        to: "B",
+        reason: text("--map"),
+    });
     tell(Event::FolderCreated { folder: "New" });
-    tell(Event::FolderRenamed { from: "Old", to: "New" });
+    tell(Event::FolderRenamed {
+        from: "Old",
+        to: "New",
+    });
     tell(Event::FolderDeleted { folder: "Old" });
     tell_changes(observer, heading, some_uid);
     tell(Event::Explained { text: "Why." });
-    tell(Event::MessageDeleted { side: Side::TARGET, folder: "Sent", uid, heading });
-    tell(Event::MessageKept { folder: "Sent", uid, to: "Vanished/2026-11-25/Sent", heading });
-    tell(Event::MessageRepaired { folder: "Gesendet", uid });
-    tell(Event::MessageRestored(Restored { side: Side::First, folder: "Work", uid: 9, is_there: filled, heading }));
-    tell(Event::MessageCopied { to: Side::TARGET, folder: "Gesendet", uid, bytes: if filled { 61 } else { 0 } });
-    tell(Event::MessageFailed { folder: "Gesendet", uid, heading, reason: "NO \"too\nlarge\"" });
-    tell(Event::FolderFailed { folder: "Gone", reason: "no such folder" });
+    tell(Event::MessageDeleted {
+        side: Side::TARGET,
+        folder: "Sent",
+        uid,
+        heading,
+    });
+    tell(Event::MessageKept {
+        folder: "Sent",
+        uid,
+        to: "Vanished/2026-11-25/Sent",
+        heading,
+    });
+    tell(Event::MessageRepaired {
+        folder: "Gesendet",
+        uid,
+    });
+    tell(Event::MessageRestored(Restored {
+        side: Side::First,
+        folder: "Work",
+        uid: 9,
+        is_there: filled,
+        heading,
+    }));
+    tell(Event::MessageCopied {
+        to: Side::TARGET,
+        folder: "Gesendet",
+        uid,
+        bytes: if filled { 61 } else { 0 },
+    });
+    tell(Event::MessageFailed {
+        folder: "Gesendet",
+        uid,
+        heading,
+        reason: "NO \"too\nlarge\"",
+    });
+    tell(Event::FolderFailed {
+        folder: "Gone",
+        reason: "no such folder",
+    });
     tell(Event::Difference(&Difference {
-        kind: if filled { DifferenceKind::Flags } else { DifferenceKind::Missing },
+        kind: if filled {
+            DifferenceKind::Flags
+        } else {
+            DifferenceKind::Missing
+        },
         folder: "Gesendet".to_owned(),
         uid: some_uid,
         messages: 62,
@@ -113,7 +202,11 @@ pub(crate) fn tell_events(observer: &dyn Observer, filled: bool) {
     tell(Event::Found(&Finding {
         side: Side::TARGET,
         check: Check::Login,
-        verdict: if filled { Verdict::Doubtful } else { Verdict::Good },
+        verdict: if filled {
+            Verdict::Doubtful
+        } else {
+            Verdict::Good
+        },
         tried: "logged in as ann".to_owned(),
         result: "NO \u{1b}[31m".to_owned(),
         meaning: "wrong".to_owned(),
@@ -125,7 +218,11 @@ pub(crate) fn tell_events(observer: &dyn Observer, filled: bool) {
 
 fn tell_changes(observer: &dyn Observer, heading: Option<&Heading>, uid: Option<Uid>) {
     for conflict in [true, false] {
-        let both = Contradiction { first: "was deleted", second: "was flagged", settled: "the deletion wins" };
+        let both = Contradiction {
+            first: "was deleted",
+            second: "was flagged",
+            settled: "the deletion wins",
+        };
         observer.observe(&Event::Change(Change {
             action: if conflict { "delete" } else { "rename_folder" },
             to: if conflict { Side::First } else { Side::Second },
@@ -141,12 +238,27 @@ fn tell_changes(observer: &dyn Observer, heading: Option<&Heading>, uid: Option<
 }
 
 fn tell_holdings(observer: &dyn Observer, heading: Option<&Heading>) {
-    let (uid, date) = (Uid::new(71).unwrap(), heading.and_then(|heading| heading.date));
+    let (uid, date) = (
+        Uid::new(71).unwrap(),
+        heading.and_then(|heading| heading.date),
+    );
     let heading = heading.cloned().unwrap_or_default();
     let Heading { subject, from, .. } = heading;
-    let message = NamedMessage { folder: "Gesendet".to_owned(), uid, bytes: 72, date, subject, from, count: 1 };
+    let message = NamedMessage {
+        folder: "Gesendet".to_owned(),
+        uid,
+        bytes: 72,
+        date,
+        subject,
+        from,
+        count: 1,
+    };
     let year = date.map(|_| 2025);
-    let years = vec![YearSum { year, messages: 73, bytes: 74 }];
+    let years = vec![YearSum {
+        year,
+        messages: 73,
+        bytes: 74,
+    }];
     let folder = FolderHoldings {
         folder: "Gesendet".to_owned(),
         messages: 75,
@@ -160,22 +272,43 @@ fn tell_holdings(observer: &dyn Observer, heading: Option<&Heading>) {
         side: Side::SOURCE,
         folders: &[folder],
         largest: std::slice::from_ref(&message),
-        duplicates: &[NamedMessage { count: 80, ..message.clone() }],
+        duplicates: &[NamedMessage {
+            count: 80,
+            ..message.clone()
+        }],
         more_duplicates: 81,
     }));
 }
 
 /// What options left out.
 fn left_out() -> Vec<LeftOut> {
-    let folder = |folder: &str, messages| LeftOutFolder { folder: folder.to_owned(), messages };
+    let folder = |folder: &str, messages| LeftOutFolder {
+        folder: folder.to_owned(),
+        messages,
+    };
     let folders = vec![folder("Junk", Some(312)), folder("All Mail", None)];
-    let by_name = LeftOut { by: "--exclude".to_owned(), folders, messages: 312 };
-    vec![by_name, LeftOut { by: "--since".to_owned(), folders: Vec::new(), messages: 20 }]
+    let by_name = LeftOut {
+        by: "--exclude".to_owned(),
+        folders,
+        messages: 312,
+    };
+    vec![
+        by_name,
+        LeftOut {
+            by: "--since".to_owned(),
+            folders: Vec::new(),
+            messages: 20,
+        },
+    ]
 }
 
 /// A summary of `copy` with every number another one.
 pub(crate) fn full_copy_summary(status: Status) -> CopySummary {
-    let only = OnlyInView { view: "All Mail".to_owned(), folder: "Archive".to_owned(), messages: 101 };
+    let only = OnlyInView {
+        view: "All Mail".to_owned(),
+        folder: "Archive".to_owned(),
+        messages: 101,
+    };
     CopySummary {
         status,
         folders: 102,
@@ -238,7 +371,13 @@ pub(crate) fn full_verify_summary(status: Status) -> VerifySummary {
         status,
         folders: 301,
         compared: 302,
-        differences: Differences { missing: 303, extra: 304, changed: 305, flags_differ: 306, dates_differ: 307 },
+        differences: Differences {
+            missing: 303,
+            extra: 304,
+            changed: 305,
+            flags_differ: 306,
+            dates_differ: 307,
+        },
         failed: 308,
         bytes_compared: 309,
         left_out: left_out(),

@@ -71,15 +71,32 @@ struct Subject {
 impl Subject {
     /// Returns what the command calls each side.
     fn names(&self) -> Both<&'static str> {
-        if matches!(self.command.as_str(), "sync" | "undo") { Side::ORDINALS } else { Side::PARTS }
+        if matches!(self.command.as_str(), "sync" | "undo") {
+            Side::ORDINALS
+        } else {
+            Side::PARTS
+        }
     }
 
     /// `copy imaps://ann@old.example.org → maildir:/backup --exclude Junk`, for a command with two mailboxes.
     fn line(&self) -> Option<String> {
         let [one, other] = Side::BOTH.map(|side| self.mailboxes.0.get(self.names()[side]));
-        let arrow = if self.names()[Side::SOURCE] == "first" { "↔" } else { "→" };
-        let line = format!("{} {} {arrow} {}", self.command, harmless::text(one?), harmless::text(other?));
-        Some(format!("{line} {}", harmless::advice(&self.options.typed())).trim_end().to_owned())
+        let arrow = if self.names()[Side::SOURCE] == "first" {
+            "↔"
+        } else {
+            "→"
+        };
+        let line = format!(
+            "{} {} {arrow} {}",
+            self.command,
+            harmless::text(one?),
+            harmless::text(other?)
+        );
+        Some(
+            format!("{line} {}", harmless::advice(&self.options.typed()))
+                .trim_end()
+                .to_owned(),
+        )
     }
 }
 
@@ -88,16 +105,27 @@ impl Session {
     ///
     /// # Errors
     /// A log that can't be opened.
-    pub(crate) fn new(command: &str, options: &OutputArgs, report: Option<Report>) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        command: &str,
+        options: &OutputArgs,
+        report: Option<Report>,
+    ) -> Result<Self, Failure> {
         let stop = Arc::new(Stop::new());
         let open = |path: &PathBuf| {
-            LogFile::open(path)
-                .map_err(|error| Failure::local(format!("could not open the log {}: {error}", path.display())))
+            LogFile::open(path).map_err(|error| {
+                Failure::local(format!(
+                    "could not open the log {}: {error}",
+                    path.display()
+                ))
+            })
         };
         let log = options.log_file.as_ref().map(open).transpose()?;
         let console = Arc::new(Console::new(options.color).with_log(log));
         Lines::new(options.verbose, log::to_console(Arc::clone(&console))).install();
-        console.note(&format!("mailferry {}: {command} begins", env!("CARGO_PKG_VERSION")));
+        console.note(&format!(
+            "mailferry {}: {command} begins",
+            env!("CARGO_PKG_VERSION")
+        ));
         let output = Arc::new(Output::stdout(Arc::clone(&console), Arc::clone(&stop)));
         Ok(Self {
             format: options.output,
@@ -111,7 +139,10 @@ impl Session {
             metrics: options.metrics.clone(),
             report,
             summary: Mutex::default(),
-            subject: Mutex::new(Subject { command: command.to_owned(), ..Subject::default() }),
+            subject: Mutex::new(Subject {
+                command: command.to_owned(),
+                ..Subject::default()
+            }),
             recollection: OnceLock::new(),
         })
     }
@@ -145,7 +176,10 @@ impl Session {
     pub(crate) fn address(side: Side, text: &str) -> Result<Address, Failure> {
         let address = Address::parse(text).map_err(|error| {
             let failure = Failure::usage(format!("{}: {error}", side.name()));
-            Failure { hint: error.hint(), ..failure }
+            Failure {
+                hint: error.hint(),
+                ..failure
+            }
         })?;
         let in_home = |path: PathBuf| match (path.strip_prefix("~"), std::env::home_dir()) {
             (Ok(below), Some(home)) => home.join(below),
@@ -163,7 +197,10 @@ impl Session {
     /// # Errors
     /// As [`Session::address`], and that both are the same directory, or one is in the other.
     pub(crate) fn addresses(source: &str, target: &str) -> Result<[Address; 2], Failure> {
-        let addresses = [Self::address(Side::SOURCE, source)?, Self::address(Side::TARGET, target)?];
+        let addresses = [
+            Self::address(Side::SOURCE, source)?,
+            Self::address(Side::TARGET, target)?,
+        ];
         places::check(&addresses)?;
         Ok(addresses)
     }
@@ -179,10 +216,18 @@ impl Session {
         options: PasswordOptions<'_>,
     ) -> Result<Option<Secret>, Failure> {
         match address {
-            Address::Imap(address) => {
-                password::secret(side, address, options, &System { console: &self.console }).map(Some)
-            }
-            Address::Maildir(_) | Address::Mbox(_) if options.file.is_some() || options.command.is_some() => {
+            Address::Imap(address) => password::secret(
+                side,
+                address,
+                options,
+                &System {
+                    console: &self.console,
+                },
+            )
+            .map(Some),
+            Address::Maildir(_) | Address::Mbox(_)
+                if options.file.is_some() || options.command.is_some() =>
+            {
                 let text = format!("the {} is a directory and needs no password", side.name());
                 Err(Failure::usage(text).with_hint(format!("omit --{}-password-…", side.name())))
             }
@@ -203,19 +248,29 @@ impl Session {
     /// Who is told of events; progress is shown from now on. `text` collects the results for people, where it is them
     /// who read.
     pub(crate) fn observers(&self, text: Option<Shared>) -> Arc<Observers> {
-        let mut observers: Vec<Shared> = vec![Arc::new(Log::new(self.quiet, self.subject().names()))];
+        let mut observers: Vec<Shared> =
+            vec![Arc::new(Log::new(self.quiet, self.subject().names()))];
         match self.format {
             Format::Json => {
                 let messages = self.verbosity >= log::MESSAGES;
-                observers.push(Arc::new(json::Events::new(Arc::clone(&self.output), messages)));
+                observers.push(Arc::new(json::Events::new(
+                    Arc::clone(&self.output),
+                    messages,
+                )));
             }
             Format::Text => observers.extend(text),
         }
         if !self.quiet {
-            let progress = self.progress.get_or_init(|| Arc::new(Progress::new(Arc::clone(&self.console))));
+            let progress = self
+                .progress
+                .get_or_init(|| Arc::new(Progress::new(Arc::clone(&self.console))));
             observers.push(Arc::<Progress>::clone(progress));
         }
-        observers.extend(self.report.as_ref().map(|report| report.collector() as Shared));
+        observers.extend(
+            self.report
+                .as_ref()
+                .map(|report| report.collector() as Shared),
+        );
         Arc::new(Observers(observers))
     }
 
@@ -249,9 +304,15 @@ impl Session {
             Purpose::Empty => (Access::ReadWrite, IfAbsent::Fail),
         };
         Ok(match address {
-            Address::Imap(address) => Box::new(self.imap_account(side, address, secret, access, observers)?),
-            Address::Maildir(path) => Box::new(maildir::Account::new(path, side, access, if_absent)),
-            Address::Mbox(path) => Box::new(mbox::Account::new(path, side, access, if_absent, observer)),
+            Address::Imap(address) => {
+                Box::new(self.imap_account(side, address, secret, access, observers)?)
+            }
+            Address::Maildir(path) => {
+                Box::new(maildir::Account::new(path, side, access, if_absent))
+            }
+            Address::Mbox(path) => {
+                Box::new(mbox::Account::new(path, side, access, if_absent, observer))
+            }
         })
     }
 
@@ -268,7 +329,8 @@ impl Session {
         observers: &Arc<Observers>,
     ) -> Result<imap::Account, Failure> {
         if let Some(key) = address.client_key.as_ref().or(address.client_cert.as_ref()) {
-            check_private(key).map_err(|reason| Failure::usage(format!("{}: {reason:#}", side.name())))?;
+            check_private(key)
+                .map_err(|reason| Failure::usage(format!("{}: {reason:#}", side.name())))?;
         }
         let secret = secret.unwrap_or_else(Secret::none);
         let run = imap::AccountRun {
@@ -277,7 +339,9 @@ impl Session {
             stop: Arc::clone(&self.stop),
         };
         let recall = match self.recollection.get() {
-            Some((recollection, allow_weaker)) => recollection.of(address, *allow_weaker, &self.console)?,
+            Some((recollection, allow_weaker)) => {
+                recollection.of(address, *allow_weaker, &self.console)?
+            }
             None => imap::Recall::default(),
         };
         Ok(imap::Account::new(address, secret, side, access, run)?.with_recall(recall))
@@ -287,8 +351,14 @@ impl Session {
     pub(crate) fn note_mailbox(&self, side: Side, address: &str) {
         let mut subject = self.subject();
         let name = subject.names()[side];
-        if subject.mailboxes.0.insert(name, without_options(address).to_owned()).is_none() {
-            self.console.note(&format!("{name}: {}", harmless::text(address)));
+        if subject
+            .mailboxes
+            .0
+            .insert(name, without_options(address).to_owned())
+            .is_none()
+        {
+            self.console
+                .note(&format!("{name}: {}", harmless::text(address)));
         }
     }
 
@@ -296,7 +366,8 @@ impl Session {
     pub(crate) fn note_options(&self, options: Choice) {
         let typed = options.typed();
         if !typed.is_empty() {
-            self.console.note(&format!("options: {}", harmless::advice(&typed)));
+            self.console
+                .note(&format!("options: {}", harmless::advice(&typed)));
         }
         if let Some(report) = &self.report {
             report.note_options(&options);
@@ -309,7 +380,12 @@ impl Session {
     }
 
     /// Prints what came of the verb, in the form that was asked for; an error that ended it goes before it.
-    pub(crate) fn results(&self, status: &Status, summary: Summary<'_>, text: impl Fn(Paint) -> Vec<String>) {
+    pub(crate) fn results(
+        &self,
+        status: &Status,
+        summary: Summary<'_>,
+        text: impl Fn(Paint) -> Vec<String>,
+    ) {
         if let Status::Stopped(error) = status {
             self.fail(&error.into());
         }
@@ -320,7 +396,12 @@ impl Session {
     }
 
     /// Prints lines and a summary, in the form that was asked for.
-    pub(crate) fn print(&self, lines: &[Line<'_>], summary: Summary<'_>, text: impl Fn(Paint) -> Vec<String>) {
+    pub(crate) fn print(
+        &self,
+        lines: &[Line<'_>],
+        summary: Summary<'_>,
+        text: impl Fn(Paint) -> Vec<String>,
+    ) {
         self.end_progress();
         let subject = self.subject().clone();
         let title = subject.line();
@@ -369,13 +450,19 @@ impl Session {
 
     /// Gives the exit code: a run that went well and can't say so has not done all that was asked.
     fn write_report(&self, code: u8) -> u8 {
-        let Some(report) = &self.report else { return code };
+        let Some(report) = &self.report else {
+            return code;
+        };
         let summary = lock(&self.summary).clone();
         match report.write(summary.as_ref(), code) {
             Ok(()) => code,
             Err(failure) => {
                 self.console.failure(&failure);
-                if code == exit::DONE { failure.code } else { code }
+                if code == exit::DONE {
+                    failure.code
+                } else {
+                    code
+                }
             }
         }
     }
@@ -384,7 +471,10 @@ impl Session {
         let Some(path) = &self.metrics else { return };
         let summary = lock(&self.summary);
         if let Err(error) = metrics::write(path, summary.as_ref(), code) {
-            self.console.warning(&format!("could not write the metrics to {}: {error}", path.display()));
+            self.console.warning(&format!(
+                "could not write the metrics to {}: {error}",
+                path.display()
+            ));
         }
     }
 
@@ -412,5 +502,8 @@ impl Session {
 
 /// An address without its options: which files of this machine it names is not what a mailbox is known by.
 pub(crate) fn without_options(address: &str) -> &str {
-    address.split_once('?').filter(|_| address.starts_with("imap")).map_or(address, |(address, _)| address)
+    address
+        .split_once('?')
+        .filter(|_| address.starts_with("imap"))
+        .map_or(address, |(address, _)| address)
 }

@@ -19,8 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The message for the first signal.
-const GENTLY: &str =
-    "stopping after the current messages; press Ctrl-C again to quit now; rerun the same command to resume";
+const GENTLY: &str = "stopping after the current messages; press Ctrl-C again to quit now; rerun the same command to resume";
 
 /// How long after the first signal others still belong to it.
 const TOGETHER: Duration = Duration::from_millis(500);
@@ -32,22 +31,28 @@ const TOGETHER: Duration = Duration::from_millis(500);
 pub(crate) fn watch(stop: Arc<Stop>, console: Arc<Console>) -> io::Result<()> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = ignored(&status);
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP].iter().filter(|signal| !ignored.contains(signal)))?;
-    thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let mut first = None;
-        for _ in signals.forever() {
-            match first {
-                None => {
-                    first = Some(Instant::now());
-                    stop.request();
-                    console.line(GENTLY);
+    let mut signals = Signals::new(
+        [SIGINT, SIGTERM, SIGHUP]
+            .iter()
+            .filter(|signal| !ignored.contains(signal)),
+    )?;
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            let mut first = None;
+            for _ in signals.forever() {
+                match first {
+                    None => {
+                        first = Some(Instant::now());
+                        stop.request();
+                        console.line(GENTLY);
+                    }
+                    Some(first) if first.elapsed() < TOGETHER => {}
+                    // Without any cleanup: lanes are working, and none may be waited for.
+                    Some(_) => signal_hook::low_level::exit(c_int::from(exit::INTERRUPTED)),
                 }
-                Some(first) if first.elapsed() < TOGETHER => {}
-                // Without any cleanup: lanes are working, and none may be waited for.
-                Some(_) => signal_hook::low_level::exit(c_int::from(exit::INTERRUPTED)),
             }
-        }
-    })?;
+        })?;
     Ok(())
 }
 
@@ -61,8 +66,12 @@ pub(crate) fn outlive_size_limit() {
 /// Returns the signals listed as ignored in `/proc/self/status`; none if there is no such file.
 fn ignored(status: &str) -> Vec<c_int> {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or_default();
-    (1..=64).filter(|signal| mask >> (signal - 1) & 1 == 1).collect()
+    let mask = mask
+        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+        .unwrap_or_default();
+    (1..=64)
+        .filter(|signal| mask >> (signal - 1) & 1 == 1)
+        .collect()
 }
 
 #[cfg(test)]
@@ -71,7 +80,10 @@ mod tests {
 
     #[test]
     fn ignored_signals_are_read_from_the_mask() {
-        assert_eq!(ignored("Name:\tx\nSigIgn:\t0000000000001001\nSigCgt:\t00\n"), [SIGHUP, 13]);
+        assert_eq!(
+            ignored("Name:\tx\nSigIgn:\t0000000000001001\nSigCgt:\t00\n"),
+            [SIGHUP, 13]
+        );
         assert!(ignored("SigIgn:\t0000000000000000\n").is_empty());
         assert!(ignored("SigIgn:\tnonsense\n").is_empty());
         assert!(ignored("").is_empty());

@@ -34,12 +34,19 @@ impl StateArgs {
     ///
     /// # Errors
     /// Another run holds the lock, the chosen directory is unusable, or the state can't be trusted.
-    pub(crate) fn open(&self, source: &Address, target: &Address, session: &Session) -> Result<Option<Kept>, Failure> {
+    pub(crate) fn open(
+        &self,
+        source: &Address,
+        target: &Address,
+        session: &Session,
+    ) -> Result<Option<Kept>, Failure> {
         if self.no_state {
             return Ok(None);
         }
         let Some(path) = self.directory() else {
-            session.warn("no home directory found, so this run saves no state; set one with --state DIR");
+            session.warn(
+                "no home directory found, so this run saves no state; set one with --state DIR",
+            );
             return Ok(None);
         };
         let directory = match StateDirectory::open(&path) {
@@ -53,7 +60,10 @@ impl StateArgs {
         let (source, target) = (identity(source), identity(target));
         let pair = PairName::new(&source, &target);
         let lock = PairLock::take(&directory, &pair, &holder())?;
-        let mailboxes = Mailboxes { source: &source, target: &target };
+        let mailboxes = Mailboxes {
+            source: &source,
+            target: &target,
+        };
         let state = State::open(&directory, &pair, &lock, &mailboxes)?;
         Ok(Some(Kept { state, _lock: lock }))
     }
@@ -61,10 +71,18 @@ impl StateArgs {
 
 impl StateArgs {
     /// Opens a copy of the state, for a run that writes nothing; if that fails, the run continues without and says so.
-    pub(crate) fn look(&self, source: &Address, target: &Address, session: &Session) -> Option<StateCopy> {
+    pub(crate) fn look(
+        &self,
+        source: &Address,
+        target: &Address,
+        session: &Session,
+    ) -> Option<StateCopy> {
         let path = self.directory().filter(|_| !self.no_state)?;
         let (source, target) = (identity(source), identity(target));
-        let mailboxes = Mailboxes { source: &source, target: &target };
+        let mailboxes = Mailboxes {
+            source: &source,
+            target: &target,
+        };
         let copy = StateCopy::make(&path, &PairName::new(&source, &target), &mailboxes);
         copy.unwrap_or_else(|error| {
             session.warn(&format!("this dry run compares everything: {error}"));
@@ -75,14 +93,24 @@ impl StateArgs {
     /// Uses the settings saved in a plan, unless some are given here.
     pub(crate) fn or_saved(&self, state: Option<&str>, no_state: bool) -> Self {
         match (&self.state, self.no_state) {
-            (None, false) => Self { state: state.map(PathBuf::from), no_state },
-            (state, no_state) => Self { state: state.clone(), no_state },
+            (None, false) => Self {
+                state: state.map(PathBuf::from),
+                no_state,
+            },
+            (state, no_state) => Self {
+                state: state.clone(),
+                no_state,
+            },
         }
     }
 
     /// Returns the settings for a plan: a directory by its full path, and whether there should be no state.
     pub(crate) fn chosen(&self) -> (Option<String>, bool) {
-        let whole = |path: &PathBuf| maildir::Account::canonical(path).to_string_lossy().into_owned();
+        let whole = |path: &PathBuf| {
+            maildir::Account::canonical(path)
+                .to_string_lossy()
+                .into_owned()
+        };
         (self.state.as_ref().map(whole), self.no_state)
     }
 
@@ -151,10 +179,27 @@ impl TwoWayStateArgs {
         let [one, two] = &ordered;
         let (pair, back) = (PairName::new(one, two), PairName::new(two, one));
         let holder = holder();
-        let locks = [PairLock::take(&directory, &pair, &holder)?, PairLock::take(&directory, &back, &holder)?];
-        let mut state = State::open(&directory, &pair, &locks[0], &Mailboxes { source: one, target: two })?;
+        let locks = [
+            PairLock::take(&directory, &pair, &holder)?,
+            PairLock::take(&directory, &back, &holder)?,
+        ];
+        let mut state = State::open(
+            &directory,
+            &pair,
+            &locks[0],
+            &Mailboxes {
+                source: one,
+                target: two,
+            },
+        )?;
         state.heed(&locks[1]);
-        Ok(TwoWayKept { state: Held::Open { state, _locks: locks }, exchanged })
+        Ok(TwoWayKept {
+            state: Held::Open {
+                state,
+                _locks: locks,
+            },
+            exchanged,
+        })
     }
 
     /// Opens a copy of the state, for a run that writes nothing.
@@ -164,9 +209,15 @@ impl TwoWayStateArgs {
     pub(crate) fn look(&self, first: &Address, second: &Address) -> Result<TwoWayKept, Failure> {
         let (ordered, exchanged) = in_order(first, second);
         let [one, two] = &ordered;
-        let mailboxes = Mailboxes { source: one, target: two };
+        let mailboxes = Mailboxes {
+            source: one,
+            target: two,
+        };
         let copy = StateCopy::make(&self.directory()?, &PairName::new(one, two), &mailboxes)?;
-        Ok(TwoWayKept { state: copy.map_or(Held::Nothing, Held::Copied), exchanged })
+        Ok(TwoWayKept {
+            state: copy.map_or(Held::Nothing, Held::Copied),
+            exchanged,
+        })
     }
 
     /// Returns where the state is.
@@ -175,7 +226,9 @@ impl TwoWayStateArgs {
     /// No home directory is known.
     pub(crate) fn directory(&self) -> Result<PathBuf, Failure> {
         let directory = self.state.clone().or_else(usual_directory);
-        directory.ok_or_else(|| Failure::usage("no home directory found; set the state directory with --state DIR"))
+        directory.ok_or_else(|| {
+            Failure::usage("no home directory found; set the state directory with --state DIR")
+        })
     }
 }
 
@@ -183,16 +236,30 @@ impl TwoWayStateArgs {
 fn in_order(first: &Address, second: &Address) -> ([String; 2], bool) {
     let (first, second) = (identity(first), identity(second));
     let exchanged = second < first;
-    (if exchanged { [second, first] } else { [first, second] }, exchanged)
+    (
+        if exchanged {
+            [second, first]
+        } else {
+            [first, second]
+        },
+        exchanged,
+    )
 }
 
 /// Describes the holder of a lock, for runs that find it taken.
 fn holder() -> String {
-    format!("process {} since {}", std::process::id(), jiff::ZonedDateTime::now().strftime("%F %T %z"))
+    format!(
+        "process {} since {}",
+        std::process::id(),
+        jiff::ZonedDateTime::now().strftime("%F %T %z")
+    )
 }
 
 /// Returns the directory according to the XDG rules.
 pub(crate) fn usual_directory() -> Option<PathBuf> {
-    let base = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    base.or_else(|| Some(std::env::home_dir()?.join(".local/state"))).map(|base| base.join("mailferry"))
+    let base = std::env::var_os("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    base.or_else(|| Some(std::env::home_dir()?.join(".local/state")))
+        .map(|base| base.join("mailferry"))
 }

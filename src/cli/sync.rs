@@ -1,7 +1,8 @@
 //! `mailferry sync FIRST SECOND`
 
 use super::args::{
-    JobArgs, OutputArgs, ReportArgs, SourcePasswordArgs, TargetPasswordArgs, TwoWayFolderArgs, folder_rules,
+    JobArgs, OutputArgs, ReportArgs, SourcePasswordArgs, TargetPasswordArgs, TwoWayFolderArgs,
+    folder_rules,
 };
 use super::chosen::Choice;
 use super::failure::Failure;
@@ -173,11 +174,26 @@ impl RunArgs {
     fn choice(&self, mut choice: Choice) -> Choice {
         choice.value("--prefer", self.prefer.as_ref().map(typed));
         choice.value("--only", self.only.as_ref().map(typed));
-        for (option, way) in [("--new", &self.new), ("--flags", &self.flags), ("--deletions", &self.deletions)] {
-            choice.value(option, Some(way).filter(|way| !matches!(way, AnyWay::Both)).map(typed));
+        for (option, way) in [
+            ("--new", &self.new),
+            ("--flags", &self.flags),
+            ("--deletions", &self.deletions),
+        ] {
+            choice.value(
+                option,
+                Some(way)
+                    .filter(|way| !matches!(way, AnyWay::Both))
+                    .map(typed),
+            );
         }
-        choice.value("--max-delete", Some(self.max_delete).filter(|limit| *limit != DeletionLimit::default()));
-        choice.value("--keep-deleted", Some(self.keep_deleted).filter(|days| *days != 30));
+        choice.value(
+            "--max-delete",
+            Some(self.max_delete).filter(|limit| *limit != DeletionLimit::default()),
+        );
+        choice.value(
+            "--keep-deleted",
+            Some(self.keep_deleted).filter(|days| *days != 30),
+        );
         choice.flag("--retry-refused", self.retry_refused);
         choice.flag("--accept-size-mismatch", self.accept_size_mismatch);
         choice.flag("--new-target", self.new_target);
@@ -210,12 +226,18 @@ impl RunArgs {
 
 /// Returns a value as typed.
 fn typed(value: &impl ValueEnum) -> String {
-    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    value
+        .to_possible_value()
+        .map(|value| value.get_name().to_owned())
+        .unwrap_or_default()
 }
 
 fn folder_and_uid(text: &str) -> Result<(String, Uid), String> {
-    let parts = text.rsplit_once('/').filter(|(folder, _)| !folder.is_empty());
-    let found = parts.and_then(|(folder, uid)| Some((folder.to_owned(), Uid::new(uid.parse().ok()?)?)));
+    let parts = text
+        .rsplit_once('/')
+        .filter(|(folder, _)| !folder.is_empty());
+    let found =
+        parts.and_then(|(folder, uid)| Some((folder.to_owned(), Uid::new(uid.parse().ok()?)?)));
     found.ok_or_else(|| "expected FOLDER/UID, such as INBOX/4711".to_owned())
 }
 
@@ -247,7 +269,11 @@ impl SyncArgs {
     /// # Errors
     /// Its file can't be written.
     pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
-        self.report.begin(About { command: "sync", dry_run: self.run.dry_run, empties_source: false })
+        self.report.begin(About {
+            command: "sync",
+            dry_run: self.run.dry_run,
+            empties_source: false,
+        })
     }
 
     /// The two mailboxes, which are not one.
@@ -299,21 +325,41 @@ pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
     session.note_options(args.run.choice(Choice::of_folders(&folders)));
     let options = args.options(&addresses)?;
     let [first, second] = addresses;
-    let (first_password, second_password) = (args.first_password.options(), args.second_password.options());
+    let (first_password, second_password) = (
+        args.first_password.options(),
+        args.second_password.options(),
+    );
     password::check_stdin([first_password, second_password], false)?;
     let first_password = session.password(Side::SOURCE, &first, first_password)?;
     let second_password = session.password(Side::TARGET, &second, second_password)?;
 
-    let kept = if dry_run { args.run.state.look(&first, &second)? } else { args.run.state.open(&first, &second)? };
+    let kept = if dry_run {
+        args.run.state.look(&first, &second)?
+    } else {
+        args.run.state.open(&first, &second)?
+    };
     let changes = Arc::new(ChangeList::new(args.detail()));
     session.watch_signals()?;
     let observers = session.observers(Some(Arc::<ChangeList>::clone(&changes) as _));
-    let purpose = if dry_run { Purpose::Rehearse } else { Purpose::Write };
+    let purpose = if dry_run {
+        Purpose::Rehearse
+    } else {
+        Purpose::Write
+    };
     let first = session.account(Side::SOURCE, &first, first_password, purpose, &observers)?;
     let second = session.account(Side::TARGET, &second, second_password, purpose, &observers)?;
     let state = kept.two_way();
-    let run = Run { stop: session.stop(), observer: observers.as_ref() };
-    let summary = verbs::sync(Both::new(first.as_ref(), second.as_ref()), &rules, &options, state, run)?;
+    let run = Run {
+        stop: session.stop(),
+        observer: observers.as_ref(),
+    };
+    let summary = verbs::sync(
+        Both::new(first.as_ref(), second.as_ref()),
+        &rules,
+        &options,
+        state,
+        run,
+    )?;
 
     session.results(&summary.status, Summary::sync(&summary, dry_run), |paint| {
         let mut lines = changes.lines(paint);

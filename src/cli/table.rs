@@ -20,7 +20,10 @@ pub(crate) struct Table<const N: usize> {
 impl<const N: usize> Table<N> {
     /// Makes an empty table.
     pub(crate) fn new(columns: [Align; N]) -> Self {
-        Self { columns, rows: Vec::new() }
+        Self {
+            columns,
+            rows: Vec::new(),
+        }
     }
 
     /// Adds a row. The cells are already harmless.
@@ -36,7 +39,10 @@ impl<const N: usize> Table<N> {
                 *width = cell.width().max(*width);
             }
         }
-        self.rows.iter().map(|row| self.line(row, &widths)).collect()
+        self.rows
+            .iter()
+            .map(|row| self.line(row, &widths))
+            .collect()
     }
 
     fn line(&self, row: &[String; N], widths: &[usize; N]) -> String {

@@ -40,7 +40,12 @@ pub(crate) struct UndoArgs {
     #[arg(long, help_heading = "Run")]
     list: bool,
     /// Only messages from folders matching GLOB (names as in --list); repeatable. Example: --folder Work
-    #[arg(long, value_name = "GLOB", help_heading = "Messages", conflicts_with = "list")]
+    #[arg(
+        long,
+        value_name = "GLOB",
+        help_heading = "Messages",
+        conflicts_with = "list"
+    )]
     folder: Vec<String>,
     /// Only this message: its folder and UID as shown by --dry-run, or its Message-ID; repeatable. Example: --message
     /// INBOX/11, --message '<4711@example.org>'
@@ -62,11 +67,21 @@ pub(crate) struct UndoArgs {
 impl UndoArgs {
     /// The two mailboxes that it is about.
     pub(crate) fn mailboxes(&mut self) -> Vec<Mailbox<'_>> {
-        let Some((second, rest)) = self.words.split_last_mut() else { return Vec::new() };
-        let Some(first) = rest.last_mut() else { return Vec::new() };
+        let Some((second, rest)) = self.words.split_last_mut() else {
+            return Vec::new();
+        };
+        let Some(first) = rest.last_mut() else {
+            return Vec::new();
+        };
         vec![
-            Mailbox { text: first, password: &mut self.first_password.configured },
-            Mailbox { text: second, password: &mut self.second_password.configured },
+            Mailbox {
+                text: first,
+                password: &mut self.first_password.configured,
+            },
+            Mailbox {
+                text: second,
+                password: &mut self.second_password.configured,
+            },
         ]
     }
 }
@@ -75,8 +90,13 @@ impl UndoArgs {
     /// The options that say which messages are put back.
     fn choice(&self) -> Choice {
         let mut choice = Choice::default();
-        choice.value("--folder", (!self.folder.is_empty()).then(|| self.folder.join(", ")));
-        self.message.iter().for_each(|wanted| choice.value("--message", Some(wanted)));
+        choice.value(
+            "--folder",
+            (!self.folder.is_empty()).then(|| self.folder.join(", ")),
+        );
+        self.message
+            .iter()
+            .for_each(|wanted| choice.value("--message", Some(wanted)));
         choice
     }
 }
@@ -105,12 +125,20 @@ impl UndoStore {
     pub(crate) fn of(state: &Path, first: &Address, second: &Address) -> Self {
         let mut identities = [identity(first), identity(second)];
         identities.sort();
-        Self(state.join("undo").join(PairName::new(&identities[0], &identities[1]).to_string()))
+        Self(
+            state
+                .join("undo")
+                .join(PairName::new(&identities[0], &identities[1]).to_string()),
+        )
     }
 
     /// A name for a run that no other run has.
     pub(crate) fn new_run(&self) -> PathBuf {
-        self.0.join(format!("{}-{}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"), std::process::id()))
+        self.0.join(format!(
+            "{}-{}",
+            jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"),
+            std::process::id()
+        ))
     }
 
     /// Deletes what is older than so many days. What can't be deleted stays.
@@ -175,7 +203,11 @@ fn kept_folders(messages: &[KeptMessage], addresses: &[Address; 2]) -> Vec<KeptF
     let mut counts: BTreeMap<(&'static str, &str), u64> = BTreeMap::new();
     let first = identity(&addresses[0]);
     for message in messages {
-        let side = if message.mailbox == first { "first" } else { "second" };
+        let side = if message.mailbox == first {
+            "first"
+        } else {
+            "second"
+        };
         *counts.entry((side, message.folder.as_str())).or_insert(0) += 1;
     }
     let kept = |((side, folder), messages): ((&'static str, &str), u64)| KeptFolder {
@@ -192,17 +224,36 @@ fn list(store: &UndoStore, session: &Session, addresses: &[Address; 2]) -> Resul
     let mut found = Vec::new();
     for run in &runs {
         let messages = verbs::kept_messages(&store.0.join(run))?;
-        found.push((run.as_str(), messages.len() as u64, kept_folders(&messages, addresses)));
+        found.push((
+            run.as_str(),
+            messages.len() as u64,
+            kept_folders(&messages, addresses),
+        ));
     }
     let line = |(run, messages, folders): &(&'_ str, u64, Vec<KeptFolder>)| {
         let folder = |kept: &KeptFolder| {
-            format!("{} ({} on the {})", harmless::text(&kept.folder), units::count(kept.messages), kept.side)
+            format!(
+                "{} ({} on the {})",
+                harmless::text(&kept.folder),
+                units::count(kept.messages),
+                kept.side
+            )
         };
         let folders: Vec<String> = folders.iter().map(folder).collect();
-        format!("{}  {}: {}", harmless::text(run), units::counted(*messages, "message"), folders.join(", "))
+        format!(
+            "{}  {}: {}",
+            harmless::text(run),
+            units::counted(*messages, "message"),
+            folders.join(", ")
+        )
     };
-    let lines: Vec<Line<'_>> =
-        (found.iter()).map(|(run, messages, folders)| Line::UndoRun { run, messages: *messages, folders }).collect();
+    let lines: Vec<Line<'_>> = (found.iter())
+        .map(|(run, messages, folders)| Line::UndoRun {
+            run,
+            messages: *messages,
+            folders,
+        })
+        .collect();
     let summary = UndoSummary::default();
     session.print(&lines, Summary::undo(runs.len(), false, &summary, started.elapsed().as_secs_f64()), |_| {
         if found.is_empty() {
@@ -228,7 +279,11 @@ fn chosen(args: &UndoArgs, store: &UndoStore, run: &str) -> Result<Vec<KeptMessa
 /// The messages that were in this mailbox.
 fn of_mailbox(messages: &[KeptMessage], address: &Address) -> Vec<KeptMessage> {
     let identity = identity(address);
-    messages.iter().filter(|message| message.mailbox == identity).cloned().collect()
+    messages
+        .iter()
+        .filter(|message| message.mailbox == identity)
+        .cloned()
+        .collect()
 }
 
 fn put_back(
@@ -241,12 +296,22 @@ fn put_back(
     let started = Instant::now();
     let messages = chosen(args, store, run)?;
     session.note_options(args.choice());
-    let passwords = [args.first_password.options(), args.second_password.options()];
+    let passwords = [
+        args.first_password.options(),
+        args.second_password.options(),
+    ];
     password::check_stdin(passwords, false)?;
     session.watch_signals()?;
     let restorations = Arc::new(Restorations::default());
-    let observers = session.observers(args.dry_run.then(|| Arc::<Restorations>::clone(&restorations) as _));
-    let purpose = if args.dry_run { Purpose::Rehearse } else { Purpose::Write };
+    let observers = session.observers(
+        args.dry_run
+            .then(|| Arc::<Restorations>::clone(&restorations) as _),
+    );
+    let purpose = if args.dry_run {
+        Purpose::Rehearse
+    } else {
+        Purpose::Write
+    };
     let mut total = UndoSummary::default();
     for ((address, options), side) in addresses.iter().zip(passwords).zip(Side::BOTH) {
         let of_side = of_mailbox(&messages, address);
@@ -255,13 +320,29 @@ fn put_back(
         }
         let secret = session.password(side, address, options)?;
         let account = session.account(side, address, secret, purpose, &observers)?;
-        let restoring = Restoring { run: &store.0.join(run), messages: &of_side, side, dry_run: args.dry_run };
-        let run = Run { stop: session.stop(), observer: observers.as_ref() };
+        let restoring = Restoring {
+            run: &store.0.join(run),
+            messages: &of_side,
+            side,
+            dry_run: args.dry_run,
+        };
+        let run = Run {
+            stop: session.stop(),
+            observer: observers.as_ref(),
+        };
         total += verbs::undo(account.as_ref(), restoring, run)?;
     }
-    session.print(&[], Summary::undo(1, args.dry_run, &total, started.elapsed().as_secs_f64()), |paint| {
-        [restorations.lines(), vec![text::undo_verdict(&total, args.dry_run, paint)]].concat()
-    });
+    session.print(
+        &[],
+        Summary::undo(1, args.dry_run, &total, started.elapsed().as_secs_f64()),
+        |paint| {
+            [
+                restorations.lines(),
+                vec![text::undo_verdict(&total, args.dry_run, paint)],
+            ]
+            .concat()
+        },
+    );
     Ok(exit_code(session, &total))
 }
 

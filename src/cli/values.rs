@@ -17,8 +17,12 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(wrong());
     }
-    let number: u64 = digits.parse().map_err(|_| "the size is too large".to_owned())?;
-    number.checked_mul(1 << shift).ok_or_else(|| "the size is too large".to_owned())
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "the size is too large".to_owned())?;
+    number
+        .checked_mul(1 << shift)
+        .ok_or_else(|| "the size is too large".to_owned())
 }
 
 /// Parses bytes per second, never zero.
@@ -99,15 +103,34 @@ mod tests {
         for text in ["2024-01-31", "31-Jan-2024", "31-jan-2024"] {
             assert_eq!(date(text), Ok(day), "{text}");
         }
-        for text in ["", "2024-02-30", "31.1.2024", "24-01-31", "2024-01-31T00:00", "yesterday", "31-Jan-2024 x"] {
+        for text in [
+            "",
+            "2024-02-30",
+            "31.1.2024",
+            "24-01-31",
+            "2024-01-31T00:00",
+            "yesterday",
+            "31-Jan-2024 x",
+        ] {
             assert!(date(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_search_stays_in_its_line() {
-        assert_eq!(search("FROM \"ann\" UNSEEN"), Ok("FROM \"ann\" UNSEEN".to_owned()));
-        for text in ["", "  ", "ALL\r\nA2 LOGOUT", "TEXT {3+}", "FROM ä", "A\tB", "A\0B"] {
+        assert_eq!(
+            search("FROM \"ann\" UNSEEN"),
+            Ok("FROM \"ann\" UNSEEN".to_owned())
+        );
+        for text in [
+            "",
+            "  ",
+            "ALL\r\nA2 LOGOUT",
+            "TEXT {3+}",
+            "FROM ä",
+            "A\tB",
+            "A\0B",
+        ] {
             assert!(search(text).is_err(), "{text:?}");
         }
     }

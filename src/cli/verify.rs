@@ -1,7 +1,8 @@
 //! `mailferry verify SOURCE TARGET`
 
 use super::args::{
-    FolderArgs, JobArgs, MessageArgs, OutputArgs, ReportArgs, SourcePasswordArgs, TargetPasswordArgs, folder_rules,
+    FolderArgs, JobArgs, MessageArgs, OutputArgs, ReportArgs, SourcePasswordArgs,
+    TargetPasswordArgs, folder_rules,
 };
 use super::chosen::Choice;
 use super::failure::Failure;
@@ -69,7 +70,11 @@ impl VerifyArgs {
     /// # Errors
     /// Its file can't be written.
     pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
-        self.report.begin(About { command: "verify", dry_run: false, empties_source: false })
+        self.report.begin(About {
+            command: "verify",
+            dry_run: false,
+            empties_source: false,
+        })
     }
 
     fn options(&self, addresses: &[Address; 2]) -> Result<VerifyOptions, Failure> {
@@ -77,7 +82,9 @@ impl VerifyArgs {
         Ok(VerifyOptions {
             filter: self.messages.filter()?,
             deep: self.deep,
-            jobs: self.jobs.lanes([source.connections(), target.connections()]),
+            jobs: self
+                .jobs
+                .lanes([source.connections(), target.connections()]),
             kinship: places::kinship(addresses),
         })
     }
@@ -87,8 +94,14 @@ impl VerifyArgs {
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
     let addresses = Session::addresses(&args.source, &args.target)?;
     let [source, target] = &addresses;
-    let (source_password, target_password) = (args.source_password.options(), args.target_password.options());
-    password::check_stdin([source_password, target_password], args.folders.reads_stdin())?;
+    let (source_password, target_password) = (
+        args.source_password.options(),
+        args.target_password.options(),
+    );
+    password::check_stdin(
+        [source_password, target_password],
+        args.folders.reads_stdin(),
+    )?;
     let folders = args.folders.options()?;
     let rules = folder_rules(&folders)?;
     args.messages.check_search(&[source, target])?;
@@ -103,11 +116,33 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
     let differences = Arc::new(Differences::default());
     session.watch_signals()?;
     let observers = session.observers(Some(Arc::<Differences>::clone(&differences) as _));
-    let source = session.account(Side::SOURCE, source, source_password, Purpose::Read, &observers)?;
-    let target = session.account(Side::TARGET, target, target_password, Purpose::Read, &observers)?;
-    let run = Run { stop: session.stop(), observer: observers.as_ref() };
-    let summary = verbs::verify(Both::new(source.as_ref(), target.as_ref()), &rules, &options, run)?;
+    let source = session.account(
+        Side::SOURCE,
+        source,
+        source_password,
+        Purpose::Read,
+        &observers,
+    )?;
+    let target = session.account(
+        Side::TARGET,
+        target,
+        target_password,
+        Purpose::Read,
+        &observers,
+    )?;
+    let run = Run {
+        stop: session.stop(),
+        observer: observers.as_ref(),
+    };
+    let summary = verbs::verify(
+        Both::new(source.as_ref(), target.as_ref()),
+        &rules,
+        &options,
+        run,
+    )?;
 
-    session.results(&summary.status, Summary::verify(&summary), |paint| differences.lines(&summary, paint));
+    session.results(&summary.status, Summary::verify(&summary), |paint| {
+        differences.lines(&summary, paint)
+    });
     Ok(exit::of_verify(&summary))
 }

@@ -11,7 +11,10 @@ use crate::store::{Error, FolderScan, ReadStore, ScanRequest};
 
 /// What was put into a folder: its UIDNEXT before, and how many messages it was.
 pub(crate) fn put(task: &FolderTask, fates: &[Fate]) -> (u32, usize) {
-    (task.target_uid_next.unwrap_or(u32::MAX), fates.iter().filter(|fate| fate.is_copied()).count())
+    (
+        task.target_uid_next.unwrap_or(u32::MAX),
+        fates.iter().filter(|fate| fate.is_copied()).count(),
+    )
 }
 
 /// Scans folders for what was put there: `put` has that for each request ([`put`]). Where
@@ -27,11 +30,20 @@ pub(crate) fn scan(
     let mut scans: Vec<Option<FolderScan>> = Vec::new();
     store.scan(requests, &mut |_, scan| scans.push(scan.ok()))?;
     let is_short = |(scan, (first, count)): (&Option<FolderScan>, &(u32, usize))| {
-        let new = |scan: &FolderScan| scan.messages.iter().filter(|message| message.uid().get() >= *first).count();
-        scan.as_ref().is_some_and(|scan| scan.uid_next.is_none() && new(scan) < *count)
+        let new = |scan: &FolderScan| {
+            scan.messages
+                .iter()
+                .filter(|message| message.uid().get() >= *first)
+                .count()
+        };
+        scan.as_ref()
+            .is_some_and(|scan| scan.uid_next.is_none() && new(scan) < *count)
     };
-    let short: Vec<usize> =
-        (0..).zip(scans.iter().zip(put)).filter(|(_, of)| is_short(*of)).map(|(at, _)| at).collect();
+    let short: Vec<usize> = (0..)
+        .zip(scans.iter().zip(put))
+        .filter(|(_, of)| is_short(*of))
+        .map(|(at, _)| at)
+        .collect();
     if short.is_empty() {
         return Ok(scans);
     }
@@ -39,13 +51,19 @@ pub(crate) fn scan(
     let listing = store.list()?;
     let again: Vec<ScanRequest<'_>> = short.iter().map(|at| requests[*at].clone()).collect();
     store.scan(&again, &mut |nth, scan| {
-        let status = listing.mailboxes.iter().find(|mailbox| mailbox.name == *again[nth].mailbox);
+        let status = listing
+            .mailboxes
+            .iter()
+            .find(|mailbox| mailbox.name == *again[nth].mailbox);
         let status = status.and_then(|mailbox| mailbox.status.as_ref());
         scans[short[nth]] = scan.ok().map(|scan| {
             let uid_next = status
                 .filter(|status| status.counters.uid_validity == scan.uid_validity)
                 .and_then(|status| status.counters.uid_next);
-            FolderScan { uid_next: scan.uid_next.or(uid_next), ..scan }
+            FolderScan {
+                uid_next: scan.uid_next.or(uid_next),
+                ..scan
+            }
         });
     })?;
     Ok(scans)
@@ -59,8 +77,14 @@ pub(crate) fn has_left(scan: &FolderScan, uid: Uid) -> bool {
 /// The UIDs of `count` messages that were put into a folder since its UIDNEXT was `first`, without the side's word on where, and
 /// that are gone; which one is which makes no difference then. `scan` shows all messages from `first` on, and `accounted` are those
 /// of them that are known, with UIDs of others that are gone. `None`: it can't be told.
-pub(crate) fn left_from(scan: &FolderScan, first: u32, accounted: &UidSet, count: usize) -> Option<Vec<Uid>> {
-    let is_known = |message: &Message| message.uid().get() < first || accounted.contains(message.uid());
+pub(crate) fn left_from(
+    scan: &FolderScan,
+    first: u32,
+    accounted: &UidSet,
+    count: usize,
+) -> Option<Vec<Uid>> {
+    let is_known =
+        |message: &Message| message.uid().get() < first || accounted.contains(message.uid());
     // One that is there and not known may be one of them that looks otherwise now.
     (scan.unlisted == 0 && scan.messages.iter().all(is_known)).then_some(())?;
     let gone = accounted.missing_between(first, scan.uid_next?);
@@ -80,8 +104,13 @@ mod tests {
     use crate::mail::HeaderKey;
 
     fn scan(uid_next: Option<u32>, uids: &[u32]) -> FolderScan {
-        let message = |uid: &u32| Message::new(Uid::new(*uid).unwrap(), 1, None, 0, HeaderKey::Unknown);
-        FolderScan { uid_next, messages: uids.iter().map(message).collect(), ..FolderScan::default() }
+        let message =
+            |uid: &u32| Message::new(Uid::new(*uid).unwrap(), 1, None, 0, HeaderKey::Unknown);
+        FolderScan {
+            uid_next,
+            messages: uids.iter().map(message).collect(),
+            ..FolderScan::default()
+        }
     }
 
     #[test]
@@ -102,7 +131,11 @@ mod tests {
         assert_eq!(left(Some(8), &[2, 5], 2), Some(vec![6, 7]));
         assert_eq!(left(Some(8), &[2, 5], 1), Some(vec![6]));
         assert_eq!(left(Some(8), &[2, 5], 3), None);
-        assert_eq!(left(Some(8), &[2, 5, 6], 1), None, "6 may be the missed one, rewritten");
+        assert_eq!(
+            left(Some(8), &[2, 5, 6], 1),
+            None,
+            "6 may be the missed one, rewritten"
+        );
         assert_eq!(left(None, &[2, 5], 1), None);
     }
 }

@@ -1,7 +1,9 @@
 //! Folders that a side lacks: made, and opened once to learn how they stand.
 
 use crate::mail::{MailboxName, counted};
-use crate::store::{Error, FolderScan, NewFolder, Prepared, ReadStore, Refusal, ScanDepth, ScanRequest};
+use crate::store::{
+    Error, FolderScan, NewFolder, Prepared, ReadStore, Refusal, ScanDepth, ScanRequest,
+};
 
 /// A folder that was made and is empty.
 pub(crate) struct Made {
@@ -21,20 +23,49 @@ pub(crate) fn open_made(
     prepared: Vec<Result<Prepared, Refusal>>,
     side: &str,
 ) -> Result<Vec<Result<Made, String>>, Error> {
-    let mut opened: Vec<Option<FolderScan>> =
-        prepared.iter().map(|folder| folder.as_ref().ok()?.opened.clone()).collect();
+    let mut opened: Vec<Option<FolderScan>> = prepared
+        .iter()
+        .map(|folder| folder.as_ref().ok()?.opened.clone())
+        .collect();
     let unopened: Vec<(usize, &MailboxName)> = (prepared.iter().enumerate())
-        .filter_map(|(at, folder)| Some((at, folder.as_ref().ok().filter(|folder| folder.opened.is_none())?)))
+        .filter_map(|(at, folder)| {
+            Some((
+                at,
+                folder
+                    .as_ref()
+                    .ok()
+                    .filter(|folder| folder.opened.is_none())?,
+            ))
+        })
         .map(|(at, folder)| (at, &folder.name))
         .collect();
     let depth = ScanDepth::Attributes;
-    let request = |mailbox| ScanRequest { mailbox, depth, uids: None, search: None, for_writing: true };
-    let requests: Vec<ScanRequest<'_>> = unopened.iter().map(|(_, mailbox)| request(mailbox)).collect();
-    store.scan(&requests, &mut |nth, scan| opened[unopened[nth].0] = scan.ok())?;
-    Ok(prepared.into_iter().zip(opened).map(|(folder, scan)| made(folder, scan, side)).collect())
+    let request = |mailbox| ScanRequest {
+        mailbox,
+        depth,
+        uids: None,
+        search: None,
+        for_writing: true,
+    };
+    let requests: Vec<ScanRequest<'_>> = unopened
+        .iter()
+        .map(|(_, mailbox)| request(mailbox))
+        .collect();
+    store.scan(&requests, &mut |nth, scan| {
+        opened[unopened[nth].0] = scan.ok()
+    })?;
+    Ok(prepared
+        .into_iter()
+        .zip(opened)
+        .map(|(folder, scan)| made(folder, scan, side))
+        .collect())
 }
 
-fn made(prepared: Result<Prepared, Refusal>, opened: Option<FolderScan>, side: &str) -> Result<Made, String> {
+fn made(
+    prepared: Result<Prepared, Refusal>,
+    opened: Option<FolderScan>,
+    side: &str,
+) -> Result<Made, String> {
     match (prepared, opened) {
         (Err(refusal), _) => Err(format!("the {side} did not create it: {}", refusal.text)),
         (Ok(_), None) => Err(format!("the {side} created it but can't open it")),
@@ -43,21 +74,43 @@ fn made(prepared: Result<Prepared, Refusal>, opened: Option<FolderScan>, side: &
             "the {side} didn't list it, but has it, and has mail in it ({}): nothing is sent to it; run again",
             counted(scan.exists.into(), "message")
         )),
-        (Ok(Prepared { name, is_subscribed, .. }), Some(scan)) => Ok(Made { name, scan, is_subscribed }),
+        (
+            Ok(Prepared {
+                name,
+                is_subscribed,
+                ..
+            }),
+            Some(scan),
+        ) => Ok(Made {
+            name,
+            scan,
+            is_subscribed,
+        }),
     }
 }
 
 /// What is said of a folder that was created under another name than was planned, as its side refused that one.
-pub(crate) fn other_name(planned: &NewFolder, created: &MailboxName, shown: &str, side: &str) -> Option<String> {
+pub(crate) fn other_name(
+    planned: &NewFolder,
+    created: &MailboxName,
+    shown: &str,
+    side: &str,
+) -> Option<String> {
     if *created == planned.name {
         return None;
     }
-    let flattened = planned.flattened.iter().find(|flattened| flattened.name == *created);
+    let flattened = planned
+        .flattened
+        .iter()
+        .find(|flattened| flattened.name == *created);
     Some(match flattened {
         Some(flattened) => format!(
             "{shown}: the {side} can't have subfolders in {}, so it was created next to it, as {created}",
             flattened.parent
         ),
-        None => format!("{shown}: the {side} refused the name {}, so it was created as {created}", planned.name),
+        None => format!(
+            "{shown}: the {side} refused the name {}, so it was created as {created}",
+            planned.name
+        ),
     })
 }

@@ -10,13 +10,16 @@ pub(crate) struct LostDates(Vec<(Uid, InternalDate)>);
 impl LostDates {
     /// Whether a message's date has to be looked at.
     pub(crate) fn is_in_doubt(message: &Message) -> bool {
-        message.date().is_some_and(|date| !date.is_kept_everywhere())
+        message
+            .date()
+            .is_some_and(|date| !date.is_kept_everywhere())
     }
 
     /// Compares a message with its copy.
     pub(crate) fn compare(&mut self, message: &Message, copy: &Message) {
         let lost = message.date().filter(|date| {
-            !date.is_kept_everywhere() && copy.date().map(InternalDate::seconds) != Some(date.seconds())
+            !date.is_kept_everywhere()
+                && copy.date().map(InternalDate::seconds) != Some(date.seconds())
         });
         self.0.extend(lost.map(|date| (message.uid(), date)));
     }

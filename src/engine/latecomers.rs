@@ -21,7 +21,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// # Errors
 /// The user's request to stop.
 pub(crate) fn await_those_of_a_dead_run(died: bool, stop: &Stop) -> Result<(), Error> {
-    if died { exec::pause(exec::GRACE, stop) } else { Ok(()) }
+    if died {
+        exec::pause(exec::GRACE, stop)
+    } else {
+        Ok(())
+    }
 }
 
 /// A message that is there twice: as the copy that was sent now, and as the one that arrived meanwhile.
@@ -50,13 +54,21 @@ struct Folder<'a> {
 ///
 /// # Errors
 /// What ends the connection.
-pub(crate) fn find(store: &mut dyn ReadStore, proofs: &[&Proof<'_>]) -> Result<Vec<Vec<Twice>>, Error> {
+pub(crate) fn find(
+    store: &mut dyn ReadStore,
+    proofs: &[&Proof<'_>],
+) -> Result<Vec<Vec<Twice>>, Error> {
     let folders = folders(proofs);
-    let asked = folders.iter().map(|folder| (folder.mailbox, Some(folder.others.clone())));
+    let asked = folders
+        .iter()
+        .map(|folder| (folder.mailbox, Some(folder.others.clone())));
     let others = scan_each(store, ScanDepth::Identity, asked)?;
     let mut found: Vec<Vec<Twice>> = proofs.iter().map(|_| Vec::new()).collect();
     for (folder, others) in folders.iter().zip(others) {
-        if let Some(others) = others.ok().filter(|others| others.uid_validity == folder.uid_validity) {
+        if let Some(others) = others
+            .ok()
+            .filter(|others| others.uid_validity == folder.uid_validity)
+        {
             folder.find_twice(store, &others, &mut found)?;
         }
     }
@@ -75,21 +87,39 @@ pub(crate) fn take_back(
     observer: &dyn Observer,
 ) -> Result<(u64, u64), Error> {
     let uids = twice.iter().map(|twice| twice.ours).collect();
-    let removal = Removal { mailbox: task.target.clone(), uid_validity: task.target_uid_validity, uids };
+    let removal = Removal {
+        mailbox: task.target.clone(),
+        uid_validity: task.target_uid_validity,
+        uids,
+    };
     let done = store.remove(&[removal])?;
     let count = twice.len() as u64;
-    observer.observe(&Event::Warning { text: &told(&task.to, count, done.first()) });
-    let bytes = twice.iter().map(|twice| u64::from(twice.theirs.size())).sum();
-    Ok(if done.first().is_some_and(Result::is_ok) { (count, bytes) } else { (0, 0) })
+    observer.observe(&Event::Warning {
+        text: &told(&task.to, count, done.first()),
+    });
+    let bytes = twice
+        .iter()
+        .map(|twice| u64::from(twice.theirs.size()))
+        .sum();
+    Ok(if done.first().is_some_and(Result::is_ok) {
+        (count, bytes)
+    } else {
+        (0, 0)
+    })
 }
 
 /// What is said of messages that were there twice, after their copies were to be taken back.
 fn told(folder: &str, count: u64, done: Option<&Result<(), Refusal>>) -> String {
-    let arrived =
-        format!("{folder}: {} from an earlier run arrived late, while being sent again", counted(count, "message"));
+    let arrived = format!(
+        "{folder}: {} from an earlier run arrived late, while being sent again",
+        counted(count, "message")
+    );
     match done {
         Some(Ok(())) => format!("{arrived}; the duplicates were removed"),
-        Some(Err(refusal)) => format!("{arrived}; the duplicates can't be removed: {}", refusal.text),
+        Some(Err(refusal)) => format!(
+            "{arrived}; the duplicates can't be removed: {}",
+            refusal.text
+        ),
         None => format!("{arrived}; the duplicates are still there"),
     }
 }
@@ -97,18 +127,35 @@ fn told(folder: &str, count: u64, done: Option<&Result<(), Refusal>>) -> String 
 fn folders<'a>(proofs: &[&'a Proof<'_>]) -> Vec<Folder<'a>> {
     let mut by_mailbox: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
     for (at, proof) in proofs.iter().enumerate() {
-        by_mailbox.entry(proof.task.target.as_bytes()).or_default().push(at);
+        by_mailbox
+            .entry(proof.task.target.as_bytes())
+            .or_default()
+            .push(at);
     }
-    by_mailbox.values().filter_map(|of| Folder::new(proofs, of)).collect()
+    by_mailbox
+        .values()
+        .filter_map(|of| Folder::new(proofs, of))
+        .collect()
 }
 
 impl Proof<'_> {
     /// By the UID that the copy has: the number of this proof, the message it is a copy of, and its size.
     fn copies(&self, number: usize) -> impl Iterator<Item = (Uid, (usize, Uid, u32))> {
-        self.task.messages.iter().zip(self.fates.iter()).filter_map(move |(message, fate)| {
-            let uid = fate.uid()?;
-            Some((uid, (number, message.uid(), self.scan.message(uid).map_or(0, Message::size))))
-        })
+        self.task
+            .messages
+            .iter()
+            .zip(self.fates.iter())
+            .filter_map(move |(message, fate)| {
+                let uid = fate.uid()?;
+                Some((
+                    uid,
+                    (
+                        number,
+                        message.uid(),
+                        self.scan.message(uid).map_or(0, Message::size),
+                    ),
+                ))
+            })
     }
 }
 
@@ -134,7 +181,12 @@ impl<'a> Folder<'a> {
         }
         let ours = of.iter().flat_map(|at| proofs[*at].copies(*at)).collect();
         let task = proofs[*of.first()?].task;
-        Some(Self { mailbox: &task.target, uid_validity: task.target_uid_validity, ours, others })
+        Some(Self {
+            mailbox: &task.target,
+            uid_validity: task.target_uid_validity,
+            ours,
+            others,
+        })
     }
 
     fn find_twice(
@@ -144,20 +196,30 @@ impl<'a> Folder<'a> {
         found: &mut [Vec<Twice>],
     ) -> Result<(), Error> {
         let sizes: HashSet<u32> = others.messages.iter().map(Message::size).collect();
-        let like: UidSet =
-            self.ours.iter().filter(|(.., (.., size))| sizes.contains(size)).map(|(uid, _)| *uid).collect();
+        let like: UidSet = self
+            .ours
+            .iter()
+            .filter(|(.., (.., size))| sizes.contains(size))
+            .map(|(uid, _)| *uid)
+            .collect();
         if like.is_empty() {
             return Ok(());
         }
         let ours = scan_each(store, ScanDepth::Identity, [(self.mailbox, Some(like))])?.pop();
-        let Some(ours) = ours.and_then(Result::ok).filter(|ours| ours.uid_validity == self.uid_validity) else {
+        let Some(ours) = ours
+            .and_then(Result::ok)
+            .filter(|ours| ours.uid_validity == self.uid_validity)
+        else {
             return Ok(());
         };
         let alike = |one: &Message| (one.key(), one.size(), one.date());
-        let (here, there): (HashSet<_>, HashSet<_>) =
-            (ours.messages.iter().map(alike).collect(), others.messages.iter().map(alike).collect());
+        let (here, there): (HashSet<_>, HashSet<_>) = (
+            ours.messages.iter().map(alike).collect(),
+            others.messages.iter().map(alike).collect(),
+        );
         let all = ours.messages.iter().chain(&others.messages);
-        let to_read = all.filter(|message| here.contains(&alike(message)) && there.contains(&alike(message)));
+        let to_read =
+            all.filter(|message| here.contains(&alike(message)) && there.contains(&alike(message)));
         let uids: UidSet = to_read.map(Message::uid).collect();
         let contents = read_contents(store, self.mailbox, self.uid_validity, &uids, &mut |_| {})?;
         let content = |message: &Message| Some((contents.get(&message.uid())?.raw, message.date()));
@@ -169,11 +231,18 @@ impl<'a> Folder<'a> {
         }
         for theirs in &others.messages {
             let equal = content(theirs).and_then(|content| copies.get_mut(&content)?.pop());
-            let Some((ours, (proof, source, _))) = equal.and_then(|uid| self.ours.get_key_value(&uid)) else {
+            let Some((ours, (proof, source, _))) =
+                equal.and_then(|uid| self.ours.get_key_value(&uid))
+            else {
                 continue;
             };
             let flags = others.flags.get(theirs.flags());
-            found[*proof].push(Twice { source: *source, ours: *ours, theirs: *theirs, flags });
+            found[*proof].push(Twice {
+                source: *source,
+                ours: *ours,
+                theirs: *theirs,
+                flags,
+            });
         }
         Ok(())
     }

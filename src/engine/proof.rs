@@ -62,25 +62,50 @@ pub(crate) enum Says<'a> {
 ///
 /// # Errors
 /// What ends the connections.
-pub(crate) fn ask<'a>(way: &mut Way<'_>, side: Side, sent: &'a Sent, how: Closeness) -> Result<Answer<'a>, Error> {
-    let tasks: Vec<_> = sent.each().filter(|(.., fates)| fates.iter().any(Fate::is_copied)).collect();
+pub(crate) fn ask<'a>(
+    way: &mut Way<'_>,
+    side: Side,
+    sent: &'a Sent,
+    how: Closeness,
+) -> Result<Answer<'a>, Error> {
+    let tasks: Vec<_> = sent
+        .each()
+        .filter(|(.., fates)| fates.iter().any(Fate::is_copied))
+        .collect();
     let mut answer = Answer::default();
     if tasks.is_empty() {
         return Ok(answer);
     }
-    let asked: Vec<_> = tasks.iter().map(|(_, task, fates)| asked_for(task, fates, how)).collect();
-    let put: Vec<_> = tasks.iter().map(|(_, task, fates)| departures::put(task, fates)).collect();
+    let asked: Vec<_> = tasks
+        .iter()
+        .map(|(_, task, fates)| asked_for(task, fates, how))
+        .collect();
+    let put: Vec<_> = tasks
+        .iter()
+        .map(|(_, task, fates)| departures::put(task, fates))
+        .collect();
     let scans = way.repeatable(|link| {
         let mut requests: Vec<ScanRequest<'_>> = Vec::new();
         for ((_, task, _), (depth, uids)) in tasks.iter().zip(&asked) {
             let (mailbox, depth, uids) = (&task.target, *depth, uids.clone());
-            requests.push(ScanRequest { mailbox, depth, uids, search: None, for_writing: false });
+            requests.push(ScanRequest {
+                mailbox,
+                depth,
+                uids,
+                search: None,
+                for_writing: false,
+            });
         }
         departures::scan(link.side(side), &requests, &put)
     })?;
     for ((of, task, fates), scan) in tasks.into_iter().zip(scans) {
         match scan.filter(|scan| scan.uid_validity == task.target_uid_validity) {
-            Some(scan) => answer.proofs.push(Proof { of, task, fates: Cow::Borrowed(fates), scan }),
+            Some(scan) => answer.proofs.push(Proof {
+                of,
+                task,
+                fates: Cow::Borrowed(fates),
+                scan,
+            }),
             None => answer.silent.push((of, task)),
         }
     }
@@ -97,7 +122,11 @@ fn asked_for(task: &FolderTask, fates: &[Fate], how: Closeness) -> (ScanDepth, O
         Closeness::Attributes if are_all_told => ScanDepth::Attributes,
         Closeness::Attributes => ScanDepth::Identity,
     };
-    let new = || task.target_uid_next.and_then(Uid::new).map(UidSet::from_uid);
+    let new = || {
+        task.target_uid_next
+            .and_then(Uid::new)
+            .map(UidSet::from_uid)
+    };
     (depth, if are_all_told { Some(uids) } else { new() })
 }
 
@@ -125,23 +154,34 @@ impl Proof<'_> {
         let mut missed = 0;
         let mut words = Vec::new();
         for (message, fate) in self.task.messages.iter().zip(self.fates.iter()) {
-            let Fate::Copied { uid: told, bytes } = *fate else { continue };
+            let Fate::Copied { uid: told, bytes } = *fate else {
+                continue;
+            };
             let says = match told {
                 Some(uid) if how == Closeness::Attributes && taken.contains(uid) => Says::Second,
                 Some(uid) => self.word_on(uid, bytes),
                 None => {
-                    let found = how.look(message, bytes).and_then(|look| loose.get_mut(&look)?.pop());
+                    let found = how
+                        .look(message, bytes)
+                        .and_then(|look| loose.get_mut(&look)?.pop());
                     found.map_or(Says::Untold, |uid| self.word_on(uid, bytes))
                 }
             };
             missed += usize::from(matches!(says, Says::Untold));
-            told.or(says.uid()).into_iter().for_each(|uid| taken.insert(uid));
+            told.or(says.uid())
+                .into_iter()
+                .for_each(|uid| taken.insert(uid));
             words.push(Word { message, says });
         }
         // Of those that nobody told of, any may be any that is gone.
         let first = self.task.target_uid_next.unwrap_or(u32::MAX);
-        let mut gone = departures::left_from(&self.scan, first, taken, missed).into_iter().flatten();
-        for word in words.iter_mut().filter(|word| matches!(word.says, Says::Untold)) {
+        let mut gone = departures::left_from(&self.scan, first, taken, missed)
+            .into_iter()
+            .flatten();
+        for word in words
+            .iter_mut()
+            .filter(|word| matches!(word.says, Says::Untold))
+        {
             if let Some(uid) = gone.next() {
                 word.says = Says::Left(uid);
                 taken.insert(uid);
@@ -163,7 +203,13 @@ impl Proof<'_> {
     fn loose(&self, how: Closeness) -> HashMap<Look, Vec<Uid>> {
         let placed: UidSet = self.fates.iter().filter_map(Fate::uid).collect();
         let mut loose: HashMap<Look, Vec<Uid>> = HashMap::new();
-        for message in self.scan.messages.iter().rev().filter(|message| !placed.contains(message.uid())) {
+        for message in self
+            .scan
+            .messages
+            .iter()
+            .rev()
+            .filter(|message| !placed.contains(message.uid()))
+        {
             if let Some(look) = how.look(message, message.size()) {
                 loose.entry(look).or_default().push(message.uid());
             }
@@ -183,7 +229,12 @@ impl Says<'_> {
 }
 
 /// The warning that a side stored messages with other sizes than they were sent with; `None`: it stored none so.
-pub(crate) fn told_resized(task: &FolderTask, words: &[Word<'_>], side: &str, origin: &str) -> Option<String> {
+pub(crate) fn told_resized(
+    task: &FolderTask,
+    words: &[Word<'_>],
+    side: &str,
+    origin: &str,
+) -> Option<String> {
     let resized = |word: &Word<'_>| match word.says {
         Says::Resized(copy, sent) => Some((word.message.uid(), sent, copy.size())),
         _ => None,

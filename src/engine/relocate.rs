@@ -65,7 +65,10 @@ pub(crate) fn relocate(
     is_taken: &IsTaken<'_>,
 ) -> Result<Outcomes, Error> {
     let (requests, members) = requests(errands);
-    let mut outcomes = Outcomes { each: vec![Outcome::default(); errands.len()], refusals: Vec::new() };
+    let mut outcomes = Outcomes {
+        each: vec![Outcome::default(); errands.len()],
+        refusals: Vec::new(),
+    };
     if requests.is_empty() {
         return Ok(outcomes);
     }
@@ -92,14 +95,18 @@ pub(crate) fn relocate(
 fn requests(errands: &[Errand<'_>]) -> (Vec<Relocation>, Vec<Vec<usize>>) {
     let mut routes: BTreeMap<Route<'_>, Vec<usize>> = BTreeMap::new();
     for (at, errand) in errands.iter().enumerate() {
-        routes.entry((errand.leave, errand.from, errand.to.mailbox)).or_default().push(at);
+        routes
+            .entry((errand.leave, errand.from, errand.to.mailbox))
+            .or_default()
+            .push(at);
     }
     let (mut requests, mut members) = (Vec::new(), Vec::new());
     for ((leave, from, to), mut of_route) in routes {
         while !of_route.is_empty() {
             let mut seen = HashSet::new();
-            let (now, later): (Vec<usize>, Vec<usize>) =
-                of_route.into_iter().partition(|at| seen.insert(errands[*at].uid));
+            let (now, later): (Vec<usize>, Vec<usize>) = of_route
+                .into_iter()
+                .partition(|at| seen.insert(errands[*at].uid));
             of_route = later;
             requests.push(Relocation {
                 from: from.clone(),
@@ -120,7 +127,9 @@ impl Outcomes {
         for at in of_request {
             let (errand, outcome) = (&errands[*at], &mut self.each[*at]);
             match placed.get(&errand.uid) {
-                Some(uid) if result.uid_validity == errand.to.uid_validity => outcome.placed = Some(*uid),
+                Some(uid) if result.uid_validity == errand.to.uid_validity => {
+                    outcome.placed = Some(*uid)
+                }
                 Some(_) => outcome.was_untold = true,
                 None => outcome.was_untold = result.somewhere.contains(errand.uid),
             }
@@ -145,7 +154,11 @@ pub(crate) fn look_for(
     is_taken: &IsTaken<'_>,
 ) -> Result<(), Error> {
     let mut folders: BTreeMap<&MailboxName, Vec<usize>> = BTreeMap::new();
-    for (at, errand) in errands.iter().enumerate().filter(|(at, _)| outcomes[*at].was_untold) {
+    for (at, errand) in errands
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| outcomes[*at].was_untold)
+    {
         folders.entry(errand.to.mailbox).or_default().push(at);
     }
     if folders.is_empty() {
@@ -153,19 +166,35 @@ pub(crate) fn look_for(
     }
     let scans = way.repeatable(|link| {
         let asked = folders.iter().map(|(mailbox, of_folder)| {
-            let first = of_folder.iter().map(|at| errands[*at].to.uid_next).min().flatten();
+            let first = of_folder
+                .iter()
+                .map(|at| errands[*at].to.uid_next)
+                .min()
+                .flatten();
             (*mailbox, first.and_then(Uid::new).map(UidSet::from_uid))
         });
         scan_each(link.side(side), ScanDepth::Identity, asked)
     })?;
-    let placed = errands.iter().zip(&*outcomes).filter_map(|(errand, of)| Some((errand.to.mailbox, of.placed?)));
+    let placed = errands
+        .iter()
+        .zip(&*outcomes)
+        .filter_map(|(errand, of)| Some((errand.to.mailbox, of.placed?)));
     let placed: HashSet<(&MailboxName, Uid)> = placed.collect();
     for ((mailbox, of_folder), scan) in folders.into_iter().zip(scans) {
         let goal = errands[of_folder[0]].to;
-        let Some(scan) = scan.ok().filter(|scan| scan.uid_validity == goal.uid_validity) else { continue };
+        let Some(scan) = scan
+            .ok()
+            .filter(|scan| scan.uid_validity == goal.uid_validity)
+        else {
+            continue;
+        };
         let is_other = |uid: Uid| placed.contains(&(mailbox, uid)) || is_taken(mailbox, uid);
         let mut there: HashMap<Sameness, Vec<Uid>> = HashMap::new();
-        for message in scan.messages.iter().filter(|message| !is_other(message.uid())) {
+        for message in scan
+            .messages
+            .iter()
+            .filter(|message| !is_other(message.uid()))
+        {
             if let Some(same) = Sameness::of(message) {
                 there.entry(same).or_default().push(message.uid());
             }

@@ -12,7 +12,13 @@ pub(crate) fn scan_each<'m>(
     depth: ScanDepth,
     asked: impl IntoIterator<Item = (&'m MailboxName, Option<UidSet>)>,
 ) -> Result<Vec<Result<FolderScan, Refusal>>, Error> {
-    let request = |(mailbox, uids)| ScanRequest { mailbox, depth, uids, search: None, for_writing: false };
+    let request = |(mailbox, uids)| ScanRequest {
+        mailbox,
+        depth,
+        uids,
+        search: None,
+        for_writing: false,
+    };
     let requests: Vec<ScanRequest<'_>> = asked.into_iter().map(request).collect();
     let mut scans = Vec::with_capacity(requests.len());
     store.scan(&requests, &mut |_, scan| scans.push(scan))?;
@@ -31,25 +37,37 @@ pub(crate) fn read_listed(
     side: &str,
 ) -> Result<Result<FolderScan, Refusal>, Error> {
     let found = scan_each(store, ScanDepth::Identity, [(mailbox, Some(uids.clone()))])?.pop();
-    let Some(Ok(found)) = found else { return Ok(found.unwrap_or_else(|| Ok(FolderScan::default()))) };
+    let Some(Ok(found)) = found else {
+        return Ok(found.unwrap_or_else(|| Ok(FolderScan::default())));
+    };
     let lacking: UidSet = uids.iter().filter(|uid| !lists(&found, *uid)).collect();
     if lacking.is_empty() {
         return Ok(Ok(found));
     }
     let unread = match scan_each(store, ScanDepth::Sizes, [(mailbox, None)])?.pop() {
-        Some(Ok(now)) if now.unlisted == 0 => lacking.iter().filter(|uid| lists(&now, *uid)).collect(),
+        Some(Ok(now)) if now.unlisted == 0 => {
+            lacking.iter().filter(|uid| lists(&now, *uid)).collect()
+        }
         _ => lacking,
     };
     if unread.is_empty() {
         return Ok(Ok(found));
     }
     let text = format!("skipped: could not read UID {unread} on the {side}; run again");
-    Ok(Err(Refusal { meaning: RefusalMeaning::Transient, text }))
+    Ok(Err(Refusal {
+        meaning: RefusalMeaning::Transient,
+        text,
+    }))
 }
 
 /// What is said of a folder that has more messages than it lists.
 pub(crate) fn more_than_listed(scan: &FolderScan, whose: &str) -> Option<String> {
-    (scan.unlisted > 0).then(|| format!("{whose} reports {} more than it lists", counted(scan.unlisted, "message")))
+    (scan.unlisted > 0).then(|| {
+        format!(
+            "{whose} reports {} more than it lists",
+            counted(scan.unlisted, "message")
+        )
+    })
 }
 
 fn lists(scan: &FolderScan, uid: Uid) -> bool {

@@ -52,7 +52,10 @@ impl Sent {
     /// Returns each completed task, with its folder's number and its messages' fates.
     pub(crate) fn each(&self) -> impl Iterator<Item = (usize, &FolderTask, &[Fate])> {
         let tasks = self.tasks.iter().zip(&self.fates);
-        self.of.iter().zip(tasks).map(|(of, (task, fates))| (*of, task, fates.as_slice()))
+        self.of
+            .iter()
+            .zip(tasks)
+            .map(|(of, (task, fates))| (*of, task, fates.as_slice()))
     }
 
     /// Reports whether any message was copied.
@@ -62,7 +65,9 @@ impl Sent {
 
     /// Returns the folders with a message that was not copied.
     pub(crate) fn short(&self) -> impl Iterator<Item = usize> {
-        self.each().filter(|(.., fates)| fates.iter().any(|fate| !fate.is_copied())).map(|(of, ..)| of)
+        self.each()
+            .filter(|(.., fates)| fates.iter().any(|fate| !fate.is_copied()))
+            .map(|(of, ..)| of)
     }
 
     /// Returns the UIDs assigned to a folder's messages.
@@ -75,11 +80,17 @@ impl Sent {
 
     /// Counts the messages of all tasks.
     pub(crate) fn messages(&self) -> u64 {
-        self.tasks.iter().map(|task| task.messages.len() as u64).sum()
+        self.tasks
+            .iter()
+            .map(|task| task.messages.len() as u64)
+            .sum()
     }
 
     /// Adds up the sizes of the messages of all tasks.
     pub(crate) fn bytes(&self) -> u64 {
-        self.tasks.iter().map(|task| task.bytes(0..task.messages.len())).sum()
+        self.tasks
+            .iter()
+            .map(|task| task.bytes(0..task.messages.len()))
+            .sum()
     }
 }

@@ -24,7 +24,14 @@ pub(crate) fn are_same<'m>(
     }
     let asked = wanted.into_iter().filter_map(|(at, uids)| {
         let (mailbox, uid_validity) = folder(at)?;
-        Some((at, SomeMessages { mailbox, uid_validity, uids }))
+        Some((
+            at,
+            SomeMessages {
+                mailbox,
+                uid_validity,
+                uids,
+            },
+        ))
     });
     let (numbers, asked): (Vec<usize>, Vec<SomeMessages<'_>>) = asked.unzip();
     if asked.is_empty() {
@@ -33,5 +40,8 @@ pub(crate) fn are_same<'m>(
     let told = store.content_ids(&asked)?;
     let ids: HashMap<usize, HashMap<Uid, ContentId>> = numbers.into_iter().zip(told).collect();
     let id = |(folder, uid): &Place| ids.get(folder)?.get(uid);
-    Ok(pairs.iter().map(|(one, other)| Some(id(one)? == id(other)?)).collect())
+    Ok(pairs
+        .iter()
+        .map(|(one, other)| Some(id(one)? == id(other)?))
+        .collect())
 }

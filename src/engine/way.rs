@@ -13,7 +13,11 @@ pub(crate) struct Way<'a> {
 
 impl<'a> Way<'a> {
     pub(crate) fn new(context: &'a Context<'a>, link: Link) -> Self {
-        Self { context, link: Some(link), traffic: Both::default() }
+        Self {
+            context,
+            link: Some(link),
+            traffic: Both::default(),
+        }
     }
 
     /// The connections, made now if there are none.
@@ -41,7 +45,10 @@ impl<'a> Way<'a> {
     }
 
     /// Does what may be done twice, and does it again over new connections if one breaks.
-    pub(crate) fn repeatable<T>(&mut self, mut work: impl FnMut(&mut Link) -> Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn repeatable<T>(
+        &mut self,
+        mut work: impl FnMut(&mut Link) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let done = work(self.link()?);
         match done {
             Err(error) if is_broken(&error) && !self.context.stop.is_requested() => {
@@ -62,5 +69,8 @@ impl<'a> Way<'a> {
 
 /// Whether new connections may do better.
 pub(crate) fn is_broken(error: &Error) -> bool {
-    matches!(error.kind, ErrorKind::Lost | ErrorKind::Stalled | ErrorKind::Protocol)
+    matches!(
+        error.kind,
+        ErrorKind::Lost | ErrorKind::Stalled | ErrorKind::Protocol
+    )
 }

@@ -23,7 +23,13 @@ impl Failure {
     /// What an event tells of one.
     pub fn new(folder: &str, uid: Option<Uid>, heading: Option<&Heading>, reason: &str) -> Self {
         let message_id = heading.and_then(|heading| heading.message_id.clone());
-        Self { folder: folder.to_owned(), uid, message_id, reason: reason.to_owned(), heading: heading.cloned() }
+        Self {
+            folder: folder.to_owned(),
+            uid,
+            message_id,
+            reason: reason.to_owned(),
+            heading: heading.cloned(),
+        }
     }
 }
 

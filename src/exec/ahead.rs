@@ -48,7 +48,13 @@ pub fn connecting_ahead<T>(
     work: impl FnOnce(&Connecting<'_, '_>) -> T,
 ) -> (T, Vec<Link>) {
     let ahead = Ahead::default();
-    let done = std::thread::scope(|scope| work(&Connecting { scope, connectors, ahead: &ahead }));
+    let done = std::thread::scope(|scope| {
+        work(&Connecting {
+            scope,
+            connectors,
+            ahead: &ahead,
+        })
+    });
     let left = std::mem::take(&mut ahead.state().made);
     (done, left.into_iter().filter_map(Result::ok).collect())
 }
@@ -62,7 +68,9 @@ impl<'env> Connecting<'_, 'env> {
             let mut state = ahead.state();
             // A broken one says nothing about the next.
             state.made.retain(|made| {
-                made.as_ref().err().is_none_or(|(_, error)| !matches!(error.kind, ErrorKind::Lost | ErrorKind::Stalled))
+                made.as_ref().err().is_none_or(|(_, error)| {
+                    !matches!(error.kind, ErrorKind::Lost | ErrorKind::Stalled)
+                })
             });
             let more = count.saturating_sub(state.pending + state.made.len());
             state.pending += more;

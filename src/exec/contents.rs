@@ -25,7 +25,12 @@ pub fn read_contents(
     uids: &UidSet,
     each: &mut dyn FnMut(u64),
 ) -> Result<Contents, Error> {
-    let sink = Hashing { uids, hasher: ContentHasher::new, contents: Contents::new(), each };
+    let sink = Hashing {
+        uids,
+        hasher: ContentHasher::new,
+        contents: Contents::new(),
+        each,
+    };
     read_all(store, mailbox, uid_validity, sink)
 }
 
@@ -39,7 +44,12 @@ pub fn read_tied(
     uid_validity: Option<UidValidity>,
     uids: &UidSet,
 ) -> Result<Contents, Error> {
-    let sink = Hashing { uids, hasher: ContentHasher::tolerant, contents: Contents::new(), each: &mut |_| {} };
+    let sink = Hashing {
+        uids,
+        hasher: ContentHasher::tolerant,
+        contents: Contents::new(),
+        each: &mut |_| {},
+    };
     read_all(store, mailbox, uid_validity, sink)
 }
 
@@ -51,7 +61,13 @@ fn read_all(
 ) -> Result<Contents, Error> {
     let mut all = sink.uids.iter().peekable();
     while all.peek().is_some() {
-        read_some(store, mailbox, uid_validity, all.by_ref().take(AT_A_TIME).collect(), &mut sink)?;
+        read_some(
+            store,
+            mailbox,
+            uid_validity,
+            all.by_ref().take(AT_A_TIME).collect(),
+            &mut sink,
+        )?;
     }
     Ok(sink.contents)
 }

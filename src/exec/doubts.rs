@@ -48,7 +48,10 @@ pub(super) enum Verdict<'a> {
 
 impl Doubts {
     pub(super) fn new(accepts: bool) -> Self {
-        Self { found: Mutex::default(), accepts }
+        Self {
+            found: Mutex::default(),
+            accepts,
+        }
     }
 
     /// Notes the source's present claim about a doubted message's size.
@@ -83,9 +86,16 @@ impl Shared<'_> {
         is_estimate: bool,
     ) -> Result<Verdict<'a>, Error> {
         let token = self.ledger.token(task, position);
-        let notice = if let Body::Whole(bytes) = &body { identity::stand_in(bytes) } else { None };
+        let notice = if let Body::Whole(bytes) = &body {
+            identity::stand_in(bytes)
+        } else {
+            None
+        };
         let earlier = self.doubts.found().get(&token).cloned();
-        let said = earlier.as_ref().map_or_else(|| self.tasks[task].messages[position].size(), |doubt| doubt.said);
+        let said = earlier.as_ref().map_or_else(
+            || self.tasks[task].messages[position].size(),
+            |doubt| doubt.said,
+        );
         let is_in_doubt = notice.is_some() || contradicts(said, body.size(), is_estimate);
         match earlier {
             _ if !is_in_doubt => Ok(Verdict::Deliver(body)),
@@ -108,9 +118,20 @@ impl Shared<'_> {
             Ok(())
         });
         // The reader reports its own error; an incompletely read body is requested again.
-        let Ok(length) = read else { return Stage::Waiting };
+        let Ok(length) = read else {
+            return Stage::Waiting;
+        };
         let digest = hasher.finish().raw;
-        self.doubts.found().insert(token, Doubt { length, digest, lines, said, failed: false });
+        self.doubts.found().insert(
+            token,
+            Doubt {
+                length,
+                digest,
+                lines,
+                said,
+                failed: false,
+            },
+        );
         Stage::Doubted
     }
 
@@ -130,12 +151,18 @@ impl Shared<'_> {
         };
         let (said, length) = (doubt.said, body.size());
         let reason = if let Some(notice) = notice {
-            format!("the {} twice sent a notice in its place: {notice}", self.reader())
+            format!(
+                "the {} twice sent a notice in its place: {notice}",
+                self.reader()
+            )
         } else if !self.doubts.accepts {
             if let Some(doubt) = self.doubts.found().get_mut(&token) {
                 doubt.failed = true;
             }
-            format!("the {} reports {said} bytes but sends {length}, twice", self.reader())
+            format!(
+                "the {} reports {said} bytes but sends {length}, twice",
+                self.reader()
+            )
         } else {
             match same_again(body, doubt)? {
                 Again::Same(verdict) => return Ok(verdict),
@@ -144,7 +171,10 @@ impl Shared<'_> {
                     return Ok(Verdict::Withheld);
                 }
                 Again::Different => {
-                    format!("the {} reports {said} bytes but sends different bytes each time", self.reader())
+                    format!(
+                        "the {} reports {said} bytes but sends different bytes each time",
+                        self.reader()
+                    )
                 }
             }
         };
@@ -157,14 +187,23 @@ impl Shared<'_> {
         let found = self.doubts.found();
         let mut by_task: HashMap<usize, Vec<&Doubt>> = HashMap::new();
         for (token, doubt) in found.iter().filter(|(_, doubt)| doubt.failed) {
-            by_task.entry(self.ledger.locate(*token).0).or_default().push(doubt);
+            by_task
+                .entry(self.ledger.locate(*token).0)
+                .or_default()
+                .push(doubt);
         }
         let mut tasks: Vec<_> = by_task.into_iter().collect();
         tasks.sort_by_key(|(task, _)| *task);
         for (task, doubts) in tasks {
             let folder = &self.tasks[task];
-            let text = format!("{}: {}", folder.from, advice(&doubts, folder.messages.len(), self.reader()));
-            self.context.observer.observe(&Event::Warning { text: &text });
+            let text = format!(
+                "{}: {}",
+                folder.from,
+                advice(&doubts, folder.messages.len(), self.reader())
+            );
+            self.context
+                .observer
+                .observe(&Event::Warning { text: &text });
         }
     }
 }
@@ -189,12 +228,19 @@ fn advice(doubts: &[&Doubt], of: usize, source: &str) -> String {
 /// Describes how the sizes are wrong, if all are wrong in the same way.
 fn pattern(doubts: &[&Doubt]) -> String {
     let difference = |doubt: &&Doubt| i128::from(doubt.length) - i128::from(doubt.said);
-    if doubts.iter().all(|doubt| difference(doubt) == i128::from(doubt.lines)) {
+    if doubts
+        .iter()
+        .all(|doubt| difference(doubt) == i128::from(doubt.lines))
+    {
         return " (each line end as one byte)".to_owned();
     }
     match doubts.first().map(difference) {
         Some(by) if doubts.iter().all(|doubt| difference(doubt) == by) => {
-            format!(" (always by {} bytes too {})", by.unsigned_abs(), if by > 0 { "few" } else { "many" })
+            format!(
+                " (always by {} bytes too {})",
+                by.unsigned_abs(),
+                if by > 0 { "few" } else { "many" }
+            )
         }
         _ => String::new(),
     }
@@ -218,15 +264,24 @@ fn same_again<'a>(body: Body<'a>, doubt: &Doubt) -> Result<Again<'a>, Error> {
     if let Body::Whole(bytes) = body {
         hasher.update(bytes);
         let is_same = hasher.finish().raw == doubt.digest;
-        return Ok(if is_same { Again::Same(Verdict::Deliver(Body::Whole(bytes))) } else { Again::Different });
+        return Ok(if is_same {
+            Again::Same(Verdict::Deliver(Body::Whole(bytes)))
+        } else {
+            Again::Different
+        });
     }
-    let local =
-        |error: std::io::Error| Error::new(ErrorKind::Local, format!("a temporary file can't be used: {error}"));
+    let local = |error: std::io::Error| {
+        Error::new(
+            ErrorKind::Local,
+            format!("a temporary file can't be used: {error}"),
+        )
+    };
     let mut file = tempfile::tempfile().map_err(local)?;
     let mut failure = None;
     let read = read_chunks(body, |chunk| {
         hasher.update(chunk);
-        file.write_all(chunk).map_err(|error| failure = Some(local(error)))
+        file.write_all(chunk)
+            .map_err(|error| failure = Some(local(error)))
     });
     match (read, failure) {
         (_, Some(error)) => Err(error),
@@ -278,12 +333,22 @@ mod tests {
             (100, 24, true, true),
             (u32::MAX, 100, true, true),
         ] {
-            assert_eq!(contradicts(said, length, is_estimate), expected, "{said} {length} {is_estimate}");
+            assert_eq!(
+                contradicts(said, length, is_estimate),
+                expected,
+                "{said} {length} {is_estimate}"
+            );
         }
     }
 
     fn doubt(said: u32, length: u64, lines: u64) -> Doubt {
-        Doubt { length, digest: [0; 32], lines, said, failed: true }
+        Doubt {
+            length,
+            digest: [0; 32],
+            lines,
+            said,
+            failed: true,
+        }
     }
 
     #[test]
@@ -291,7 +356,8 @@ mod tests {
         let by_lines = [doubt(90, 100, 10), doubt(45, 50, 5)];
         let constant = [doubt(98, 100, 10), doubt(48, 50, 5)];
         let odd = [doubt(99, 100, 10), doubt(47, 50, 5)];
-        let advice = |doubts: &[Doubt], of| advice(&doubts.iter().collect::<Vec<_>>(), of, "source");
+        let advice =
+            |doubts: &[Doubt], of| advice(&doubts.iter().collect::<Vec<_>>(), of, "source");
         assert!(advice(&by_lines, 2).contains("each line end as one byte"));
         assert!(advice(&constant, 3).contains("by 2 bytes too few"));
         assert!(advice(&odd, 3).contains("seems to miscount;"));

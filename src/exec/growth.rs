@@ -26,18 +26,33 @@ pub struct Lanes {
 impl Lanes {
     /// Fixes the number.
     pub fn fixed(lanes: usize) -> Self {
-        Self { first: lanes, most: lanes }
+        Self {
+            first: lanes,
+            most: lanes,
+        }
     }
 
     /// Halves the numbers for two copies in parallel.
     pub fn halves(self) -> [Self; 2] {
-        let half = Self { first: self.first / 2, most: self.most / 2 };
-        [half, Self { first: self.first - half.first, most: self.most - half.most }]
+        let half = Self {
+            first: self.first / 2,
+            most: self.most / 2,
+        };
+        [
+            half,
+            Self {
+                first: self.first - half.first,
+                most: self.most - half.most,
+            },
+        ]
     }
 
     /// Limits the numbers to at most this many, and at least one.
     pub fn up_to(self, most: usize) -> Self {
-        Self { first: self.first.min(most).max(1), most: self.most.min(most).max(1) }
+        Self {
+            first: self.first.min(most).max(1),
+            most: self.most.min(most).max(1),
+        }
     }
 }
 
@@ -78,7 +93,11 @@ enum Judged {
 
 impl Growth {
     pub(super) fn new(lanes: Lanes) -> Self {
-        Self { begun: Instant::now(), state: Mutex::new(State::new(lanes)), changed: Condvar::new() }
+        Self {
+            begun: Instant::now(),
+            state: Mutex::new(State::new(lanes)),
+            changed: Condvar::new(),
+        }
     }
 
     /// Allows lanes to start in another round.
@@ -237,13 +256,19 @@ mod tests {
     #[test]
     fn lanes_are_added_while_they_help() {
         let mut state = State::new(Lanes { first: 2, most: 8 });
-        assert_eq!(run(&mut state, 0, [200, 300, 400, 405, 400]), [3, 4, 5, 4, 4]);
+        assert_eq!(
+            run(&mut state, 0, [200, 300, 400, 405, 400]),
+            [3, 4, 5, 4, 4]
+        );
     }
 
     #[test]
     fn there_are_never_more_than_may_be() {
         let mut state = State::new(Lanes { first: 2, most: 4 });
-        assert_eq!(run(&mut state, 0, [100, 200, 400, 800, 1_600]), [3, 4, 4, 4, 4]);
+        assert_eq!(
+            run(&mut state, 0, [100, 200, 400, 800, 1_600]),
+            [3, 4, 4, 4, 4]
+        );
         let mut fixed = State::new(Lanes::fixed(3));
         assert_eq!(run(&mut fixed, 0, [100, 200, 50]), [3, 3, 3]);
     }
@@ -265,7 +290,10 @@ mod tests {
         for second in 2..20 {
             state.delivered(Duration::from_secs(second), 100);
         }
-        assert_eq!((state.allowed, state.judged), (2, Judged::Connecting(100.0)));
+        assert_eq!(
+            (state.allowed, state.judged),
+            (2, Judged::Connecting(100.0))
+        );
     }
 
     #[test]
@@ -297,7 +325,10 @@ mod tests {
             // Another is working, so this one's end isn't the end of all.
             growth.state().active += 1;
             growth.leave(0, false);
-            assert!(waiting.join().unwrap(), "it takes the place of one that failed");
+            assert!(
+                waiting.join().unwrap(),
+                "it takes the place of one that failed"
+            );
         });
         growth.begin();
         assert!(growth.enter(0), "another round lets it in again");

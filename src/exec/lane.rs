@@ -48,13 +48,24 @@ pub(super) struct Lane<'a> {
 impl<'a> Lane<'a> {
     pub(super) fn new(shared: &'a Shared<'a>, number: usize, link: Link) -> Self {
         let (asked, on_the_way) = (VecDeque::new(), HashMap::new());
-        Self { shared, number, link, asked, on_the_way, target_failed: false, breaks: 0, stalls: 0 }
+        Self {
+            shared,
+            number,
+            link,
+            asked,
+            on_the_way,
+            target_failed: false,
+            breaks: 0,
+            stalls: 0,
+        }
     }
 
     /// Works until the queue is empty and everything is acknowledged. Returns its connections for later use.
     pub(super) fn run(mut self) -> Result<Link, Error> {
         loop {
-            let Err(error) = self.work() else { return Ok(self.link) };
+            let Err(error) = self.work() else {
+                return Ok(self.link);
+            };
             let to = self.shared.context.to;
             let side = if self.target_failed { to } else { to.other() };
             self.give_back(&error);
@@ -69,9 +80,14 @@ impl<'a> Lane<'a> {
             self.stalls += u32::from(error.kind == ErrorKind::Stalled);
             if self.breaks == BREAKS || self.stalls == STALLS {
                 let breaks = self.breaks;
-                let text =
-                    format!("{breaks} connections in a row broke before a message got through: {}", error.message);
-                return Err(Error { message: text, ..error });
+                let text = format!(
+                    "{breaks} connections in a row broke before a message got through: {}",
+                    error.message
+                );
+                return Err(Error {
+                    message: text,
+                    ..error
+                });
             }
             self.shared.note_break(&error);
             self.shared.growth.step_back();
@@ -119,15 +135,22 @@ impl<'a> Lane<'a> {
             && !self.is_too_many()
         {
             // Nothing is sent after what was refused before: a BAD to it would put that in doubt too.
-            if self.asked.back().is_some_and(|piece| piece.treatment.batch > 0) {
+            if self
+                .asked
+                .back()
+                .is_some_and(|piece| piece.treatment.batch > 0)
+            {
                 break;
             }
-            let Some(piece) = self.shared.queue.take() else { break };
+            let Some(piece) = self.shared.queue.take() else {
+                break;
+            };
             let task = &self.shared.tasks[piece.task];
             let uids = task.uids(piece.messages.clone());
             // Requested or not, the piece is now this lane's, and is put back if the request fails.
             self.asked.push_back(piece);
-            self.source().request(&task.source, task.source_uid_validity, &uids)?;
+            self.source()
+                .request(&task.source, task.source_uid_validity, &uids)?;
         }
         Ok(())
     }
@@ -136,7 +159,8 @@ impl<'a> Lane<'a> {
     /// requesting the next piece early saves next to nothing, and the last ones are better left to idle lanes.
     fn has_few_pieces(&mut self) -> bool {
         let are_last = || self.shared.queue.len() < self.shared.growth.allowed();
-        self.asked.is_empty() || self.asked.len() < PIECES_AHEAD && !(self.target().asks_for_each() && are_last())
+        self.asked.is_empty()
+            || self.asked.len() < PIECES_AHEAD && !(self.target().asks_for_each() && are_last())
     }
 
     /// Reports whether other lanes do all that the servers handle.
@@ -147,8 +171,18 @@ impl<'a> Lane<'a> {
     /// Reports whether so little is requested that more can be without taking work from other lanes: each of them finds
     /// as many pieces in the queue as this one has.
     fn asks_for_little(&self) -> bool {
-        let messages = || self.asked.iter().map(|piece| piece.messages.len()).sum::<usize>();
-        let bytes = || self.asked.iter().map(|piece| self.shared.tasks[piece.task].bytes(piece.messages.clone())).sum();
+        let messages = || {
+            self.asked
+                .iter()
+                .map(|piece| piece.messages.len())
+                .sum::<usize>()
+        };
+        let bytes = || {
+            self.asked
+                .iter()
+                .map(|piece| self.shared.tasks[piece.task].bytes(piece.messages.clone()))
+                .sum()
+        };
         self.asked.len() < SMALL_PIECES_AHEAD
             && self.shared.queue.len() > self.shared.growth.allowed() * self.asked.len()
             && messages() < SMALL_MESSAGES
@@ -173,12 +207,21 @@ impl<'a> Lane<'a> {
 
     /// Handles a piece's messages that did not arrive.
     fn end_piece(&mut self, missing: &UidSet, refusal: Option<Refusal>) -> Result<(), Error> {
-        if self.asked.front().is_some_and(|piece| piece.treatment.batch > 0) {
+        if self
+            .asked
+            .front()
+            .is_some_and(|piece| piece.treatment.batch > 0)
+        {
             self.take_outcomes(true)?;
         }
-        let Some(piece) = self.asked.pop_front() else { return Ok(()) };
+        let Some(piece) = self.asked.pop_front() else {
+            return Ok(());
+        };
         let task = &self.shared.tasks[piece.task];
-        let absent: Vec<usize> = missing.iter().filter_map(|uid| task.position(uid)).collect();
+        let absent: Vec<usize> = missing
+            .iter()
+            .filter_map(|uid| task.position(uid))
+            .collect();
         let waiting = |position: &usize| {
             let token = self.shared.ledger.token(piece.task, *position);
             self.shared.ledger.stage(token) == Stage::Waiting
@@ -186,19 +229,33 @@ impl<'a> Lane<'a> {
         let absent: Vec<usize> = absent.into_iter().filter(waiting).collect();
         let Some(refusal) = refusal else {
             for position in absent {
-                self.shared.ledger.set(self.shared.ledger.token(piece.task, position), Stage::Unseen);
+                self.shared.ledger.set(
+                    self.shared.ledger.token(piece.task, position),
+                    Stage::Unseen,
+                );
             }
             return Ok(());
         };
         if refusal.meaning == RefusalMeaning::Full {
             return Err(Error::new(
                 ErrorKind::Full,
-                format!("the {} refused {}: {}", self.shared.reader(), task.from, refusal.text),
+                format!(
+                    "the {} refused {}: {}",
+                    self.shared.reader(),
+                    task.from,
+                    refusal.text
+                ),
             ));
         }
-        let reason = format!("the {} did not send it: {}", self.shared.reader(), refusal.text);
+        let reason = format!(
+            "the {} did not send it: {}",
+            self.shared.reader(),
+            refusal.text
+        );
         if refusal.meaning == RefusalMeaning::NoFolder {
-            absent.into_iter().for_each(|position| self.shared.fail(piece.task, position, None, &reason));
+            absent
+                .into_iter()
+                .for_each(|position| self.shared.fail(piece.task, position, None, &reason));
             return Ok(());
         }
         self.ask_again(&piece, absent, &reason);
@@ -211,11 +268,18 @@ impl<'a> Lane<'a> {
         let attempts = piece.attempts.saturating_add(1);
         let mut pieces = Vec::new();
         for row in rows(positions) {
-            let again = Piece { messages: row, attempts, ..piece.clone() };
+            let again = Piece {
+                messages: row,
+                attempts,
+                ..piece.clone()
+            };
             if again.messages.len() > 1 && attempts > 1 {
                 pieces.extend(again.halves());
             } else if attempts >= ATTEMPTS && again.messages.len() == 1 {
-                self.shared.refused_by_source(self.shared.ledger.token(piece.task, again.messages.start), reason);
+                self.shared.refused_by_source(
+                    self.shared.ledger.token(piece.task, again.messages.start),
+                    reason,
+                );
             } else {
                 pieces.push(again);
             }
@@ -229,15 +293,33 @@ impl<'a> Lane<'a> {
         let attempts = piece.attempts.saturating_add(1);
         let mut pieces = Vec::new();
         for (nth, row) in rows(positions).into_iter().enumerate() {
-            let again = Piece { messages: row, attempts, ..piece.clone() };
+            let again = Piece {
+                messages: row,
+                attempts,
+                ..piece.clone()
+            };
             if nth > 0 || attempts == 1 {
-                pieces.push(Piece { attempts: piece.attempts.max(1), ..again });
+                pieces.push(Piece {
+                    attempts: piece.attempts.max(1),
+                    ..again
+                });
             } else if again.messages.len() > 1 {
-                let (first, rest) = (again.messages.start, again.messages.start + 1..again.messages.end);
-                pieces.push(Piece { messages: first..first + 1, ..again.clone() });
-                pieces.push(Piece { messages: rest, attempts: 1, ..again });
+                let (first, rest) = (
+                    again.messages.start,
+                    again.messages.start + 1..again.messages.end,
+                );
+                pieces.push(Piece {
+                    messages: first..first + 1,
+                    ..again.clone()
+                });
+                pieces.push(Piece {
+                    messages: rest,
+                    attempts: 1,
+                    ..again
+                });
             } else if attempts >= ATTEMPTS {
-                self.shared.fail(piece.task, again.messages.start, None, reason);
+                self.shared
+                    .fail(piece.task, again.messages.start, None, reason);
             } else {
                 pieces.push(again);
             }
@@ -246,7 +328,10 @@ impl<'a> Lane<'a> {
     }
 
     fn take_outcomes(&mut self, wait: bool) -> Result<(), Error> {
-        let outcomes = self.target().outcomes(wait).inspect_err(|_| self.target_failed = true)?;
+        let outcomes = self
+            .target()
+            .outcomes(wait)
+            .inspect_err(|_| self.target_failed = true)?;
         // Take them all, whatever the first says: each is reported once.
         let mut taken = Ok(());
         for outcome in outcomes {
@@ -279,15 +364,25 @@ impl<'a> Lane<'a> {
 
     fn confirm(&mut self, token: u32) {
         self.settle(token);
-        let bytes = self.on_the_way.remove(&token).map_or(0, |message| message.bytes);
+        let bytes = self
+            .on_the_way
+            .remove(&token)
+            .map_or(0, |message| message.bytes);
         (self.breaks, self.stalls) = (0, 0);
         self.shared.confirm(token, bytes);
     }
 
     /// Notes that a message is no longer in flight.
     fn settle(&mut self, token: u32) {
-        if let Some(bytes) = self.on_the_way.get_mut(&token).and_then(|message| message.in_flight.take()) {
-            self.shared.context.observer.observe(&Event::Settled { bytes });
+        if let Some(bytes) = self
+            .on_the_way
+            .get_mut(&token)
+            .and_then(|message| message.in_flight.take())
+        {
+            self.shared
+                .context
+                .observer
+                .observe(&Event::Settled { bytes });
         }
     }
 
@@ -313,7 +408,9 @@ impl<'a> Lane<'a> {
     /// failed.
     fn refused(&mut self, token: u32, refusal: &Refusal) -> Result<(), Error> {
         let (task, position) = self.shared.ledger.locate(token);
-        let Some(sent) = self.on_the_way.get(&token).cloned() else { return Ok(()) };
+        let Some(sent) = self.on_the_way.get(&token).cloned() else {
+            return Ok(());
+        };
         let folder = &self.shared.tasks[task];
         match suspected(refusal.meaning, folder, position, sent.treatment) {
             RefusalMeaning::Full => return Err(self.full(Some(token), refusal)),
@@ -337,7 +434,10 @@ impl<'a> Lane<'a> {
                 let piece = Piece {
                     task,
                     messages: position..position + 1,
-                    treatment: Treatment { careful: true, ..sent.treatment },
+                    treatment: Treatment {
+                        careful: true,
+                        ..sent.treatment
+                    },
                     attempts: sent.attempts + 1,
                 };
                 self.shared.queue.give_back([piece]);
@@ -354,7 +454,10 @@ impl<'a> Lane<'a> {
 
     fn tell_dropped(&self, folder: &FolderTask, what: &str, refusal: &Refusal) {
         let to = self.shared.writer();
-        self.shared.warn(&format!("{}: dropped {what} that the {to} refuses: {}", folder.to, refusal.text));
+        self.shared.warn(&format!(
+            "{}: dropped {what} that the {to} refuses: {}",
+            folder.to, refusal.text
+        ));
     }
 
     /// Sends a message again, by itself and treated otherwise than it was.
@@ -367,12 +470,24 @@ impl<'a> Lane<'a> {
     }
 
     /// Names a message as refused, and keeps in mind what was refused for good.
-    fn give_up(&self, (task, position): (usize, usize), heading: Option<&Heading>, refusal: &Refusal) {
+    fn give_up(
+        &self,
+        (task, position): (usize, usize),
+        heading: Option<&Heading>,
+        refusal: &Refusal,
+    ) {
         let reason = format!("the {} refused it: {}", self.shared.writer(), refusal.text);
         self.shared.fail(task, position, heading, &reason);
-        let is_for_good = !matches!(refusal.meaning, RefusalMeaning::Transient | RefusalMeaning::NoFolder);
+        let is_for_good = !matches!(
+            refusal.meaning,
+            RefusalMeaning::Transient | RefusalMeaning::NoFolder
+        );
         if let Some(journal) = self.shared.context.journal.filter(|_| is_for_good) {
-            journal.refused(task, self.shared.tasks[task].messages[position].uid(), &refusal.text);
+            journal.refused(
+                task,
+                self.shared.tasks[task].messages[position].uid(),
+                &refusal.text,
+            );
         }
     }
 
@@ -390,18 +505,31 @@ impl<'a> Lane<'a> {
         let mut pieces = Vec::new();
         for (task, mut positions) in by_task {
             positions.sort_unstable();
-            let piece = |messages| Piece { task, messages, treatment, attempts };
+            let piece = |messages| Piece {
+                task,
+                messages,
+                treatment,
+                attempts,
+            };
             pieces.extend(rows(positions).into_iter().map(piece));
         }
         pieces
     }
 
     fn full(&self, token: Option<u32>, refusal: &Refusal) -> Error {
-        let folder = token.map(|token| self.shared.tasks[self.shared.ledger.locate(token).0].to.as_str());
+        let folder = token.map(|token| {
+            self.shared.tasks[self.shared.ledger.locate(token).0]
+                .to
+                .as_str()
+        });
         let (to, folder) = (self.shared.writer(), folder.unwrap_or("any folder"));
-        let message = format!("the {to} accepts no more mail in {folder}: {}", refusal.text);
-        Error::new(ErrorKind::Full, message)
-            .with_hint("free some space there or raise its quota, then rerun the same command to resume")
+        let message = format!(
+            "the {to} accepts no more mail in {folder}: {}",
+            refusal.text
+        );
+        Error::new(ErrorKind::Full, message).with_hint(
+            "free some space there or raise its quota, then rerun the same command to resume",
+        )
     }
 
     /// Stops at the user's request: what was sent is acknowledged, the rest is left for the next run.
@@ -422,13 +550,23 @@ impl<'a> Lane<'a> {
                 self.shared.ledger.set(token, Stage::Uncertain);
             }
         }
-        for bytes in self.on_the_way.drain().filter_map(|(_, message)| message.in_flight) {
-            self.shared.context.observer.observe(&Event::Settled { bytes });
+        for bytes in self
+            .on_the_way
+            .drain()
+            .filter_map(|(_, message)| message.in_flight)
+        {
+            self.shared
+                .context
+                .observer
+                .observe(&Event::Settled { bytes });
         }
         let mut is_explained = target_failed || !error.kind.is_worth_retrying();
         for piece in std::mem::take(&mut self.asked) {
-            let waiting: Vec<usize> =
-                self.shared.ledger.positions(piece.task, piece.messages.clone(), Stage::Waiting).collect();
+            let waiting: Vec<usize> = self
+                .shared
+                .ledger
+                .positions(piece.task, piece.messages.clone(), Stage::Waiting)
+                .collect();
             // Only the piece being answered can have broken the source's connection: the first one with missing
             // messages.
             if !is_explained && !waiting.is_empty() {
@@ -437,7 +575,10 @@ impl<'a> Lane<'a> {
             } else {
                 self.shared
                     .queue
-                    .give_back(rows(waiting).into_iter().map(|messages| Piece { messages, ..piece.clone() }));
+                    .give_back(rows(waiting).into_iter().map(|messages| Piece {
+                        messages,
+                        ..piece.clone()
+                    }));
             }
         }
     }
@@ -450,7 +591,12 @@ impl Shared<'_> {
         let folder = &self.tasks[task];
         self.ledger.set_copied(token, bytes);
         let uid = folder.messages[position].uid();
-        self.context.observer.observe(&Event::MessageCopied { to: self.context.to, folder: &folder.from, uid, bytes });
+        self.context.observer.observe(&Event::MessageCopied {
+            to: self.context.to,
+            folder: &folder.from,
+            uid,
+            bytes,
+        });
     }
 
     /// Reports bytes of a message as sent.
@@ -460,21 +606,33 @@ impl Shared<'_> {
 
     /// Notes where the target has put messages; the UIDs are in the order of the deliveries.
     fn remember(&self, tokens: &[u32], placed: &Placed) {
-        self.place(Some(placed.uid_validity), tokens.iter().copied().zip(placed.uids.iter()));
+        self.place(
+            Some(placed.uid_validity),
+            tokens.iter().copied().zip(placed.uids.iter()),
+        );
     }
 
     /// Notes where messages are, and tells the journal. Ignores UIDs with another UIDVALIDITY than the task's.
-    pub(super) fn place(&self, uid_validity: Option<UidValidity>, placed: impl Iterator<Item = (u32, Uid)>) {
+    pub(super) fn place(
+        &self,
+        uid_validity: Option<UidValidity>,
+        placed: impl Iterator<Item = (u32, Uid)>,
+    ) {
         let mut by_task: BTreeMap<usize, Vec<(Uid, Uid)>> = BTreeMap::new();
         for (token, uid) in placed {
             let (task, position) = self.ledger.locate(token);
             let folder = &self.tasks[task];
             if uid_validity.is_some() && folder.target_uid_validity == uid_validity {
                 self.ledger.set_uid(token, uid);
-                by_task.entry(task).or_default().push((folder.messages[position].uid(), uid));
+                by_task
+                    .entry(task)
+                    .or_default()
+                    .push((folder.messages[position].uid(), uid));
             }
         }
-        let Some(journal) = self.context.journal else { return };
+        let Some(journal) = self.context.journal else {
+            return;
+        };
         for (task, pairs) in by_task {
             journal.copied(task, &self.tasks[task], &pairs);
         }
@@ -487,18 +645,34 @@ impl Shared<'_> {
     }
 
     /// Reports a message as failed.
-    pub(super) fn fail(&self, task: usize, position: usize, heading: Option<&Heading>, reason: &str) {
+    pub(super) fn fail(
+        &self,
+        task: usize,
+        position: usize,
+        heading: Option<&Heading>,
+        reason: &str,
+    ) {
         let folder = &self.tasks[task];
-        self.ledger.set(self.ledger.token(task, position), Stage::Failed);
+        self.ledger
+            .set(self.ledger.token(task, position), Stage::Failed);
         let uid = folder.messages[position].uid();
-        self.context.observer.observe(&Event::MessageFailed { folder: &folder.from, uid, heading, reason });
+        self.context.observer.observe(&Event::MessageFailed {
+            folder: &folder.from,
+            uid,
+            heading,
+            reason,
+        });
     }
 }
 
 impl super::Context<'_> {
     fn reconnect(&self, side: Side, breaks: u32, error: &Error) -> Result<Link, Error> {
         let wait = std::time::Duration::from_millis(250) * breaks.clamp(1, 8);
-        self.observer.observe(&Event::Retrying { side, wait, reason: &error.message });
+        self.observer.observe(&Event::Retrying {
+            side,
+            wait,
+            reason: &error.message,
+        });
         super::pause::wait(wait, self.stop)?;
         self.connect_with_patience()
     }
@@ -506,14 +680,27 @@ impl super::Context<'_> {
 
 /// Guesses the meaning of a refusal without a reason (Courier has one text for all): if the message has a date that not
 /// every server accepts, or keywords, these are suspected first, since a message is worth more than they are.
-fn suspected(meaning: RefusalMeaning, task: &FolderTask, position: usize, treatment: Treatment) -> RefusalMeaning {
+fn suspected(
+    meaning: RefusalMeaning,
+    task: &FolderTask,
+    position: usize,
+    treatment: Treatment,
+) -> RefusalMeaning {
     if meaning != RefusalMeaning::Permanent || !treatment.careful {
         return meaning;
     }
     let message = &task.messages[position];
-    let flags = task.permanent_flags.split(&task.flags.get(message.flags())).0;
-    let has_odd_flags = !flags.keywords().is_empty() || !task.permanent_flags.doubts(&flags).is_empty();
-    if !treatment.without_date && message.date().is_some_and(|date| !date.is_kept_everywhere()) {
+    let flags = task
+        .permanent_flags
+        .split(&task.flags.get(message.flags()))
+        .0;
+    let has_odd_flags =
+        !flags.keywords().is_empty() || !task.permanent_flags.doubts(&flags).is_empty();
+    if !treatment.without_date
+        && message
+            .date()
+            .is_some_and(|date| !date.is_kept_everywhere())
+    {
         RefusalMeaning::Date
     } else if treatment.keywords < Keywords::None && has_odd_flags {
         RefusalMeaning::Flags

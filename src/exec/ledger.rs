@@ -30,10 +30,12 @@ pub(super) enum Stage {
 impl Stage {
     fn of(value: u8) -> Self {
         use Stage::{Copied, Doubted, Failed, Sent, Uncertain, Unseen, Vanished, Waiting};
-        [Waiting, Sent, Copied, Uncertain, Unseen, Failed, Vanished, Doubted]
-            .into_iter()
-            .find(|stage| *stage as u8 == value)
-            .unwrap_or(Self::Waiting)
+        [
+            Waiting, Sent, Copied, Uncertain, Unseen, Failed, Vanished, Doubted,
+        ]
+        .into_iter()
+        .find(|stage| *stage as u8 == value)
+        .unwrap_or(Self::Waiting)
     }
 }
 
@@ -75,7 +77,11 @@ impl Fate {
 
     /// Returns its UID on the target, if it is there and that was reported.
     pub fn uid(&self) -> Option<Uid> {
-        if let Self::Copied { uid, .. } = self { *uid } else { None }
+        if let Self::Copied { uid, .. } = self {
+            *uid
+        } else {
+            None
+        }
     }
 }
 
@@ -98,7 +104,13 @@ impl Ledger {
         let total = starts.last().copied().unwrap_or(0);
         let zeros = || (0..total).map(|_| AtomicU32::new(0)).collect();
         let stages = (0..total).map(|_| AtomicU8::new(0)).collect();
-        Self { starts, stages, uids: zeros(), sizes: zeros(), bytes: AtomicU64::new(0) }
+        Self {
+            starts,
+            stages,
+            uids: zeros(),
+            sizes: zeros(),
+            bytes: AtomicU64::new(0),
+        }
     }
 
     /// Returns the number by which stores refer to this message.
@@ -108,7 +120,10 @@ impl Ledger {
 
     /// Returns the message with this number.
     pub(super) fn locate(&self, token: u32) -> (usize, usize) {
-        let task = self.starts.partition_point(|start| *start <= token).saturating_sub(1);
+        let task = self
+            .starts
+            .partition_point(|start| *start <= token)
+            .saturating_sub(1);
         (task, (token - self.starts[task]) as usize)
     }
 
@@ -120,7 +135,9 @@ impl Ledger {
     /// and two lanes must never send it at the same time.
     pub(super) fn claim(&self, token: u32) -> bool {
         let (from, to) = (Stage::Waiting as u8, Stage::Sent as u8);
-        self.stages[token as usize].compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        self.stages[token as usize]
+            .compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
     }
 
     pub(super) fn set(&self, token: u32, stage: Stage) {
@@ -130,7 +147,8 @@ impl Ledger {
     /// Notes that the target has this message, with this many bytes.
     pub(super) fn set_copied(&self, token: u32, bytes: u64) {
         self.set(token, Stage::Copied);
-        self.sizes[token as usize].store(u32::try_from(bytes).unwrap_or(u32::MAX), Ordering::Relaxed);
+        self.sizes[token as usize]
+            .store(u32::try_from(bytes).unwrap_or(u32::MAX), Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
@@ -146,17 +164,23 @@ impl Ledger {
 
     /// Returns the result for each task's messages, in order.
     pub(super) fn fates(&self) -> Vec<Vec<Fate>> {
-        self.starts.windows(2).map(|task| (task[0]..task[1]).map(|token| self.fate(token)).collect()).collect()
+        self.starts
+            .windows(2)
+            .map(|task| (task[0]..task[1]).map(|token| self.fate(token)).collect())
+            .collect()
     }
 
     fn fate(&self, token: u32) -> Fate {
         match self.stage(token) {
-            Stage::Copied => {
-                Fate::Copied { uid: self.uid(token), bytes: self.sizes[token as usize].load(Ordering::Relaxed) }
-            }
+            Stage::Copied => Fate::Copied {
+                uid: self.uid(token),
+                bytes: self.sizes[token as usize].load(Ordering::Relaxed),
+            },
             Stage::Failed => Fate::Failed,
             Stage::Vanished => Fate::Vanished,
-            Stage::Waiting | Stage::Sent | Stage::Uncertain | Stage::Unseen | Stage::Doubted => Fate::Open,
+            Stage::Waiting | Stage::Sent | Stage::Uncertain | Stage::Unseen | Stage::Doubted => {
+                Fate::Open
+            }
         }
     }
 
@@ -171,13 +195,20 @@ impl Ledger {
     }
 
     pub(super) fn counts(&self) -> Counts {
-        let mut counts = Counts { bytes: self.bytes.load(Ordering::Relaxed), ..Counts::default() };
+        let mut counts = Counts {
+            bytes: self.bytes.load(Ordering::Relaxed),
+            ..Counts::default()
+        };
         for stage in &self.stages {
             match Stage::of(stage.load(Ordering::Relaxed)) {
                 Stage::Copied => counts.copied += 1,
                 Stage::Failed => counts.failed += 1,
                 Stage::Vanished => counts.vanished += 1,
-                Stage::Waiting | Stage::Sent | Stage::Uncertain | Stage::Unseen | Stage::Doubted => {}
+                Stage::Waiting
+                | Stage::Sent
+                | Stage::Uncertain
+                | Stage::Unseen
+                | Stage::Doubted => {}
             }
         }
         counts
@@ -191,7 +222,11 @@ mod tests {
 
     #[test]
     fn tokens_name_messages_across_tasks() {
-        let ledger = Ledger::new(&[task_of_sizes(&[1, 1]), task_of_sizes(&[]), task_of_sizes(&[1, 1, 1])]);
+        let ledger = Ledger::new(&[
+            task_of_sizes(&[1, 1]),
+            task_of_sizes(&[]),
+            task_of_sizes(&[1, 1, 1]),
+        ]);
         assert_eq!(ledger.token(2, 1), 3);
         for token in 0..5 {
             let (task, position) = ledger.locate(token);
@@ -207,6 +242,12 @@ mod tests {
         ledger.set(0, Stage::Waiting);
         assert!(ledger.claim(0));
         ledger.set(0, Stage::Copied);
-        assert_eq!(ledger.counts(), Counts { copied: 1, ..Counts::default() });
+        assert_eq!(
+            ledger.counts(),
+            Counts {
+                copied: 1,
+                ..Counts::default()
+            }
+        );
     }
 }

@@ -8,12 +8,22 @@ use super::{Contents, GRACE, Link, ROUNDS, Shared, read_tied};
 use crate::identity::ContentKeys;
 use crate::locks::lock;
 use crate::mail::{Message, Side, Uid, UidSet, UidValidity};
-use crate::plan::{Likeness, MatchRules, Piece, Settled, Tie, Treatment, match_folder, rows, settle as settle_tie};
-use crate::store::{Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
+use crate::plan::{
+    Likeness, MatchRules, Piece, Settled, Tie, Treatment, match_folder, rows, settle as settle_tie,
+};
+use crate::store::{
+    Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest,
+};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The stages in which nothing is settled.
-const OPEN: [Stage; 5] = [Stage::Waiting, Stage::Sent, Stage::Uncertain, Stage::Unseen, Stage::Doubted];
+const OPEN: [Stage; 5] = [
+    Stage::Waiting,
+    Stage::Sent,
+    Stage::Uncertain,
+    Stage::Unseen,
+    Stage::Doubted,
+];
 
 /// Looks for every message whose fate is unknown, and puts those to be resent into the queue. Returns whether there is
 /// more to do; in the last round, what is still open is reported as failed instead.
@@ -23,8 +33,13 @@ pub(super) fn settle(shared: &Shared<'_>, round: usize) -> Result<bool, Error> {
         return Ok(false);
     }
     // Messages that are only in doubt need no server to finish anything.
-    let is_unfinished =
-        |task: &usize| has(shared, *task, &[Stage::Waiting, Stage::Sent, Stage::Uncertain, Stage::Unseen]);
+    let is_unfinished = |task: &usize| {
+        has(
+            shared,
+            *task,
+            &[Stage::Waiting, Stage::Sent, Stage::Uncertain, Stage::Unseen],
+        )
+    };
     if groups.iter().flatten().any(is_unfinished) {
         std::thread::sleep(GRACE);
     }
@@ -32,7 +47,13 @@ pub(super) fn settle(shared: &Shared<'_>, round: usize) -> Result<bool, Error> {
     let mut link = link.map_or_else(|| shared.context.connect_with_patience(), Ok)?;
     let mut postponed = false;
     for tasks in groups {
-        let mut settling = Settling { shared, link: &mut link, tasks, round, postponed };
+        let mut settling = Settling {
+            shared,
+            link: &mut link,
+            tasks,
+            round,
+            postponed,
+        };
         settling.run()?;
         postponed = settling.postponed;
     }
@@ -44,7 +65,10 @@ pub(super) fn settle(shared: &Shared<'_>, round: usize) -> Result<bool, Error> {
 fn groups(shared: &Shared<'_>) -> Vec<Vec<usize>> {
     let mut by_target: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
     for (index, task) in shared.tasks.iter().enumerate() {
-        by_target.entry(task.target.as_bytes()).or_default().push(index);
+        by_target
+            .entry(task.target.as_bytes())
+            .or_default()
+            .push(index);
     }
     let is_open = |tasks: &Vec<usize>| tasks.iter().any(|task| has(shared, *task, &OPEN));
     by_target.into_values().filter(is_open).collect()
@@ -127,7 +151,10 @@ impl Settling<'_> {
                 match self.look_on_source(task, &unseen)? {
                     Ok(present) => {
                         let open = self.fail_refused(present);
-                        self.send_again(open, &format!("the {} does not send its content", self.shared.reader()));
+                        self.send_again(
+                            open,
+                            &format!("the {} does not send its content", self.shared.reader()),
+                        );
                     }
                     Err(refusal) => self.postpone(&unseen, &refusal),
                 }
@@ -150,11 +177,16 @@ impl Settling<'_> {
                     let uid = self.shared.tasks[*task].messages[*position].uid();
                     let at = found.messages.binary_search_by_key(&uid, Message::uid);
                     let size = at.map_or(0, |at| found.messages[at].size());
-                    self.shared.doubts.note_size(self.shared.ledger.token(*task, *position), size);
+                    self.shared
+                        .doubts
+                        .note_size(self.shared.ledger.token(*task, *position), size);
                 }
                 self.send_again(
                     present,
-                    &format!("what the {} sends contradicts what it says of it", self.shared.reader()),
+                    &format!(
+                        "what the {} sends contradicts what it says of it",
+                        self.shared.reader()
+                    ),
                 );
             }
             Err(refusal) => self.postpone(&doubted, &refusal),
@@ -172,13 +204,16 @@ impl Settling<'_> {
             if findings.missing.contains(&name) {
                 again.push((task, position));
             } else if findings.doubtful.contains(&name) {
-                let reason =
-                    format!("can't read its content, so can't tell whether the {} has it", self.shared.writer());
+                let reason = format!(
+                    "can't read its content, so can't tell whether the {} has it",
+                    self.shared.writer()
+                );
                 self.shared.fail(task, position, None, &reason);
             } else if findings.present.contains(&name) {
                 self.shared.confirm(token, u64::from(message.size()));
                 let place = findings.found.get(&name).map(|uid| (token, *uid));
-                self.shared.place(findings.target_uid_validity, place.into_iter());
+                self.shared
+                    .place(findings.target_uid_validity, place.into_iter());
             } else {
                 self.shared.ledger.set(token, Stage::Vanished);
             }
@@ -212,7 +247,10 @@ impl Settling<'_> {
     fn scan_target(&mut self) -> Result<Result<FolderScan, Refusal>, Error> {
         let tasks = || self.tasks.iter().map(|task| &self.shared.tasks[*task]);
         let Some(any) = tasks().next() else {
-            return Err(Error::new(ErrorKind::Protocol, "there is no folder to look into"));
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                "there is no folder to look into",
+            ));
         };
         // `None` is the least of all: a folder whose UIDNEXT is unknown.
         let first_new = tasks().map(|task| task.target_uid_next).min().flatten();
@@ -224,7 +262,10 @@ impl Settling<'_> {
             for_writing: false,
         };
         let mut target = scan(self.target(), &request)?;
-        if target.as_ref().is_ok_and(|scan| scan.uid_validity != any.target_uid_validity) {
+        if target
+            .as_ref()
+            .is_ok_and(|scan| scan.uid_validity != any.target_uid_validity)
+        {
             // The folder's UIDs have changed: new messages can only be found among all of them.
             request.uids = None;
             target = scan(self.target(), &request)?;
@@ -232,12 +273,20 @@ impl Settling<'_> {
         Ok(target)
     }
 
-    fn compare(&mut self, sources: &[(usize, FolderScan)], target: &FolderScan) -> Result<Findings, Error> {
+    fn compare(
+        &mut self,
+        sources: &[(usize, FolderScan)],
+        target: &FolderScan,
+    ) -> Result<Findings, Error> {
         let scans = self.join(sources, target);
-        let drafts = self.tasks.iter().any(|task| self.shared.tasks[*task].drafts);
+        let drafts = self
+            .tasks
+            .iter()
+            .any(|task| self.shared.tasks[*task].drafts);
         let matching = match_folder(&scans.messages, &target.messages, &MatchRules { drafts });
         let name = |at: &u32| scans.name(*at);
-        let place = |(source, at): &(u32, u32)| (scans.name(*source), target.messages[*at as usize].uid());
+        let place =
+            |(source, at): &(u32, u32)| (scans.name(*source), target.messages[*at as usize].uid());
         let mut findings = Findings {
             missing: matching.missing.iter().map(name).collect(),
             doubtful: Named::new(),
@@ -249,7 +298,9 @@ impl Settling<'_> {
             let settled = self.settle_by_contents(&scans, tie)?;
             findings.found.extend(settled.pairs.iter().map(place));
             findings.missing.extend(settled.missing.iter().map(name));
-            findings.doubtful.extend(settled.doubtful.source.iter().map(name));
+            findings
+                .doubtful
+                .extend(settled.doubtful.source.iter().map(name));
         }
         self.keep_told_uids(&mut findings.found);
         Ok(findings)
@@ -264,23 +315,50 @@ impl Settling<'_> {
         }
         all.sort_by_key(|(task, message)| !self.is_confirmed(*task, message.uid()));
         let messages: Vec<Message> = all.iter().map(|(_, message)| *message).collect();
-        let names: Vec<(usize, Uid)> = all.into_iter().map(|(task, message)| (task, message.uid())).collect();
-        Scans { sources, target, messages, names }
+        let names: Vec<(usize, Uid)> = all
+            .into_iter()
+            .map(|(task, message)| (task, message.uid()))
+            .collect();
+        Scans {
+            sources,
+            target,
+            messages,
+            names,
+        }
     }
 
     /// Reads the contents of a tie and decides which is which.
     fn settle_by_contents(&mut self, scans: &Scans<'_>, tie: &Tie) -> Result<Settled, Error> {
-        let Scans { sources, target, messages, .. } = scans;
+        let Scans {
+            sources,
+            target,
+            messages,
+            ..
+        } = scans;
         let mut on_source: HashMap<(usize, Uid), ContentKeys> = HashMap::new();
         for (task, scan) in *sources {
             let names = tie.source.iter().map(|at| scans.name(*at));
-            let uids = names.filter(|(of, _)| of == task).map(|(_, uid)| uid).collect();
+            let uids = names
+                .filter(|(of, _)| of == task)
+                .map(|(_, uid)| uid)
+                .collect();
             let folder = &self.shared.tasks[*task].source;
             let read = read_tied(self.source(), folder, scan.uid_validity, &uids)?;
-            on_source.extend(read.into_iter().map(|(uid, content)| ((*task, uid), content)));
+            on_source.extend(
+                read.into_iter()
+                    .map(|(uid, content)| ((*task, uid), content)),
+            );
         }
-        let uids = tie.target.iter().map(|at| target.messages[*at as usize].uid()).collect();
-        let on_target = match self.tasks.first().map(|task| &self.shared.tasks[*task].target) {
+        let uids = tie
+            .target
+            .iter()
+            .map(|at| target.messages[*at as usize].uid())
+            .collect();
+        let on_target = match self
+            .tasks
+            .first()
+            .map(|task| &self.shared.tasks[*task].target)
+        {
             Some(folder) => read_tied(self.target(), folder, target.uid_validity, &uids)?,
             None => Contents::new(),
         };
@@ -299,10 +377,16 @@ impl Settling<'_> {
     /// Corrects the choice among equal messages, for which the matching is arbitrary: those whose UIDs the target
     /// reported have these, and no other does.
     fn keep_told_uids(&self, found: &mut HashMap<(usize, Uid), Uid>) {
-        let mut holder: HashMap<Uid, (usize, Uid)> = found.iter().map(|(name, uid)| (*uid, *name)).collect();
+        let mut holder: HashMap<Uid, (usize, Uid)> =
+            found.iter().map(|(name, uid)| (*uid, *name)).collect();
         let names: Vec<(usize, Uid)> = found.keys().copied().collect();
         for name in names {
-            let Some(told) = self.told_uid(name).filter(|told| found.get(&name) != Some(told)) else { continue };
+            let Some(told) = self
+                .told_uid(name)
+                .filter(|told| found.get(&name) != Some(told))
+            else {
+                continue;
+            };
             let given = found.insert(name, told);
             if let (Some(other), Some(given)) = (holder.insert(told, name), given) {
                 found.insert(other, given);
@@ -312,11 +396,19 @@ impl Settling<'_> {
     }
 
     fn told_uid(&self, (task, uid): (usize, Uid)) -> Option<Uid> {
-        self.shared.ledger.uid(self.shared.ledger.token(task, self.shared.tasks[task].position(uid)?))
+        self.shared.ledger.uid(
+            self.shared
+                .ledger
+                .token(task, self.shared.tasks[task].position(uid)?),
+        )
     }
 
     /// Returns which of the messages that did not arrive are still on the source. The others were deleted there.
-    fn look_on_source(&mut self, task: usize, unseen: &[Place]) -> Result<Result<Vec<Place>, Refusal>, Error> {
+    fn look_on_source(
+        &mut self,
+        task: usize,
+        unseen: &[Place],
+    ) -> Result<Result<Vec<Place>, Refusal>, Error> {
         let found = match self.scan_source(task, unseen, ScanDepth::Attributes)? {
             Ok(scan) => scan,
             Err(refusal) => return Ok(Err(refusal)),
@@ -326,12 +418,18 @@ impl Settling<'_> {
 
     /// Returns those of these messages that a scan has found. The others were deleted, and are counted as such.
     fn still_there(&self, places: &[Place], found: &FolderScan) -> Vec<Place> {
-        let (present, gone): (Vec<Place>, Vec<Place>) = places.iter().partition(|(task, position)| {
-            let uid = self.shared.tasks[*task].messages[*position].uid();
-            found.messages.binary_search_by_key(&uid, Message::uid).is_ok()
-        });
+        let (present, gone): (Vec<Place>, Vec<Place>) =
+            places.iter().partition(|(task, position)| {
+                let uid = self.shared.tasks[*task].messages[*position].uid();
+                found
+                    .messages
+                    .binary_search_by_key(&uid, Message::uid)
+                    .is_ok()
+            });
         for (task, position) in gone {
-            self.shared.ledger.set(self.shared.ledger.token(task, position), Stage::Vanished);
+            self.shared
+                .ledger
+                .set(self.shared.ledger.token(task, position), Stage::Vanished);
         }
         present
     }
@@ -344,9 +442,17 @@ impl Settling<'_> {
         depth: ScanDepth,
     ) -> Result<Result<FolderScan, Refusal>, Error> {
         let folder = &self.shared.tasks[task];
-        let uids = places.iter().map(|(_, position)| folder.messages[*position].uid()).collect();
-        let request =
-            ScanRequest { mailbox: &folder.source, depth, uids: Some(uids), search: None, for_writing: false };
+        let uids = places
+            .iter()
+            .map(|(_, position)| folder.messages[*position].uid())
+            .collect();
+        let request = ScanRequest {
+            mailbox: &folder.source,
+            depth,
+            uids: Some(uids),
+            search: None,
+            for_writing: false,
+        };
         let scanned = scan(self.source(), &request)?;
         Ok(scanned.and_then(|scan| match (scan.uid_validity, folder.source_uid_validity) {
             (Some(now), Some(before)) if now != before => Err(Refusal {
@@ -359,23 +465,39 @@ impl Settling<'_> {
 
     fn is_confirmed(&self, task: usize, uid: Uid) -> bool {
         let position = self.shared.tasks[task].position(uid);
-        position
-            .is_some_and(|position| self.shared.ledger.stage(self.shared.ledger.token(task, position)) == Stage::Copied)
+        position.is_some_and(|position| {
+            self.shared
+                .ledger
+                .stage(self.shared.ledger.token(task, position))
+                == Stage::Copied
+        })
     }
 
     fn at(&self, stages: &[Stage]) -> Vec<Place> {
-        self.tasks.iter().flat_map(|task| self.of(*task, stages)).collect()
+        self.tasks
+            .iter()
+            .flat_map(|task| self.of(*task, stages))
+            .collect()
     }
 
     fn of(&self, task: usize, stages: &[Stage]) -> Vec<Place> {
-        let stage = |position: usize| self.shared.ledger.stage(self.shared.ledger.token(task, position));
+        let stage = |position: usize| {
+            self.shared
+                .ledger
+                .stage(self.shared.ledger.token(task, position))
+        };
         let positions = 0..self.shared.tasks[task].messages.len();
-        positions.filter(|position| stages.contains(&stage(*position))).map(|position| (task, position)).collect()
+        positions
+            .filter(|position| stages.contains(&stage(*position)))
+            .map(|position| (task, position))
+            .collect()
     }
 
     fn why_unconfirmed(&self) -> String {
         let reason = lock(&self.shared.last_break).clone();
-        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let reason = reason
+            .map(|reason| format!(": {reason}"))
+            .unwrap_or_default();
         format!("its delivery could not be confirmed{reason}")
     }
 
@@ -399,19 +521,36 @@ impl Settling<'_> {
 
     fn send_again(&self, places: Vec<Place>, reason: &str) {
         if self.is_last() {
-            places.into_iter().for_each(|(task, position)| self.shared.fail(task, position, None, reason));
+            places
+                .into_iter()
+                .for_each(|(task, position)| self.shared.fail(task, position, None, reason));
             return;
         }
         for (task, position) in &places {
-            self.shared.ledger.set(self.shared.ledger.token(*task, *position), Stage::Waiting);
+            self.shared
+                .ledger
+                .set(self.shared.ledger.token(*task, *position), Stage::Waiting);
         }
         // Messages in doubt after a second delivery go one by one, so that a message that breaks the connection can't
         // affect others.
-        let treatment = Treatment { careful: self.round > 0, ..Treatment::default() };
+        let treatment = Treatment {
+            careful: self.round > 0,
+            ..Treatment::default()
+        };
         for task in &self.tasks {
-            let positions = places.iter().filter(|(of, _)| of == task).map(|(_, position)| *position);
-            let piece = |messages| Piece { task: *task, messages, treatment, attempts: 0 };
-            self.shared.queue.give_back(rows(positions).into_iter().map(piece).collect::<Vec<_>>());
+            let positions = places
+                .iter()
+                .filter(|(of, _)| of == task)
+                .map(|(_, position)| *position);
+            let piece = |messages| Piece {
+                task: *task,
+                messages,
+                treatment,
+                attempts: 0,
+            };
+            self.shared
+                .queue
+                .give_back(rows(positions).into_iter().map(piece).collect::<Vec<_>>());
         }
     }
 
@@ -429,15 +568,26 @@ impl Settling<'_> {
 }
 
 /// Scans one folder.
-fn scan(store: &mut dyn ReadStore, request: &ScanRequest<'_>) -> Result<Result<FolderScan, Refusal>, Error> {
+fn scan(
+    store: &mut dyn ReadStore,
+    request: &ScanRequest<'_>,
+) -> Result<Result<FolderScan, Refusal>, Error> {
     let mut result = None;
-    store.scan(std::slice::from_ref(request), &mut |_, scanned| result = Some(scanned))?;
+    store.scan(std::slice::from_ref(request), &mut |_, scanned| {
+        result = Some(scanned)
+    })?;
     let result = result.ok_or_else(|| Error::new(ErrorKind::Protocol, "a scan gave no result"))?;
     Ok(result.and_then(|scan: FolderScan| {
         if scan.unlisted == 0 {
             return Ok(scan);
         }
-        let text = format!("the server does not list {} of the folder's messages", scan.unlisted);
-        Err(Refusal { meaning: RefusalMeaning::Transient, text })
+        let text = format!(
+            "the server does not list {} of the folder's messages",
+            scan.unlisted
+        );
+        Err(Refusal {
+            meaning: RefusalMeaning::Transient,
+            text,
+        })
     }))
 }

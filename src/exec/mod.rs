@@ -88,7 +88,10 @@ impl Link {
         work: impl Fn(Side, &mut dyn Store) -> Result<T, Error> + Sync,
     ) -> Result<Both<T>, Error> {
         let Self { source, target } = self;
-        let (first, second) = at_once(|| work(Side::First, source.as_mut()), || work(Side::Second, target.as_mut()));
+        let (first, second) = at_once(
+            || work(Side::First, source.as_mut()),
+            || work(Side::Second, target.as_mut()),
+        );
         Ok(Both::new(first?, second?))
     }
 }
@@ -203,7 +206,9 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tal
             Ok(false) => break,
             Ok(true) => {}
             // The connection broke while looking: look again.
-            Err(failure) if failure.kind.is_worth_retrying() && round + 1 < ROUNDS => shared.note_break(&failure),
+            Err(failure) if failure.kind.is_worth_retrying() && round + 1 < ROUNDS => {
+                shared.note_break(&failure)
+            }
             Err(failure) => {
                 error = Some(failure);
                 break;
@@ -228,12 +233,21 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tal
 
 /// Runs the pool until the queue is empty. Returns the error that ended it with work left over.
 fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
-    let lanes = shared.context.lanes.most.clamp(1, shared.queue.len().max(1));
+    let lanes = shared
+        .context
+        .lanes
+        .most
+        .clamp(1, shared.queue.len().max(1));
     shared.growth.begin();
     // A separate pool with a thread per lane: a lane blocks on its connections, and no lane waits for another.
     let pool = match rayon::ThreadPoolBuilder::new().num_threads(lanes).build() {
         Ok(pool) => pool,
-        Err(error) => return Some(Error::new(ErrorKind::Local, format!("could not start {lanes} threads: {error}"))),
+        Err(error) => {
+            return Some(Error::new(
+                ErrorKind::Local,
+                format!("could not start {lanes} threads: {error}"),
+            ));
+        }
     };
     let errors = Mutex::new(Vec::new());
     let mut first = first;
@@ -246,15 +260,26 @@ fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
                     return;
                 }
                 let done = run_lane(shared, number, link);
-                shared.growth.leave(number, shared.queue.is_empty() || shared.is_to_stop());
+                shared
+                    .growth
+                    .leave(number, shared.queue.is_empty() || shared.is_to_stop());
                 lock(errors).extend(done.err());
             });
         }
     });
     let errors = unlocked(errors);
     // A full account stops the run whatever else happened.
-    let full = errors.iter().find(|error| error.kind == ErrorKind::Full).cloned();
-    full.or_else(|| if shared.queue.is_empty() { None } else { errors.into_iter().next() })
+    let full = errors
+        .iter()
+        .find(|error| error.kind == ErrorKind::Full)
+        .cloned();
+    full.or_else(|| {
+        if shared.queue.is_empty() {
+            None
+        } else {
+            errors.into_iter().next()
+        }
+    })
 }
 
 fn run_lane(shared: &Shared<'_>, number: usize, link: Option<Link>) -> Result<(), Error> {
@@ -262,13 +287,24 @@ fn run_lane(shared: &Shared<'_>, number: usize, link: Option<Link>) -> Result<()
         Some(link) => link,
         // The first lane needs a connection; the others are optional.
         None if number == 0 => shared.context.connect_with_patience()?,
-        None => match shared.context.ahead.and_then(Ahead::take).unwrap_or_else(|| shared.context.connect()) {
+        None => match shared
+            .context
+            .ahead
+            .and_then(Ahead::take)
+            .unwrap_or_else(|| shared.context.connect())
+        {
             Ok(link) => link,
             Err((side, error)) => {
                 // A failed extra lane is no loss, and not worth reporting.
                 if number < shared.context.lanes.first {
-                    let text = format!("{}: one connection fewer: {error}", shared.context.names[side]);
-                    shared.context.observer.observe(&Event::Warning { text: &text });
+                    let text = format!(
+                        "{}: one connection fewer: {error}",
+                        shared.context.names[side]
+                    );
+                    shared
+                        .context
+                        .observer
+                        .observe(&Event::Warning { text: &text });
                 }
                 shared.growth.refused();
                 return Ok(());
@@ -286,7 +322,10 @@ fn run_lane(shared: &Shared<'_>, number: usize, link: Option<Link>) -> Result<()
 /// # Errors
 /// Why it failed, and on which side.
 pub(crate) fn connect(connectors: Both<&dyn Connector>) -> Result<Link, (Side, Error)> {
-    connect_with(|| connectors.first.connect(), || connectors.second.connect())
+    connect_with(
+        || connectors.first.connect(),
+        || connectors.second.connect(),
+    )
 }
 
 /// Does the same with any kind of connection.
@@ -298,7 +337,10 @@ pub(crate) fn connect_with<C: Send>(
     target: impl FnOnce() -> Result<C, Error>,
 ) -> Result<Link<C>, (Side, Error)> {
     let (source, target) = at_once(source, target);
-    Ok(Link { source: source.map_err(|e| (Side::SOURCE, e))?, target: target.map_err(|e| (Side::TARGET, e))? })
+    Ok(Link {
+        source: source.map_err(|e| (Side::SOURCE, e))?,
+        target: target.map_err(|e| (Side::TARGET, e))?,
+    })
 }
 
 impl Context<'_> {
@@ -317,11 +359,16 @@ impl Context<'_> {
             match self.connect() {
                 Ok(link) => return Ok(link),
                 Err((side, error)) => {
-                    let may_do_better = error.kind.is_worth_retrying() && begun.elapsed() < pause::LONGEST;
+                    let may_do_better =
+                        error.kind.is_worth_retrying() && begun.elapsed() < pause::LONGEST;
                     let Some(wait) = pauses.next().filter(|_| may_do_better) else {
                         return Err(error);
                     };
-                    self.observer.observe(&Event::Retrying { side, wait, reason: &error.message });
+                    self.observer.observe(&Event::Retrying {
+                        side,
+                        wait,
+                        reason: &error.message,
+                    });
                     pause::wait(wait, self.stop)?;
                 }
             }
@@ -395,5 +442,10 @@ pub(crate) fn at_once<A: Send, B>(
 
 /// Returns a thread's result; a panic in it becomes an error of this run.
 pub(crate) fn join<T>(joined: std::thread::Result<Result<T, Error>>) -> Result<T, Error> {
-    joined.unwrap_or_else(|_| Err(Error::new(ErrorKind::Local, "a worker thread stopped unexpectedly")))
+    joined.unwrap_or_else(|_| {
+        Err(Error::new(
+            ErrorKind::Local,
+            "a worker thread stopped unexpectedly",
+        ))
+    })
 }

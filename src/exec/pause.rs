@@ -17,7 +17,10 @@ pub(crate) fn wait(time: Duration, stop: &Stop) -> Result<(), Error> {
     let end = Instant::now() + time;
     while Instant::now() < end {
         if stop.is_requested() {
-            return Err(Error::new(ErrorKind::Interrupted, "stopped while waiting to connect again"));
+            return Err(Error::new(
+                ErrorKind::Interrupted,
+                "stopped while waiting to connect again",
+            ));
         }
         std::thread::sleep(Duration::from_millis(50).min(end - Instant::now().min(end)));
     }

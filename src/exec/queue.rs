@@ -19,7 +19,10 @@ impl Queue {
     }
 
     /// Puts work back, to be done before the rest.
-    pub(super) fn give_back(&self, pieces: impl IntoIterator<Item = Piece, IntoIter: DoubleEndedIterator>) {
+    pub(super) fn give_back(
+        &self,
+        pieces: impl IntoIterator<Item = Piece, IntoIter: DoubleEndedIterator>,
+    ) {
         let mut queue = self.pieces();
         for piece in pieces.into_iter().rev() {
             if !piece.messages.is_empty() {

@@ -14,7 +14,10 @@ pub(super) struct Throttle {
 
 impl Throttle {
     pub(super) fn new(bytes_per_second: u64) -> Self {
-        Self { bytes_per_second: bytes_per_second.max(1), paid_until: Mutex::new(Instant::now()) }
+        Self {
+            bytes_per_second: bytes_per_second.max(1),
+            paid_until: Mutex::new(Instant::now()),
+        }
     }
 
     /// Waits until `bytes` may be sent.
@@ -22,7 +25,8 @@ impl Throttle {
         let start = {
             let mut paid_until = lock(&self.paid_until);
             let start = (*paid_until).max(Instant::now());
-            *paid_until = start + Duration::from_secs_f64(bytes as f64 / self.bytes_per_second as f64);
+            *paid_until =
+                start + Duration::from_secs_f64(bytes as f64 / self.bytes_per_second as f64);
             start
         };
         std::thread::sleep(start.saturating_duration_since(Instant::now()));

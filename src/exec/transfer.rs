@@ -41,15 +41,27 @@ pub(super) struct Transfer<'a> {
 
 impl MessageSink for Transfer<'_> {
     fn message(&mut self, uid: Uid, body: Body<'_>) -> Result<(), Error> {
-        let Some((piece, position)) = self.piece_of(uid) else { return Ok(()) };
+        let Some((piece, position)) = self.piece_of(uid) else {
+            return Ok(());
+        };
         let token = self.shared.ledger.token(piece.task, position);
         // A server may send a message twice (Courier does for `5,5`); it is delivered once.
         if !self.shared.ledger.claim(token) {
             return Ok(());
         }
-        match self.shared.judge(piece.task, position, body, self.estimates_sizes)? {
+        match self
+            .shared
+            .judge(piece.task, position, body, self.estimates_sizes)?
+        {
             Verdict::Deliver(body) => self.pass_on(piece, position, body),
-            Verdict::Spooled(mut file, size) => self.pass_on(piece, position, Body::Stream { size, from: &mut file }),
+            Verdict::Spooled(mut file, size) => self.pass_on(
+                piece,
+                position,
+                Body::Stream {
+                    size,
+                    from: &mut file,
+                },
+            ),
             Verdict::Withheld => Ok(()),
         }
     }
@@ -62,7 +74,9 @@ impl<'a> Transfer<'a> {
         let task = self.asked.front()?.task;
         let position = self.shared.tasks[task].position(uid)?;
         let mut same_folder = self.asked.iter().take_while(|piece| piece.task == task);
-        same_folder.find(|piece| piece.messages.contains(&position)).map(|piece| (piece, position))
+        same_folder
+            .find(|piece| piece.messages.contains(&position))
+            .map(|piece| (piece, position))
     }
 
     /// Delivers a body, and on failure notes which side failed.
@@ -79,7 +93,12 @@ impl<'a> Transfer<'a> {
                 self.deliver(piece, message, token, Body::Whole(bytes))
             }
             Body::Stream { size, from } => {
-                let from = &mut Watched { from, failed: &mut source_failed, passed: &mut passed, shared: self.shared };
+                let from = &mut Watched {
+                    from,
+                    failed: &mut source_failed,
+                    passed: &mut passed,
+                    shared: self.shared,
+                };
                 self.deliver(piece, message, token, Body::Stream { size, from })
             }
         };
@@ -92,7 +111,13 @@ impl<'a> Transfer<'a> {
         delivered
     }
 
-    fn deliver(&mut self, piece: &Piece, message: &Message, token: u32, body: Body<'_>) -> Result<(), Error> {
+    fn deliver(
+        &mut self,
+        piece: &Piece,
+        message: &Message,
+        token: u32,
+        body: Body<'_>,
+    ) -> Result<(), Error> {
         let parcel = self.parcel(piece, message, token, body.size());
         let throttle = self.shared.throttle.as_ref();
         match body {
@@ -118,23 +143,49 @@ impl<'a> Transfer<'a> {
                 let _ = from.take(HEADER_BYTES).read_to_end(&mut head);
                 let heading = Some(Box::new(identity::heading(&head)));
                 let date = parcel.date(&head);
-                self.send(&parcel, heading, date, Body::Stream { size, from: &mut Cursor::new(head).chain(from) })
+                self.send(
+                    &parcel,
+                    heading,
+                    date,
+                    Body::Stream {
+                        size,
+                        from: &mut Cursor::new(head).chain(from),
+                    },
+                )
             }
         }
     }
 
     /// Decides how a message is delivered, as far as its bytes make no difference.
-    fn parcel<'p>(&self, piece: &'p Piece, message: &Message, token: u32, bytes: u64) -> Parcel<'p> {
+    fn parcel<'p>(
+        &self,
+        piece: &'p Piece,
+        message: &Message,
+        token: u32,
+        bytes: u64,
+    ) -> Parcel<'p> {
         let without_date = piece.treatment.without_date;
         let flags = self.flags(piece, message);
-        let date = message.date().filter(|date| !without_date && self.target.may_keep(*date));
+        let date = message
+            .date()
+            .filter(|date| !without_date && self.target.may_keep(*date));
         // A keyword that some servers refuse must not stand in a batch, whose other messages it would take with it; nor
         // must a message without a byte, which means that the batch is given up (RFC 3502 section 3).
         // The same goes for a date that some refuse.
         let is_odd = date.is_some_and(|date| !date.is_kept_everywhere());
-        let careful =
-            piece.treatment.careful || bytes == 0 || is_odd || !flags.keywords().iter().all(Keyword::is_plain);
-        Parcel { piece, token, bytes, flags, date, without_date, careful }
+        let careful = piece.treatment.careful
+            || bytes == 0
+            || is_odd
+            || !flags.keywords().iter().all(Keyword::is_plain);
+        Parcel {
+            piece,
+            token,
+            bytes,
+            flags,
+            date,
+            without_date,
+            careful,
+        }
     }
 
     /// Hands a message to the target.
@@ -145,12 +196,37 @@ impl<'a> Transfer<'a> {
         date: Option<InternalDate>,
         body: Body<'b>,
     ) -> Result<(), Error> {
-        let Parcel { piece, token, bytes, ref flags, careful, .. } = *parcel;
+        let Parcel {
+            piece,
+            token,
+            bytes,
+            ref flags,
+            careful,
+            ..
+        } = *parcel;
         let (treatment, attempts) = (piece.treatment, piece.attempts);
-        self.on_the_way.insert(token, OnTheWay { bytes, in_flight: None, treatment, attempts, heading });
+        self.on_the_way.insert(
+            token,
+            OnTheWay {
+                bytes,
+                in_flight: None,
+                treatment,
+                attempts,
+                heading,
+            },
+        );
         let Treatment { binary, batch, .. } = treatment;
-        let delivery = Delivery { token, flags, date, body, careful, binary, batch };
-        self.target.deliver(&self.shared.tasks[piece.task].target, delivery)
+        let delivery = Delivery {
+            token,
+            flags,
+            date,
+            body,
+            careful,
+            binary,
+            batch,
+        };
+        self.target
+            .deliver(&self.shared.tasks[piece.task].target, delivery)
     }
 
     /// Returns the message's flags as far as the folder keeps them; flags that it drops are reported once per folder.
@@ -159,7 +235,12 @@ impl<'a> Transfer<'a> {
         let wanted = task.flags.get(message.flags());
         let (kept, lost) = task.permanent_flags.split(&wanted);
         if !lost.is_empty() {
-            self.shared.warn(&format!("{}: the {} keeps no {} here", task.to, self.shared.writer(), lost.shown()));
+            self.shared.warn(&format!(
+                "{}: the {} keeps no {} here",
+                task.to,
+                self.shared.writer(),
+                lost.shown()
+            ));
         }
         // If flags were refused, those that the folder doesn't list may be the reason.
         let sure = || kept.minus(&task.permanent_flags.doubts(&kept));
@@ -187,7 +268,11 @@ struct Parcel<'p> {
 impl Parcel<'_> {
     /// Returns the date to deliver it with: its own, or else the one in its header, given as bytes.
     fn date(&self, header: &[u8]) -> Option<InternalDate> {
-        if self.date.is_none() && !self.without_date { date_in_header(header) } else { self.date }
+        if self.date.is_none() && !self.without_date {
+            date_in_header(header)
+        } else {
+            self.date
+        }
     }
 }
 
@@ -201,7 +286,10 @@ struct Watched<'a> {
 
 impl Read for Watched<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.from.read(buffer).inspect_err(|_| *self.failed = true)?;
+        let count = self
+            .from
+            .read(buffer)
+            .inspect_err(|_| *self.failed = true)?;
         *self.passed += count as u64;
         self.shared.tell_sent(count as u64, false);
         Ok(count)
@@ -210,6 +298,9 @@ impl Read for Watched<'_> {
 
 /// Returns the date in the header of a message whose INTERNALDATE is missing or not kept by servers.
 fn date_in_header(bytes: &[u8]) -> Option<InternalDate> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
-    identity::message_date(bytes, i64::try_from(now).unwrap_or(i64::MAX)).filter(|date| date.is_kept_everywhere())
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |age| age.as_secs());
+    identity::message_date(bytes, i64::try_from(now).unwrap_or(i64::MAX))
+        .filter(|date| date.is_kept_everywhere())
 }

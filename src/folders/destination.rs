@@ -33,7 +33,10 @@ pub(super) struct Destination {
 /// # Errors
 /// A substitution that leaves no name.
 pub(super) fn by_rules(name: &FolderName, rules: &Rules) -> Result<Option<FolderName>, PairError> {
-    let renamed = Renamed::by(rules, name).map_err(|rule| PairError::NoName { from: name.clone(), rule })?;
+    let renamed = Renamed::by(rules, name).map_err(|rule| PairError::NoName {
+        from: name.clone(),
+        rule,
+    })?;
     Ok((renamed.mapped || renamed.substituted).then_some(renamed.name))
 }
 
@@ -53,10 +56,16 @@ pub(super) fn all(
     target: &Roster,
     rules: &Rules,
 ) -> Result<Vec<Destination>, PairError> {
-    let mut roles = if rules.pair_roles { role_pairs(source, target) } else { Vec::new() };
+    let mut roles = if rules.pair_roles {
+        role_pairs(source, target)
+    } else {
+        Vec::new()
+    };
     loop {
-        let destinations: Vec<_> =
-            folders.iter().map(|folder| one(&folder.name, rules, &roles)).collect::<Result<_, _>>()?;
+        let destinations: Vec<_> = folders
+            .iter()
+            .map(|folder| one(&folder.name, rules, &roles))
+            .collect::<Result<_, _>>()?;
         let meeting = meeting_by_role(&destinations);
         // Each round drops a role in use, so this ends.
         if meeting.is_empty() {
@@ -70,18 +79,32 @@ pub(super) fn all(
 
 fn role_pairs(source: &Roster, target: &Roster) -> Vec<RolePair> {
     let of = |roster: &Roster, role| {
-        roster.folders.iter().find(|folder| folder.role == Some(role)).map(|folder| folder.name.clone())
+        roster
+            .folders
+            .iter()
+            .find(|folder| folder.role == Some(role))
+            .map(|folder| folder.name.clone())
     };
     let mut pairs: Vec<_> = roles::PAIRED
         .into_iter()
-        .filter_map(|role| Some(RolePair { role, from: of(source, role)?, to: of(target, role)?, dropped: false }))
+        .filter_map(|role| {
+            Some(RolePair {
+                role,
+                from: of(source, role)?,
+                to: of(target, role)?,
+                dropped: false,
+            })
+        })
         .collect();
     pairs.sort_by_key(|pair| std::cmp::Reverse(pair.from.levels().len()));
     pairs
 }
 
 fn one(name: &FolderName, rules: &Rules, roles: &[RolePair]) -> Result<Destination, PairError> {
-    let renamed = Renamed::by(rules, name).map_err(|rule| PairError::NoName { from: name.clone(), rule })?;
+    let renamed = Renamed::by(rules, name).map_err(|rule| PairError::NoName {
+        from: name.clone(),
+        rule,
+    })?;
     let mut reasons = Vec::new();
     if renamed.mapped {
         reasons.push("mapped by --map".to_owned());
@@ -90,12 +113,20 @@ fn one(name: &FolderName, rules: &Rules, roles: &[RolePair]) -> Result<Destinati
         reasons.push("mapped by --map-regex".to_owned());
     }
     let explicit = renamed.mapped || renamed.substituted;
-    let mut destination = Destination { to: renamed.name, mapped: renamed.mapped, explicit, by_role: None, reasons };
+    let mut destination = Destination {
+        to: renamed.name,
+        mapped: renamed.mapped,
+        explicit,
+        by_role: None,
+        reasons,
+    };
     if !explicit {
         destination.follow_role(name, roles);
     }
     if let Some(top) = &rules.into {
-        destination.reasons.push(format!("put below {top} by --into"));
+        destination
+            .reasons
+            .push(format!("put below {top} by --into"));
     }
     destination.to = rename::place(rules, destination.to);
     Ok(destination)
@@ -104,14 +135,22 @@ fn one(name: &FolderName, rules: &Rules, roles: &[RolePair]) -> Result<Destinati
 impl Destination {
     /// Takes the name from the nearest folder, itself or an ancestor, that has a role on both sides.
     fn follow_role(&mut self, name: &FolderName, roles: &[RolePair]) {
-        let Some((pair, rest)) = roles.iter().find_map(|pair| Some((pair, name.below(&pair.from)?))) else { return };
+        let Some((pair, rest)) = roles
+            .iter()
+            .find_map(|pair| Some((pair, name.below(&pair.from)?)))
+        else {
+            return;
+        };
         if pair.from.key() == pair.to.key() {
             return;
         }
         let itself = rest.is_empty();
         if pair.dropped {
             if itself {
-                let reason = format!("not paired by role with {}: two folders would become one", pair.to);
+                let reason = format!(
+                    "not paired by role with {}: two folders would become one",
+                    pair.to
+                );
                 self.reasons.push(reason);
             }
             return;
@@ -129,8 +168,19 @@ impl Destination {
 /// Returns the roles that send a folder where another one goes, unless `--map` sent the other one there.
 fn meeting_by_role(destinations: &[Destination]) -> Vec<SpecialUse> {
     let mut groups: HashMap<String, Vec<&Destination>> = HashMap::new();
-    for destination in destinations.iter().filter(|destination| !destination.mapped) {
-        groups.entry(destination.to.key()).or_default().push(destination);
+    for destination in destinations
+        .iter()
+        .filter(|destination| !destination.mapped)
+    {
+        groups
+            .entry(destination.to.key())
+            .or_default()
+            .push(destination);
     }
-    groups.into_values().filter(|group| group.len() > 1).flatten().filter_map(|one| one.by_role).collect()
+    groups
+        .into_values()
+        .filter(|group| group.len() > 1)
+        .flatten()
+        .filter_map(|one| one.by_role)
+        .collect()
 }

@@ -31,8 +31,14 @@ pub(super) fn escape(level: &str, separator: Option<char>, strength: Strength) -
 
 /// Undoes [`escape`] of either strength, and nothing else.
 pub(super) fn unescape(level: &str, separator: Option<char>) -> String {
-    let read = if level == EMPTY { String::new() } else { read(level, &|c| is_known(c, separator)) };
-    let ours = [Strength::Plain, Strength::Careful].iter().any(|&strength| write(&read, separator, strength) == level);
+    let read = if level == EMPTY {
+        String::new()
+    } else {
+        read(level, &|c| is_known(c, separator))
+    };
+    let ours = [Strength::Plain, Strength::Careful]
+        .iter()
+        .any(|&strength| write(&read, separator, strength) == level);
     if ours { read } else { level.to_owned() }
 }
 
@@ -69,7 +75,11 @@ pub(super) fn show(level: &str) -> String {
 
 /// Parses a level as displayed or typed.
 pub(super) fn read_typed(level: &str) -> String {
-    if level == EMPTY { String::new() } else { read(level, &is_shown_escaped) }
+    if level == EMPTY {
+        String::new()
+    } else {
+        read(level, &is_shown_escaped)
+    }
 }
 
 fn is_shown_escaped(c: char) -> bool {
@@ -85,7 +95,8 @@ fn write(level: &str, separator: Option<char>, strength: Strength) -> String {
     }
     let mut out = String::with_capacity(level.len() + 8);
     for (at, c) in level.char_indices() {
-        let reads_as_escape = c == '=' && escape_at(&level[at..], &|c| is_known(c, separator)).is_some();
+        let reads_as_escape =
+            c == '=' && escape_at(&level[at..], &|c| is_known(c, separator)).is_some();
         if reads_as_escape || must_go(level, at, c, separator, strength) {
             push_escaped(&mut out, c);
         } else {
@@ -123,14 +134,18 @@ fn escape_at(text: &str, known: &dyn Fn(char) -> bool) -> Option<(char, usize)> 
         0xf0..=0xf4 => 4,
         _ => return None,
     };
-    let encoded = (0..bytes).map(|index| hex_at(text, index)).collect::<Option<Vec<u8>>>()?;
+    let encoded = (0..bytes)
+        .map(|index| hex_at(text, index))
+        .collect::<Option<Vec<u8>>>()?;
     let c = str::from_utf8(&encoded).ok()?.chars().next()?;
     known(c).then_some((c, bytes * 3))
 }
 
 /// Decodes the byte of the `index`th `=XX` in a text.
 fn hex_at(text: &str, index: usize) -> Option<u8> {
-    let &[b'=', high, low] = text.as_bytes().get(index * 3..index * 3 + 3)? else { return None };
+    let &[b'=', high, low] = text.as_bytes().get(index * 3..index * 3 + 3)? else {
+        return None;
+    };
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'A'..=b'F' => Some(byte - b'A' + 10),
@@ -140,7 +155,10 @@ fn hex_at(text: &str, index: usize) -> Option<u8> {
 }
 
 fn is_changed(level: &str, separator: Option<char>, strength: Strength) -> bool {
-    level.is_empty() || level.char_indices().any(|(at, c)| must_go(level, at, c, separator, strength))
+    level.is_empty()
+        || level
+            .char_indices()
+            .any(|(at, c)| must_go(level, at, c, separator, strength))
 }
 
 /// Reports whether a character may be escaped in some place at some strength, so that [`unescape`] may decode it.
@@ -206,7 +224,9 @@ mod tests {
 
     #[test]
     fn only_our_own_escapes_are_undone() {
-        for level in ["a=41", "a=E9", "a=2fb", "a=20b", "a=00b", "a=", "=", "=3", "a.b=25", "=F0=9F", "a=5Fx"] {
+        for level in [
+            "a=41", "a=E9", "a=2fb", "a=20b", "a=00b", "a=", "=", "=3", "a.b=25", "=F0=9F", "a=5Fx",
+        ] {
             assert_eq!(unescape(level, Some('/')), level);
         }
         assert_eq!(unescape("a=5Fx", Some('_')), "a_x");
@@ -219,7 +239,11 @@ mod tests {
     }
 
     fn any_level() -> impl Strategy<Value = String> {
-        prop_oneof!["[^\0]{0,20}", "[=/.~ A-F0-9]{0,12}", "(=[A-F0-9]{2}){0,5}[/.😀 ]?"]
+        prop_oneof![
+            "[^\0]{0,20}",
+            "[=/.~ A-F0-9]{0,12}",
+            "(=[A-F0-9]{2}){0,5}[/.😀 ]?"
+        ]
     }
 
     proptest! {

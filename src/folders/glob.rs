@@ -11,8 +11,12 @@ use std::str::Chars;
 /// Compiles a glob to a regular expression that matches whole names. `Err` says what is wrong, as a fragment that
 /// follows the glob.
 pub(super) fn compile(glob: &str) -> Result<Regex, String> {
-    let mut translation =
-        Translation { rest: glob.chars().peekable(), out: String::from("^(?:"), depth: 0, at_level: true };
+    let mut translation = Translation {
+        rest: glob.chars().peekable(),
+        out: String::from("^(?:"),
+        depth: 0,
+        at_level: true,
+    };
     translation.run()?;
     translation.out.push_str(")$");
     RegexBuilder::new(&translation.out)
@@ -63,7 +67,11 @@ impl Translation<'_> {
             }
             self.at_level = begins_level;
         }
-        if self.depth > 0 { Err("has a { without }".to_owned()) } else { Ok(()) }
+        if self.depth > 0 {
+            Err("has a { without }".to_owned())
+        } else {
+            Ok(())
+        }
     }
 
     /// Translates `*` or `**`; reports whether a level starts after it.
@@ -73,7 +81,8 @@ impl Translation<'_> {
             stars += 1;
         }
         let next = self.rest.peek().copied();
-        let ends_level = matches!(next, None | Some('/')) || (self.depth > 0 && matches!(next, Some(',' | '}')));
+        let ends_level =
+            matches!(next, None | Some('/')) || (self.depth > 0 && matches!(next, Some(',' | '}')));
         if stars == 1 || !self.at_level || !ends_level {
             self.out.push_str("[^/]*");
             return false;
@@ -92,7 +101,10 @@ impl Translation<'_> {
         let negated = self.rest.next_if(|c| matches!(c, '!' | '^')).is_some();
         let mut first = true;
         loop {
-            let c = self.rest.next().ok_or("has a [ without ]; put \\ before a [ that is meant as it is")?;
+            let c = self
+                .rest
+                .next()
+                .ok_or("has a [ without ]; put \\ before a [ that is meant as it is")?;
             if c == ']' && !first {
                 break;
             }
@@ -110,7 +122,8 @@ impl Translation<'_> {
     }
 
     fn literal(&mut self, c: char) {
-        self.out.push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
+        self.out
+            .push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
     }
 }
 
@@ -153,9 +166,12 @@ mod tests {
 
     #[test]
     fn what_is_open_or_backwards_is_refused() {
-        for (glob, problem) in
-            [("[a", "a [ without ]"), ("{a", "a { without }"), ("a\\", "lone \\"), ("[b-a]", "backwards")]
-        {
+        for (glob, problem) in [
+            ("[a", "a [ without ]"),
+            ("{a", "a { without }"),
+            ("a\\", "lone \\"),
+            ("[b-a]", "backwards"),
+        ] {
             assert!(compile(glob).unwrap_err().contains(problem), "{glob}");
         }
     }

@@ -16,7 +16,9 @@ const TOP: &str = "Vanished";
 pub fn kept_name(day: Date, folder: &FolderName) -> FolderName {
     let top = FolderName::inbox();
     // A name with levels is always valid.
-    FolderName::new(vec![TOP.to_owned(), day.to_string()]).unwrap_or(top).join(folder.levels())
+    FolderName::new(vec![TOP.to_owned(), day.to_string()])
+        .unwrap_or(top)
+        .join(folder.levels())
 }
 
 /// A folder in which messages are kept.
@@ -33,11 +35,21 @@ pub struct KeptFolder {
 /// Returns the folders in a listing in which messages are kept.
 pub fn kept_folders(listing: &Listing) -> Vec<KeptFolder> {
     let kept = |folder: &Folder| {
-        let [top, day, of @ ..] = folder.name.levels() else { return None };
+        let [top, day, of @ ..] = folder.name.levels() else {
+            return None;
+        };
         let day = day_of(day).filter(|_| top == TOP && !folder.foreign)?;
-        Some(KeptFolder { day, of: FolderName::new(of.to_vec())?, index: folder.index })
+        Some(KeptFolder {
+            day,
+            of: FolderName::new(of.to_vec())?,
+            index: folder.index,
+        })
     };
-    Roster::read(listing).folders.iter().filter_map(kept).collect()
+    Roster::read(listing)
+        .folders
+        .iter()
+        .filter_map(kept)
+        .collect()
 }
 
 /// Reports whether a folder is kept, or lies between the top and a kept one.
@@ -56,7 +68,10 @@ pub(super) fn is_of_a_day(name: &FolderName) -> bool {
 
 /// Parses a level that is a day. Only as it would be written here, so that nothing else is mistaken for one.
 fn day_of(level: &str) -> Option<Date> {
-    level.parse().ok().filter(|day: &Date| day.to_string() == level)
+    level
+        .parse()
+        .ok()
+        .filter(|day: &Date| day.to_string() == level)
 }
 
 #[cfg(test)]

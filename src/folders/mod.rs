@@ -45,7 +45,9 @@ mod views;
 pub use kept::{kept_folders, kept_name};
 pub use name::FolderName;
 pub use pair::pair;
-pub use pairing::{Collision, LeavesOut, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched};
+pub use pairing::{
+    Collision, LeavesOut, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched,
+};
 pub use roster::{Folder, Roster, Unreadable};
 pub use rule_error::RuleError;
 pub use rules::{Options, Rules};

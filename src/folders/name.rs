@@ -61,7 +61,10 @@ impl FolderName {
     /// Returns the levels below `ancestor`: none if they are equal, `None` if this isn't below it. Compares like keys.
     pub fn below(&self, ancestor: &Self) -> Option<&[String]> {
         let (head, tail) = self.0.split_at_checked(ancestor.0.len())?;
-        let same = head.iter().zip(&ancestor.0).all(|(a, b)| a.nfc().eq(b.nfc()));
+        let same = head
+            .iter()
+            .zip(&ancestor.0)
+            .all(|(a, b)| a.nfc().eq(b.nfc()));
         same.then_some(tail)
     }
 
@@ -75,7 +78,9 @@ impl FolderName {
 
     /// Yields all ancestors, nearest first.
     pub fn ancestors(&self) -> impl Iterator<Item = Self> + '_ {
-        (1..self.0.len()).rev().filter_map(|depth| Some(Self(self.0.get(..depth)?.to_vec())))
+        (1..self.0.len())
+            .rev()
+            .filter_map(|depth| Some(Self(self.0.get(..depth)?.to_vec())))
     }
 
     /// Returns this name with all levels from `depth` (from 0) on joined into one, with `/` inside it.
@@ -148,7 +153,10 @@ pub(super) mod tests {
         let (composed, decomposed) = (name(&["\u{e9}te", "x"]), name(&["e\u{301}te", "x"]));
         assert_ne!(composed, decomposed);
         assert_eq!(composed.key(), decomposed.key());
-        assert_eq!(decomposed.below(&name(&["\u{e9}te"])), Some(&["x".to_owned()][..]));
+        assert_eq!(
+            decomposed.below(&name(&["\u{e9}te"])),
+            Some(&["x".to_owned()][..])
+        );
         assert_eq!(composed.below(&name(&["x"])), None);
         assert_eq!(name(&["a"]).below(&composed), None);
     }

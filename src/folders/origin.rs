@@ -14,13 +14,21 @@ pub(super) fn origins(
     folders: &[(FolderName, Option<SpecialUse>)],
     rules: &Rules,
 ) -> Vec<Vec<MailboxName>> {
-    let wanted: Vec<Vec<FolderName>> = folders.iter().map(|(name, role)| names(name, *role, rules)).collect();
+    let wanted: Vec<Vec<FolderName>> = folders
+        .iter()
+        .map(|(name, role)| names(name, *role, rules))
+        .collect();
     let mut places = place_all(source, &wanted.concat()).into_iter();
     let mut origins = Vec::with_capacity(folders.len());
     for names in wanted {
         let mut raw: Vec<MailboxName> = Vec::new();
         for place in places.by_ref().take(names.len()) {
-            let Ok(TargetFolder::New { name, fallbacks, .. }) = place.map(|place| place.folder) else { continue };
+            let Ok(TargetFolder::New {
+                name, fallbacks, ..
+            }) = place.map(|place| place.folder)
+            else {
+                continue;
+            };
             for name in std::iter::once(name).chain(fallbacks) {
                 if !raw.contains(&name) {
                     raw.push(name);
@@ -36,13 +44,22 @@ pub(super) fn origins(
 fn names(name: &FolderName, role: Option<SpecialUse>, rules: &Rules) -> Vec<FolderName> {
     let name = match &rules.into {
         None => Some(name.clone()),
-        Some(top) => name.below(top).and_then(|rest| FolderName::new(rest.to_vec())),
+        Some(top) => name
+            .below(top)
+            .and_then(|rest| FolderName::new(rest.to_vec())),
     };
     let Some(name) = name else { return Vec::new() };
-    let mapped = rules.map.entries().filter_map(|(from, to)| Some(from.join(name.below(to)?)));
+    let mapped = rules
+        .map
+        .entries()
+        .filter_map(|(from, to)| Some(from.join(name.below(to)?)));
     let mut names: Vec<FolderName> = mapped.collect();
     if let Some(role) = role.filter(|_| rules.pair_roles) {
-        names.extend(role_names::common(role).iter().filter_map(|name| FolderName::parse(name)));
+        names.extend(
+            role_names::common(role)
+                .iter()
+                .filter_map(|name| FolderName::parse(name)),
+        );
     }
     names.push(name);
     names
@@ -67,12 +84,25 @@ mod tests {
         assert_eq!(of("Work/2024", None, &none), ["INBOX.Work.2024"]);
         assert_eq!(of("a.b", None, &none), ["INBOX.a=2Eb"]);
         assert!(of("Listed", None, &none).is_empty());
-        let mapped = Options { map: vec!["Old=Archive".to_owned()], ..Options::default() };
-        assert_eq!(of("Archive/x", None, &mapped), ["INBOX.Old.x", "INBOX.Archive.x"]);
-        let into = Options { into: Some("Top".to_owned()), ..Options::default() };
+        let mapped = Options {
+            map: vec!["Old=Archive".to_owned()],
+            ..Options::default()
+        };
+        assert_eq!(
+            of("Archive/x", None, &mapped),
+            ["INBOX.Old.x", "INBOX.Archive.x"]
+        );
+        let into = Options {
+            into: Some("Top".to_owned()),
+            ..Options::default()
+        };
         assert_eq!(of("Top/Work", None, &into), ["INBOX.Work"]);
         assert!(of("Work", None, &into).is_empty());
         let sent = of("Sent", Some(SpecialUse::Sent), &none);
-        assert!(sent.contains(&"INBOX.Sent Items".to_owned()) && sent.contains(&"INBOX.Sent".to_owned()), "{sent:?}");
+        assert!(
+            sent.contains(&"INBOX.Sent Items".to_owned())
+                && sent.contains(&"INBOX.Sent".to_owned()),
+            "{sent:?}"
+        );
     }
 }

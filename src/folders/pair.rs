@@ -7,7 +7,9 @@ use super::destination::{self, Destination};
 use super::kept;
 use super::name::FolderName;
 use super::origin::origins;
-use super::pairing::{Collision, LeavesOut, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched};
+use super::pairing::{
+    Collision, LeavesOut, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched,
+};
 use super::roster::{Folder, Roster, Unreadable};
 use super::rules::Rules;
 use super::target::{Resolved, TargetSide};
@@ -36,13 +38,19 @@ pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing
         TargetFolder::Existing(index) => Some(index),
         TargetFolder::New { .. } => None,
     }));
-    pairing.pairs = drafts.into_iter().map(|draft| draft.into_pair(source, target)).collect();
+    pairing.pairs = drafts
+        .into_iter()
+        .map(|draft| draft.into_pair(source, target))
+        .collect();
     for pair in &mut pairing.pairs {
-        let is_free =
-            |role: &SpecialUse| rules.pair_roles && to.folders.iter().all(|folder| folder.role != Some(*role));
+        let is_free = |role: &SpecialUse| {
+            rules.pair_roles && to.folders.iter().all(|folder| folder.role != Some(*role))
+        };
         pair.new_role = pair.new_role.filter(is_free);
     }
-    pairing.pairs.sort_by(|a, b| (!a.to.is_inbox(), &a.to, a.source).cmp(&(!b.to.is_inbox(), &b.to, b.source)));
+    pairing.pairs.sort_by(|a, b| {
+        (!a.to.is_inbox(), &a.to, a.source).cmp(&(!b.to.is_inbox(), &b.to, b.source))
+    });
     pairing.skipped.sort_by_key(|skipped| skipped.source);
     pairing.unmatched_target = unmatched([source, target], &to, rules, &matched);
     pairing.warnings = rules.unused(&there, "on the source");
@@ -60,11 +68,19 @@ fn draft<'f>(
 ) -> (Vec<Draft<'f>>, HashSet<usize>) {
     let mut drafts = Vec::new();
     let mut matched = HashSet::new();
-    let mut claimed: HashSet<String> = destinations.iter().map(|destination| destination.to.key()).collect();
+    let mut claimed: HashSet<String> = destinations
+        .iter()
+        .map(|destination| destination.to.key())
+        .collect();
     for (folder, destination) in candidates.iter().zip(destinations) {
         let resolved = side.resolve(&destination.to, destination.explicit);
-        let resolved = resolved.map(|resolved| side.or_flattened(resolved, destination.explicit, &mut claimed));
-        if let Ok(Resolved { target: TargetFolder::Existing(index), .. }) = &resolved {
+        let resolved = resolved
+            .map(|resolved| side.or_flattened(resolved, destination.explicit, &mut claimed));
+        if let Ok(Resolved {
+            target: TargetFolder::Existing(index),
+            ..
+        }) = &resolved
+        {
             matched.insert(*index);
         }
         if let Some(by) = rules.refuses(&folder.name.key()) {
@@ -72,7 +88,11 @@ fn draft<'f>(
             continue;
         }
         match resolved {
-            Ok(resolved) => drafts.push(Draft { folder, destination, resolved }),
+            Ok(resolved) => drafts.push(Draft {
+                folder,
+                destination,
+                resolved,
+            }),
             Err(reason) => pairing.skip(folder, reason, true),
         }
     }
@@ -81,7 +101,13 @@ fn draft<'f>(
 
 impl Pairing {
     fn skip(&mut self, folder: &Folder, reason: String, failed: bool) {
-        self.skipped.push(Skipped { source: folder.index, name: folder.name.to_string(), reason, failed, by: None });
+        self.skipped.push(Skipped {
+            source: folder.index,
+            name: folder.name.to_string(),
+            reason,
+            failed,
+            by: None,
+        });
     }
 
     fn leave_out(&mut self, folder: &Folder, by: LeavesOut) {
@@ -93,21 +119,53 @@ impl Pairing {
 }
 
 /// Returns the source's folders that hold mail of their own, selected or not. Skips the others.
-fn candidates<'a>(listing: &Listing, roster: &'a Roster, rules: &Rules, pairing: &mut Pairing) -> Vec<&'a Folder> {
-    pairing.skipped.extend(roster.unreadable.iter().map(|unreadable| skipped(unreadable, listing)));
-    let parents: HashSet<FolderName> = roster.folders.iter().flat_map(|folder| folder.name.ancestors()).collect();
-    let has_kept = roster.folders.iter().any(|folder| kept::is_of_a_day(&folder.name));
+fn candidates<'a>(
+    listing: &Listing,
+    roster: &'a Roster,
+    rules: &Rules,
+    pairing: &mut Pairing,
+) -> Vec<&'a Folder> {
+    pairing.skipped.extend(
+        roster
+            .unreadable
+            .iter()
+            .map(|unreadable| skipped(unreadable, listing)),
+    );
+    let parents: HashSet<FolderName> = roster
+        .folders
+        .iter()
+        .flat_map(|folder| folder.name.ancestors())
+        .collect();
+    let has_kept = roster
+        .folders
+        .iter()
+        .any(|folder| kept::is_of_a_day(&folder.name));
     let mut found = Vec::new();
     for folder in &roster.folders {
-        let Some(mailbox) = listing.mailboxes.get(folder.index) else { continue };
-        let is_aside = || kept_aside(folder, mailbox, has_kept, rules).then_some(Unfit::LeftOut(LeavesOut::Kept));
-        let is_chats = || rules.leaves_chats(listing, folder).then_some(Unfit::LeftOut(LeavesOut::Chats));
-        match unfit(folder, mailbox, rules).or_else(is_aside).or_else(is_chats) {
+        let Some(mailbox) = listing.mailboxes.get(folder.index) else {
+            continue;
+        };
+        let is_aside = || {
+            kept_aside(folder, mailbox, has_kept, rules).then_some(Unfit::LeftOut(LeavesOut::Kept))
+        };
+        let is_chats = || {
+            rules
+                .leaves_chats(listing, folder)
+                .then_some(Unfit::LeftOut(LeavesOut::Chats))
+        };
+        match unfit(folder, mailbox, rules)
+            .or_else(is_aside)
+            .or_else(is_chats)
+        {
             None => found.push(folder),
             // A parent is created with its children: nothing to report.
             Some(_) if !mailbox.selectable && parents.contains(&folder.name) => {}
-            Some(Unfit::LeftOut(by)) => pairing.leave_out(folder, rules.refuses(&folder.name.key()).unwrap_or(by)),
-            Some(Unfit::HoldsNone) => pairing.skip(folder, "it can hold no messages".to_owned(), false),
+            Some(Unfit::LeftOut(by)) => {
+                pairing.leave_out(folder, rules.refuses(&folder.name.key()).unwrap_or(by))
+            }
+            Some(Unfit::HoldsNone) => {
+                pairing.skip(folder, "it can hold no messages".to_owned(), false)
+            }
             Some(Unfit::View) => match rules.refuses(&folder.name.key()) {
                 Some(by) => pairing.leave_out(folder, by),
                 None => pairing.skip(folder, VIEW.to_owned(), false),
@@ -122,7 +180,9 @@ fn skipped(unreadable: &Unreadable, listing: &Listing) -> Skipped {
     let mailbox = listing.mailboxes.get(unreadable.index);
     Skipped {
         source: unreadable.index,
-        name: mailbox.map(|mailbox| mailbox.name.to_string()).unwrap_or_default(),
+        name: mailbox
+            .map(|mailbox| mailbox.name.to_string())
+            .unwrap_or_default(),
         reason: unreadable.reason.clone(),
         failed: mailbox.is_some_and(|mailbox| mailbox.selectable),
         by: None,
@@ -151,7 +211,12 @@ fn unfit(folder: &Folder, mailbox: &ListedMailbox, rules: &Rules) -> Option<Unfi
         && !rules.include.iter().any(|pattern| pattern.names(&key))
     {
         Some(Unfit::View)
-    } else if folder.foreign && !rules.include.iter().any(|pattern| pattern.matches_on_purpose(&key)) {
+    } else if folder.foreign
+        && !rules
+            .include
+            .iter()
+            .any(|pattern| pattern.matches_on_purpose(&key))
+    {
         Some(Unfit::LeftOut(LeavesOut::Shared))
     } else {
         None
@@ -161,14 +226,23 @@ fn unfit(folder: &Folder, mailbox: &ListedMailbox, rules: &Rules) -> Option<Unfi
 /// Reports whether a folder takes no part because it holds what vanished from another mailbox. The folder above all of
 /// them may be the user's own, unless it is empty.
 fn kept_aside(folder: &Folder, mailbox: &ListedMailbox, has_kept: bool, rules: &Rules) -> bool {
-    let is_aside = kept::is_of_a_day(&folder.name) || has_kept && kept::is_kept(&folder.name) && mailbox.is_empty();
+    let is_aside = kept::is_of_a_day(&folder.name)
+        || has_kept && kept::is_kept(&folder.name) && mailbox.is_empty();
     let key = folder.name.key();
-    let is_meant = || rules.include.iter().any(|pattern| pattern.matches_on_purpose(&key));
+    let is_meant = || {
+        rules
+            .include
+            .iter()
+            .any(|pattern| pattern.matches_on_purpose(&key))
+    };
     is_aside && !folder.foreign && !is_meant()
 }
 
 fn left_out_as_kept(skipped: &[Skipped]) -> Option<String> {
-    let count = skipped.iter().filter(|skipped| skipped.by == Some(LeavesOut::Kept)).count() as u64;
+    let count = skipped
+        .iter()
+        .filter(|skipped| skipped.by == Some(LeavesOut::Kept))
+        .count() as u64;
     (count > 0).then(|| {
         let (folders, them) = (counted(count, "folder"), if count == 1 { "it" } else { "them" });
         format!(
@@ -187,7 +261,10 @@ struct Draft<'a> {
 impl Draft<'_> {
     fn into_pair(self, source: &Listing, target: &Listing) -> Pair {
         let is_subscribed = |listing: &Listing, index| {
-            listing.mailboxes.get(index).is_some_and(|mailbox: &ListedMailbox| mailbox.subscribed)
+            listing
+                .mailboxes
+                .get(index)
+                .is_some_and(|mailbox: &ListedMailbox| mailbox.subscribed)
         };
         let there = match self.resolved.target {
             TargetFolder::Existing(index) => is_subscribed(target, index),
@@ -195,10 +272,18 @@ impl Draft<'_> {
         };
         let mut reasons = self.folder.notes.clone();
         reasons.extend(self.destination.reasons);
-        reasons.extend(style_reason(&self.folder.name, &self.resolved.to, source, target));
+        reasons.extend(style_reason(
+            &self.folder.name,
+            &self.resolved.to,
+            source,
+            target,
+        ));
         reasons.extend(self.resolved.reasons);
         let is_new = matches!(self.resolved.target, TargetFolder::New { .. });
-        let new_role = self.folder.role.filter(|role| is_new && !self.destination.explicit && !role.is_view());
+        let new_role = self
+            .folder
+            .role
+            .filter(|role| is_new && !self.destination.explicit && !role.is_view());
         Pair {
             source: self.folder.index,
             from: self.folder.name.clone(),
@@ -214,11 +299,20 @@ impl Draft<'_> {
 }
 
 /// Explains how the two sides' spellings of a name differ, if they do.
-fn style_reason(from: &FolderName, to: &FolderName, source: &Listing, target: &Listing) -> Option<String> {
+fn style_reason(
+    from: &FolderName,
+    to: &FolderName,
+    source: &Listing,
+    target: &Listing,
+) -> Option<String> {
     let (ours, theirs) = (&source.style, &target.style);
     let nested = from.levels().len() > 1 && to.levels().len() > 1;
     let mut parts = Vec::new();
-    if let (true, Some(a), Some(b)) = (nested && ours.separator != theirs.separator, ours.separator, theirs.separator) {
+    if let (true, Some(a), Some(b)) = (
+        nested && ours.separator != theirs.separator,
+        ours.separator,
+        theirs.separator,
+    ) {
         parts.push(format!("separator '{a}' becomes '{b}'"));
     }
     if ours.prefix != theirs.prefix && !from.is_inbox() {
@@ -226,7 +320,11 @@ fn style_reason(from: &FolderName, to: &FolderName, source: &Listing, target: &L
         parts.push(match (ours.prefix.is_empty(), theirs.prefix.is_empty()) {
             (true, _) => format!("prefix {} added", shown(&theirs.prefix)),
             (_, true) => format!("prefix {} removed", shown(&ours.prefix)),
-            _ => format!("prefix {} becomes {}", shown(&ours.prefix), shown(&theirs.prefix)),
+            _ => format!(
+                "prefix {} becomes {}",
+                shown(&ours.prefix),
+                shown(&theirs.prefix)
+            ),
         });
     }
     (!parts.is_empty()).then(|| parts.join(", "))
@@ -234,15 +332,24 @@ fn style_reason(from: &FolderName, to: &FolderName, source: &Listing, target: &L
 
 /// Keeps flattened names from being those of other folders. If two folders could get the same one, the first does.
 fn leave_others_names(drafts: &mut [Draft<'_>], target: &Listing) {
-    let mut taken: HashSet<MailboxName> = target.mailboxes.iter().map(|mailbox| mailbox.name.clone()).collect();
+    let mut taken: HashSet<MailboxName> = target
+        .mailboxes
+        .iter()
+        .map(|mailbox| mailbox.name.clone())
+        .collect();
     for draft in drafts.iter() {
-        if let TargetFolder::New { name, fallbacks, .. } = &draft.resolved.target {
+        if let TargetFolder::New {
+            name, fallbacks, ..
+        } = &draft.resolved.target
+        {
             taken.insert(name.clone());
             taken.extend(fallbacks.iter().cloned());
         }
     }
     for draft in drafts {
-        let TargetFolder::New { flattened, .. } = &mut draft.resolved.target else { continue };
+        let TargetFolder::New { flattened, .. } = &mut draft.resolved.target else {
+            continue;
+        };
         flattened.retain(|flattened| !taken.contains(&flattened.name));
         taken.extend(flattened.iter().map(|flattened| flattened.name.clone()));
     }
@@ -258,21 +365,41 @@ fn tell_of_merges(drafts: &mut [Draft<'_>], source: &Listing) -> Result<(), Pair
         };
         groups.entry(place).or_default().push(index);
     }
-    let mut groups: Vec<_> = groups.into_values().filter(|group| group.len() > 1).collect();
+    let mut groups: Vec<_> = groups
+        .into_values()
+        .filter(|group| group.len() > 1)
+        .collect();
     // Report the same error every time, whatever order the map has.
     groups.sort();
     for group in groups {
-        let members: Vec<&Draft<'_>> = group.iter().filter_map(|&index| drafts.get(index)).collect();
-        let unmapped: Vec<_> = members.iter().filter(|draft| !draft.destination.mapped).collect();
+        let members: Vec<&Draft<'_>> = group
+            .iter()
+            .filter_map(|&index| drafts.get(index))
+            .collect();
+        let unmapped: Vec<_> = members
+            .iter()
+            .filter(|draft| !draft.destination.mapped)
+            .collect();
         if let [first, second, ..] = unmapped.as_slice() {
             return Err(collision(first, second, source));
         }
-        let names: Vec<_> = members.iter().map(|draft| draft.folder.name.clone()).collect();
+        let names: Vec<_> = members
+            .iter()
+            .map(|draft| draft.folder.name.clone())
+            .collect();
         for index in group {
-            let Some(draft) = drafts.get_mut(index) else { continue };
-            let others: Vec<_> =
-                names.iter().filter(|name| **name != draft.folder.name).map(ToString::to_string).collect();
-            draft.resolved.reasons.push(format!("joined with {} by --map", others.join(", ")));
+            let Some(draft) = drafts.get_mut(index) else {
+                continue;
+            };
+            let others: Vec<_> = names
+                .iter()
+                .filter(|name| **name != draft.folder.name)
+                .map(ToString::to_string)
+                .collect();
+            draft
+                .resolved
+                .reasons
+                .push(format!("joined with {} by --map", others.join(", ")));
         }
     }
     Ok(())
@@ -280,7 +407,10 @@ fn tell_of_merges(drafts: &mut [Draft<'_>], source: &Listing) -> Result<(), Pair
 
 fn collision(first: &Draft<'_>, second: &Draft<'_>, source: &Listing) -> PairError {
     let raw = |draft: &Draft<'_>| {
-        source.mailboxes.get(draft.folder.index).map_or_else(|| "".into(), |mailbox| mailbox.name.clone())
+        source
+            .mailboxes
+            .get(draft.folder.index)
+            .map_or_else(|| "".into(), |mailbox| mailbox.name.clone())
     };
     PairError::Collision(Box::new(Collision {
         first: first.folder.name.clone(),
@@ -296,13 +426,20 @@ fn tell_of_case(drafts: &mut [Draft<'_>]) {
     let mut groups: HashMap<String, Vec<FolderName>> = HashMap::new();
     let key = |draft: &Draft<'_>| draft.resolved.to.key().to_lowercase();
     for draft in drafts.iter() {
-        groups.entry(key(draft)).or_default().push(draft.resolved.to.clone());
+        groups
+            .entry(key(draft))
+            .or_default()
+            .push(draft.resolved.to.clone());
     }
     for draft in drafts {
         let own = draft.resolved.to.key();
-        let group = groups.get(&key(draft)).map(Vec::as_slice).unwrap_or_default();
+        let group = groups
+            .get(&key(draft))
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         if let Some(other) = group.iter().find(|other| other.key() != own) {
-            let reason = format!("differs from {other} only in case: some servers treat both as one");
+            let reason =
+                format!("differs from {other} only in case: some servers treat both as one");
             draft.resolved.reasons.push(reason);
         }
     }
@@ -316,14 +453,19 @@ fn unmatched(
 ) -> Vec<Unmatched> {
     let is_place = |folder: &&Folder| {
         target.mailboxes.get(folder.index).is_some_and(|mailbox| {
-            mailbox.selectable && !folder.foreign && !mailbox.special_use.is_some_and(SpecialUse::is_view)
+            mailbox.selectable
+                && !folder.foreign
+                && !mailbox.special_use.is_some_and(SpecialUse::is_view)
         })
     };
     let folders: Vec<&Folder> = (roster.folders.iter().filter(is_place))
         .filter(|folder| !matched.contains(&folder.index) && rules.concerns_target(&folder.name))
         .filter(|folder| !kept::is_kept(&folder.name))
         .collect();
-    let wanted: Vec<_> = folders.iter().map(|folder| (folder.name.clone(), folder.role)).collect();
+    let wanted: Vec<_> = folders
+        .iter()
+        .map(|folder| (folder.name.clone(), folder.role))
+        .collect();
     let origins = origins(source, &wanted, rules);
     let unmatched = |(folder, origins): (&Folder, Vec<MailboxName>)| Unmatched {
         target: folder.index,

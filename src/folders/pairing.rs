@@ -95,7 +95,9 @@ impl LeavesOut {
         match self {
             Self::Folder => "not selected by --folder",
             Self::Exclude => "excluded by --exclude",
-            Self::Shared => "shared, or owned by another user; use --folder with its first level to include it",
+            Self::Shared => {
+                "shared, or owned by another user; use --folder with its first level to include it"
+            }
             Self::Kept => "moved there by --keep-deleted; use --folder 'Vanished/**' to include it",
             Self::Chats => "chats, not mail; use --folder with its full name to include it",
         }
@@ -145,7 +147,9 @@ pub enum PairError {
         missing: String,
     },
     /// A substitution leaves no folder name.
-    #[error("--map-regex '{rule}' turns {from} into an invalid folder name: a level would be empty")]
+    #[error(
+        "--map-regex '{rule}' turns {from} into an invalid folder name: a level would be empty"
+    )]
     NoName {
         /// The folder.
         from: FolderName,

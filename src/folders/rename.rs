@@ -20,10 +20,17 @@ struct Entry {
 impl Map {
     /// Parses the options.
     pub(super) fn new(texts: &[String]) -> Result<Self, RuleError> {
-        let mut entries = texts.iter().map(|text| Entry::new(text)).collect::<Result<Vec<_>, _>>()?;
+        let mut entries = texts
+            .iter()
+            .map(|text| Entry::new(text))
+            .collect::<Result<Vec<_>, _>>()?;
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.from.levels().len()));
         for (index, entry) in entries.iter().enumerate() {
-            if entries.iter().skip(index + 1).any(|other| other.from == entry.from && other.to != entry.to) {
+            if entries
+                .iter()
+                .skip(index + 1)
+                .any(|other| other.from == entry.from && other.to != entry.to)
+            {
                 let problem = format!("{} is mapped to two folders", entry.from);
                 return Err(RuleError::new(OPTION, &entry.text, problem));
             }
@@ -36,7 +43,11 @@ impl Map {
     fn apply(&self, name: &FolderName) -> Option<FolderName> {
         let exact = |entry: &&Entry| name.levels().starts_with(entry.from.levels());
         let alike = |entry: &&Entry| name.below(&entry.from).is_some();
-        let entry = self.0.iter().find(exact).or_else(|| self.0.iter().find(alike))?;
+        let entry = self
+            .0
+            .iter()
+            .find(exact)
+            .or_else(|| self.0.iter().find(alike))?;
         Some(entry.to.join(name.below(&entry.from)?))
     }
 
@@ -48,7 +59,10 @@ impl Map {
     /// Yields each option, as typed, that matches none of these folders.
     pub(super) fn unused<'a>(&'a self, names: &'a [&FolderName]) -> impl Iterator<Item = &'a str> {
         let unused = |entry: &&Entry| !names.iter().any(|name| name.below(&entry.from).is_some());
-        self.0.iter().filter(unused).map(|entry| entry.text.as_str())
+        self.0
+            .iter()
+            .filter(unused)
+            .map(|entry| entry.text.as_str())
     }
 }
 
@@ -58,8 +72,10 @@ impl Entry {
         let at = equals_sign(text).ok_or_else(|| error("expected FROM=TO"))?;
         let name = |part: &str| parse_typed(&part.replace("\\=", "="));
         Ok(Self {
-            from: name(&text[..at]).ok_or_else(|| error("FROM is not a folder name: a level is empty"))?,
-            to: name(&text[at + 1..]).ok_or_else(|| error("TO is not a folder name: a level is empty"))?,
+            from: name(&text[..at])
+                .ok_or_else(|| error("FROM is not a folder name: a level is empty"))?,
+            to: name(&text[at + 1..])
+                .ok_or_else(|| error("TO is not a folder name: a level is empty"))?,
             text: text.to_owned(),
         })
     }
@@ -67,7 +83,9 @@ impl Entry {
 
 /// Finds the first `=` without a `\` before it.
 fn equals_sign(text: &str) -> Option<usize> {
-    text.match_indices('=').map(|(at, _)| at).find(|&at| !text[..at].ends_with('\\'))
+    text.match_indices('=')
+        .map(|(at, _)| at)
+        .find(|&at| !text[..at].ends_with('\\'))
 }
 
 /// Parses a typed name; ignores one trailing `/`.
@@ -93,13 +111,18 @@ impl Renamed {
     pub(super) fn by(rules: &Rules, name: &FolderName) -> Result<Self, String> {
         let mapped = rules.map.apply(name);
         let was_mapped = mapped.is_some();
-        let mut renamed = Self { name: mapped.unwrap_or_else(|| name.clone()), mapped: was_mapped, substituted: false };
+        let mut renamed = Self {
+            name: mapped.unwrap_or_else(|| name.clone()),
+            mapped: was_mapped,
+            substituted: false,
+        };
         for substitution in &rules.regex {
             // Composed, like the expression: what looks the same matches the same.
             let key = renamed.name.key();
             match substitution.apply(&key) {
                 Some(text) if text != key => {
-                    renamed.name = FolderName::parse(&text).ok_or_else(|| substitution.text().to_owned())?;
+                    renamed.name =
+                        FolderName::parse(&text).ok_or_else(|| substitution.text().to_owned())?;
                     renamed.substituted = true;
                 }
                 _ => {}
@@ -124,8 +147,12 @@ mod tests {
 
     fn renamed(map: &[&str], regex: &[&str], into: Option<&str>, name: &str) -> String {
         let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
-        let options =
-            Options { map: owned(map), map_regex: owned(regex), into: into.map(str::to_owned), ..Options::default() };
+        let options = Options {
+            map: owned(map),
+            map_regex: owned(regex),
+            into: into.map(str::to_owned),
+            ..Options::default()
+        };
         let rules = Rules::new(&options).unwrap();
         match Renamed::by(&rules, &FolderName::parse(name).unwrap()) {
             Ok(renamed) => place(&rules, renamed.name).to_string(),
@@ -146,7 +173,13 @@ mod tests {
             (&["a=b=c"], &[], None, "a", "b=c"),
             (&["a\\=2Fb=c/"], &[], None, "a=2Fb", "c"),
             (&["caf\u{e9}=x"], &[], None, "cafe\u{301}/b", "x/b"),
-            (&["caf\u{e9}=x", "cafe\u{301}=y"], &[], None, "cafe\u{301}", "y"),
+            (
+                &["caf\u{e9}=x", "cafe\u{301}=y"],
+                &[],
+                None,
+                "cafe\u{301}",
+                "y",
+            ),
             (&["a=b"], &["s/^b/c/", "s/c$/d/"], None, "a", "d"),
             (&[], &["s/^caf\u{e9}/x/"], None, "cafe\u{301}", "x"),
             (&[], &["s/^.*$//"], None, "a", "nothing left by s/^.*$//"),

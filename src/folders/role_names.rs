@@ -9,8 +9,12 @@ use unicode_normalization::UnicodeNormalization as _;
 
 /// Returns the role that a folder with this name has in most mail programs.
 pub(super) fn role_of(name: &str) -> Option<SpecialUse> {
-    static ROLES: LazyLock<HashMap<String, SpecialUse>> =
-        LazyLock::new(|| NAMES.iter().flat_map(|(role, names)| names.iter().map(|name| (fold(name), *role))).collect());
+    static ROLES: LazyLock<HashMap<String, SpecialUse>> = LazyLock::new(|| {
+        NAMES
+            .iter()
+            .flat_map(|(role, names)| names.iter().map(|name| (fold(name), *role)))
+            .collect()
+    });
     ROLES.get(&fold(name)).copied()
 }
 
@@ -42,7 +46,12 @@ pub(super) fn common(role: SpecialUse) -> &'static [&'static str] {
 
 /// Folds a name: lower case, composed, compatibility forms unified; Turkish `İ` becomes `i`.
 fn fold(name: &str) -> String {
-    name.nfkc().collect::<String>().to_lowercase().replace("i\u{307}", "i").nfkc().collect()
+    name.nfkc()
+        .collect::<String>()
+        .to_lowercase()
+        .replace("i\u{307}", "i")
+        .nfkc()
+        .collect()
 }
 
 const NAMES: &[(SpecialUse, &[&str])] = &[
@@ -252,7 +261,14 @@ mod tests {
         ] {
             assert_eq!(role_of(name), Some(role), "{name}");
         }
-        for name in ["Sent to clients", "INBOX", "", "Work", "Junkyard", "Archive 2020"] {
+        for name in [
+            "Sent to clients",
+            "INBOX",
+            "",
+            "Work",
+            "Junkyard",
+            "Archive 2020",
+        ] {
             assert_eq!(role_of(name), None, "{name}");
         }
     }
@@ -264,7 +280,10 @@ mod tests {
             assert!(names.contains(&canonical(*role)));
             for name in *names {
                 let before = seen.insert(fold(name), role);
-                assert!(before.is_none_or(|before| before == role), "{name} is {before:?} and {role:?}");
+                assert!(
+                    before.is_none_or(|before| before == role),
+                    "{name} is {before:?} and {role:?}"
+                );
             }
         }
     }

@@ -10,8 +10,13 @@ use super::role_names;
 use crate::mail::SpecialUse;
 
 /// The roles by which folders are paired. The others are views.
-pub(super) const PAIRED: [SpecialUse; 5] =
-    [SpecialUse::Sent, SpecialUse::Drafts, SpecialUse::Trash, SpecialUse::Junk, SpecialUse::Archive];
+pub(super) const PAIRED: [SpecialUse; 5] = [
+    SpecialUse::Sent,
+    SpecialUse::Drafts,
+    SpecialUse::Trash,
+    SpecialUse::Junk,
+    SpecialUse::Archive,
+];
 
 /// What is known about a folder when roles are assigned.
 pub(super) struct Candidate<'a> {
@@ -23,8 +28,10 @@ pub(super) struct Candidate<'a> {
 
 /// Assigns a role to each candidate, in the given order.
 pub(super) fn assign(candidates: &[Candidate<'_>]) -> Vec<Option<SpecialUse>> {
-    let mut roles: Vec<_> =
-        candidates.iter().map(|candidate| candidate.special_use.filter(|role| role.is_view())).collect();
+    let mut roles: Vec<_> = candidates
+        .iter()
+        .map(|candidate| candidate.special_use.filter(|role| role.is_view()))
+        .collect();
     for role in PAIRED {
         let chosen = by_attribute(candidates, role).or_else(|| by_name(candidates, role));
         if let Some(slot) = chosen.and_then(|index| roles.get_mut(index)) {
@@ -37,7 +44,9 @@ pub(super) fn assign(candidates: &[Candidate<'_>]) -> Vec<Option<SpecialUse>> {
 /// Finds the folder that the server gives a role. Cyrus allows several: then the usual name decides, otherwise the
 /// shallowest and first name.
 fn by_attribute(candidates: &[Candidate<'_>], role: SpecialUse) -> Option<usize> {
-    let mut marked: Vec<_> = indexed(candidates).filter(|(_, c)| c.special_use == Some(role)).collect();
+    let mut marked: Vec<_> = indexed(candidates)
+        .filter(|(_, c)| c.special_use == Some(role))
+        .collect();
     marked.sort_by_key(|(_, c)| (!is_canonical(c.name, role), c.name.levels().len(), c.name));
     marked.first().map(|(index, _)| *index)
 }
@@ -54,19 +63,28 @@ fn by_name(candidates: &[Candidate<'_>], role: SpecialUse) -> Option<usize> {
     let mut best = named.into_iter().filter(|(tier, _, _)| *tier == best);
     match (best.next(), best.next()) {
         (Some((_, only, _)), None) => Some(only),
-        (Some(first), Some(second)) => {
-            [first, second].into_iter().chain(best).find(|(_, _, name)| is_canonical(name, role)).map(|(_, i, _)| i)
-        }
+        (Some(first), Some(second)) => [first, second]
+            .into_iter()
+            .chain(best)
+            .find(|(_, _, name)| is_canonical(name, role))
+            .map(|(_, i, _)| i),
         (None, _) => None,
     }
 }
 
-fn indexed<'a>(candidates: &'a [Candidate<'a>]) -> impl Iterator<Item = (usize, &'a Candidate<'a>)> {
-    candidates.iter().enumerate().filter(|(_, candidate)| !candidate.name.is_inbox())
+fn indexed<'a>(
+    candidates: &'a [Candidate<'a>],
+) -> impl Iterator<Item = (usize, &'a Candidate<'a>)> {
+    candidates
+        .iter()
+        .enumerate()
+        .filter(|(_, candidate)| !candidate.name.is_inbox())
 }
 
 fn is_canonical(name: &FolderName, role: SpecialUse) -> bool {
-    name.levels().last().is_some_and(|level| level == role_names::canonical(role))
+    name.levels()
+        .last()
+        .is_some_and(|level| level == role_names::canonical(role))
 }
 
 /// Returns how deep a name is, if it may indicate a role, and the level that does.
@@ -74,7 +92,9 @@ fn place(name: &FolderName) -> Option<(u8, &str)> {
     match name.levels() {
         [only] => Some((0, only)),
         [first, second] if first == "INBOX" => Some((1, second)),
-        [first, second] if matches!(first.as_str(), "[Gmail]" | "[Google Mail]") => Some((2, second)),
+        [first, second] if matches!(first.as_str(), "[Gmail]" | "[Google Mail]") => {
+            Some((2, second))
+        }
         _ => None,
     }
 }
@@ -85,42 +105,79 @@ mod tests {
     use SpecialUse::{All, Archive, Junk, Sent, Trash};
 
     fn assigned(folders: &[(&str, Option<SpecialUse>)]) -> Vec<Option<SpecialUse>> {
-        let names: Vec<_> = folders.iter().map(|(name, _)| FolderName::parse(name).unwrap()).collect();
+        let names: Vec<_> = folders
+            .iter()
+            .map(|(name, _)| FolderName::parse(name).unwrap())
+            .collect();
         let candidates: Vec<_> = names
             .iter()
             .zip(folders)
-            .map(|(name, (_, special_use))| Candidate { name, special_use: *special_use })
+            .map(|(name, (_, special_use))| Candidate {
+                name,
+                special_use: *special_use,
+            })
             .collect();
         assign(&candidates)
     }
 
     #[test]
     fn the_server_knows_best() {
-        assert_eq!(assigned(&[("Sent", None), ("Post", Some(Sent))]), [None, Some(Sent)]);
-        assert_eq!(assigned(&[("Sent", Some(Trash)), ("Gesendet", None)]), [Some(Trash), Some(Sent)]);
-        assert_eq!(assigned(&[("All Mail", Some(All)), ("a/b/c", Some(Junk))]), [Some(All), Some(Junk)]);
+        assert_eq!(
+            assigned(&[("Sent", None), ("Post", Some(Sent))]),
+            [None, Some(Sent)]
+        );
+        assert_eq!(
+            assigned(&[("Sent", Some(Trash)), ("Gesendet", None)]),
+            [Some(Trash), Some(Sent)]
+        );
+        assert_eq!(
+            assigned(&[("All Mail", Some(All)), ("a/b/c", Some(Junk))]),
+            [Some(All), Some(Junk)]
+        );
     }
 
     #[test]
     fn names_decide_where_the_server_is_silent() {
-        assert_eq!(assigned(&[("INBOX", None), ("Papierkorb", None)]), [None, Some(Trash)]);
+        assert_eq!(
+            assigned(&[("INBOX", None), ("Papierkorb", None)]),
+            [None, Some(Trash)]
+        );
         assert_eq!(assigned(&[("INBOX/Spam", None)]), [Some(Junk)]);
-        assert_eq!(assigned(&[("[Gmail]/E-mails enviados", None)]), [Some(Sent)]);
-        assert_eq!(assigned(&[("INBOX/Spam", None), ("Junk E-mail", None)]), [None, Some(Junk)]);
+        assert_eq!(
+            assigned(&[("[Gmail]/E-mails enviados", None)]),
+            [Some(Sent)]
+        );
+        assert_eq!(
+            assigned(&[("INBOX/Spam", None), ("Junk E-mail", None)]),
+            [None, Some(Junk)]
+        );
         assert_eq!(assigned(&[("Clients/Archive", None)]), [None]);
     }
 
     #[test]
     fn doubt_gives_no_role() {
-        assert_eq!(assigned(&[("Sent Items", None), ("Sent Messages", None)]), [None, None]);
-        assert_eq!(assigned(&[("Sent Items", None), ("Sent", None), ("sent", None)]), [None, Some(Sent), None]);
+        assert_eq!(
+            assigned(&[("Sent Items", None), ("Sent Messages", None)]),
+            [None, None]
+        );
+        assert_eq!(
+            assigned(&[("Sent Items", None), ("Sent", None), ("sent", None)]),
+            [None, Some(Sent), None]
+        );
         assert_eq!(assigned(&[("SENT", None), ("sent", None)]), [None, None]);
     }
 
     #[test]
     fn a_role_given_twice_goes_to_one() {
-        let twice = [("Alt/Archive", Some(Archive)), ("Old", Some(Archive)), ("New", Some(Archive))];
+        let twice = [
+            ("Alt/Archive", Some(Archive)),
+            ("Old", Some(Archive)),
+            ("New", Some(Archive)),
+        ];
         assert_eq!(assigned(&twice), [Some(Archive), None, None]);
-        assert_eq!(assigned(&[("b", Some(Junk)), ("a", Some(Junk))]), [None, Some(Junk)]);
+        assert_eq!(
+            assigned(&[("b", Some(Junk)), ("a", Some(Junk))]),
+            [None, Some(Junk)]
+        );
     }
 }

@@ -14,6 +14,10 @@ pub struct RuleError {
 
 impl RuleError {
     pub(super) fn new(option: &'static str, text: &str, problem: impl Into<String>) -> Self {
-        Self { option, text: text.to_owned(), problem: problem.into() }
+        Self {
+            option,
+            text: text.to_owned(),
+            problem: problem.into(),
+        }
     }
 }

@@ -44,21 +44,31 @@ impl Rules {
     /// The first invalid option.
     pub fn new(options: &Options) -> Result<Self, RuleError> {
         let patterns = |option, texts: &[String]| -> Result<Vec<_>, RuleError> {
-            texts.iter().map(|text| Pattern::new(option, text)).collect()
+            texts
+                .iter()
+                .map(|text| Pattern::new(option, text))
+                .collect()
         };
-        let names = options.include_names.iter().map(|name| Pattern::exact(name)).collect::<Vec<_>>();
+        let names = options
+            .include_names
+            .iter()
+            .map(|name| Pattern::exact(name))
+            .collect::<Vec<_>>();
         let into = match &options.into {
-            Some(text) => Some(
-                parse_typed(text)
-                    .ok_or_else(|| RuleError::new("--into", text, "not a folder name: a level is empty"))?,
-            ),
+            Some(text) => Some(parse_typed(text).ok_or_else(|| {
+                RuleError::new("--into", text, "not a folder name: a level is empty")
+            })?),
             None => None,
         };
         Ok(Self {
             include: [patterns("--folder", &options.include)?, names].concat(),
             exclude: patterns("--exclude", &options.exclude)?,
             map: Map::new(&options.map)?,
-            regex: options.map_regex.iter().map(|text| Substitution::new(text)).collect::<Result<_, _>>()?,
+            regex: options
+                .map_regex
+                .iter()
+                .map(|text| Substitution::new(text))
+                .collect::<Result<_, _>>()?,
             pair_roles: !options.no_roles && into.is_none(),
             into,
         })
@@ -69,7 +79,10 @@ impl Rules {
         if !self.include.is_empty() && !self.include.iter().any(|pattern| pattern.matches(key)) {
             return Some(LeavesOut::Folder);
         }
-        self.exclude.iter().any(|pattern| pattern.matches(key)).then_some(LeavesOut::Exclude)
+        self.exclude
+            .iter()
+            .any(|pattern| pattern.matches(key))
+            .then_some(LeavesOut::Exclude)
     }
 
     /// Reports whether a folder on the target may be the copy of a selected folder on the source: below `--into`, and
@@ -77,7 +90,9 @@ impl Rules {
     pub(super) fn concerns_target(&self, name: &FolderName) -> bool {
         let name = match &self.into {
             None => Some(name.clone()),
-            Some(top) => name.below(top).and_then(|rest| FolderName::new(rest.to_vec())),
+            Some(top) => name
+                .below(top)
+                .and_then(|rest| FolderName::new(rest.to_vec())),
         };
         name.is_some_and(|name| self.refuses(&name.key()).is_none())
     }
@@ -88,9 +103,14 @@ mod tests {
     use super::*;
 
     fn concerns(include: &str, into: Option<&str>, name: &str) -> bool {
-        let options =
-            Options { include: vec![include.to_owned()], into: into.map(str::to_owned), ..Options::default() };
-        Rules::new(&options).unwrap().concerns_target(&FolderName::parse(name).unwrap())
+        let options = Options {
+            include: vec![include.to_owned()],
+            into: into.map(str::to_owned),
+            ..Options::default()
+        };
+        Rules::new(&options)
+            .unwrap()
+            .concerns_target(&FolderName::parse(name).unwrap())
     }
 
     #[test]
@@ -105,7 +125,11 @@ mod tests {
     #[test]
     fn names_from_a_list_mean_themselves() {
         let include_names = vec!["a*".to_owned(), "[x]".to_owned(), "inbox/B".to_owned()];
-        let rules = Rules::new(&Options { include_names, ..Options::default() }).unwrap();
+        let rules = Rules::new(&Options {
+            include_names,
+            ..Options::default()
+        })
+        .unwrap();
         let takes = |name: &str| rules.refuses(name).is_none();
         assert!(takes("a*") && takes("[x]") && takes("INBOX/B"));
         assert!(!takes("ab") && !takes("x") && !takes("INBOX"));
@@ -113,8 +137,14 @@ mod tests {
 
     #[test]
     fn usage_errors_name_option_text_and_problem() {
-        let options = Options { into: Some("a//b".to_owned()), ..Options::default() };
+        let options = Options {
+            into: Some("a//b".to_owned()),
+            ..Options::default()
+        };
         let error = Rules::new(&options).unwrap_err();
-        assert_eq!(error.to_string(), "invalid --into 'a//b': not a folder name: a level is empty");
+        assert_eq!(
+            error.to_string(),
+            "invalid --into 'a//b': not a folder name: a level is empty"
+        );
     }
 }

@@ -26,12 +26,18 @@ impl Pattern {
         }
         let text: String = inbox_in_capitals(text).nfc().collect();
         let matcher = glob::compile(&text).map_err(error)?;
-        Ok(Self { text, matcher: Some(matcher) })
+        Ok(Self {
+            text,
+            matcher: Some(matcher),
+        })
     }
 
     /// Makes a pattern for a folder's exact name, without wildcards.
     pub(super) fn exact(text: &str) -> Self {
-        Self { text: inbox_in_capitals(text).nfc().collect(), matcher: None }
+        Self {
+            text: inbox_in_capitals(text).nfc().collect(),
+            matcher: None,
+        }
     }
 
     /// Reports whether it selects a folder, by its key.
@@ -40,7 +46,9 @@ impl Pattern {
     }
 
     fn globs(&self, key: &str) -> bool {
-        self.matcher.as_ref().is_some_and(|matcher| matcher.is_match(key))
+        self.matcher
+            .as_ref()
+            .is_some_and(|matcher| matcher.is_match(key))
     }
 
     /// Reports whether the text is the folder's exact name.
@@ -68,7 +76,8 @@ impl Pattern {
 fn inbox_in_capitals(text: &str) -> String {
     match text.split_at_checked(5) {
         Some((first, rest))
-            if first.eq_ignore_ascii_case("INBOX") && matches!(rest.chars().next(), None | Some('/' | '{')) =>
+            if first.eq_ignore_ascii_case("INBOX")
+                && matches!(rest.chars().next(), None | Some('/' | '{')) =>
         {
             format!("INBOX{rest}")
         }
@@ -92,7 +101,11 @@ mod tests {
             ("*", &["a", "INBOX"], &["a/b"]),
             ("inbox/*", &["INBOX/a"], &["inbox/a"]),
             ("Inbox", &["INBOX"], &["Inbox"]),
-            ("[Gmail]/Sent Mail", &["[Gmail]/Sent Mail"], &["Gmail/Sent Mail"]),
+            (
+                "[Gmail]/Sent Mail",
+                &["[Gmail]/Sent Mail"],
+                &["Gmail/Sent Mail"],
+            ),
             ("\\[Gmail\\]/**", &["[Gmail]/Sent Mail"], &[]),
             ("{a,b}/x", &["a/x", "b/x"], &["c/x"]),
             ("a=2F*", &["a=2Fb"], &["a/b"]),
@@ -112,7 +125,11 @@ mod tests {
 
     #[test]
     fn what_is_named_on_purpose() {
-        let on_purpose = |glob, key| Pattern::new("--folder", glob).unwrap().matches_on_purpose(key);
+        let on_purpose = |glob, key| {
+            Pattern::new("--folder", glob)
+                .unwrap()
+                .matches_on_purpose(key)
+        };
         assert!(on_purpose("shared/**", "shared/team"));
         assert!(on_purpose("[Gmail]/All Mail", "[Gmail]/All Mail"));
         assert!(!on_purpose("**", "shared/team"));
@@ -122,7 +139,10 @@ mod tests {
     #[test]
     fn a_broken_glob_says_what_is_wrong() {
         let text = Pattern::new("--exclude", "a[b").unwrap_err().to_string();
-        assert!(text.starts_with("invalid --exclude 'a[b': has a [ without ]"), "{text}");
+        assert!(
+            text.starts_with("invalid --exclude 'a[b': has a [ without ]"),
+            "{text}"
+        );
         assert!(Pattern::new("--folder", "").is_err());
     }
 }

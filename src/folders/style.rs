@@ -34,9 +34,18 @@ pub(super) enum Escapes {
 }
 
 /// Decodes a raw name below the user's own prefix. `separator` is that of this mailbox. `None` for an empty name.
-pub(super) fn read(raw: &MailboxName, separator: Option<char>, style: &NameStyle, escapes: Escapes) -> Option<Reading> {
+pub(super) fn read(
+    raw: &MailboxName,
+    separator: Option<char>,
+    style: &NameStyle,
+    escapes: Escapes,
+) -> Option<Reading> {
     if raw.is_inbox() {
-        return Some(Reading { name: FolderName::inbox(), malformed: false, unescaped: false });
+        return Some(Reading {
+            name: FolderName::inbox(),
+            malformed: false,
+            unescaped: false,
+        });
     }
     let bytes = raw.as_bytes();
     let below = own_part(bytes, style);
@@ -49,15 +58,26 @@ pub(super) fn read(raw: &MailboxName, separator: Option<char>, style: &NameStyle
 }
 
 /// Decodes a whole raw name without removing a prefix: a folder in another user's or a shared namespace.
-pub(super) fn read_foreign(raw: &MailboxName, separator: Option<char>, utf8: bool) -> Option<Reading> {
+pub(super) fn read_foreign(
+    raw: &MailboxName,
+    separator: Option<char>,
+    utf8: bool,
+) -> Option<Reading> {
     read_levels(raw.as_bytes(), separator, utf8, Escapes::Undone)
 }
 
 /// Returns what follows the user's own prefix; `None` if the name doesn't begin with it.
 pub(super) fn own_part<'a>(raw: &'a [u8], style: &NameStyle) -> Option<&'a [u8]> {
     let (head, tail) = raw.split_at_checked(style.prefix.len())?;
-    let inbox = style.prefix.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"INBOX"));
-    let same = if inbox { head.eq_ignore_ascii_case(&style.prefix) } else { head == style.prefix };
+    let inbox = style
+        .prefix
+        .get(..5)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"INBOX"));
+    let same = if inbox {
+        head.eq_ignore_ascii_case(&style.prefix)
+    } else {
+        head == style.prefix
+    };
     same.then_some(tail)
 }
 
@@ -78,19 +98,39 @@ pub(super) fn encode(name: &FolderName, style: &NameStyle, plain: usize) -> Mail
 }
 
 /// Encodes levels below a mailbox that exists, whatever its spelling. `plain` counts the levels below it.
-pub(super) fn encode_below(parent: &MailboxName, levels: &[String], style: &NameStyle, plain: usize) -> MailboxName {
+pub(super) fn encode_below(
+    parent: &MailboxName,
+    levels: &[String],
+    style: &NameStyle,
+    plain: usize,
+) -> MailboxName {
     let separator = usable(style.separator).unwrap_or('/').to_string();
     let parent = parent.as_bytes();
     let parent = parent.strip_suffix(separator.as_bytes()).unwrap_or(parent);
-    MailboxName::new([parent, separator.as_bytes(), write_levels(levels, style, plain).as_bytes()].concat())
+    MailboxName::new(
+        [
+            parent,
+            separator.as_bytes(),
+            write_levels(levels, style, plain).as_bytes(),
+        ]
+        .concat(),
+    )
 }
 
 fn write_levels(levels: &[String], style: &NameStyle, plain: usize) -> String {
     let separator = usable(style.separator);
     let write = |(at, level): (usize, &String)| {
-        let strength = if at < plain { Strength::Plain } else { Strength::Careful };
+        let strength = if at < plain {
+            Strength::Plain
+        } else {
+            Strength::Careful
+        };
         let text = escape::escape(level, separator, strength);
-        if style.utf8 { text } else { utf7::encode(&text) }
+        if style.utf8 {
+            text
+        } else {
+            utf7::encode(&text)
+        }
     };
     let written: Vec<_> = levels.iter().enumerate().map(write).collect();
     written.join(separator.unwrap_or('/').encode_utf8(&mut [0; 4]))
@@ -101,9 +141,16 @@ pub(super) fn usable(separator: Option<char>) -> Option<char> {
     separator.filter(|c| c.is_ascii_punctuation() && !"=&-+,".contains(*c))
 }
 
-fn read_levels(raw: &[u8], separator: Option<char>, utf8: bool, escapes: Escapes) -> Option<Reading> {
+fn read_levels(
+    raw: &[u8],
+    separator: Option<char>,
+    utf8: bool,
+    escapes: Escapes,
+) -> Option<Reading> {
     let separator = usable(separator);
-    let mut parts: Vec<&[u8]> = raw.split(|&byte| separator == Some(char::from(byte))).collect();
+    let mut parts: Vec<&[u8]> = raw
+        .split(|&byte| separator == Some(char::from(byte)))
+        .collect();
     // UW lists a directory `d` as `d/` too.
     if parts.len() > 1 && parts.last().is_some_and(|last| last.is_empty()) {
         parts.pop();
@@ -114,7 +161,11 @@ fn read_levels(raw: &[u8], separator: Option<char>, utf8: bool, escapes: Escapes
     let (mut malformed, mut unescaped) = (false, false);
     let mut levels = Vec::with_capacity(parts.len());
     for part in parts {
-        let decoded = if utf8 { decode_utf8(part) } else { utf7::decode(part) };
+        let decoded = if utf8 {
+            decode_utf8(part)
+        } else {
+            utf7::decode(part)
+        };
         levels.push(match decoded {
             None => {
                 malformed = true;
@@ -128,7 +179,11 @@ fn read_levels(raw: &[u8], separator: Option<char>, utf8: bool, escapes: Escapes
             }
         });
     }
-    Some(Reading { name: FolderName::new(levels)?, malformed, unescaped })
+    Some(Reading {
+        name: FolderName::new(levels)?,
+        malformed,
+        unescaped,
+    })
 }
 
 fn decode_utf8(raw: &[u8]) -> Option<String> {
@@ -162,7 +217,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn style(prefix: &str, separator: char, utf8: bool) -> NameStyle {
-        NameStyle { prefix: prefix.into(), separator: Some(separator), utf8 }
+        NameStyle {
+            prefix: prefix.into(),
+            separator: Some(separator),
+            utf8,
+        }
     }
 
     fn read_own(raw: &str, style: &NameStyle) -> Option<FolderName> {
@@ -171,7 +230,11 @@ mod tests {
 
     #[test]
     fn raw_names_and_decoded_ones_belong_together() {
-        let (slash, dot, below) = (style("", '/', false), style("", '.', false), style("INBOX.", '.', false));
+        let (slash, dot, below) = (
+            style("", '/', false),
+            style("", '.', false),
+            style("INBOX.", '.', false),
+        );
         for (style, raw, levels) in [
             (&slash, "INBOX", &["INBOX"][..]),
             (&slash, "INBOX/kid", &["INBOX", "kid"]),
@@ -215,10 +278,19 @@ mod tests {
     #[test]
     fn a_name_that_is_no_text_is_shown_in_hex() {
         let slash = style("", '/', false);
-        let reading = read(&MailboxName::new(&b"caf\xe9/x"[..]), Some('/'), &slash, Escapes::Undone).unwrap();
+        let reading = read(
+            &MailboxName::new(&b"caf\xe9/x"[..]),
+            Some('/'),
+            &slash,
+            Escapes::Undone,
+        )
+        .unwrap();
         assert_eq!(reading.name, name(&["caf=E9", "x"]));
         assert!(reading.malformed);
-        assert_eq!(read_own(&String::from("caf=E9/x"), &slash), Some(name(&["caf=E9", "x"])));
+        assert_eq!(
+            read_own(&String::from("caf=E9/x"), &slash),
+            Some(name(&["caf=E9", "x"]))
+        );
     }
 
     #[test]
@@ -231,7 +303,11 @@ mod tests {
     #[test]
     fn a_store_without_levels_takes_all_in_one() {
         for separator in [None, Some('='), Some('A'), Some('&'), Some('é'), Some('\n')] {
-            let flat = NameStyle { prefix: Vec::new(), separator, utf8: false };
+            let flat = NameStyle {
+                prefix: Vec::new(),
+                separator,
+                utf8: false,
+            };
             assert_eq!(encode(&name(&["a", "b"]), &flat, ALL_PLAIN), "a=2Fb".into());
             assert_eq!(read_own("a=2Fb", &flat), Some(name(&["a/b"])));
         }

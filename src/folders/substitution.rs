@@ -40,7 +40,12 @@ impl Substitution {
             .build()
             .map_err(|cause| error(last_line(&cause)))?;
         let replacement = replacement(parts.replacement, parts.delimiter, &regex).map_err(error)?;
-        Ok(Self { regex, replacement, all, text: text.to_owned() })
+        Ok(Self {
+            regex,
+            replacement,
+            all,
+            text: text.to_owned(),
+        })
     }
 
     /// Returns the name after the substitution; `None` if the expression doesn't match.
@@ -49,7 +54,11 @@ impl Substitution {
             return None;
         }
         let limit = if self.all { 0 } else { 1 };
-        Some(self.regex.replacen(name, limit, &self.replacement).into_owned())
+        Some(
+            self.regex
+                .replacen(name, limit, &self.replacement)
+                .into_owned(),
+        )
     }
 
     /// Returns the substitution as typed.
@@ -68,10 +77,14 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn split(text: &'a str) -> Result<Self, &'static str> {
         let rest = text.strip_prefix('s').ok_or("expected s/RE/TO/")?;
-        let delimiter = rest.chars().next().filter(|c| c.is_ascii_punctuation() && *c != '\\');
+        let delimiter = rest
+            .chars()
+            .next()
+            .filter(|c| c.is_ascii_punctuation() && *c != '\\');
         let delimiter = delimiter.ok_or("no delimiter after s, expected s/RE/TO/")?;
         let (pattern, rest) = until(&rest[1..], delimiter).ok_or("no TO, expected s/RE/TO/")?;
-        let (replacement, flags) = until(rest, delimiter).ok_or("no delimiter after TO, expected s/RE/TO/")?;
+        let (replacement, flags) =
+            until(rest, delimiter).ok_or("no delimiter after TO, expected s/RE/TO/")?;
         if pattern.is_empty() {
             return Err("no regular expression, expected s/RE/TO/");
         }
@@ -79,7 +92,12 @@ impl<'a> Parts<'a> {
         // it, and `\<` must not reach it, as it means something else.
         let escaped = format!("\\{delimiter}");
         let pattern = pattern.replace(&escaped, &regex::escape(delimiter.encode_utf8(&mut [0; 4])));
-        Ok(Self { delimiter, pattern, replacement, flags })
+        Ok(Self {
+            delimiter,
+            pattern,
+            replacement,
+            flags,
+        })
     }
 }
 
@@ -107,7 +125,9 @@ fn replacement(to: &str, delimiter: char, regex: &Regex) -> Result<String, Strin
                 while let Some(more) = rest.next_if(char::is_ascii_digit) {
                     number.push(more);
                 }
-                let known = number.parse::<usize>().is_ok_and(|group| group < regex.captures_len());
+                let known = number
+                    .parse::<usize>()
+                    .is_ok_and(|group| group < regex.captures_len());
                 if !known {
                     return Err(format!("refers to group {number}, which doesn't exist"));
                 }
@@ -116,7 +136,9 @@ fn replacement(to: &str, delimiter: char, regex: &Regex) -> Result<String, Strin
             ('$', Some('{')) => {
                 rest.next();
                 let group: String = rest.by_ref().take_while(|c| *c != '}').collect();
-                let numbered = group.parse::<usize>().is_ok_and(|group| group < regex.captures_len());
+                let numbered = group
+                    .parse::<usize>()
+                    .is_ok_and(|group| group < regex.captures_len());
                 if !numbered && !regex.capture_names().flatten().any(|name| name == group) {
                     return Err(format!("refers to group {group}, which doesn't exist"));
                 }
@@ -172,7 +194,11 @@ mod tests {
             ("s/\\.$//", "a.", Some("a")),
             ("s/caf\u{e9}/x/", "caf\u{e9}", Some("x")),
         ] {
-            assert_eq!(Substitution::new(rule).unwrap().apply(name).as_deref(), result, "{rule}");
+            assert_eq!(
+                Substitution::new(rule).unwrap().apply(name).as_deref(),
+                result,
+                "{rule}"
+            );
         }
     }
 
@@ -193,7 +219,11 @@ mod tests {
             ("s/a/\\U/", "\\U in TO"),
         ] {
             let text = Substitution::new(rule).unwrap_err().to_string();
-            assert!(text.starts_with(&format!("invalid --map-regex '{rule}': ")) && text.contains(problem), "{text}");
+            assert!(
+                text.starts_with(&format!("invalid --map-regex '{rule}': "))
+                    && text.contains(problem),
+                "{text}"
+            );
         }
     }
 }

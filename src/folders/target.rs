@@ -73,9 +73,13 @@ impl<'a> TargetSide<'a> {
             Some(_) => (wanted.clone(), Vec::new()),
             None => self.fit(wanted, explicit),
         };
-        let found = self.find(&to, explicit).and_then(|folder| Some((folder, self.mailbox(folder)?)));
+        let found = self
+            .find(&to, explicit)
+            .and_then(|folder| Some((folder, self.mailbox(folder)?)));
         match found {
-            Some((folder, mailbox)) if mailbox.selectable => self.existing(to, folder, mailbox, explicit, reasons),
+            Some((folder, mailbox)) if mailbox.selectable => {
+                self.existing(to, folder, mailbox, explicit, reasons)
+            }
             _ => self.create(to, explicit, reasons),
         }
     }
@@ -83,18 +87,34 @@ impl<'a> TargetSide<'a> {
     /// Returns, for a folder that would be new, the one that an earlier run created under a flattened name because a
     /// mailbox above could have no subfolders. `claimed` has the keys of names reserved for others; the one used is
     /// added.
-    pub(super) fn or_flattened(&self, new: Resolved, explicit: bool, claimed: &mut HashSet<String>) -> Resolved {
+    pub(super) fn or_flattened(
+        &self,
+        new: Resolved,
+        explicit: bool,
+        claimed: &mut HashSet<String>,
+    ) -> Resolved {
         if !matches!(new.target, TargetFolder::New { .. }) {
             return new;
         }
         for depth in 0..new.to.levels().len() - 1 {
             let name = new.to.flattened(depth);
-            let Some(folder) = self.find(&name, explicit).filter(|_| !claimed.contains(&name.key())) else { continue };
-            let Some(mailbox) = self.mailbox(folder).filter(|mailbox| mailbox.selectable) else { continue };
+            let Some(folder) = self
+                .find(&name, explicit)
+                .filter(|_| !claimed.contains(&name.key()))
+            else {
+                continue;
+            };
+            let Some(mailbox) = self.mailbox(folder).filter(|mailbox| mailbox.selectable) else {
+                continue;
+            };
             if let Ok(found) = self.existing(name, folder, mailbox, explicit, Vec::new()) {
                 claimed.insert(found.to.key());
-                let reason = "the target already has it so: its parent can't have subfolders".to_owned();
-                return Resolved { reasons: [vec![reason], found.reasons].concat(), ..found };
+                let reason =
+                    "the target already has it so: its parent can't have subfolders".to_owned();
+                return Resolved {
+                    reasons: [vec![reason], found.reasons].concat(),
+                    ..found
+                };
             }
         }
         new
@@ -109,19 +129,34 @@ impl<'a> TargetSide<'a> {
         mut reasons: Vec<String>,
     ) -> Result<Resolved, String> {
         if mailbox.special_use.is_some_and(SpecialUse::is_view) && !explicit {
-            return Err(format!("the target's {to} shows other folders' messages: choose another folder with --map"));
+            return Err(format!(
+                "the target's {to} shows other folders' messages: choose another folder with --map"
+            ));
         }
         if !folder.notes.is_empty() {
             reasons.push(format!("the target writes it as {}", mailbox.name));
         }
-        Ok(Resolved { to, target: TargetFolder::Existing(folder.index), reasons })
+        Ok(Resolved {
+            to,
+            target: TargetFolder::Existing(folder.index),
+            reasons,
+        })
     }
 
-    fn create(&self, to: FolderName, explicit: bool, mut reasons: Vec<String>) -> Result<Resolved, String> {
+    fn create(
+        &self,
+        to: FolderName,
+        explicit: bool,
+        mut reasons: Vec<String>,
+    ) -> Result<Resolved, String> {
         let name = self.write(&to, explicit, style::ALL_PLAIN);
         let mut fallbacks: Vec<MailboxName> = Vec::new();
         // If nothing more would be escaped in the whole name, the same holds for any part of it.
-        let levels = if self.write(&to, explicit, 0) == name { 0 } else { to.levels().len() };
+        let levels = if self.write(&to, explicit, 0) == name {
+            0
+        } else {
+            to.levels().len()
+        };
         for plain in (0..levels).rev() {
             let fallback = self.write(&to, explicit, plain);
             if fallback != name && fallbacks.last() != Some(&fallback) {
@@ -135,14 +170,31 @@ impl<'a> TargetSide<'a> {
         }
         reasons.extend(self.escape_reason(&to, &name));
         if name.as_bytes().len() > LONG_NAME {
-            reasons.push(format!("its name is {} bytes long: some servers refuse that", name.as_bytes().len()));
+            reasons.push(format!(
+                "its name is {} bytes long: some servers refuse that",
+                name.as_bytes().len()
+            ));
         }
-        if let Some(other) = self.lower_case.get(&to.key().to_lowercase()).filter(|other| other.name.key() != to.key())
+        if let Some(other) = self
+            .lower_case
+            .get(&to.key().to_lowercase())
+            .filter(|other| other.name.key() != to.key())
         {
-            reasons.push(format!("the target has {}, which differs only in case", other.name));
+            reasons.push(format!(
+                "the target has {}, which differs only in case",
+                other.name
+            ));
         }
         let flattened = self.flattened(&to, explicit);
-        Ok(Resolved { to, target: TargetFolder::New { name, fallbacks, flattened }, reasons })
+        Ok(Resolved {
+            to,
+            target: TargetFolder::New {
+                name,
+                fallbacks,
+                flattened,
+            },
+            reasons,
+        })
     }
 
     /// Returns the folder's names in case a mailbox above it can have no subfolders: that mailbox and all levels below
@@ -152,12 +204,26 @@ impl<'a> TargetSide<'a> {
         if !self.has_levels() {
             return all;
         }
-        for (depth, parent) in to.ancestors().collect::<Vec<_>>().into_iter().rev().enumerate() {
+        for (depth, parent) in to
+            .ancestors()
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .enumerate()
+        {
             let name = to.flattened(depth);
-            let there = self.find(&parent, explicit).and_then(|folder| self.mailbox(folder));
+            let there = self
+                .find(&parent, explicit)
+                .and_then(|folder| self.mailbox(folder));
             for plain in [style::ALL_PLAIN, 0] {
-                let above = there.map_or_else(|| self.write(&parent, explicit, plain), |mailbox| mailbox.name.clone());
-                let flattened = Flattened { parent: above, name: self.write(&name, explicit, plain) };
+                let above = there.map_or_else(
+                    || self.write(&parent, explicit, plain),
+                    |mailbox| mailbox.name.clone(),
+                );
+                let flattened = Flattened {
+                    parent: above,
+                    name: self.write(&name, explicit, plain),
+                };
                 if !all.contains(&flattened) {
                     all.push(flattened);
                 }
@@ -170,11 +236,19 @@ impl<'a> TargetSide<'a> {
     /// prefix.
     fn write(&self, name: &FolderName, explicit: bool, plain: usize) -> MailboxName {
         let style = &self.listing.style;
-        let below_parent = name.ancestors().filter(|ancestor| !ancestor.is_inbox()).find_map(|ancestor| {
-            let mailbox = self.mailbox(self.find(&ancestor, explicit)?)?;
-            let plain = plain.saturating_sub(ancestor.levels().len());
-            Some(style::encode_below(&mailbox.name, name.below(&ancestor)?, style, plain))
-        });
+        let below_parent = name
+            .ancestors()
+            .filter(|ancestor| !ancestor.is_inbox())
+            .find_map(|ancestor| {
+                let mailbox = self.mailbox(self.find(&ancestor, explicit)?)?;
+                let plain = plain.saturating_sub(ancestor.levels().len());
+                Some(style::encode_below(
+                    &mailbox.name,
+                    name.below(&ancestor)?,
+                    style,
+                    plain,
+                ))
+            });
         below_parent.unwrap_or_else(|| style::encode(name, style, plain))
     }
 
@@ -201,13 +275,19 @@ impl<'a> TargetSide<'a> {
     /// Joins all levels that the target can't have into one: it has none at all, or none below a `\Noinferiors` folder.
     fn fit(&self, wanted: &FolderName, explicit: bool) -> (FolderName, Vec<String>) {
         if wanted.levels().len() > 1 && !self.has_levels() {
-            return (wanted.flattened(0), vec!["the target has no folder hierarchy".to_owned()]);
+            return (
+                wanted.flattened(0),
+                vec!["the target has no folder hierarchy".to_owned()],
+            );
         }
         let barren = |name: &FolderName| {
             let folder = self.find(name, explicit)?;
             self.mailbox(folder)?.no_inferiors.then_some(folder)
         };
-        let childless = wanted.ancestors().filter_map(|ancestor| Some((barren(&ancestor)?, ancestor))).last();
+        let childless = wanted
+            .ancestors()
+            .filter_map(|ancestor| Some((barren(&ancestor)?, ancestor)))
+            .last();
         match childless {
             Some((folder, ancestor)) => {
                 let reason = format!("the target's {} can't have subfolders", folder.name);
@@ -219,7 +299,11 @@ impl<'a> TargetSide<'a> {
 
     fn find(&self, name: &FolderName, explicit: bool) -> Option<&'a Folder> {
         let key = name.key();
-        let by_name = || self.own.get(&key).or_else(|| self.foreign.get(&key).filter(|_| explicit));
+        let by_name = || {
+            self.own
+                .get(&key)
+                .or_else(|| self.foreign.get(&key).filter(|_| explicit))
+        };
         let spelling = |plain| style::encode(name, &self.listing.style, plain);
         let by_raw = || {
             let (plain, escaped) = (spelling(name.levels().len()), spelling(0));
@@ -228,7 +312,9 @@ impl<'a> TargetSide<'a> {
             if found.is_some() || plain == escaped {
                 return found;
             }
-            (0..name.levels().len()).rev().find_map(|plain| self.raw.get(&spelling(plain)))
+            (0..name.levels().len())
+                .rev()
+                .find_map(|plain| self.raw.get(&spelling(plain)))
         };
         by_name().or_else(by_raw).copied()
     }
@@ -244,10 +330,15 @@ mod tests {
     use super::super::testing::listing;
     use super::*;
 
-    fn resolved(listing: &Listing, wanted: &[&str], explicit: bool) -> Result<(String, TargetFolder), String> {
+    fn resolved(
+        listing: &Listing,
+        wanted: &[&str],
+        explicit: bool,
+    ) -> Result<(String, TargetFolder), String> {
         let roster = Roster::read(listing);
         let side = TargetSide::new(listing, &roster);
-        side.resolve(&name(wanted), explicit).map(|resolved| (resolved.to.to_string(), resolved.target))
+        side.resolve(&name(wanted), explicit)
+            .map(|resolved| (resolved.to.to_string(), resolved.target))
     }
 
     fn found(listing: &Listing, wanted: &[&str]) -> Option<usize> {
@@ -259,9 +350,12 @@ mod tests {
 
     fn created(listing: &Listing, wanted: &[&str]) -> (String, Vec<String>) {
         match resolved(listing, wanted, false).unwrap().1 {
-            TargetFolder::New { name, fallbacks, .. } => {
-                (name.to_string(), fallbacks.iter().map(ToString::to_string).collect())
-            }
+            TargetFolder::New {
+                name, fallbacks, ..
+            } => (
+                name.to_string(),
+                fallbacks.iter().map(ToString::to_string).collect(),
+            ),
             TargetFolder::Existing(index) => panic!("{wanted:?} is {index}"),
         }
     }
@@ -288,17 +382,35 @@ mod tests {
     fn a_new_folder_is_written_in_the_targets_way() {
         let dot = listing("INBOX.", '.', &["INBOX"]);
         let pair = |name: &str, fallbacks: &[&str]| {
-            (name.to_owned(), fallbacks.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
+            (
+                name.to_owned(),
+                fallbacks
+                    .iter()
+                    .map(|&name| name.to_owned())
+                    .collect::<Vec<_>>(),
+            )
         };
         assert_eq!(created(&dot, &["Work", "kid"]), pair("INBOX.Work.kid", &[]));
         assert_eq!(created(&dot, &["a.b/c"]), pair("INBOX.a=2Eb=2Fc", &[]));
-        assert_eq!(created(&dot, &["INBOX", "kid"]), pair("INBOX.INBOX.kid", &[]));
-        assert_eq!(created(&dot, &["Größe 100%"]), pair("INBOX.Gr&APYA3w-e 100%", &["INBOX.Gr&APYA3w-e 100=25"]));
-        assert_eq!(created(&dot, &["😀"]), pair("INBOX.&2D3eAA-", &["INBOX.=F0=9F=98=80"]));
+        assert_eq!(
+            created(&dot, &["INBOX", "kid"]),
+            pair("INBOX.INBOX.kid", &[])
+        );
+        assert_eq!(
+            created(&dot, &["Größe 100%"]),
+            pair("INBOX.Gr&APYA3w-e 100%", &["INBOX.Gr&APYA3w-e 100=25"])
+        );
+        assert_eq!(
+            created(&dot, &["😀"]),
+            pair("INBOX.&2D3eAA-", &["INBOX.=F0=9F=98=80"])
+        );
         // What the server accepts above a refused level is spelled like its own folder.
         assert_eq!(
             created(&dot, &["R&D", "x", "a%b"]),
-            pair("INBOX.R&-D.x.a%b", &["INBOX.R&-D.x.a=25b", "INBOX.R=26D.x.a=25b"])
+            pair(
+                "INBOX.R&-D.x.a%b",
+                &["INBOX.R&-D.x.a=25b", "INBOX.R=26D.x.a=25b"]
+            )
         );
     }
 
@@ -312,17 +424,29 @@ mod tests {
 
     #[test]
     fn a_parent_only_is_created() {
-        assert_eq!(created(&listing("", '/', &["Work \\Noselect", "Work/kid"]), &["Work"]).0, "Work");
+        assert_eq!(
+            created(
+                &listing("", '/', &["Work \\Noselect", "Work/kid"]),
+                &["Work"]
+            )
+            .0,
+            "Work"
+        );
     }
 
     #[test]
     fn what_can_have_no_children_gets_siblings() {
         let target = listing("", '/', &["INBOX \\Noinferiors", "INBOX=2Fold"]);
-        assert_eq!(created(&target, &["INBOX", "kid", "x"]).0, "INBOX=2Fkid=2Fx");
+        assert_eq!(
+            created(&target, &["INBOX", "kid", "x"]).0,
+            "INBOX=2Fkid=2Fx"
+        );
         assert_eq!(found(&target, &["INBOX", "old"]), Some(1));
         let mut flat = listing("", '/', &["INBOX", "a=2Fb"]);
         flat.style.separator = None;
-        flat.mailboxes.iter_mut().for_each(|mailbox| mailbox.separator = None);
+        flat.mailboxes
+            .iter_mut()
+            .for_each(|mailbox| mailbox.separator = None);
         assert_eq!(created(&flat, &["a", "c"]).0, "a=2Fc");
         assert_eq!(found(&flat, &["a", "b"]), Some(1));
     }
@@ -333,13 +457,17 @@ mod tests {
         let roster = Roster::read(&target);
         let side = TargetSide::new(&target, &roster);
         let flattened = |wanted: &[&str]| match side.resolve(&name(wanted), false).unwrap().target {
-            TargetFolder::New { flattened, .. } => {
-                flattened.into_iter().map(|Flattened { parent, name }| format!("{parent}: {name}")).collect::<Vec<_>>()
-            }
+            TargetFolder::New { flattened, .. } => flattened
+                .into_iter()
+                .map(|Flattened { parent, name }| format!("{parent}: {name}"))
+                .collect::<Vec<_>>(),
             TargetFolder::Existing(index) => panic!("{wanted:?} is {index}"),
         };
         assert_eq!(flattened(&["Z"]), [""; 0]);
-        assert_eq!(flattened(&["A", "b", "c"]), ["A: A=2Fb=2Fc", "A/b: A/b=2Fc"]);
+        assert_eq!(
+            flattened(&["A", "b", "c"]),
+            ["A: A=2Fb=2Fc", "A/b: A/b=2Fc"]
+        );
         assert_eq!(flattened(&["x%", "y"]), ["x%: x%=2Fy", "x=25: x=25=2Fy"]);
         let mut claimed = HashSet::from([name(&["C/kid"]).key()]);
         let mut found = |wanted: &[&str]| {
@@ -347,8 +475,16 @@ mod tests {
             side.or_flattened(new, false, &mut claimed).to
         };
         assert_eq!(found(&["B", "kid"]), name(&["B/kid"]));
-        assert_eq!(found(&["B", "kid"]), name(&["B", "kid"]), "it is the first's by now");
-        assert_eq!(found(&["C", "kid"]), name(&["C", "kid"]), "it is another folder's");
+        assert_eq!(
+            found(&["B", "kid"]),
+            name(&["B", "kid"]),
+            "it is the first's by now"
+        );
+        assert_eq!(
+            found(&["C", "kid"]),
+            name(&["C", "kid"]),
+            "it is another folder's"
+        );
     }
 
     #[test]
@@ -357,7 +493,10 @@ mod tests {
         target.foreign_prefixes = vec![b"shared/".to_vec()];
         for (wanted, index) in [(&["All Mail"][..], 0), (&["shared", "x"], 1)] {
             assert!(resolved(&target, wanted, false).is_err());
-            assert_eq!(resolved(&target, wanted, true).unwrap().1, TargetFolder::Existing(index));
+            assert_eq!(
+                resolved(&target, wanted, true).unwrap().1,
+                TargetFolder::Existing(index)
+            );
         }
         assert!(resolved(&target, &["shared", "new"], false).is_err());
         assert!(resolved(&target, &["shared", "new"], true).is_ok());
@@ -370,13 +509,30 @@ mod tests {
         let side = TargetSide::new(&target, &roster);
         let long = "x".repeat(201);
         for (wanted, reason) in [
-            (&["a.b/c"][..], "escaped to a=2Eb=2Fc: the target's names can't hold '.', '/'"),
-            (&["a=2Fb"], "escaped to a=3D2Fb: so that the name can be read back"),
+            (
+                &["a.b/c"][..],
+                "escaped to a=2Eb=2Fc: the target's names can't hold '.', '/'",
+            ),
+            (
+                &["a=2Fb"],
+                "escaped to a=3D2Fb: so that the name can be read back",
+            ),
             (&["Work"], "the target has work, which differs only in case"),
-            (&[long.as_str()], "its name is 201 bytes long: some servers refuse that"),
+            (
+                &[long.as_str()],
+                "its name is 201 bytes long: some servers refuse that",
+            ),
         ] {
-            assert_eq!(side.resolve(&name(wanted), false).unwrap().reasons, [reason]);
+            assert_eq!(
+                side.resolve(&name(wanted), false).unwrap().reasons,
+                [reason]
+            );
         }
-        assert!(side.resolve(&name(&["plain", "x"]), false).unwrap().reasons.is_empty());
+        assert!(
+            side.resolve(&name(&["plain", "x"]), false)
+                .unwrap()
+                .reasons
+                .is_empty()
+        );
     }
 }

@@ -14,7 +14,13 @@ pub(super) struct Mailbox {
 
 impl Mailbox {
     pub(super) fn new(raw: &str) -> Self {
-        Self { raw: raw.into(), special_use: None, selectable: true, no_inferiors: false, subscribed: false }
+        Self {
+            raw: raw.into(),
+            special_use: None,
+            selectable: true,
+            no_inferiors: false,
+            subscribed: false,
+        }
     }
 
     pub(super) fn listed(self, separator: char) -> ListedMailbox {
@@ -43,12 +49,25 @@ pub(super) fn listing(prefix: &str, separator: char, names: &[&str]) -> Listing 
                     "Noselect" => mailbox.selectable = false,
                     "Noinferiors" => mailbox.no_inferiors = true,
                     "Subscribed" => mailbox.subscribed = true,
-                    role => mailbox.special_use = Some(SpecialUse::from_attribute(&format!("\\{role}")).unwrap()),
+                    role => {
+                        mailbox.special_use =
+                            Some(SpecialUse::from_attribute(&format!("\\{role}")).unwrap())
+                    }
                 }
             }
             mailbox.listed(separator)
         })
         .collect();
-    let style = NameStyle { prefix: prefix.into(), separator: Some(separator), utf8: false };
-    Listing { mailboxes, style, foreign_prefixes: Vec::new(), gaps: Gaps::default(), are_labels: false }
+    let style = NameStyle {
+        prefix: prefix.into(),
+        separator: Some(separator),
+        utf8: false,
+    };
+    Listing {
+        mailboxes,
+        style,
+        foreign_prefixes: Vec::new(),
+        gaps: Gaps::default(),
+        are_labels: false,
+    }
 }

@@ -35,20 +35,30 @@ fn table(source: &[&str], target: &[&str], words: &[&str]) -> Vec<String> {
 
 fn rows(pairing: &Pairing) -> Vec<String> {
     let row = |pair: &Pair| {
-        let new = if matches!(pair.target, TargetFolder::New { .. }) { "+" } else { "" };
+        let new = if matches!(pair.target, TargetFolder::New { .. }) {
+            "+"
+        } else {
+            ""
+        };
         format!("{} -> {new}{}", pair.from, pair.to)
     };
     pairing.pairs.iter().map(row).collect()
 }
 
 fn reasons(pairing: &Pairing, from: &str) -> Vec<String> {
-    let pair = pairing.pairs.iter().find(|pair| pair.from.to_string() == from).unwrap();
+    let pair = pairing
+        .pairs
+        .iter()
+        .find(|pair| pair.from.to_string() == from)
+        .unwrap();
     pair.reasons.clone()
 }
 
 fn new_names(pairing: &Pairing) -> Vec<String> {
     let name = |pair: &Pair| match &pair.target {
-        TargetFolder::New { name, .. } => Some(String::from_utf8(name.as_bytes().to_vec()).unwrap()),
+        TargetFolder::New { name, .. } => {
+            Some(String::from_utf8(name.as_bytes().to_vec()).unwrap())
+        }
         TargetFolder::Existing(_) => None,
     };
     pairing.pairs.iter().filter_map(name).collect()
@@ -57,7 +67,11 @@ fn new_names(pairing: &Pairing) -> Vec<String> {
 #[test]
 fn folders_are_paired_by_name() {
     assert_eq!(
-        table(&["a/b", "a \\Noselect", "Inbox", "c"], &["INBOX", "C", "x"], &[]),
+        table(
+            &["a/b", "a \\Noselect", "Inbox", "c"],
+            &["INBOX", "C", "x"],
+            &[]
+        ),
         ["INBOX -> INBOX", "a/b -> +a/b", "c -> +c"]
     );
     assert_eq!(table(&["&AOk-"], &["e&AwE-"], &[]), ["\u{e9} -> \u{e9}"]);
@@ -67,7 +81,13 @@ fn folders_are_paired_by_name() {
 fn parents_come_before_children() {
     assert_eq!(
         table(&["b/c/d", "b/c", "b", "A", "INBOX"], &[], &[]),
-        ["INBOX -> +INBOX", "A -> +A", "b -> +b", "b/c -> +b/c", "b/c/d -> +b/c/d"]
+        [
+            "INBOX -> +INBOX",
+            "A -> +A",
+            "b -> +b",
+            "b/c -> +b/c",
+            "b/c/d -> +b/c/d"
+        ]
     );
 }
 
@@ -80,21 +100,60 @@ fn folders_are_paired_by_role() {
             &[][..],
             &["Sent -> Sent Items", "Sent/2023 -> +Sent Items/2023"][..],
         ),
-        (&["Papierkorb"], &["Deleted Messages"], &[], &["Papierkorb -> Deleted Messages"]),
+        (
+            &["Papierkorb"],
+            &["Deleted Messages"],
+            &[],
+            &["Papierkorb -> Deleted Messages"],
+        ),
         (&["Post \\sent"], &["Gesendet"], &[], &["Post -> Gesendet"]),
         (&["Sent"], &["INBOX"], &[], &["Sent -> +Sent"]),
-        (&["Sent"], &["Sent Items"], &["--no-roles"], &["Sent -> +Sent"]),
-        (&["Sent"], &["Sent Items"], &["--into Old"], &["Sent -> +Old/Sent"]),
-        (&["Sent"], &["Sent Items"], &["--map Sent=Post"], &["Sent -> +Post"]),
-        (&["Sent"], &["Sent Items"], &["--map Sent=Sent"], &["Sent -> +Sent"]),
-        (&["Sent", "Sent/a"], &["Sent Items"], &["--map Sent/a=b"], &["Sent -> Sent Items", "Sent/a -> +b"]),
+        (
+            &["Sent"],
+            &["Sent Items"],
+            &["--no-roles"],
+            &["Sent -> +Sent"],
+        ),
+        (
+            &["Sent"],
+            &["Sent Items"],
+            &["--into Old"],
+            &["Sent -> +Old/Sent"],
+        ),
+        (
+            &["Sent"],
+            &["Sent Items"],
+            &["--map Sent=Post"],
+            &["Sent -> +Post"],
+        ),
+        (
+            &["Sent"],
+            &["Sent Items"],
+            &["--map Sent=Sent"],
+            &["Sent -> +Sent"],
+        ),
+        (
+            &["Sent", "Sent/a"],
+            &["Sent Items"],
+            &["--map Sent/a=b"],
+            &["Sent -> Sent Items", "Sent/a -> +b"],
+        ),
         (
             &["Sent", "Sent Items", "Sent/a"],
             &["Sent Items \\Sent"],
             &[],
-            &["Sent -> +Sent", "Sent/a -> +Sent/a", "Sent Items -> Sent Items"],
+            &[
+                "Sent -> +Sent",
+                "Sent/a -> +Sent/a",
+                "Sent Items -> Sent Items",
+            ],
         ),
-        (&["Sent", "Sent Items"], &["Sent Items \\Sent"], &["--folder Sent"], &["Sent -> +Sent"]),
+        (
+            &["Sent", "Sent Items"],
+            &["Sent Items \\Sent"],
+            &["--folder Sent"],
+            &["Sent -> +Sent"],
+        ),
         (
             &["Trash", "Trash/Spam"],
             &["Bin \\Trash", "Trash/Spam \\Junk"],
@@ -107,8 +166,18 @@ fn folders_are_paired_by_role() {
             &[],
             &["Trash -> Bin", "Trash/S -> Trash/S"],
         ),
-        (&["Sent", "Old"], &["Sent Items"], &["--map Old=Sent Items"], &["Old -> Sent Items", "Sent -> Sent Items"]),
-        (&["[Gmail] \\Noselect", "[Gmail]/Gesendet \\Sent"], &["Sent"], &[], &["[Gmail]/Gesendet -> Sent"]),
+        (
+            &["Sent", "Old"],
+            &["Sent Items"],
+            &["--map Old=Sent Items"],
+            &["Old -> Sent Items", "Sent -> Sent Items"],
+        ),
+        (
+            &["[Gmail] \\Noselect", "[Gmail]/Gesendet \\Sent"],
+            &["Sent"],
+            &[],
+            &["[Gmail]/Gesendet -> Sent"],
+        ),
     ] {
         let mut found = table(source, target, words);
         let mut rows = rows.to_vec();
@@ -124,34 +193,73 @@ fn reasons_say_why() {
     let target = listing("INBOX.", '.', &["INBOX.Sent Items", "INBOX.Spam"]);
     let pairing = paired(&source, &target, &["--map Old=Spam"]).unwrap();
     let style = "prefix 'INBOX.' added";
-    assert_eq!(reasons(&pairing, "Sent"), ["paired by role: both are for sent", style]);
+    assert_eq!(
+        reasons(&pairing, "Sent"),
+        ["paired by role: both are for sent", style]
+    );
     assert_eq!(
         reasons(&pairing, "Sent/x"),
-        ["follows Sent, which is paired by role", "separator '/' becomes '.', prefix 'INBOX.' added"]
+        [
+            "follows Sent, which is paired by role",
+            "separator '/' becomes '.', prefix 'INBOX.' added"
+        ]
     );
-    assert_eq!(reasons(&pairing, "Junk")[0], "not paired by role with Spam: two folders would become one");
-    assert_eq!(reasons(&pairing, "a.b/c")[1], "escaped to INBOX.a=2Eb.c: the target's names can't hold '.'");
-    assert_eq!(reasons(&pairing, "Old"), ["mapped by --map", style, "joined with Spam by --map"]);
+    assert_eq!(
+        reasons(&pairing, "Junk")[0],
+        "not paired by role with Spam: two folders would become one"
+    );
+    assert_eq!(
+        reasons(&pairing, "a.b/c")[1],
+        "escaped to INBOX.a=2Eb.c: the target's names can't hold '.'"
+    );
+    assert_eq!(
+        reasons(&pairing, "Old"),
+        ["mapped by --map", style, "joined with Spam by --map"]
+    );
 }
 
 #[test]
 fn only_what_holds_mail_of_its_own_takes_part() {
-    let names = ["INBOX", "All \\All", "d \\Noselect", "p \\Noselect", "p/k", "shared/x", "shared \\Noselect"];
+    let names = [
+        "INBOX",
+        "All \\All",
+        "d \\Noselect",
+        "p \\Noselect",
+        "p/k",
+        "shared/x",
+        "shared \\Noselect",
+    ];
     let mut source = listing("", '/', &names);
     source.foreign_prefixes = vec![b"shared/".to_vec()];
     let target = listing("", '/', &["INBOX"]);
     let run = |words: &[&str]| {
         let pairing = paired(&source, &target, words).unwrap();
-        let skipped: Vec<_> = pairing.skipped.iter().map(|skipped| skipped.name.clone()).collect();
+        let skipped: Vec<_> = pairing
+            .skipped
+            .iter()
+            .map(|skipped| skipped.name.clone())
+            .collect();
         assert!(pairing.skipped.iter().all(|skipped| !skipped.failed));
         (rows(&pairing).join(", "), skipped.join(", "))
     };
     let outcome = |rows: &str, skipped: &str| (rows.to_owned(), skipped.to_owned());
-    assert_eq!(run(&[]), outcome("INBOX -> INBOX, p/k -> +p/k", "All, d, shared/x"));
+    assert_eq!(
+        run(&[]),
+        outcome("INBOX -> INBOX, p/k -> +p/k", "All, d, shared/x")
+    );
     assert_eq!(run(&["--folder **"]), run(&[]));
-    assert_eq!(run(&["--folder All"]), outcome("All -> +All", "INBOX, d, p/k, shared/x"));
-    assert_eq!(run(&["--folder shared/*", "--map shared=s"]), outcome("shared/x -> +s/x", "INBOX, All, d, p/k"));
-    assert_eq!(run(&["--exclude p/**"]), outcome("INBOX -> INBOX", "All, d, p/k, shared/x"));
+    assert_eq!(
+        run(&["--folder All"]),
+        outcome("All -> +All", "INBOX, d, p/k, shared/x")
+    );
+    assert_eq!(
+        run(&["--folder shared/*", "--map shared=s"]),
+        outcome("shared/x -> +s/x", "INBOX, All, d, p/k")
+    );
+    assert_eq!(
+        run(&["--exclude p/**"]),
+        outcome("INBOX -> INBOX", "All, d, p/k, shared/x")
+    );
 }
 
 #[test]
@@ -159,7 +267,11 @@ fn what_can_not_be_copied_is_a_failure() {
     let source = listing("", '/', &["a%b", "R&-D", "R&D", "All"]);
     let target = listing("", '/', &["All \\All"]);
     let pairing = paired(&source, &target, &[]).unwrap();
-    let failed: Vec<_> = pairing.skipped.iter().map(|skipped| (skipped.name.as_str(), skipped.failed)).collect();
+    let failed: Vec<_> = pairing
+        .skipped
+        .iter()
+        .map(|skipped| (skipped.name.as_str(), skipped.failed))
+        .collect();
     assert_eq!(failed, [("R&D", true), ("All", true)]);
     assert_eq!(rows(&pairing), ["R&D -> +R&D", "a%b -> +a%b"]);
 }
@@ -169,32 +281,63 @@ fn folders_that_would_become_one_are_an_error() {
     let source = listing("", '/', &["&AOk-", "e&AwE-", "a1", "a2"]);
     let target = listing("", '/', &[]);
     let error = paired(&source, &target, &[]).unwrap_err().to_string();
-    assert!(error.contains("(&AOk-)") && error.contains("(e&AwE-)") && error.contains("--map '"), "{error}");
+    assert!(
+        error.contains("(&AOk-)") && error.contains("(e&AwE-)") && error.contains("--map '"),
+        "{error}"
+    );
     let words = ["--exclude \u{e9}", "--map-regex s/[12]//"];
     let error = paired(&source, &target, &words).unwrap_err().to_string();
-    assert!(error.starts_with("the source's folders a1 (a1) and a2 (a2) would both become a on the target"), "{error}");
-    let pairing = paired(&source, &target, &["--exclude \u{e9}", "--map a1=a", "--map a2=a"]).unwrap();
+    assert!(
+        error.starts_with(
+            "the source's folders a1 (a1) and a2 (a2) would both become a on the target"
+        ),
+        "{error}"
+    );
+    let pairing = paired(
+        &source,
+        &target,
+        &["--exclude \u{e9}", "--map a1=a", "--map a2=a"],
+    )
+    .unwrap();
     assert_eq!(rows(&pairing), ["a1 -> +a", "a2 -> +a"]);
-    assert_eq!(reasons(&pairing, "a1"), ["mapped by --map", "joined with a2 by --map"]);
+    assert_eq!(
+        reasons(&pairing, "a1"),
+        ["mapped by --map", "joined with a2 by --map"]
+    );
 }
 
 #[test]
 fn a_rule_that_leaves_no_name_is_an_error() {
     let one = listing("", '/', &["a"]);
     let error = paired(&one, &one, &["--map-regex s/a//"]).unwrap_err();
-    assert_eq!(error.to_string(), "--map-regex 's/a//' turns a into an invalid folder name: a level would be empty");
+    assert_eq!(
+        error.to_string(),
+        "--map-regex 's/a//' turns a into an invalid folder name: a level would be empty"
+    );
 }
 
 #[test]
 fn names_that_differ_by_case_only_are_warned_of() {
-    let pairing = paired(&listing("", '/', &["Case", "case"]), &listing("", '/', &[]), &[]).unwrap();
+    let pairing = paired(
+        &listing("", '/', &["Case", "case"]),
+        &listing("", '/', &[]),
+        &[],
+    )
+    .unwrap();
     assert_eq!(rows(&pairing), ["Case -> +Case", "case -> +case"]);
-    assert_eq!(reasons(&pairing, "case"), ["differs from Case only in case: some servers treat both as one"]);
+    assert_eq!(
+        reasons(&pairing, "case"),
+        ["differs from Case only in case: some servers treat both as one"]
+    );
 }
 
 #[test]
 fn subscriptions_are_carried_over() {
-    let source = listing("", '/', &["a \\Subscribed", "b \\Subscribed", "c", "d \\Subscribed"]);
+    let source = listing(
+        "",
+        '/',
+        &["a \\Subscribed", "b \\Subscribed", "c", "d \\Subscribed"],
+    );
     let target = listing("", '/', &["a", "b \\Subscribed", "c"]);
     let pairing = paired(&source, &target, &[]).unwrap();
     let subscribe: Vec<_> = pairing.pairs.iter().map(|pair| pair.subscribe).collect();
@@ -204,11 +347,28 @@ fn subscriptions_are_carried_over() {
 #[test]
 fn the_targets_other_folders_are_told() {
     let source = listing("", '/', &["INBOX", "a", "skipped"]);
-    let mut target = listing("", '/', &["INBOX", "a", "skipped", "extra", "p \\Noselect", "All \\All", "o/x", "Old/y"]);
+    let mut target = listing(
+        "",
+        '/',
+        &[
+            "INBOX",
+            "a",
+            "skipped",
+            "extra",
+            "p \\Noselect",
+            "All \\All",
+            "o/x",
+            "Old/y",
+        ],
+    );
     target.foreign_prefixes = vec![b"o/".to_vec()];
     let extra = |words: &[&str]| {
         let pairing = paired(&source, &target, words).unwrap();
-        pairing.unmatched_target.iter().map(|one| one.name.to_string()).collect::<Vec<_>>()
+        pairing
+            .unmatched_target
+            .iter()
+            .map(|one| one.name.to_string())
+            .collect::<Vec<_>>()
     };
     assert_eq!(extra(&["--exclude skipped"]), ["extra", "Old/y"]);
     assert_eq!(extra(&["--folder a"]), Vec::<String>::new());
@@ -221,13 +381,21 @@ fn a_rule_that_concerns_nothing_is_warned_of() {
     let pairing = paired(&one, &one, &["--exclude A", "--map b=c", "--map a=a"]).unwrap();
     assert_eq!(
         pairing.warnings,
-        ["--exclude 'A' matches no folder on the source", "--map 'b=c' matches no folder on the source"]
+        [
+            "--exclude 'A' matches no folder on the source",
+            "--map 'b=c' matches no folder on the source"
+        ]
     );
 }
 
 #[test]
 fn the_role_of_a_pair_is_the_sources() {
-    let pairing = paired(&listing("", '/', &["Entw&APw-rfe", "a"]), &listing("", '/', &[]), &[]).unwrap();
+    let pairing = paired(
+        &listing("", '/', &["Entw&APw-rfe", "a"]),
+        &listing("", '/', &[]),
+        &[],
+    )
+    .unwrap();
     let roles: Vec<_> = pairing.pairs.iter().map(|pair| pair.role).collect();
     assert_eq!(roles, [Some(SpecialUse::Drafts), None]);
 }
@@ -247,11 +415,24 @@ fn a_new_folder_gets_a_role_that_is_free_and_that_no_rule_has_moved() {
         (&[], &["--no-roles"], None),
     ] {
         let source = listing("", '/', &["Raus \\Sent", "Post"]);
-        let pairing = paired(&source, &listing("", '/', target), &[&["--folder Raus"], words].concat()).unwrap();
+        let pairing = paired(
+            &source,
+            &listing("", '/', target),
+            &[&["--folder Raus"], words].concat(),
+        )
+        .unwrap();
         assert_eq!(pairing.pairs[0].new_role, expected, "{target:?} {words:?}");
     }
-    let view = paired(&listing("", '/', &["All \\All"]), &listing("", '/', &[]), &["--folder All"]).unwrap();
-    assert_eq!((view.pairs[0].role, view.pairs[0].new_role), (Some(SpecialUse::All), None));
+    let view = paired(
+        &listing("", '/', &["All \\All"]),
+        &listing("", '/', &[]),
+        &["--folder All"],
+    )
+    .unwrap();
+    assert_eq!(
+        (view.pairs[0].role, view.pairs[0].new_role),
+        (Some(SpecialUse::All), None)
+    );
 }
 
 const TREE: &[&str] = &[
@@ -276,20 +457,36 @@ const TREE: &[&str] = &[
 /// Returns a store's listing after the new folders were created.
 fn after(pairing: &Pairing, style: NameStyle) -> Listing {
     let names = new_names(pairing);
-    let mut created = listing("", '/', &names.iter().map(String::as_str).collect::<Vec<_>>());
-    created.mailboxes.iter_mut().for_each(|mailbox| mailbox.separator = style.separator);
+    let mut created = listing(
+        "",
+        '/',
+        &names.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
+    created
+        .mailboxes
+        .iter_mut()
+        .for_each(|mailbox| mailbox.separator = style.separator);
     created.style = style;
     created
 }
 
 fn style(prefix: &str, separator: char) -> NameStyle {
-    NameStyle { prefix: prefix.into(), separator: Some(separator), utf8: false }
+    NameStyle {
+        prefix: prefix.into(),
+        separator: Some(separator),
+        utf8: false,
+    }
 }
 
 #[test]
 fn a_tree_comes_back_unchanged_from_another_kind_of_server() {
     let first = listing("", '/', TREE);
-    for between in [style("INBOX.", '.'), style("", '.'), style("", '|'), style("INBOX/", '/')] {
+    for between in [
+        style("INBOX.", '.'),
+        style("", '.'),
+        style("", '|'),
+        style("INBOX/", '/'),
+    ] {
         let empty = Listing {
             mailboxes: Vec::new(),
             style: between.clone(),
@@ -300,14 +497,21 @@ fn a_tree_comes_back_unchanged_from_another_kind_of_server() {
         let second = after(&paired(&first, &empty, &[]).unwrap(), between);
         let third = paired(&second, &listing("", '/', &[]), &[]).unwrap();
         let mut names: Vec<_> = third.pairs.iter().map(|pair| pair.to.to_string()).collect();
-        let mut expected: Vec<_> = Roster::read(&first).folders.iter().map(|one| one.name.to_string()).collect();
+        let mut expected: Vec<_> = Roster::read(&first)
+            .folders
+            .iter()
+            .map(|one| one.name.to_string())
+            .collect();
         names.sort();
         expected.sort();
         assert_eq!(names, expected);
         // Apart from that, `INBOX` and anything that a server needs escaped are spelled as before.
         let mut raw = new_names(&third);
         raw.sort();
-        let mut before: Vec<_> = TREE.iter().map(|name| name.replace("~me", "=7Eme")).collect();
+        let mut before: Vec<_> = TREE
+            .iter()
+            .map(|name| name.replace("~me", "=7Eme"))
+            .collect();
         before.sort();
         assert_eq!(raw, before);
         // A second run finds everything.

@@ -40,7 +40,12 @@ impl Exchange {
     /// no subfolders. A folder with the same name on both sides is left alone.
     fn add_flattened(&mut self, first: &Roster, second: &Roster) {
         let keys = |roster: &Roster| -> HashSet<String> {
-            roster.folders.iter().filter(|folder| !folder.foreign).map(|folder| folder.name.key()).collect()
+            roster
+                .folders
+                .iter()
+                .filter(|folder| !folder.foreign)
+                .map(|folder| folder.name.key())
+                .collect()
         };
         let (on_first, on_second) = (keys(first), keys(second));
         let flattened = |name: &FolderName, here: &HashSet<String>, there: &HashSet<String>| {
@@ -51,13 +56,19 @@ impl Exchange {
         for folder in first.folders.iter().filter(|folder| !folder.foreign) {
             let wanted = self.to_second(&folder.name);
             if !on_second.contains(&wanted.key()) {
-                found.extend(flattened(&wanted, &on_first, &on_second).map(|there| (folder.name.clone(), there)));
+                found.extend(
+                    flattened(&wanted, &on_first, &on_second)
+                        .map(|there| (folder.name.clone(), there)),
+                );
             }
         }
         for folder in second.folders.iter().filter(|folder| !folder.foreign) {
             let wanted = self.to_first(&folder.name);
             if !on_first.contains(&wanted.key()) {
-                found.extend(flattened(&wanted, &on_second, &on_first).map(|here| (here, folder.name.clone())));
+                found.extend(
+                    flattened(&wanted, &on_second, &on_first)
+                        .map(|here| (here, folder.name.clone())),
+                );
             }
         }
         for (first, second) in found {
@@ -66,7 +77,8 @@ impl Exchange {
     }
 
     fn add(&mut self, first: &FolderName, second: &FolderName) {
-        let is_free = |(a, b): &(FolderName, FolderName)| a.key() != first.key() && b.key() != second.key();
+        let is_free =
+            |(a, b): &(FolderName, FolderName)| a.key() != first.key() && b.key() != second.key();
         if self.0.iter().all(is_free) {
             self.0.push((first.clone(), second.clone()));
         }
@@ -86,17 +98,30 @@ impl Exchange {
 }
 
 /// Translates a name by its longest matching ancestor.
-fn translated<'a>(name: &FolderName, pairs: impl Iterator<Item = (&'a FolderName, &'a FolderName)>) -> FolderName {
-    let below = pairs.filter_map(|(from, to)| Some((from.levels().len(), to.join(name.below(from)?))));
-    below.max_by_key(|(depth, _)| *depth).map_or_else(|| name.clone(), |(_, name)| name)
+fn translated<'a>(
+    name: &FolderName,
+    pairs: impl Iterator<Item = (&'a FolderName, &'a FolderName)>,
+) -> FolderName {
+    let below =
+        pairs.filter_map(|(from, to)| Some((from.levels().len(), to.join(name.below(from)?))));
+    below
+        .max_by_key(|(depth, _)| *depth)
+        .map_or_else(|| name.clone(), |(_, name)| name)
 }
 
 fn with_role(roster: &Roster, role: SpecialUse) -> Option<&FolderName> {
-    roster.folders.iter().find(|folder| folder.role == Some(role)).map(|folder| &folder.name)
+    roster
+        .folders
+        .iter()
+        .find(|folder| folder.role == Some(role))
+        .map(|folder| &folder.name)
 }
 
 fn has(roster: &Roster, name: &FolderName) -> bool {
-    roster.folders.iter().any(|folder| !folder.foreign && folder.name.key() == name.key())
+    roster
+        .folders
+        .iter()
+        .any(|folder| !folder.foreign && folder.name.key() == name.key())
 }
 
 impl Rules {
@@ -120,7 +145,11 @@ impl Rules {
     /// are named.
     pub fn takes_foreign(&self, folder: &Folder) -> bool {
         let key = folder.name.key();
-        !folder.foreign || self.include.iter().any(|pattern| pattern.matches_on_purpose(&key))
+        !folder.foreign
+            || self
+                .include
+                .iter()
+                .any(|pattern| pattern.matches_on_purpose(&key))
     }
 }
 
@@ -151,9 +180,16 @@ pub fn place_all(listing: &Listing, names: &[FolderName]) -> Vec<Result<Place, S
 
 fn place_on(side: &TargetSide<'_>, name: &FolderName) -> Result<Place, String> {
     let resolved = side.resolve(name, false)?;
-    let why = if side.has_levels() { "a parent folder can't have subfolders" } else { "it has no folder hierarchy" };
+    let why = if side.has_levels() {
+        "a parent folder can't have subfolders"
+    } else {
+        "it has no folder hierarchy"
+    };
     let note = (resolved.to.key() != name.key()).then(|| why.to_owned());
-    Ok(Place { folder: resolved.target, note })
+    Ok(Place {
+        folder: resolved.target,
+        note,
+    })
 }
 
 #[cfg(test)]
@@ -165,18 +201,34 @@ mod tests {
     use proptest::prelude::*;
 
     fn exchange(maps: &[&str]) -> Exchange {
-        let options = Options { map: maps.iter().map(|&map| map.to_owned()).collect(), ..Options::default() };
-        Exchange::new(&Roster::default(), &Roster::default(), &Rules::new(&options).unwrap())
+        let options = Options {
+            map: maps.iter().map(|&map| map.to_owned()).collect(),
+            ..Options::default()
+        };
+        Exchange::new(
+            &Roster::default(),
+            &Roster::default(),
+            &Rules::new(&options).unwrap(),
+        )
     }
 
     #[test]
     fn names_are_exchanged_with_all_below_them() {
         let exchange = exchange(&["Old=Archive/Old", "Old/Work=Work"]);
-        for (first, second) in
-            [("Old", "Archive/Old"), ("Old/x", "Archive/Old/x"), ("Old/Work/y", "Work/y"), ("z", "z")]
-        {
-            let (first, second) = (FolderName::parse(first).unwrap(), FolderName::parse(second).unwrap());
-            assert_eq!((exchange.to_second(&first), exchange.to_first(&second)), (second, first));
+        for (first, second) in [
+            ("Old", "Archive/Old"),
+            ("Old/x", "Archive/Old/x"),
+            ("Old/Work/y", "Work/y"),
+            ("z", "z"),
+        ] {
+            let (first, second) = (
+                FolderName::parse(first).unwrap(),
+                FolderName::parse(second).unwrap(),
+            );
+            assert_eq!(
+                (exchange.to_second(&first), exchange.to_first(&second)),
+                (second, first)
+            );
         }
     }
 
@@ -185,13 +237,23 @@ mod tests {
         let levels = Roster::read(&listing("", '/', &["A", "A/x", "B/y", "B=2Fy"]));
         let beside = Roster::read(&listing("", '/', &["A", "A=2Fx", "B=2Fy"]));
         let rules = Rules::new(&Options::default()).unwrap();
-        let (to_files, from_files) = (Exchange::new(&levels, &beside, &rules), Exchange::new(&beside, &levels, &rules));
-        for (here, there) in [(["A", "x"], name(&["A/x"])), (["B", "y"], name(&["B", "y"]))] {
+        let (to_files, from_files) = (
+            Exchange::new(&levels, &beside, &rules),
+            Exchange::new(&beside, &levels, &rules),
+        );
+        for (here, there) in [
+            (["A", "x"], name(&["A/x"])),
+            (["B", "y"], name(&["B", "y"])),
+        ] {
             assert_eq!(to_files.to_second(&name(&here)), there);
             assert_eq!(to_files.to_first(&there), name(&here));
             assert_eq!(from_files.to_first(&name(&here)), there);
         }
-        assert_eq!(to_files.to_second(&name(&["B/y"])), name(&["B/y"]), "both have it");
+        assert_eq!(
+            to_files.to_second(&name(&["B/y"])),
+            name(&["B/y"]),
+            "both have it"
+        );
     }
 
     proptest! {

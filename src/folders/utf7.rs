@@ -22,7 +22,11 @@ pub fn encode(text: &str) -> String {
                 out.push('-');
             }
         } else {
-            shifted.extend(c.encode_utf16(&mut [0; 2]).iter().flat_map(|unit| unit.to_be_bytes()));
+            shifted.extend(
+                c.encode_utf16(&mut [0; 2])
+                    .iter()
+                    .flat_map(|unit| unit.to_be_bytes()),
+            );
         }
     }
     flush(&mut shifted, &mut out);
@@ -68,7 +72,9 @@ pub fn decode(raw: &[u8]) -> Option<String> {
 /// Decodes `1*mbase64`: UTF-16BE in base64 with `,` for `/`, without `=` (RFC 3501 section 5.1.3).
 fn decode_section(section: &str, out: &mut String) -> Option<()> {
     let bytes = BASE64.decode(section).ok()?;
-    let (pairs, []) = bytes.as_chunks::<2>() else { return None };
+    let (pairs, []) = bytes.as_chunks::<2>() else {
+        return None;
+    };
     let units = pairs.iter().map(|pair| u16::from_be_bytes(*pair));
     for c in char::decode_utf16(units) {
         out.push(c.ok()?);
@@ -100,7 +106,12 @@ mod tests {
 
     #[test]
     fn what_servers_send_is_forgiven() {
-        for (raw, text) in [("&AGE-b", "ab"), ("Entwürfe", "Entwürfe"), ("a\tb", "a\tb"), ("&APw-&APw-", "üü")] {
+        for (raw, text) in [
+            ("&AGE-b", "ab"),
+            ("Entwürfe", "Entwürfe"),
+            ("a\tb", "a\tb"),
+            ("&APw-&APw-", "üü"),
+        ] {
             assert_eq!(decode(raw.as_bytes()).as_deref(), Some(text), "{raw}");
         }
     }
@@ -108,8 +119,8 @@ mod tests {
     #[test]
     fn what_has_no_meaning_is_refused() {
         for raw in [
-            "a&b", "&", "&APw", "&AP-", "&APx-", "&APwA-", "&A/w-", "&APw=-", "&2D0-", "&3gA-", "&3gDYPQ-", "&AAA-",
-            "a\0b",
+            "a&b", "&", "&APw", "&AP-", "&APx-", "&APwA-", "&A/w-", "&APw=-", "&2D0-", "&3gA-",
+            "&3gDYPQ-", "&AAA-", "a\0b",
         ] {
             assert_eq!(decode(raw.as_bytes()), None, "{raw}");
         }

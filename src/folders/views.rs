@@ -24,19 +24,37 @@ pub(super) fn pairs(
     let side = TargetSide::new(target, to);
     let mut views = Vec::new();
     for folder in &from.folders {
-        let Some(mailbox) = source.mailboxes.get(folder.index) else { continue };
-        let Some(role) = mailbox.special_use.filter(|role| role.is_view() && mailbox.selectable) else { continue };
+        let Some(mailbox) = source.mailboxes.get(folder.index) else {
+            continue;
+        };
+        let Some(role) = mailbox
+            .special_use
+            .filter(|role| role.is_view() && mailbox.selectable)
+        else {
+            continue;
+        };
         let key = folder.name.key();
         let is_named = rules.include.iter().any(|pattern| pattern.names(&key));
         if is_named || rules.refuses(&key).is_some() || is_only_foreign(folder, rules, &key) {
             continue;
         }
         let mapped = destination::by_rules(&folder.name, rules)?;
-        let place = Place { side: &side, target, roster: to, rules };
-        let Some(resolved) = place.of(folder, role, mapped.as_ref()) else { continue };
-        let is_free = to.folders.iter().all(|other| other.role != Some(SpecialUse::Archive));
+        let place = Place {
+            side: &side,
+            target,
+            roster: to,
+            rules,
+        };
+        let Some(resolved) = place.of(folder, role, mapped.as_ref()) else {
+            continue;
+        };
+        let is_free = to
+            .folders
+            .iter()
+            .all(|other| other.role != Some(SpecialUse::Archive));
         let is_new = matches!(resolved.target, TargetFolder::New { .. });
-        let is_archive = is_new && mapped.is_none() && role == SpecialUse::All && is_free && rules.pair_roles;
+        let is_archive =
+            is_new && mapped.is_none() && role == SpecialUse::All && is_free && rules.pair_roles;
         let mut reasons = vec!["only what is in no other folder".to_owned()];
         reasons.extend(resolved.reasons);
         views.push(Pair {
@@ -56,7 +74,12 @@ pub(super) fn pairs(
 
 /// Reports whether it shows others' mail. A view in its own namespace, like Dovecot's virtual folders, is the user's.
 fn is_only_foreign(folder: &Folder, rules: &Rules, key: &str) -> bool {
-    folder.foreign && !rules.include.is_empty() && !rules.include.iter().any(|pattern| pattern.matches_on_purpose(key))
+    folder.foreign
+        && !rules.include.is_empty()
+        && !rules
+            .include
+            .iter()
+            .any(|pattern| pattern.matches_on_purpose(key))
 }
 
 /// Finds the folder on the target.
@@ -79,19 +102,28 @@ impl Place<'_> {
         if role == SpecialUse::All {
             return self.resolve(archive, false);
         }
-        let own = view.name.levels().last().and_then(|level| FolderName::parse(level));
-        own.and_then(|name| self.resolve(name, false)).or_else(|| self.resolve(archive, false))
+        let own = view
+            .name
+            .levels()
+            .last()
+            .and_then(|level| FolderName::parse(level));
+        own.and_then(|name| self.resolve(name, false))
+            .or_else(|| self.resolve(archive, false))
     }
 
     fn resolve(&self, name: FolderName, explicit: bool) -> Option<Resolved> {
-        self.side.resolve(&rename::place(self.rules, name), explicit).ok()
+        self.side
+            .resolve(&rename::place(self.rules, name), explicit)
+            .ok()
     }
 
     /// Returns All Mail on a target where folders are labels: a message without any is in it automatically.
     fn all_mail(&self) -> Option<Resolved> {
         let is_all = |folder: &&Folder| {
             let mailbox = self.target.mailboxes.get(folder.index);
-            mailbox.is_some_and(|mailbox| mailbox.selectable && mailbox.special_use == Some(SpecialUse::All))
+            mailbox.is_some_and(|mailbox| {
+                mailbox.selectable && mailbox.special_use == Some(SpecialUse::All)
+            })
         };
         let usable = self.target.are_labels && self.rules.into.is_none();
         let folder = self.roster.folders.iter().find(is_all).filter(|_| usable)?;
@@ -104,8 +136,14 @@ impl Place<'_> {
     }
 
     fn archive(&self) -> Option<FolderName> {
-        let with_role = self.roster.folders.iter().find(|folder| folder.role == Some(SpecialUse::Archive));
-        let with_role = with_role.filter(|_| self.rules.pair_roles).map(|folder| folder.name.clone());
+        let with_role = self
+            .roster
+            .folders
+            .iter()
+            .find(|folder| folder.role == Some(SpecialUse::Archive));
+        let with_role = with_role
+            .filter(|_| self.rules.pair_roles)
+            .map(|folder| folder.name.clone());
         with_role.or_else(|| FolderName::parse(role_names::canonical(SpecialUse::Archive)))
     }
 }

@@ -11,14 +11,28 @@
 use sha2::{Digest as _, Sha256};
 
 /// Fields that programs add to messages for their own use.
-const INJECTED: [&str; 6] = ["Status", "X-Keywords", "X-Message-Flag", "X-OfflineIMAP", "X-Status", "X-TUID"];
+const INJECTED: [&str; 6] = [
+    "Status",
+    "X-Keywords",
+    "X-Message-Flag",
+    "X-OfflineIMAP",
+    "X-Status",
+    "X-TUID",
+];
 
 /// Prefixes of more such fields.
 const INJECTED_PREFIXES: [&str; 2] = ["X-Pm-", "X-UID"];
 
 /// Fields that servers add or rewrite; so are all that begin with `X-`.
-const ADDED: [&str; 7] =
-    ["Content-Length", "Delivered-To", "Envelope-To", "Lines", "Received", "Return-Path", "Status"];
+const ADDED: [&str; 7] = [
+    "Content-Length",
+    "Delivered-To",
+    "Envelope-To",
+    "Lines",
+    "Received",
+    "Return-Path",
+    "Status",
+];
 
 /// How much of a header line is held back until its colon shows whether it is kept. Longer names are kept.
 const MAX_NAME: usize = 128;
@@ -56,8 +70,14 @@ impl ContentHasher {
 
     /// Makes a hasher that also computes the keys that tolerate servers' changes. Takes twice the time.
     pub fn tolerant() -> Self {
-        let form = |form| Canonical { form, ..Canonical::default() };
-        Self { tolerant: Some(Box::new([form(Form::Munged), form(Form::Essence)])), ..Self::default() }
+        let form = |form| Canonical {
+            form,
+            ..Canonical::default()
+        };
+        Self {
+            tolerant: Some(Box::new([form(Form::Munged), form(Form::Essence)])),
+            ..Self::default()
+        }
     }
 
     /// Hashes the next bytes.
@@ -65,14 +85,25 @@ impl ContentHasher {
         self.raw.update(bytes);
         self.length += bytes.len() as u64;
         self.canonical.update(bytes);
-        self.tolerant.iter_mut().flat_map(|forms| forms.iter_mut()).for_each(|form| form.update(bytes));
+        self.tolerant
+            .iter_mut()
+            .flat_map(|forms| forms.iter_mut())
+            .for_each(|form| form.update(bytes));
     }
 
     /// Returns the keys of all bytes hashed.
     pub fn finish(self) -> ContentKeys {
-        let [munged, essence] = self.tolerant.map_or([[0; 16]; 2], |forms| forms.map(Canonical::finish));
+        let [munged, essence] = self
+            .tolerant
+            .map_or([[0; 16]; 2], |forms| forms.map(Canonical::finish));
         let canonical = self.canonical.finish();
-        ContentKeys { raw: self.raw.finalize().into(), length: self.length, canonical, munged, essence }
+        ContentKeys {
+            raw: self.raw.finalize().into(),
+            length: self.length,
+            canonical,
+            munged,
+            essence,
+        }
     }
 }
 
@@ -125,7 +156,14 @@ struct Canonical {
 impl Default for Canonical {
     fn default() -> Self {
         let place = Place::LineStart { kept: true };
-        Self { digest: Sha256::new(), form: Form::Canonical, place, name: Vec::new(), carriage_returns: 0, newlines: 0 }
+        Self {
+            digest: Sha256::new(),
+            form: Form::Canonical,
+            place,
+            name: Vec::new(),
+            carriage_returns: 0,
+            newlines: 0,
+        }
     }
 }
 
@@ -133,7 +171,10 @@ impl Canonical {
     /// Takes bytes as they come, and splits them into text and line ends.
     fn update(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let plain = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n' | 0 | 0x80)).unwrap_or(bytes.len());
+            let plain = bytes
+                .iter()
+                .position(|byte| matches!(byte, b'\r' | b'\n' | 0 | 0x80))
+                .unwrap_or(bytes.len());
             let (text, rest) = bytes.split_at(plain);
             if !text.is_empty() {
                 self.release_carriage_returns();
@@ -177,7 +218,10 @@ impl Canonical {
     fn text(&mut self, text: &[u8]) {
         let in_header = self.place != Place::Body;
         if self.form == Form::Munged && in_header && !text.is_ascii() {
-            let munged: Vec<u8> = text.iter().map(|byte| if byte.is_ascii() { *byte } else { b'X' }).collect();
+            let munged: Vec<u8> = text
+                .iter()
+                .map(|byte| if byte.is_ascii() { *byte } else { b'X' })
+                .collect();
             self.plain_text(&munged);
         } else {
             self.plain_text(text);
@@ -187,9 +231,17 @@ impl Canonical {
     fn plain_text(&mut self, text: &[u8]) {
         if let Place::LineStart { kept } = self.place {
             let continues = matches!(text.first(), Some(b' ' | b'\t'));
-            self.place = if continues { Place::Line { kept } } else { Place::Name };
+            self.place = if continues {
+                Place::Line { kept }
+            } else {
+                Place::Name
+            };
         }
-        let text = if self.place == Place::Name { self.header_name(text) } else { text };
+        let text = if self.place == Place::Name {
+            self.header_name(text)
+        } else {
+            text
+        };
         if self.place == Place::Body || self.place == (Place::Line { kept: true }) {
             self.emit(text);
         }
@@ -278,16 +330,26 @@ fn repeated(run: &[u8; RUN], count: u64) -> impl Iterator<Item = &[u8]> {
 /// Reports whether servers add or change such a field.
 fn is_added(name: &[u8]) -> bool {
     let name = name.trim_ascii_end();
-    let is_private = name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"X-"));
+    let is_private = name
+        .get(..2)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"X-"));
     name.iter().all(u8::is_ascii_graphic)
-        && (is_private || ADDED.iter().any(|added| name.eq_ignore_ascii_case(added.as_bytes())))
+        && (is_private
+            || ADDED
+                .iter()
+                .any(|added| name.eq_ignore_ascii_case(added.as_bytes())))
 }
 
 fn is_injected(name: &[u8]) -> bool {
     let name = name.trim_ascii_end();
-    let begins = |prefix: &str| name.get(..prefix.len()).is_some_and(|s| s.eq_ignore_ascii_case(prefix.as_bytes()));
+    let begins = |prefix: &str| {
+        name.get(..prefix.len())
+            .is_some_and(|s| s.eq_ignore_ascii_case(prefix.as_bytes()))
+    };
     name.iter().all(u8::is_ascii_graphic)
-        && (INJECTED.iter().any(|injected| name.eq_ignore_ascii_case(injected.as_bytes()))
+        && (INJECTED
+            .iter()
+            .any(|injected| name.eq_ignore_ascii_case(injected.as_bytes()))
             || INJECTED_PREFIXES.iter().any(|prefix| begins(prefix)))
 }
 
@@ -306,7 +368,13 @@ mod tests {
     #[track_caller]
     fn check(left: &[u8], right: &[u8], same: bool) {
         let (l, r) = (keys(left), keys(right));
-        assert_eq!(l.canonical == r.canonical, same, "{} | {}", left.escape_ascii(), right.escape_ascii());
+        assert_eq!(
+            l.canonical == r.canonical,
+            same,
+            "{} | {}",
+            left.escape_ascii(),
+            right.escape_ascii()
+        );
         assert_ne!(l.raw, r.raw);
     }
 
@@ -333,9 +401,21 @@ mod tests {
     #[test]
     fn c9_injected_fields() {
         check(b"X-Pm-Gluon-Id: 1\r\nA: 1\r\n\r\nx", b"A: 1\r\n\r\nx", true);
-        check(b"A: 1\r\nx-uidl: 1\r\n  folded\r\n\tagain\r\nB: 2\r\n f\r\n\r\nx", b"A: 1\r\nB: 2\r\n f\r\n\r\nx", true);
-        check(b"STATUS : RO\nX-Status: A\nX-Keywords: \nX-UID: 1\nX-TUID: 1\nA: 1", b"A: 1", true);
-        check(b"A: 1\r\nX-OfflineIMAP: 1\r\nX-Message-Flag: x", b"A: 1", true);
+        check(
+            b"A: 1\r\nx-uidl: 1\r\n  folded\r\n\tagain\r\nB: 2\r\n f\r\n\r\nx",
+            b"A: 1\r\nB: 2\r\n f\r\n\r\nx",
+            true,
+        );
+        check(
+            b"STATUS : RO\nX-Status: A\nX-Keywords: \nX-UID: 1\nX-TUID: 1\nA: 1",
+            b"A: 1",
+            true,
+        );
+        check(
+            b"A: 1\r\nX-OfflineIMAP: 1\r\nX-Message-Flag: x",
+            b"A: 1",
+            true,
+        );
     }
 
     #[test]
@@ -361,7 +441,11 @@ mod tests {
 
     #[test]
     fn c13_another_boundary_is_another_content() {
-        check(b"Content-Type: x; boundary=1\r\n\r\n--1--", b"Content-Type: x; boundary=2\r\n\r\n--2--", false);
+        check(
+            b"Content-Type: x; boundary=1\r\n\r\n--1--",
+            b"Content-Type: x; boundary=2\r\n\r\n--2--",
+            false,
+        );
     }
 
     fn tolerant(bytes: &[u8]) -> ContentKeys {
@@ -377,7 +461,10 @@ mod tests {
         assert_eq!(tolerant(message).munged, keys(stored).canonical);
         assert_eq!(tolerant(message).canonical, keys(message).canonical);
         assert_eq!(tolerant(stored).munged, keys(stored).canonical);
-        assert_ne!(tolerant(message).munged, keys(b"Subject: grXXXe\r\n fX\r\nX: 1\r\n\r\nbXdy").canonical);
+        assert_ne!(
+            tolerant(message).munged,
+            keys(b"Subject: grXXXe\r\n fX\r\nX: 1\r\n\r\nbXdy").canonical
+        );
     }
 
     #[test]
@@ -390,7 +477,12 @@ mod tests {
             &b"Message-ID: <1>\r\nSubject: a\r\nCc: c\r\n\r\nb\r\n"[..],
             b"Message-ID: <1>\r\nSubject: a\r\n\r\nX-b\r\n",
         ] {
-            assert_ne!(tolerant(bare).essence, tolerant(other).essence, "{}", other.escape_ascii());
+            assert_ne!(
+                tolerant(bare).essence,
+                tolerant(other).essence,
+                "{}",
+                other.escape_ascii()
+            );
         }
     }
 
@@ -398,14 +490,18 @@ mod tests {
     fn raw_is_the_sha_256_of_the_bytes() {
         let keys = keys(b"abc");
         let hex: String = keys.raw.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            hex,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
         assert_eq!(keys.length, 3);
     }
 
     /// These keys are stored in users' states: they may change only with a new state format.
     #[test]
     fn the_canonical_form_is_fixed() {
-        let message = b"X-UID: 1\r\nA: 1\r\nStatus: O\r\n x\r\nB\r\n\r\nStatus: \x80\r\r\n\rend\r\n\r\n";
+        let message =
+            b"X-UID: 1\r\nA: 1\r\nStatus: O\r\n x\r\nB\r\n\r\nStatus: \x80\r\r\n\rend\r\n\r\n";
         let digest: [u8; 32] = Sha256::digest(b"A: 1\nB\n\nStatus: \0\n\rend").into();
         assert_eq!(keys(message).canonical, digest[..16]);
     }
@@ -432,12 +528,24 @@ mod tests {
 
     /// Builds the canonical form again, in memory and line by line.
     fn model(message: &[u8]) -> Vec<u8> {
-        let text = String::from_utf8(message.iter().map(|b| if *b == 0x80 { 0 } else { *b }).collect()).unwrap();
+        let text = String::from_utf8(
+            message
+                .iter()
+                .map(|b| if *b == 0x80 { 0 } else { *b })
+                .collect(),
+        )
+        .unwrap();
         let mut lines: Vec<&str> = text.split('\n').collect();
         let last = lines.pop().unwrap();
-        let mut lines: Vec<&str> = lines.iter().map(|line| line.trim_end_matches('\r')).collect();
+        let mut lines: Vec<&str> = lines
+            .iter()
+            .map(|line| line.trim_end_matches('\r'))
+            .collect();
         lines.push(last);
-        let end = lines.iter().position(|line| line.is_empty()).unwrap_or(lines.len());
+        let end = lines
+            .iter()
+            .position(|line| line.is_empty())
+            .unwrap_or(lines.len());
         let mut kept = vec![true; lines.len()];
         for i in 0..end {
             let folded = lines[i].starts_with([' ', '\t']);
@@ -447,12 +555,30 @@ mod tests {
                 None => true,
             };
         }
-        let lines: Vec<&str> = lines.iter().zip(kept).filter(|(_, kept)| *kept).map(|(line, _)| *line).collect();
+        let lines: Vec<&str> = lines
+            .iter()
+            .zip(kept)
+            .filter(|(_, kept)| *kept)
+            .map(|(line, _)| *line)
+            .collect();
         lines.join("\n").trim_end_matches('\n').as_bytes().to_vec()
     }
 
     fn messages() -> impl Strategy<Value = Vec<u8>> {
-        let pieces = ["A: 1", "Status", ":", "X-Pm-", " ", "x", "\r", "\n", "\r\n", "\r\n", "\0", "X-UID: 2\r\n"];
+        let pieces = [
+            "A: 1",
+            "Status",
+            ":",
+            "X-Pm-",
+            " ",
+            "x",
+            "\r",
+            "\n",
+            "\r\n",
+            "\r\n",
+            "\0",
+            "X-UID: 2\r\n",
+        ];
         prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..40)
             .prop_map(|pieces| pieces.concat().into_bytes())
     }

@@ -15,7 +15,9 @@ const MAX_VALUE: usize = 4096;
 const EARLIEST: i64 = 315_532_800;
 
 /// Names of months (RFC 5322 section 3.3).
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 
 /// How far a clock may be ahead, in seconds: one day.
 const AHEAD: i64 = 86_400;
@@ -25,10 +27,17 @@ const AHEAD: i64 = 86_400;
 ///
 /// `None` if neither is between 1980 and tomorrow.
 pub fn message_date(header: &[u8], now_seconds: i64) -> Option<InternalDate> {
-    let is_sane = |date: &InternalDate| (EARLIEST..=now_seconds.saturating_add(AHEAD)).contains(&date.seconds());
-    let date = fields(header).find(|field| field.is("Date")).and_then(|field| parse(field.value));
-    let received =
-        || fields(header).filter(|field| field.is("Received")).filter_map(|field| parse_received(field.value));
+    let is_sane = |date: &InternalDate| {
+        (EARLIEST..=now_seconds.saturating_add(AHEAD)).contains(&date.seconds())
+    };
+    let date = fields(header)
+        .find(|field| field.is("Date"))
+        .and_then(|field| parse(field.value));
+    let received = || {
+        fields(header)
+            .filter(|field| field.is("Received"))
+            .filter_map(|field| parse_received(field.value))
+    };
     date.filter(is_sane).or_else(|| received().find(is_sane))
 }
 
@@ -101,7 +110,9 @@ fn parse_text(text: &str) -> Option<InternalDate> {
 
 fn is_time_without_seconds(token: &str) -> bool {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    token.split_once(':').is_some_and(|(hours, minutes)| is_number(hours) && is_number(minutes))
+    token
+        .split_once(':')
+        .is_some_and(|(hours, minutes)| is_number(hours) && is_number(minutes))
 }
 
 fn to_internal_date(read: mail_parser::DateTime) -> Option<InternalDate> {
@@ -110,8 +121,18 @@ fn to_internal_date(read: mail_parser::DateTime) -> Option<InternalDate> {
     }
     let small = |value: u8| i8::try_from(value).ok();
     // jiff rejects what is_valid() accepts: 31 February.
-    let date = civil::Date::new(i16::try_from(read.year).ok()?, small(read.month)?, small(read.day)?).ok()?;
-    let local = date.at(small(read.hour)?, small(read.minute)?, small(read.second)?, 0);
+    let date = civil::Date::new(
+        i16::try_from(read.year).ok()?,
+        small(read.month)?,
+        small(read.day)?,
+    )
+    .ok()?;
+    let local = date.at(
+        small(read.hour)?,
+        small(read.minute)?,
+        small(read.second)?,
+        0,
+    );
     let east = i16::from(read.tz_hour) * 60 + i16::from(read.tz_minute);
     let minutes = if read.tz_before_gmt { -east } else { east };
     let offset = Offset::from_seconds(i32::from(minutes) * 60).ok()?;
@@ -129,15 +150,30 @@ mod tests {
     #[test]
     fn reads_dates_as_they_are_written() {
         for (text, expected) in [
-            ("Tue, 2 Jan 2024 10:00:00 +0100", Some("02-Jan-2024 10:00:00 +0100")),
-            (" Tue,\r\n\t2 Jan 2024 10:00:00\r\n +0100 (CET)", Some("02-Jan-2024 10:00:00 +0100")),
+            (
+                "Tue, 2 Jan 2024 10:00:00 +0100",
+                Some("02-Jan-2024 10:00:00 +0100"),
+            ),
+            (
+                " Tue,\r\n\t2 Jan 2024 10:00:00\r\n +0100 (CET)",
+                Some("02-Jan-2024 10:00:00 +0100"),
+            ),
             ("2 Jan 2024 09:00 GMT", Some("02-Jan-2024 09:00:00 +0000")),
             ("2 Jan 2024 09:00 EST", Some("02-Jan-2024 09:00:00 -0500")),
             ("2 Jan 24 09:00:00 UT", Some("02-Jan-2024 09:00:00 +0000")),
-            ("2 Jan 2024 09:00:00 -0330", Some("02-Jan-2024 09:00:00 -0330")),
+            (
+                "2 Jan 2024 09:00:00 -0330",
+                Some("02-Jan-2024 09:00:00 -0330"),
+            ),
             ("2 jan 2024 09:00:00", Some("02-Jan-2024 09:00:00 +0000")),
-            ("2 Jan 2024 (a (nested) comment) 9:5:1 +0000", Some("02-Jan-2024 09:05:01 +0000")),
-            ("29 Feb 2024 00:00:00 +0000", Some("29-Feb-2024 00:00:00 +0000")),
+            (
+                "2 Jan 2024 (a (nested) comment) 9:5:1 +0000",
+                Some("02-Jan-2024 09:05:01 +0000"),
+            ),
+            (
+                "29 Feb 2024 00:00:00 +0000",
+                Some("29-Feb-2024 00:00:00 +0000"),
+            ),
             ("31 Feb 2024 00:00:00 +0000", None),
             ("32 Jan 2024 00:00:00 +0000", None),
             ("2 Jan 2024 25:00:00 +0000", None),
@@ -157,17 +193,41 @@ mod tests {
         let received = "Received: from a (b; c) by d; Mon, 1 Jan 2024 00:00:02 +0200 (EET)\r\n\
             Received: from e; Mon, 1 Jan 2024 00:00:01 +0200\r\n";
         for (header, expected) in [
-            (format!("{received}Date: 2 Jan 2024 10:00:00 +0100\r\n"), Some("02-Jan-2024 10:00:00 +0100")),
+            (
+                format!("{received}Date: 2 Jan 2024 10:00:00 +0100\r\n"),
+                Some("02-Jan-2024 10:00:00 +0100"),
+            ),
             (received.to_owned(), Some("01-Jan-2024 00:00:02 +0200")),
-            (format!("Date: garbage\r\n{received}"), Some("01-Jan-2024 00:00:02 +0200")),
-            (format!("Date: 1 Jan 1904 00:00:00 +0000\r\n{received}"), Some("01-Jan-2024 00:00:02 +0200")),
-            (format!("Date: 1 Jan 2030 00:00:00 +0000\r\n{received}"), Some("01-Jan-2024 00:00:02 +0200")),
-            (format!("Received: no date\r\n{received}"), Some("01-Jan-2024 00:00:02 +0200")),
-            ("Date: 2 Jan 2026 00:00:00 +0000".to_owned(), Some("02-Jan-2026 00:00:00 +0000")),
+            (
+                format!("Date: garbage\r\n{received}"),
+                Some("01-Jan-2024 00:00:02 +0200"),
+            ),
+            (
+                format!("Date: 1 Jan 1904 00:00:00 +0000\r\n{received}"),
+                Some("01-Jan-2024 00:00:02 +0200"),
+            ),
+            (
+                format!("Date: 1 Jan 2030 00:00:00 +0000\r\n{received}"),
+                Some("01-Jan-2024 00:00:02 +0200"),
+            ),
+            (
+                format!("Received: no date\r\n{received}"),
+                Some("01-Jan-2024 00:00:02 +0200"),
+            ),
+            (
+                "Date: 2 Jan 2026 00:00:00 +0000".to_owned(),
+                Some("02-Jan-2026 00:00:00 +0000"),
+            ),
             ("Date: 2 Jan 2026 00:00:01 +0000".to_owned(), None),
-            ("Date: 1 Jan 1980 00:00:00 +0000".to_owned(), Some("01-Jan-1980 00:00:00 +0000")),
+            (
+                "Date: 1 Jan 1980 00:00:00 +0000".to_owned(),
+                Some("01-Jan-1980 00:00:00 +0000"),
+            ),
             ("Date: 31 Dec 1979 23:59:59 +0000".to_owned(), None),
-            ("Subject: none\r\n\r\nDate: 2 Jan 2024 10:00:00 +0100".to_owned(), None),
+            (
+                "Subject: none\r\n\r\nDate: 2 Jan 2024 10:00:00 +0100".to_owned(),
+                None,
+            ),
         ] {
             let found = message_date(header.as_bytes(), NOW).map(|date| date.to_string());
             assert_eq!(found.as_deref(), expected, "{header}");

@@ -38,7 +38,10 @@ impl<'a> Field<'a> {
         // RFC 5322 section 4.5 allowed blanks before the colon, and some programs still write them.
         let name = name.trim_ascii_end();
         let is_name = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
-        is_name.then_some(Self { name, value: value.get(1..)? })
+        is_name.then_some(Self {
+            name,
+            value: value.get(1..)?,
+        })
     }
 }
 
@@ -72,7 +75,10 @@ fn take_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 
 /// Returns the length of the first line in bytes, including its LF.
 fn line_length(bytes: &[u8]) -> usize {
-    bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |lf| lf + 1)
+    bytes
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(bytes.len(), |lf| lf + 1)
 }
 
 fn without_line_end(line: &[u8]) -> &[u8] {
@@ -81,7 +87,10 @@ fn without_line_end(line: &[u8]) -> &[u8] {
 
 /// Strips CRs at the end of a line: a server that turns every LF into CRLF turns CRLF into `\r\r\n`.
 fn without_cr(line: &[u8]) -> &[u8] {
-    let kept = line.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
+    let kept = line
+        .iter()
+        .rposition(|byte| *byte != b'\r')
+        .map_or(0, |last| last + 1);
     line.get(..kept).unwrap_or(line)
 }
 
@@ -90,7 +99,9 @@ fn without_cr(line: &[u8]) -> &[u8] {
 ///
 /// `FWS = ([*WSP CRLF] 1*WSP) / obs-FWS` (RFC 5322 section 3.2.2). A line may end in a bare LF.
 pub(crate) fn unfolded(value: &[u8]) -> impl Iterator<Item = u8> + '_ {
-    value.split(|byte| *byte == b'\n').flat_map(|line| without_cr(line).iter().copied())
+    value
+        .split(|byte| *byte == b'\n')
+        .flat_map(|line| without_cr(line).iter().copied())
 }
 
 /// Returns the text of a message's first Message-ID, for reports: unfolded and trimmed, otherwise unchanged.
@@ -114,8 +125,15 @@ pub fn message_id(header: &[u8]) -> Option<String> {
 ///
 /// They are as the sender wrote them, and may contain control characters.
 pub fn heading(header: &[u8]) -> Heading {
-    let date = fields(header).find(|field| field.is("Date")).and_then(|field| date::parse(field.value));
-    Heading { message_id: message_id(header), subject: decoded(header, "Subject"), from: decoded(header, "From"), date }
+    let date = fields(header)
+        .find(|field| field.is("Date"))
+        .and_then(|field| date::parse(field.value));
+    Heading {
+        message_id: message_id(header),
+        subject: decoded(header, "Subject"),
+        from: decoded(header, "From"),
+        date,
+    }
 }
 
 /// Returns the text of the first field with this name: decoded, with runs of blanks reduced to one, cut if long. `None`
@@ -128,7 +146,9 @@ fn decoded(header: &[u8], name: &str) -> Option<String> {
     let value: Vec<u8> = unfolded(field.value).take(MAX_TEXT_BYTES).collect();
     // Any field is decoded like a Subject: encoded words among plain text.
     let line = [b"Subject: ", value.as_slice(), b"\r\n\r\n"].concat();
-    let message = mail_parser::MessageParser::new().header_text(mail_parser::HeaderName::Subject).parse_headers(&line);
+    let message = mail_parser::MessageParser::new()
+        .header_text(mail_parser::HeaderName::Subject)
+        .parse_headers(&line);
     let text = message.as_ref().and_then(mail_parser::Message::subject)?;
     let words: Vec<&str> = text.split_whitespace().collect();
     let text: String = words.join(" ").chars().take(MAX_TEXT).collect();
@@ -153,25 +173,43 @@ mod tests {
 
     fn read(header: &[u8]) -> Vec<(String, String)> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let value = |field: &Field<'_>| text(unfolded(field.value).collect::<Vec<_>>().trim_ascii());
-        fields(header).map(|field| (text(field.name), value(&field))).collect()
+        let value =
+            |field: &Field<'_>| text(unfolded(field.value).collect::<Vec<_>>().trim_ascii());
+        fields(header)
+            .map(|field| (text(field.name), value(&field)))
+            .collect()
     }
 
     fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
-        expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        expected
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
     }
 
     #[test]
     fn reads_what_servers_send() {
         for (header, expected) in [
-            ("A: 1\r\nB: 2\r\n\r\nC: 3\r\n", &[("A", "1"), ("B", "2")][..]),
+            (
+                "A: 1\r\nB: 2\r\n\r\nC: 3\r\n",
+                &[("A", "1"), ("B", "2")][..],
+            ),
             ("A: 1\nB: 2\n\nC: 3\n", &[("A", "1"), ("B", "2")]),
             ("A: 1\r\r\nB: 2\r\r\n\r\r\nC: 3", &[("A", "1"), ("B", "2")]),
             ("Message-ID : <a@b>\r\n", &[("Message-ID", "<a@b>")]),
             ("A: 1\r\nB: no end", &[("A", "1"), ("B", "no end")]),
-            ("A:\r\n folded\r\n\ttwice\r\nB:", &[("A", "folded\ttwice"), ("B", "")]),
-            ("A: 1\r\n \r\n still\r\nB: 2", &[("A", "1  still"), ("B", "2")]),
-            (" leading: x\r\nno colon\r\n : x\r\n: no name\r\nB: 2", &[("B", "2")]),
+            (
+                "A:\r\n folded\r\n\ttwice\r\nB:",
+                &[("A", "folded\ttwice"), ("B", "")],
+            ),
+            (
+                "A: 1\r\n \r\n still\r\nB: 2",
+                &[("A", "1  still"), ("B", "2")],
+            ),
+            (
+                " leading: x\r\nno colon\r\n : x\r\n: no name\r\nB: 2",
+                &[("B", "2")],
+            ),
             ("From ann Mon: 10\r\nA: b:c", &[("A", "b:c")]),
             ("", &[]),
             ("\r\nA: 1", &[]),
@@ -185,14 +223,22 @@ mod tests {
     #[test]
     fn gives_the_message_id_as_it_stands() {
         for (header, expected) in [
-            (&b"Subject: x\r\nMessage-ID:\r\n <a@B.org>\r\n"[..], Some("<a@B.org>")),
+            (
+                &b"Subject: x\r\nMessage-ID:\r\n <a@B.org>\r\n"[..],
+                Some("<a@B.org>"),
+            ),
             (b"message-id : <1>\r\nMessage-ID: <2>", Some("<1>")),
             (b"Message-ID: <caf\xc3\xa9\\x@y>", Some("<caf\u{e9}\\x@y>")),
             (b"Message-ID: <caf\xe9\\x@y>", Some("<caf\\xe9\\\\x@y>")),
             (b"Message-ID: \r\n\r\nMessage-ID: <body>", None),
             (b"Subject: none", None),
         ] {
-            assert_eq!(message_id(header).as_deref(), expected, "{}", header.escape_ascii());
+            assert_eq!(
+                message_id(header).as_deref(),
+                expected,
+                "{}",
+                header.escape_ascii()
+            );
         }
     }
 
@@ -200,15 +246,28 @@ mod tests {
     fn gives_the_subject_decoded_in_one_line() {
         let long = format!("Subject: {}", "ü".repeat(9_000));
         for (header, expected) in [
-            ("From: a\r\nSubject:  a\r\n\tb \r\n\r\nSubject: body", Some("a b")),
-            ("subject : =?utf-8?B?R3LDvMOfZQ==?= =?iso-8859-1?Q?_=FCber?=", Some("Grüße über")),
-            ("Subject: =?utf-8?Q?one=0D=0A=00two=1B[2J?=", Some("one \0two\u{1b}[2J")),
+            (
+                "From: a\r\nSubject:  a\r\n\tb \r\n\r\nSubject: body",
+                Some("a b"),
+            ),
+            (
+                "subject : =?utf-8?B?R3LDvMOfZQ==?= =?iso-8859-1?Q?_=FCber?=",
+                Some("Grüße über"),
+            ),
+            (
+                "Subject: =?utf-8?Q?one=0D=0A=00two=1B[2J?=",
+                Some("one \0two\u{1b}[2J"),
+            ),
             ("Subject: =?x-unknown?Q?a?= <b>\"&", Some("a <b>\"&")),
             ("Subject: \r\nFrom: a", None),
             ("From: a", None),
             (&long, Some(&*"ü".repeat(200))),
         ] {
-            assert_eq!(heading(header.as_bytes()).subject.as_deref(), expected, "{header:.60}");
+            assert_eq!(
+                heading(header.as_bytes()).subject.as_deref(),
+                expected,
+                "{header:.60}"
+            );
         }
     }
 
@@ -216,10 +275,18 @@ mod tests {
     fn gives_the_sender_and_the_date() {
         let header = "From: =?utf-8?Q?J=C3=B6rg?= \"B.\"\r\n <j@example.org>\r\nDate: Mon, 3 Mar 2025 10:20:30 +0130\r\n\
                       Message-ID: <1@x>\r\n\r\nFrom: body";
-        let Heading { message_id, subject, from, date } = heading(header.as_bytes());
+        let Heading {
+            message_id,
+            subject,
+            from,
+            date,
+        } = heading(header.as_bytes());
         assert_eq!((message_id.as_deref(), subject), (Some("<1@x>"), None));
         assert_eq!(from.as_deref(), Some("Jörg \"B.\" <j@example.org>"));
-        assert_eq!(date.map(|date| date.to_string()).as_deref(), Some("03-Mar-2025 10:20:30 +0130"));
+        assert_eq!(
+            date.map(|date| date.to_string()).as_deref(),
+            Some("03-Mar-2025 10:20:30 +0130")
+        );
         assert_eq!(heading(b"Date: yesterday\r\nFrom:\r\n"), Heading::default());
     }
 

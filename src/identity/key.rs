@@ -40,7 +40,11 @@ pub fn header_key(header: &[u8]) -> HeaderKey {
         return HeaderKey::Empty;
     }
     let key = hash(values);
-    if message_id.is_empty() { HeaderKey::WithoutId(key) } else { HeaderKey::WithId(key) }
+    if message_id.is_empty() {
+        HeaderKey::WithoutId(key)
+    } else {
+        HeaderKey::WithId(key)
+    }
 }
 
 /// Returns the value of the first field with each name, even if empty.
@@ -99,7 +103,10 @@ fn message_id_text(value: &[u8]) -> Vec<u8> {
 
 /// Returns seconds since 1970 for a date, otherwise the text.
 fn date_text(value: &[u8]) -> Vec<u8> {
-    date::parse(value).map_or_else(|| canonical(value), |date| date.seconds().to_string().into_bytes())
+    date::parse(value).map_or_else(
+        || canonical(value),
+        |date| date.seconds().to_string().into_bytes(),
+    )
 }
 
 /// Returns a list of addresses with each domain in lower case: whatever follows an `@` and can be part of a domain.
@@ -107,7 +114,8 @@ fn addresses(value: &[u8]) -> Vec<u8> {
     let mut text = canonical(value);
     let mut in_domain = false;
     for byte in &mut text {
-        in_domain = *byte == b'@' || in_domain && (byte.is_ascii_alphanumeric() || b".-_[]:?".contains(byte));
+        in_domain = *byte == b'@'
+            || in_domain && (byte.is_ascii_alphanumeric() || b".-_[]:?".contains(byte));
         if in_domain {
             byte.make_ascii_lowercase();
         }
@@ -123,7 +131,13 @@ mod tests {
     /// Checks whether left and right have the same header key.
     #[track_caller]
     fn check(left: &[u8], right: &[u8], same: bool) {
-        assert_eq!(header_key(left) == header_key(right), same, "{} | {}", left.escape_ascii(), right.escape_ascii());
+        assert_eq!(
+            header_key(left) == header_key(right),
+            same,
+            "{} | {}",
+            left.escape_ascii(),
+            right.escape_ascii()
+        );
     }
 
     #[test]
@@ -140,7 +154,11 @@ mod tests {
 
     #[test]
     fn c3_message_id_domain_and_comment() {
-        check(b"Message-ID:<x@Y.org>", b"message-id:  <x@y.org> (comment)", true);
+        check(
+            b"Message-ID:<x@Y.org>",
+            b"message-id:  <x@y.org> (comment)",
+            true,
+        );
     }
 
     #[test]
@@ -150,15 +168,27 @@ mod tests {
 
     #[test]
     fn c5_dates_are_instants() {
-        check(b"Date: Tue, 2 Jan 2024 10:00:00 +0100", b"Date: 2 Jan 2024 09:00 GMT", true);
-        check(b"Date: Tue, 2 Jan 2024 10:00:00 +0100", b"Date: Tue, 2 Jan 2024 10:00:00 +0000", false);
+        check(
+            b"Date: Tue, 2 Jan 2024 10:00:00 +0100",
+            b"Date: 2 Jan 2024 09:00 GMT",
+            true,
+        );
+        check(
+            b"Date: Tue, 2 Jan 2024 10:00:00 +0100",
+            b"Date: Tue, 2 Jan 2024 10:00:00 +0000",
+            false,
+        );
         check(b"Date: some\r\n day", b"Date: someday", true);
         check(b"Date: some day", b"Date: no day", false);
     }
 
     #[test]
     fn c10_c13_other_fields_and_the_body_do_not_count() {
-        check(b"Subject: a\r\nX-Spam: yes\r\n\r\nbody", b"Received: x\r\nSubject: a\r\n\r\n", true);
+        check(
+            b"Subject: a\r\nX-Spam: yes\r\n\r\nbody",
+            b"Received: x\r\nSubject: a\r\n\r\n",
+            true,
+        );
         check(
             b"Content-Type: multipart/mixed; boundary=1\r\nSubject: a\r\n\r\n--1--",
             b"Content-Type: multipart/mixed; boundary=2\r\nSubject: a\r\n\r\n--2--",
@@ -168,28 +198,59 @@ mod tests {
 
     #[test]
     fn c11_the_first_message_id_wins() {
-        check(b"Message-ID: <1@a>\r\nMessage-ID: <2@a>", b"Message-ID: <1@a>", true);
-        check(b"Message-ID: <1@a>\r\nMessage-ID: <2@a>", b"Message-ID: <2@a>", false);
+        check(
+            b"Message-ID: <1@a>\r\nMessage-ID: <2@a>",
+            b"Message-ID: <1@a>",
+            true,
+        );
+        check(
+            b"Message-ID: <1@a>\r\nMessage-ID: <2@a>",
+            b"Message-ID: <2@a>",
+            false,
+        );
     }
 
     #[test]
     fn c12_no_header_is_the_empty_key() {
-        for header in [&b"\r\nonly a body\r\n"[..], b"", b"X-Spam: yes\r\n\r\n", b"Subject: \r\nMessage-ID: <>\r\n"] {
-            assert_eq!(header_key(header), HeaderKey::Empty, "{}", header.escape_ascii());
+        for header in [
+            &b"\r\nonly a body\r\n"[..],
+            b"",
+            b"X-Spam: yes\r\n\r\n",
+            b"Subject: \r\nMessage-ID: <>\r\n",
+        ] {
+            assert_eq!(
+                header_key(header),
+                HeaderKey::Empty,
+                "{}",
+                header.escape_ascii()
+            );
         }
     }
 
     #[test]
     fn says_how_far_it_can_be_trusted() {
-        assert!(matches!(header_key(b"Message-ID: <1@a>"), HeaderKey::WithId(_)));
-        assert!(matches!(header_key(b"Message-ID: 1@a"), HeaderKey::WithId(_)));
-        assert!(matches!(header_key(b"Message-ID: <>\r\nSubject: a"), HeaderKey::WithoutId(_)));
+        assert!(matches!(
+            header_key(b"Message-ID: <1@a>"),
+            HeaderKey::WithId(_)
+        ));
+        assert!(matches!(
+            header_key(b"Message-ID: 1@a"),
+            HeaderKey::WithId(_)
+        ));
+        assert!(matches!(
+            header_key(b"Message-ID: <>\r\nSubject: a"),
+            HeaderKey::WithoutId(_)
+        ));
         assert!(matches!(header_key(b"From: a"), HeaderKey::WithoutId(_)));
     }
 
     #[test]
     fn only_domains_lose_their_case() {
-        check(b"From: Ann <ann@A.org>, B@[IPv6:FE::1]", b"From: Ann <ann@a.org>, B@[ipv6:fe::1]", true);
+        check(
+            b"From: Ann <ann@A.org>, B@[IPv6:FE::1]",
+            b"From: Ann <ann@a.org>, B@[ipv6:fe::1]",
+            true,
+        );
         check(b"From: Ann <ann@a.org>", b"From: ann <ann@a.org>", false);
         check(b"From: Ann@a.org (Ann)", b"From: Ann@a.org (ann)", false);
         check(b"Subject: at @A", b"Subject: at @a", false);
@@ -206,9 +267,13 @@ mod tests {
     fn the_hashed_text_is_fixed() {
         let header = b"Message-ID: <X@Y.org>\r\nDate: Tue, 2 Jan 2024 10:00:00 +0100\r\n\
             From: Ann <a@B.org>\r\nTo: b@c.org\r\nSubject: A b\r\n";
-        let text = "message-id:X@y.org\ndate:1704186000\nfrom:Ann<a@b.org>\nto:b@c.org\nsubject:Ab\n";
+        let text =
+            "message-id:X@y.org\ndate:1704186000\nfrom:Ann<a@b.org>\nto:b@c.org\nsubject:Ab\n";
         let digest: [u8; 32] = Sha256::digest(text).into();
-        assert_eq!(header_key(header), HeaderKey::WithId(digest[..16].try_into().unwrap()));
+        assert_eq!(
+            header_key(header),
+            HeaderKey::WithId(digest[..16].try_into().unwrap())
+        );
     }
 
     proptest! {

@@ -20,7 +20,9 @@ pub fn stand_in(message: &[u8]) -> Option<&'static str> {
         }
     }
     let is_of = |name: &[u8]| from.windows(name.len()).any(|part| part == name);
-    if subject.starts_with(b"retrieval using the imap4 protocol failed") && is_of(b"microsoft exchange server") {
+    if subject.starts_with(b"retrieval using the imap4 protocol failed")
+        && is_of(b"microsoft exchange server")
+    {
         return Some("its retrieval failed on the Exchange server");
     }
     if subject == b"message unavailable" && is_of(b"system administrator") {
@@ -49,7 +51,9 @@ mod tests {
                        This message is no longer available on the server.\r\n";
         assert!(stand_in(exchange.as_bytes()).is_some_and(|text| text.contains("Exchange")));
         assert!(stand_in(quoted.as_bytes()).is_some());
-        assert!(stand_in(courier.as_bytes()).is_some_and(|text| text.contains("no longer available")));
+        assert!(
+            stand_in(courier.as_bytes()).is_some_and(|text| text.contains("no longer available"))
+        );
         for message in [
             "From: ann@example.org\r\nSubject: Fwd: Retrieval using the IMAP4 protocol failed\r\n\r\n",
             "From: ann@example.org\r\nSubject: Retrieval using the IMAP4 protocol failed: what to do?\r\n\r\n",

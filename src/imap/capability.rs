@@ -10,7 +10,12 @@ pub struct Capabilities(BTreeSet<String>);
 impl Capabilities {
     /// Makes the set from the names that a server listed.
     pub fn new(names: impl IntoIterator<Item = String>) -> Self {
-        Self(names.into_iter().map(|name| name.to_ascii_uppercase()).collect())
+        Self(
+            names
+                .into_iter()
+                .map(|name| name.to_ascii_uppercase())
+                .collect(),
+        )
     }
 
     /// Reports whether the server has this one.
@@ -45,7 +50,9 @@ impl Capabilities {
     ///
     /// `capability =/ "APPENDLIMIT" ["=" number]` (RFC 7889 section 5).
     pub fn append_limit(&self) -> Option<u64> {
-        self.0.iter().find_map(|name| name.strip_prefix("APPENDLIMIT=")?.parse().ok())
+        self.0
+            .iter()
+            .find_map(|name| name.strip_prefix("APPENDLIMIT=")?.parse().ok())
     }
 }
 
@@ -67,14 +74,23 @@ mod tests {
 
     #[test]
     fn literals_go_as_the_server_allows() {
-        assert_eq!(capabilities("IMAP4REV1 LITERAL-").literal_mode(), LiteralMode::Minus);
+        assert_eq!(
+            capabilities("IMAP4REV1 LITERAL-").literal_mode(),
+            LiteralMode::Minus
+        );
         assert_eq!(capabilities("IMAP4REV2").literal_mode(), LiteralMode::Minus);
-        assert_eq!(capabilities("IMAP4REV1").literal_mode(), LiteralMode::Synchronizing);
+        assert_eq!(
+            capabilities("IMAP4REV1").literal_mode(),
+            LiteralMode::Synchronizing
+        );
     }
 
     #[test]
     fn reads_the_append_limit() {
-        assert_eq!(capabilities("IMAP4REV1 APPENDLIMIT=35651584").append_limit(), Some(35_651_584));
+        assert_eq!(
+            capabilities("IMAP4REV1 APPENDLIMIT=35651584").append_limit(),
+            Some(35_651_584)
+        );
         assert_eq!(capabilities("IMAP4REV1 APPENDLIMIT").append_limit(), None);
     }
 }

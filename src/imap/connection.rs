@@ -9,7 +9,9 @@ use super::facts::ServerFacts;
 use super::redact::Redactor;
 use super::response::{Code, Completion, FetchOpening, Namespace, Response};
 use super::waiting::Unreplied;
-use super::wire::{ByteSource, Command, Framer, Incoming, Limits, LiteralMode, Step, Tags, Unanswered};
+use super::wire::{
+    ByteSource, Command, Framer, Incoming, Limits, LiteralMode, Step, Tags, Unanswered,
+};
 use super::{Capabilities, Error};
 use crate::event::Direction;
 use crate::net::{self, Phase, Stream};
@@ -179,9 +181,13 @@ impl Connection {
     ///
     /// # Errors
     /// Bytes that arrived in plain text after the server's OK, or a failure of `protect`.
-    pub fn encrypt(self, protect: impl FnOnce(Stream) -> Result<Stream, net::Error>) -> Result<Self, Error> {
+    pub fn encrypt(
+        self,
+        protect: impl FnOnce(Stream) -> Result<Stream, net::Error>,
+    ) -> Result<Self, Error> {
         if !self.framer.is_empty() {
-            let text = "unexpected data between the server's OK to STARTTLS and TLS, so nothing was sent";
+            let text =
+                "unexpected data between the server's OK to STARTTLS and TLS, so nothing was sent";
             return Err(Error::NoLogin(text.to_owned()));
         }
         Ok(Self::new(protect(self.stream)?, self.trace))
@@ -279,10 +285,15 @@ impl Connection {
                 Step::Write(bytes) => self.write(&bytes)?,
                 Step::AwaitContinuation => {
                     if let Some(reply) = self.await_continuation(ticket, &mut ignore)? {
-                        return Err(Error::Protocol(format!("it refused a literal: {}", reply.text)));
+                        return Err(Error::Protocol(format!(
+                            "it refused a literal: {}",
+                            reply.text
+                        )));
                     }
                 }
-                Step::Stream(_) => return Err(Error::Protocol("a message needs its bytes".to_owned())),
+                Step::Stream(_) => {
+                    return Err(Error::Protocol("a message needs its bytes".to_owned()));
+                }
             }
         }
         Ok(ticket)
@@ -328,7 +339,11 @@ impl Connection {
     ///
     /// # Errors
     /// A command that can't be written.
-    pub fn begin_with(&mut self, command: &Command, mode: LiteralMode) -> Result<(Ticket, Vec<Step>), Error> {
+    pub fn begin_with(
+        &mut self,
+        command: &Command,
+        mode: LiteralMode,
+    ) -> Result<(Ticket, Vec<Step>), Error> {
         self.stream.rest(self.courtesy.take());
         let tag = self.tags.next_tag();
         let steps = command.steps(&tag, mode)?;
@@ -337,7 +352,13 @@ impl Connection {
         }
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
-        let length = |step: &Step| if let Step::Write(bytes) = step { bytes.len() } else { 0 };
+        let length = |step: &Step| {
+            if let Step::Write(bytes) = step {
+                bytes.len()
+            } else {
+                0
+            }
+        };
         let bytes = steps.iter().map(length).sum();
         self.waiting.push(ticket, tag, bytes);
         Ok((ticket, steps))
@@ -374,12 +395,18 @@ impl Connection {
     /// # Errors
     /// A failure that ends the connection, such as a reply to another command: replies come in order, so all earlier
     /// ones must have been taken.
-    pub fn await_continuation(&mut self, ticket: Ticket, handler: &mut dyn Handler) -> Result<Option<Reply>, Error> {
+    pub fn await_continuation(
+        &mut self,
+        ticket: Ticket,
+        handler: &mut dyn Handler,
+    ) -> Result<Option<Reply>, Error> {
         loop {
             match self.receive(handler)? {
                 Received::Continue => return Ok(None),
                 Received::Reply(replied, reply) if replied == ticket => return Ok(Some(reply)),
-                Received::Reply(..) => return Err(Error::Protocol("it answered out of order".to_owned())),
+                Received::Reply(..) => {
+                    return Err(Error::Protocol("it answered out of order".to_owned()));
+                }
                 Received::Untagged => {}
             }
         }
@@ -399,7 +426,10 @@ impl Connection {
     ///
     /// # Errors
     /// A failure that ends the connection.
-    pub fn receive_available(&mut self, handler: &mut dyn Handler) -> Result<Option<Received>, Error> {
+    pub fn receive_available(
+        &mut self,
+        handler: &mut dyn Handler,
+    ) -> Result<Option<Received>, Error> {
         let incoming = self.framer.next_available(&mut self.stream);
         match incoming.map_err(|error| self.ended(error.into()))? {
             Some(incoming) => self.take(incoming, handler).map(Some),
@@ -427,14 +457,20 @@ impl Connection {
     /// # Errors
     /// A failure that ends the connection.
     pub fn read_literal(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-        self.framer.read_literal(&mut self.stream, buffer).map_err(Into::into)
+        self.framer
+            .read_literal(&mut self.stream, buffer)
+            .map_err(Into::into)
     }
 
     /// Interprets what [`Connection::incoming`] returned as a frame.
     ///
     /// # Errors
     /// A failure that ends the connection.
-    pub fn take(&mut self, incoming: Incoming, handler: &mut dyn Handler) -> Result<Received, Error> {
+    pub fn take(
+        &mut self,
+        incoming: Incoming,
+        handler: &mut dyn Handler,
+    ) -> Result<Received, Error> {
         let mut incoming = incoming;
         while let Incoming::LargeLiteral { .. } = incoming {
             // Unrequested: the framer skips it.
@@ -443,15 +479,28 @@ impl Connection {
         self.last_used = Instant::now();
         self.trace_received();
         let oldest = self.waiting.oldest();
-        let response = self.redactor.shortened(Response::parse(self.framer.frame()));
+        let response = self
+            .redactor
+            .shortened(Response::parse(self.framer.frame()));
         match &response {
             Response::Tagged { .. } => self.unanswered = Unanswered::default(),
-            response => self.unanswered.count(&self.limits, matches!(response, Response::Status { .. }))?,
+            response => self
+                .unanswered
+                .count(&self.limits, matches!(response, Response::Status { .. }))?,
         }
         match response {
-            Response::Tagged { tag, completion, code, text } => {
+            Response::Tagged {
+                tag,
+                completion,
+                code,
+                text,
+            } => {
                 let answered = self.waiting.take(tag);
-                let reply = Reply { completion, code, text: text.into_owned() };
+                let reply = Reply {
+                    completion,
+                    code,
+                    text: text.into_owned(),
+                };
                 self.take_reply(answered, reply)
             }
             Response::Continue { text } => {
@@ -475,27 +524,45 @@ impl Connection {
         for text in self.framer.frame().text() {
             match &self.login {
                 Some(_) if text.starts_with(b"+") => trace(Direction::Received, b"+ <hidden>"),
-                _ => trace(Direction::Received, self.redactor.clean(&String::from_utf8_lossy(text)).as_bytes()),
+                _ => trace(
+                    Direction::Received,
+                    self.redactor
+                        .clean(&String::from_utf8_lossy(text))
+                        .as_bytes(),
+                ),
             }
         }
     }
 
     /// Takes a tagged reply, with the command that it answers and whether somebody waits for that.
-    fn take_reply(&mut self, answered: Option<(Ticket, bool)>, reply: Reply) -> Result<Received, Error> {
+    fn take_reply(
+        &mut self,
+        answered: Option<(Ticket, bool)>,
+        reply: Reply,
+    ) -> Result<Received, Error> {
         self.courtesy.heard(&reply);
         self.stream.begin_answer();
         self.facts.learn_code(reply.code.as_ref());
         let Some((ticket, is_attended)) = answered else {
-            return Err(Error::Protocol("it answered a command that was never sent".to_owned()));
+            return Err(Error::Protocol(
+                "it answered a command that was never sent".to_owned(),
+            ));
         };
-        Ok(if is_attended { Received::Reply(ticket, reply) } else { Received::Untagged })
+        Ok(if is_attended {
+            Received::Reply(ticket, reply)
+        } else {
+            Received::Untagged
+        })
     }
 
     /// Explains why the connection ended: the server's goodbye, if there was one, is a better reason than that it
     /// closed.
     fn ended(&mut self, error: Error) -> Error {
         match self.facts.bye.take() {
-            Some((text, code)) if self.login.is_some() => Error::Bye { text: self.redacted(&text), code },
+            Some((text, code)) if self.login.is_some() => Error::Bye {
+                text: self.redacted(&text),
+                code,
+            },
             Some((text, code)) => Error::Bye { text, code },
             None => error,
         }
@@ -506,7 +573,8 @@ impl Connection {
     /// # Errors
     /// A failure that ends the connection, such as a reply to another command.
     pub fn wait(&mut self, ticket: Ticket, handler: &mut dyn Handler) -> Result<Reply, Error> {
-        self.wait_any(|replied| replied == ticket, handler).map(|(_, reply)| reply)
+        self.wait_any(|replied| replied == ticket, handler)
+            .map(|(_, reply)| reply)
     }
 
     /// Waits for a reply to one of some commands: a server may execute independent commands in parallel, and answer
@@ -521,10 +589,16 @@ impl Connection {
     ) -> Result<(Ticket, Reply), Error> {
         loop {
             match self.receive(handler)? {
-                Received::Reply(replied, reply) if is_expected(replied) => return Ok((replied, reply)),
-                Received::Reply(..) => return Err(Error::Protocol("it answered out of order".to_owned())),
+                Received::Reply(replied, reply) if is_expected(replied) => {
+                    return Ok((replied, reply));
+                }
+                Received::Reply(..) => {
+                    return Err(Error::Protocol("it answered out of order".to_owned()));
+                }
                 Received::Continue => {
-                    return Err(Error::Protocol("it asked for more where nothing was to follow".to_owned()));
+                    return Err(Error::Protocol(
+                        "it asked for more where nothing was to follow".to_owned(),
+                    ));
                 }
                 Received::Untagged => {}
             }
@@ -561,21 +635,33 @@ impl Connection {
                 if self.needs_quiet(command) && !sent.is_empty() {
                     let nth = replies.len();
                     for (at, ticket) in mem::take(&mut sent).into_iter().enumerate() {
-                        replies
-                            .push(self.wait(ticket, &mut |_: Option<Ticket>, r: &Response<'_>| handler(nth + at, r))?);
+                        replies.push(
+                            self.wait(ticket, &mut |_: Option<Ticket>, r: &Response<'_>| {
+                                handler(nth + at, r)
+                            })?,
+                        );
                     }
                 }
                 sent.push_back(self.send(command)?);
             }
-            let Some(ticket) = sent.pop_front() else { return Ok(replies) };
+            let Some(ticket) = sent.pop_front() else {
+                return Ok(replies);
+            };
             let nth = replies.len();
-            replies.push(self.wait(ticket, &mut |_: Option<Ticket>, r: &Response<'_>| handler(nth, r))?);
+            replies.push(
+                self.wait(ticket, &mut |_: Option<Ticket>, r: &Response<'_>| {
+                    handler(nth, r)
+                })?,
+            );
         }
     }
 
     /// Returns how literals may be sent now.
     pub fn literal_mode(&self) -> LiteralMode {
-        self.facts.capabilities.as_ref().map_or(LiteralMode::Synchronizing, Capabilities::literal_mode)
+        self.facts
+            .capabilities
+            .as_ref()
+            .map_or(LiteralMode::Synchronizing, Capabilities::literal_mode)
     }
 
     /// Reports whether the server said goodbye.

@@ -55,7 +55,11 @@ mod tests {
     use crate::imap::Completion;
 
     fn reply(completion: Completion, code: Option<Code>, text: &str) -> Reply {
-        Reply { completion, code, text: text.to_owned() }
+        Reply {
+            completion,
+            code,
+            text: text.to_owned(),
+        }
     }
 
     #[test]
@@ -79,8 +83,14 @@ mod tests {
     fn a_time_that_the_server_names_is_waited_for_once() {
         let mut courtesy = Courtesy::default();
         for (text, seconds) in [
-            ("Request is throttled. Suggested Backoff Time: 29000 milliseconds", 29),
-            ("Request is throttled. Suggested Backoff Time: 9999999 milliseconds", 300),
+            (
+                "Request is throttled. Suggested Backoff Time: 29000 milliseconds",
+                29,
+            ),
+            (
+                "Request is throttled. Suggested Backoff Time: 9999999 milliseconds",
+                300,
+            ),
             ("Suggested Backoff Time: soon", 0),
         ] {
             courtesy.heard(&reply(Completion::Bad, None, text));

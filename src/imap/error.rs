@@ -61,7 +61,9 @@ pub enum Error {
     #[error("could not get an access token: {0}")]
     Secret(#[from] NoSecret),
     /// The stronger mechanism of the last login is no longer offered.
-    #[error("the server no longer offers {before}; {now} is weaker and this may be an attack, so nothing was sent")]
+    #[error(
+        "the server no longer offers {before}; {now} is weaker and this may be an attack, so nothing was sent"
+    )]
     Downgrade {
         /// The mechanism of the last login.
         before: Mechanism,

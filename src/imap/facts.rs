@@ -22,7 +22,11 @@ impl ServerFacts {
             Response::Capability(names) => self.capabilities = Some(Capabilities::new(names)),
             Response::Namespace(namespace) => self.namespace = Some(namespace),
             Response::Id(fields) => self.id = fields,
-            Response::Status { condition: Condition::Bye, code, text } => self.bye = Some((text.into_owned(), code)),
+            Response::Status {
+                condition: Condition::Bye,
+                code,
+                text,
+            } => self.bye = Some((text.into_owned(), code)),
             response => {
                 if let Response::Status { code, .. } = &response {
                     self.learn_code(code.as_ref());

@@ -21,8 +21,15 @@ pub struct LoggedIn {
 ///
 /// # Errors
 /// Why it failed; a refused login isn't retried.
-pub fn log_in(dialer: &Dialer, credentials: &Credentials, trace: Option<super::Trace>) -> Result<LoggedIn, Error> {
-    let Approached { mut connection, greeting } = approach(dialer, trace)?;
+pub fn log_in(
+    dialer: &Dialer,
+    credentials: &Credentials,
+    trace: Option<super::Trace>,
+) -> Result<LoggedIn, Error> {
+    let Approached {
+        mut connection,
+        greeting,
+    } = approach(dialer, trace)?;
     if greeting.condition == Condition::PreAuth {
         if dialer.settings().tls != TlsMode::None {
             let text = "the server says that this connection is already logged in; it may be someone else's mailbox";
@@ -41,7 +48,10 @@ pub fn log_in(dialer: &Dialer, credentials: &Credentials, trace: Option<super::T
     }
     check_revision(connection.capabilities())?;
     compress(&mut connection, dialer)?;
-    Ok(LoggedIn { connection, greeting: greeting.text })
+    Ok(LoggedIn {
+        connection,
+        greeting: greeting.text,
+    })
 }
 
 /// Rejects a server that speaks another protocol, before anything is sent.
@@ -49,7 +59,9 @@ fn check_revision(offered: Option<&Capabilities>) -> Result<(), Error> {
     if offered.is_some_and(Capabilities::is_imap) {
         return Ok(());
     }
-    Err(Error::Protocol("it offers neither IMAP4rev1 nor IMAP4rev2".to_owned()))
+    Err(Error::Protocol(
+        "it offers neither IMAP4rev1 nor IMAP4rev2".to_owned(),
+    ))
 }
 
 /// Marks errors from before TLS, which anyone may have caused: the text says so, and none is worth a retry.
@@ -57,11 +69,17 @@ fn before_tls(error: Error, mode: TlsMode) -> Error {
     let told = |text: &str| format!("the server says (unauthenticated): {text}");
     match error {
         _ if mode != TlsMode::StartTls => error,
-        Error::Bye { text, code } => Error::Bye { text: told(&text), code },
-        Error::TurnedAway { text, code } => Error::TurnedAway { text: told(&text), code },
-        Error::Protocol(text) => {
-            Error::NoLogin(format!("the server didn't speak IMAP before TLS, so nothing was sent: {text}"))
-        }
+        Error::Bye { text, code } => Error::Bye {
+            text: told(&text),
+            code,
+        },
+        Error::TurnedAway { text, code } => Error::TurnedAway {
+            text: told(&text),
+            code,
+        },
+        Error::Protocol(text) => Error::NoLogin(format!(
+            "the server didn't speak IMAP before TLS, so nothing was sent: {text}"
+        )),
         error => error,
     }
 }
@@ -70,9 +88,20 @@ fn before_tls(error: Error, mode: TlsMode) -> Error {
 /// after the login, so that a secret's length doesn't show in how well it compresses next to others' text. If the
 /// server refuses, the connection stays uncompressed.
 fn compress(connection: &mut Connection, dialer: &Dialer) -> Result<(), Error> {
-    let is_wanted = dialer.settings().compression.is_wanted(connection.distance()) && connection.is_encrypted();
-    let is_offered = connection.capabilities().is_some_and(|offered| offered.has("COMPRESS=DEFLATE"));
-    if is_wanted && is_offered && connection.run(&Command::new("COMPRESS DEFLATE"), &mut ignore)?.is_ok() {
+    let is_wanted = dialer
+        .settings()
+        .compression
+        .is_wanted(connection.distance())
+        && connection.is_encrypted();
+    let is_offered = connection
+        .capabilities()
+        .is_some_and(|offered| offered.has("COMPRESS=DEFLATE"));
+    if is_wanted
+        && is_offered
+        && connection
+            .run(&Command::new("COMPRESS DEFLATE"), &mut ignore)?
+            .is_ok()
+    {
         connection.compress()?;
     }
     Ok(())
@@ -92,14 +121,20 @@ pub struct Introduction {
 /// # Errors
 /// Why it failed.
 pub fn introduce(dialer: &Dialer, trace: Option<super::Trace>) -> Result<Introduction, Error> {
-    let Approached { mut connection, greeting } = approach(dialer, trace)?;
+    let Approached {
+        mut connection,
+        greeting,
+    } = approach(dialer, trace)?;
     if connection.capabilities().is_none() {
         connection.run(&Command::new("CAPABILITY"), &mut ignore)?;
     }
     check_revision(connection.capabilities())?;
     let offered = connection.capabilities().cloned().unwrap_or_default();
     connection.log_out();
-    Ok(Introduction { greeting: greeting.text, mechanisms: offered.mechanisms().map(str::to_owned).collect() })
+    Ok(Introduction {
+        greeting: greeting.text,
+        mechanisms: offered.mechanisms().map(str::to_owned).collect(),
+    })
 }
 
 /// Returns the certificate that a server presents, trusted or not, over a separate connection.
@@ -132,7 +167,10 @@ fn approach(dialer: &Dialer, trace: Option<super::Trace>) -> Result<Approached, 
         connection = start_tls(connection, dialer, &greeting)?;
     }
     connection.set_phase(Phase::Login);
-    Ok(Approached { connection, greeting })
+    Ok(Approached {
+        connection,
+        greeting,
+    })
 }
 
 struct Greeting {
@@ -144,39 +182,59 @@ struct Greeting {
 fn greet(connection: &mut Connection) -> Result<Greeting, Error> {
     let mut greeting = None;
     let received = connection.receive(&mut |_, response: &Response<'_>| {
-        if let Response::Status { condition, text, .. } = response {
-            greeting = Some(Greeting { condition: *condition, text: text.to_string() });
+        if let Response::Status {
+            condition, text, ..
+        } = response
+        {
+            greeting = Some(Greeting {
+                condition: *condition,
+                text: text.to_string(),
+            });
         }
         Ok(())
     })?;
     match (received, greeting) {
-        (Received::Untagged, Some(greeting)) if matches!(greeting.condition, Condition::Ok | Condition::PreAuth) => {
+        (Received::Untagged, Some(greeting))
+            if matches!(greeting.condition, Condition::Ok | Condition::PreAuth) =>
+        {
             Ok(greeting)
         }
         // A goodbye in place of a greeting: the next read returns its text.
-        (Received::Untagged, None) if connection.has_ended() => match connection.receive(&mut ignore) {
-            Err(Error::Bye { text, code }) => Err(Error::TurnedAway { text, code }),
-            Err(error) => Err(error),
-            Ok(_) => Err(Error::Closed),
-        },
+        (Received::Untagged, None) if connection.has_ended() => {
+            match connection.receive(&mut ignore) {
+                Err(Error::Bye { text, code }) => Err(Error::TurnedAway { text, code }),
+                Err(error) => Err(error),
+                Ok(_) => Err(Error::Closed),
+            }
+        }
         (_, greeting) => {
-            let text = greeting.map_or_else(|| "no IMAP greeting".to_owned(), |greeting| greeting.text);
+            let text =
+                greeting.map_or_else(|| "no IMAP greeting".to_owned(), |greeting| greeting.text);
             Err(Error::Protocol(text))
         }
     }
 }
 
 /// Requests STARTTLS, whether the server offers it or not: without it nothing is sent (RFC 3501 section 6.2.1).
-fn start_tls(mut connection: Connection, dialer: &Dialer, greeting: &Greeting) -> Result<Connection, Error> {
+fn start_tls(
+    mut connection: Connection,
+    dialer: &Dialer,
+    greeting: &Greeting,
+) -> Result<Connection, Error> {
     if greeting.condition == Condition::PreAuth {
-        let text = "the server wants to continue without TLS (PREAUTH), which the address doesn't allow";
+        let text =
+            "the server wants to continue without TLS (PREAUTH), which the address doesn't allow";
         return Err(Error::NoLogin(text.to_owned()));
     }
     ask_for_tls(&mut connection).map_err(|error| before_tls(error, TlsMode::StartTls))?;
-    connection.encrypt(|stream| dialer.start_tls(stream)).map_err(|error| match error {
-        Error::Net(error) => Error::Net(error.with_fingerprint(|| dialer.fingerprint(up_to_tls(dialer)?))),
-        error => error,
-    })
+    connection
+        .encrypt(|stream| dialer.start_tls(stream))
+        .map_err(|error| match error {
+            Error::Net(error) => {
+                Error::Net(error.with_fingerprint(|| dialer.fingerprint(up_to_tls(dialer)?)))
+            }
+            error => error,
+        })
 }
 
 fn ask_for_tls(connection: &mut Connection) -> Result<(), Error> {
@@ -185,18 +243,28 @@ fn ask_for_tls(connection: &mut Connection) -> Result<(), Error> {
         return Ok(());
     }
     let text = reply.text;
-    Err(Error::NoLogin(format!("the server refuses STARTTLS, so nothing was sent; it says (unauthenticated): {text}")))
+    Err(Error::NoLogin(format!(
+        "the server refuses STARTTLS, so nothing was sent; it says (unauthenticated): {text}"
+    )))
 }
 
 /// Makes a separate connection up to the server's OK to STARTTLS, to look at its certificate.
 fn up_to_tls(dialer: &Dialer) -> Result<Stream, net::Error> {
-    const NOTHING: net::Error = net::Error::NotReady { reason: "the server did not begin TLS again" };
+    const NOTHING: net::Error = net::Error::NotReady {
+        reason: "the server did not begin TLS again",
+    };
     let mut connection = Connection::new(dialer.dial()?, None);
-    greet(&mut connection).and_then(|_| ask_for_tls(&mut connection)).map_err(|_| NOTHING)?;
+    greet(&mut connection)
+        .and_then(|_| ask_for_tls(&mut connection))
+        .map_err(|_| NOTHING)?;
     connection.into_stream().ok_or(NOTHING)
 }
 
-fn authenticate(connection: &mut Connection, dialer: &Dialer, credentials: &Credentials) -> Result<(), Error> {
+fn authenticate(
+    connection: &mut Connection,
+    dialer: &Dialer,
+    credentials: &Credentials,
+) -> Result<(), Error> {
     if connection.capabilities().is_none() {
         connection.run(&Command::new("CAPABILITY"), &mut ignore)?;
     }

@@ -30,8 +30,8 @@ pub use error::Error;
 pub use login::{Introduction, LoggedIn, certificate, introduce, log_in};
 pub(crate) use redact::Redactor;
 pub use response::{
-    Attributes, Code, Completion, Content, Fetch, FetchOpening, ListedItem, MailboxStatus, Namespace, Response,
-    Unreadable,
+    Attributes, Code, Completion, Content, Fetch, FetchOpening, ListedItem, MailboxStatus,
+    Namespace, Response, Unreadable,
 };
 pub use wire::{Command, Incoming, LiteralMode, Step};
 

@@ -40,21 +40,31 @@ impl Redactor {
         }
         self.plain.push(Zeroizing::new(secret.to_owned()));
         if secret.contains(['"', '\\']) {
-            self.plain.push(Zeroizing::new(secret.replace('\\', "\\\\").replace('"', "\\\"")));
+            self.plain.push(Zeroizing::new(
+                secret.replace('\\', "\\\\").replace('"', "\\\""),
+            ));
         }
         for (before, skipped) in [("", 0), ("x", 2), ("xx", 3)] {
             // The characters at the ends depend on the secret's neighbours.
-            let all = Zeroizing::new(STANDARD.encode(Zeroizing::new(format!("{before}{secret}")).as_bytes()));
+            let all = Zeroizing::new(
+                STANDARD.encode(Zeroizing::new(format!("{before}{secret}")).as_bytes()),
+            );
             let kept = all.trim_end_matches('=').len() - 1;
             let core = all.get(skipped..kept).filter(|core| core.len() >= SHORTEST);
-            self.encoded.extend(core.map(|core| Zeroizing::new(core.to_owned())));
+            self.encoded
+                .extend(core.map(|core| Zeroizing::new(core.to_owned())));
         }
     }
 
     /// Returns a text without the secrets.
     pub(crate) fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(text);
-        for secret in self.plain.iter().filter(|secret| text.contains(secret.as_str())).collect::<Vec<_>>() {
+        for secret in self
+            .plain
+            .iter()
+            .filter(|secret| text.contains(secret.as_str()))
+            .collect::<Vec<_>>()
+        {
             text = Cow::Owned(struck_out(&text, secret));
         }
         for core in &self.encoded {
@@ -69,16 +79,34 @@ impl Redactor {
     /// text is cut: the cut could leave part of one that nothing recognises later.
     pub(super) fn shortened<'a>(&self, response: Response<'a>) -> Response<'a> {
         match response {
-            Response::Tagged { tag, completion, code, text } => {
-                Response::Tagged { tag, completion, code: self.short_code(code), text: self.short(text) }
-            }
-            Response::Status { condition, code, text } => {
-                Response::Status { condition, code: self.short_code(code), text: self.short(text) }
-            }
+            Response::Tagged {
+                tag,
+                completion,
+                code,
+                text,
+            } => Response::Tagged {
+                tag,
+                completion,
+                code: self.short_code(code),
+                text: self.short(text),
+            },
+            Response::Status {
+                condition,
+                code,
+                text,
+            } => Response::Status {
+                condition,
+                code: self.short_code(code),
+                text: self.short(text),
+            },
             Response::Id(fields) => {
                 let owned = |text: String| self.short(Cow::Owned(text)).into_owned();
                 let fields = fields.into_iter().take(ID_FIELDS);
-                Response::Id(fields.map(|(name, value)| (owned(name), value.map(owned))).collect())
+                Response::Id(
+                    fields
+                        .map(|(name, value)| (owned(name), value.map(owned)))
+                        .collect(),
+                )
             }
             response => response,
         }
@@ -88,7 +116,10 @@ impl Redactor {
         let owned = |text: String| self.short(Cow::Owned(text)).into_owned();
         code.map(|code| match code {
             Code::Referral(url) => Code::Referral(owned(url)),
-            Code::Other { name, arguments } => Code::Other { name: owned(name), arguments: owned(arguments) },
+            Code::Other { name, arguments } => Code::Other {
+                name: owned(name),
+                arguments: owned(arguments),
+            },
             code => code,
         })
     }
@@ -116,8 +147,8 @@ fn struck_out(text: &str, secret: &str) -> String {
     let mut rest = text;
     while let Some(at) = rest.find(secret) {
         let (before, after) = (&rest[..at], &rest[at + secret.len()..]);
-        let is_inside =
-            is_word(before.chars().next_back().or(clean.chars().next_back())) || is_word(after.chars().next());
+        let is_inside = is_word(before.chars().next_back().or(clean.chars().next_back()))
+            || is_word(after.chars().next());
         clean.push_str(before);
         clean.push_str(if is_inside { secret } else { HIDDEN });
         rest = after;
@@ -129,9 +160,12 @@ fn struck_out(text: &str, secret: &str) -> String {
 /// Returns a text without the whole base64 word around this place: the secret's neighbours in it are no better.
 fn without_word(text: &str, at: usize) -> String {
     let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
-    let start =
-        text[..at].rfind(|c| !is_base64(c)).map_or(0, |end| end + text[end..].chars().next().map_or(1, char::len_utf8));
-    let end = text[at..].find(|c| !is_base64(c)).map_or(text.len(), |length| at + length);
+    let start = text[..at].rfind(|c| !is_base64(c)).map_or(0, |end| {
+        end + text[end..].chars().next().map_or(1, char::len_utf8)
+    });
+    let end = text[at..]
+        .find(|c| !is_base64(c))
+        .map_or(text.len(), |length| at + length);
     [&text[..start], HIDDEN, &text[end..]].concat()
 }
 
@@ -143,7 +177,10 @@ mod tests {
     #[test]
     fn a_secret_of_one_letter_leaves_words_whole() {
         let redactor = redactor("a");
-        assert_eq!(redactor.clean("A1 NO bad password a for \"a\""), "A1 NO bad password <hidden> for \"<hidden>\"");
+        assert_eq!(
+            redactor.clean("A1 NO bad password a for \"a\""),
+            "A1 NO bad password <hidden> for \"<hidden>\""
+        );
     }
 
     fn redactor(secret: &str) -> Redactor {
@@ -157,9 +194,18 @@ mod tests {
         let plain = STANDARD.encode("\0ann\0pass\"word");
         for (said, shown) in [
             ("nothing of note", "nothing of note"),
-            ("no pass\"word here, pass\"word!", "no <hidden> here, <hidden>!"),
-            (r#"LOGIN "ann" "pass\"word" what"#, r#"LOGIN "ann" "<hidden>" what"#),
-            (&format!("A1 BAD AUTHENTICATE PLAIN {plain}?"), "A1 BAD AUTHENTICATE PLAIN <hidden>?"),
+            (
+                "no pass\"word here, pass\"word!",
+                "no <hidden> here, <hidden>!",
+            ),
+            (
+                r#"LOGIN "ann" "pass\"word" what"#,
+                r#"LOGIN "ann" "<hidden>" what"#,
+            ),
+            (
+                &format!("A1 BAD AUTHENTICATE PLAIN {plain}?"),
+                "A1 BAD AUTHENTICATE PLAIN <hidden>?",
+            ),
             (&format!("ü{plain}ü {plain}"), "ü<hidden>ü <hidden>"),
         ] {
             assert_eq!(redactor("pass\"word").clean(said), shown);

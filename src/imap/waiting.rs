@@ -27,7 +27,13 @@ impl Unreplied {
     /// Adds a command of this length that is being sent.
     pub(super) fn push(&mut self, ticket: Ticket, tag: String, bytes: usize) {
         let since = self.waiting.is_empty().then(Instant::now);
-        self.waiting.push_back(Waiting { ticket, tag, is_attended: true, bytes, since });
+        self.waiting.push_back(Waiting {
+            ticket,
+            tag,
+            is_attended: true,
+            bytes,
+            since,
+        });
     }
 
     /// Marks the last command as one whose reply nobody waits for.
@@ -61,7 +67,10 @@ impl Unreplied {
 
     /// Returns how many replies someone waits for.
     pub(super) fn attended(&self) -> usize {
-        self.waiting.iter().filter(|waiting| waiting.is_attended).count()
+        self.waiting
+            .iter()
+            .filter(|waiting| waiting.is_attended)
+            .count()
     }
 
     /// Reports whether the server can accept one more command while nobody reads its replies.

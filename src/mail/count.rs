@@ -11,6 +11,9 @@ mod tests {
 
     #[test]
     fn one_is_no_plural() {
-        assert_eq!([0, 1, 2].map(|n| counted(n, "folder")), ["0 folders", "1 folder", "2 folders"]);
+        assert_eq!(
+            [0, 1, 2].map(|n| counted(n, "folder")),
+            ["0 folders", "1 folder", "2 folders"]
+        );
     }
 }

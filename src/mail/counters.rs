@@ -25,7 +25,9 @@ impl Counters {
     /// Returns the counters after a run has itself written messages up to this UID.
     #[must_use]
     pub fn with_written(mut self, highest: Option<u32>) -> Self {
-        self.uid_next = self.uid_next.map(|next| next.max(highest.unwrap_or(0).saturating_add(1)));
+        self.uid_next = self
+            .uid_next
+            .map(|next| next.max(highest.unwrap_or(0).saturating_add(1)));
         self
     }
 }

@@ -24,7 +24,10 @@ impl InternalDate {
     /// Makes a date from seconds since 1970 and a time zone in minutes east of UTC. `None` for an offset of more than a
     /// day.
     pub fn new(seconds: i64, offset_minutes: i16) -> Option<Self> {
-        (offset_minutes.abs() < 24 * 60).then_some(Self { seconds, offset_minutes })
+        (offset_minutes.abs() < 24 * 60).then_some(Self {
+            seconds,
+            offset_minutes,
+        })
     }
 
     /// Parses what servers send: `" 1-Feb-2024 03:04:05 +0130"`, with a one- or two-digit day. `None` for anything that
@@ -62,13 +65,22 @@ impl InternalDate {
     /// Returns the day in its own zone, as SEARCH SINCE and BEFORE count days (RFC 3501 section 6.4.4).
     pub fn day(self) -> Option<jiff::civil::Date> {
         let offset = Offset::from_seconds(i32::from(self.offset_minutes) * 60).ok()?;
-        Some(offset.to_datetime(Timestamp::from_second(self.seconds).ok()?).date())
+        Some(
+            offset
+                .to_datetime(Timestamp::from_second(self.seconds).ok()?)
+                .date(),
+        )
     }
 
     /// The instant in its own zone, as RFC 3339 writes it; `None` beyond the years that it can write.
     pub fn rfc3339(self) -> Option<String> {
         let offset = Offset::from_seconds(i32::from(self.offset_minutes) * 60).ok()?;
-        Some(Timestamp::from_second(self.seconds).ok()?.display_with_offset(offset).to_string())
+        Some(
+            Timestamp::from_second(self.seconds)
+                .ok()?
+                .display_with_offset(offset)
+                .to_string(),
+        )
     }
 
     /// Reports whether every server keeps it: after 1970-01-01 and before 2038-01-19.
@@ -87,12 +99,19 @@ impl Serialize for InternalDate {
 impl fmt::Display for InternalDate {
     /// Writes the `date-time` of APPEND without its quotes: `01-Feb-2024 03:04:05 +0130`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let offset = Offset::from_seconds(i32::from(self.offset_minutes) * 60).map_err(|_| fmt::Error)?;
+        let offset =
+            Offset::from_seconds(i32::from(self.offset_minutes) * 60).map_err(|_| fmt::Error)?;
         let instant = Timestamp::from_second(self.seconds).map_err(|_| fmt::Error)?;
         let local = offset.to_datetime(instant);
         let sign = if self.offset_minutes < 0 { '-' } else { '+' };
         let zone = self.offset_minutes.unsigned_abs();
-        write!(f, "{} {sign}{:02}{:02}", local.strftime("%d-%b-%Y %H:%M:%S"), zone / 60, zone % 60)
+        write!(
+            f,
+            "{} {sign}{:02}{:02}",
+            local.strftime("%d-%b-%Y %H:%M:%S"),
+            zone / 60,
+            zone % 60
+        )
     }
 }
 
@@ -102,7 +121,11 @@ mod tests {
 
     #[test]
     fn reads_the_forms_that_servers_send() {
-        for text in ["01-Feb-2024 03:04:05 +0130", " 1-Feb-2024 03:04:05 +0130", "1-feb-2024 03:04:05 +0130"] {
+        for text in [
+            "01-Feb-2024 03:04:05 +0130",
+            " 1-Feb-2024 03:04:05 +0130",
+            "1-feb-2024 03:04:05 +0130",
+        ] {
             let date = InternalDate::parse(text).unwrap();
             assert_eq!(date.seconds(), 1_706_751_245, "{text}");
             assert_eq!(date.to_string(), "01-Feb-2024 03:04:05 +0130");
@@ -112,7 +135,14 @@ mod tests {
     #[test]
     fn refuses_what_is_no_date() {
         let endless = "9".repeat(100_000);
-        for text in ["00-Jan-0000 00:00:00 +0000", "31-Feb-2024 00:00:00 +0000", "", "NIL", "1-Feb-2024", &endless] {
+        for text in [
+            "00-Jan-0000 00:00:00 +0000",
+            "31-Feb-2024 00:00:00 +0000",
+            "",
+            "NIL",
+            "1-Feb-2024",
+            &endless,
+        ] {
             assert_eq!(InternalDate::parse(text), None, "{text:.40}");
         }
     }

@@ -39,7 +39,10 @@ impl SystemFlag {
 
     /// Parses `"\Answered" / "\Flagged" / "\Deleted" / "\Seen" / "\Draft"` of `flag` (RFC 3501 section 9).
     fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, text)| text.eq_ignore_ascii_case(name)).map(|(flag, _)| *flag)
+        Self::ALL
+            .iter()
+            .find(|(_, text)| text.eq_ignore_ascii_case(name))
+            .map(|(flag, _)| *flag)
     }
 }
 
@@ -57,19 +60,28 @@ impl Keyword {
     /// limit). Others are set separately, after the message has been sent, so that a refusal costs the keyword and not
     /// the message.
     pub fn is_plain(&self) -> bool {
-        self.0.len() <= 50 && self.0.bytes().all(|b| b.is_ascii_alphanumeric() || b"$_-.".contains(&b))
+        self.0.len() <= 50
+            && self
+                .0
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"$_-.".contains(&b))
     }
 
     /// Reports whether it is one that mailferry sets for its own use.
     pub fn is_own(&self) -> bool {
-        [Flags::MARK, Flags::DAMAGED].iter().any(|own| self.0.eq_ignore_ascii_case(own))
+        [Flags::MARK, Flags::DAMAGED]
+            .iter()
+            .any(|own| self.0.eq_ignore_ascii_case(own))
     }
 
     /// Reports whether it can be written as an atom at all (RFC 3501 `flag-keyword`).
     ///
     /// `flag-keyword = atom`, `atom = 1*ATOM-CHAR` (RFC 3501 section 9).
     fn is_atom(text: &str) -> bool {
-        !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !b"(){%*\"\\]".contains(&b))
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && !b"(){%*\"\\]".contains(&b))
     }
 }
 
@@ -154,7 +166,14 @@ impl Flags {
     fn new(system: u8, mut keywords: Vec<Keyword>) -> Self {
         keywords.sort();
         keywords.dedup();
-        Self { system, keywords: if keywords.is_empty() { None } else { Some(keywords.into()) } }
+        Self {
+            system,
+            keywords: if keywords.is_empty() {
+                None
+            } else {
+                Some(keywords.into())
+            },
+        }
     }
 
     /// Reports whether there are none.
@@ -174,13 +193,23 @@ impl Flags {
 
     /// Returns these flags and those of `other`.
     pub fn union(&self, other: &Self) -> Self {
-        let keywords = self.keywords().iter().chain(other.keywords()).cloned().collect();
+        let keywords = self
+            .keywords()
+            .iter()
+            .chain(other.keywords())
+            .cloned()
+            .collect();
         Self::new(self.system | other.system, keywords)
     }
 
     /// Returns these flags without those of `other`.
     pub fn minus(&self, other: &Self) -> Self {
-        let kept = self.keywords().iter().filter(|keyword| !other.has_keyword(keyword)).cloned().collect();
+        let kept = self
+            .keywords()
+            .iter()
+            .filter(|keyword| !other.has_keyword(keyword))
+            .cloned()
+            .collect();
         Self::new(self.system & !other.system, kept)
     }
 
@@ -192,10 +221,22 @@ impl Flags {
     /// Returns the flags for display, whatever a server called them: control characters are escaped, long lists are
     /// cut.
     pub fn shown(&self) -> String {
-        let system = SystemFlag::ALL.iter().filter(|(flag, _)| self.has(*flag)).map(|(_, name)| (*name).to_owned());
+        let system = SystemFlag::ALL
+            .iter()
+            .filter(|(flag, _)| self.has(*flag))
+            .map(|(_, name)| (*name).to_owned());
         let keyword = |keyword: &Keyword| {
-            let shown: String = keyword.0.chars().take(MAX_SHOWN_LENGTH).flat_map(char::escape_debug).collect();
-            if keyword.0.chars().nth(MAX_SHOWN_LENGTH).is_some() { format!("{shown}…") } else { shown }
+            let shown: String = keyword
+                .0
+                .chars()
+                .take(MAX_SHOWN_LENGTH)
+                .flat_map(char::escape_debug)
+                .collect();
+            if keyword.0.chars().nth(MAX_SHOWN_LENGTH).is_some() {
+                format!("{shown}…")
+            } else {
+                shown
+            }
         };
         let keywords = self.keywords().iter().take(MAX_SHOWN).map(keyword);
         let shown = system.chain(keywords).collect::<Vec<_>>().join(" ");
@@ -207,14 +248,29 @@ impl Flags {
 
     /// Returns all system flags, and the keywords for which `keep` holds.
     pub fn filter_keywords(&self, keep: impl Fn(&Keyword) -> bool) -> Self {
-        Self::new(self.system, self.keywords().iter().filter(|k| keep(k)).cloned().collect())
+        Self::new(
+            self.system,
+            self.keywords()
+                .iter()
+                .filter(|k| keep(k))
+                .cloned()
+                .collect(),
+        )
     }
 
     /// Returns the names as inside an IMAP flag list: `\Seen $Forwarded`. Keywords that aren't atoms are skipped: they
     /// can't be written, and raw bytes from one server's reply never reach another server.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        let system = SystemFlag::ALL.iter().filter(|(flag, _)| self.has(*flag)).map(|(_, name)| *name);
-        system.chain(self.keywords().iter().map(Keyword::as_str).filter(|name| Keyword::is_atom(name)))
+        let system = SystemFlag::ALL
+            .iter()
+            .filter(|(flag, _)| self.has(*flag))
+            .map(|(_, name)| *name);
+        system.chain(
+            self.keywords()
+                .iter()
+                .map(Keyword::as_str)
+                .filter(|name| Keyword::is_atom(name)),
+        )
     }
 }
 
@@ -256,12 +312,23 @@ impl Default for PermanentFlags {
 impl PermanentFlags {
     /// Returns the default of RFC 3501 for a server that sent no PERMANENTFLAGS: everything is kept.
     pub fn everything() -> Self {
-        Self::exactly(Flags { system: ALL_SYSTEM, keywords: None }, true)
+        Self::exactly(
+            Flags {
+                system: ALL_SYSTEM,
+                keywords: None,
+            },
+            true,
+        )
     }
 
     /// Makes the set of exactly these flags, with no doubt about any.
     pub fn exactly(flags: Flags, any_keyword: bool) -> Self {
-        Self { flags, any_keyword, doubted: 0, doubts_keywords: false }
+        Self {
+            flags,
+            any_keyword,
+            doubted: 0,
+            doubts_keywords: false,
+        }
     }
 
     /// Interprets a server's list of names. For a read-only mailbox it is taken literally.
@@ -269,28 +336,50 @@ impl PermanentFlags {
     /// `flag-perm = flag / "\*"` (RFC 3501 section 9).
     pub fn told<'a>(names: impl IntoIterator<Item = &'a str>, read_only: bool) -> Self {
         let mut any_keyword = false;
-        let names = names.into_iter().inspect(|name| any_keyword |= *name == "\\*");
+        let names = names
+            .into_iter()
+            .inspect(|name| any_keyword |= *name == "\\*");
         let listed = Flags::from_names(names);
         if read_only {
             return Self::exactly(listed, any_keyword);
         }
         let doubts_keywords = listed.is_empty() && !any_keyword;
         let doubted = ALL_SYSTEM & !listed.system;
-        let flags = Flags { system: ALL_SYSTEM, ..listed };
-        Self { flags, any_keyword: any_keyword || doubts_keywords, doubted, doubts_keywords }
+        let flags = Flags {
+            system: ALL_SYSTEM,
+            ..listed
+        };
+        Self {
+            flags,
+            any_keyword: any_keyword || doubts_keywords,
+            doubted,
+            doubts_keywords,
+        }
     }
 
     /// Returns which of these flags are worth trying but may be lost all the same.
     pub fn doubts(&self, flags: &Flags) -> Flags {
-        let keywords = if self.doubts_keywords { flags.keywords.clone() } else { None };
-        Flags { system: flags.system & self.doubted, keywords }
+        let keywords = if self.doubts_keywords {
+            flags.keywords.clone()
+        } else {
+            None
+        };
+        Flags {
+            system: flags.system & self.doubted,
+            keywords,
+        }
     }
 
     /// Splits `wanted` into the flags that this mailbox keeps and those that it can't. mailferry's own keywords are in
     /// neither.
     pub fn split(&self, wanted: &Flags) -> (Flags, Flags) {
         let wanted = &wanted.filter_keywords(|keyword| !keyword.is_own());
-        let kept_keywords = wanted.keywords().iter().filter(|keyword| self.keeps_keyword(keyword)).cloned().collect();
+        let kept_keywords = wanted
+            .keywords()
+            .iter()
+            .filter(|keyword| self.keeps_keyword(keyword))
+            .cloned()
+            .collect();
         let kept = Flags::new(wanted.system & self.flags.system, kept_keywords);
         let lost = wanted.minus(&kept);
         (kept, lost)
@@ -299,7 +388,11 @@ impl PermanentFlags {
     /// Reports whether this mailbox is certain to keep all of these, mailferry's own keywords included.
     pub fn keeps(&self, flags: &Flags) -> bool {
         let is_listed = flags.system & !self.flags.system == 0 && self.doubts(flags).is_empty();
-        is_listed && flags.keywords().iter().all(|keyword| self.keeps_keyword(keyword))
+        is_listed
+            && flags
+                .keywords()
+                .iter()
+                .all(|keyword| self.keeps_keyword(keyword))
     }
 
     fn keeps_keyword(&self, keyword: &Keyword) -> bool {
@@ -313,24 +406,39 @@ mod tests {
 
     #[test]
     fn recent_and_unknown_system_flags_never_travel() {
-        let flags = Flags::from_names(["\\Recent", "\\SEEN", "\\X-HAS-ATTACH", "\\Forwarded", "$Label1", "$label1"]);
+        let flags = Flags::from_names([
+            "\\Recent",
+            "\\SEEN",
+            "\\X-HAS-ATTACH",
+            "\\Forwarded",
+            "$Label1",
+            "$label1",
+        ]);
         assert_eq!(flags.to_string(), "(\\Seen $Forwarded $Label1)");
     }
 
     #[test]
     fn keywords_differ_only_beyond_case() {
-        assert_eq!(Flags::from_names(["NonJunk", "\\Seen"]), Flags::from_names(["\\seen", "NONJUNK"]));
+        assert_eq!(
+            Flags::from_names(["NonJunk", "\\Seen"]),
+            Flags::from_names(["\\seen", "NONJUNK"])
+        );
     }
 
     #[test]
     fn a_keyword_that_is_no_atom_is_never_written() {
-        assert_eq!(Flags::from_names(["a]b", "c d", "x\r\ny", "ok"]).to_string(), "(ok)");
+        assert_eq!(
+            Flags::from_names(["a]b", "c d", "x\r\ny", "ok"]).to_string(),
+            "(ok)"
+        );
     }
 
     #[test]
     fn permanent_flags_split_what_can_be_kept() {
         let exchange = PermanentFlags::exactly(Flags::from_names(["\\Seen", "$MDNSent"]), false);
-        let (kept, lost) = exchange.split(&Flags::from_names(["\\Seen", "\\Draft", "$mdnsent", "$Label1"]));
+        let (kept, lost) = exchange.split(&Flags::from_names([
+            "\\Seen", "\\Draft", "$mdnsent", "$Label1",
+        ]));
         assert_eq!(kept, Flags::from_names(["\\Seen", "$MDNSent"]));
         assert_eq!(lost, Flags::from_names(["\\Draft", "$Label1"]));
     }
@@ -339,7 +447,10 @@ mod tests {
     fn a_mark_can_be_kept_and_never_travels() {
         let mark = Flags::from_names([Flags::MARK]);
         assert!(PermanentFlags::everything().keeps(&mark));
-        assert_eq!(PermanentFlags::everything().split(&mark), (Flags::default(), Flags::default()));
+        assert_eq!(
+            PermanentFlags::everything().split(&mark),
+            (Flags::default(), Flags::default())
+        );
         let poor = PermanentFlags::exactly(Flags::from_names(["\\Seen"]), false);
         assert!(!poor.keeps(&mark) && !poor.keeps(&Flags::from_names(["\\Draft"])));
     }
@@ -348,10 +459,30 @@ mod tests {
     fn what_a_server_does_not_list_is_tried_and_doubted() {
         let wanted = Flags::from_names(["\\Seen", "\\Flagged", "$Label1"]);
         for (listed, read_only, kept, doubted) in [
-            (&[][..], false, "(\\Seen \\Flagged $Label1)", "(\\Seen \\Flagged $Label1)"),
-            (&["\\*"], false, "(\\Seen \\Flagged $Label1)", "(\\Seen \\Flagged)"),
-            (&["\\Seen", "\\*"], false, "(\\Seen \\Flagged $Label1)", "(\\Flagged)"),
-            (&["\\Seen", "$MDNSent"], false, "(\\Seen \\Flagged)", "(\\Flagged)"),
+            (
+                &[][..],
+                false,
+                "(\\Seen \\Flagged $Label1)",
+                "(\\Seen \\Flagged $Label1)",
+            ),
+            (
+                &["\\*"],
+                false,
+                "(\\Seen \\Flagged $Label1)",
+                "(\\Seen \\Flagged)",
+            ),
+            (
+                &["\\Seen", "\\*"],
+                false,
+                "(\\Seen \\Flagged $Label1)",
+                "(\\Flagged)",
+            ),
+            (
+                &["\\Seen", "$MDNSent"],
+                false,
+                "(\\Seen \\Flagged)",
+                "(\\Flagged)",
+            ),
             (&[], true, "()", "()"),
             (&["\\Seen"], true, "(\\Seen)", "()"),
         ] {
@@ -367,23 +498,41 @@ mod tests {
 
     #[test]
     fn flags_are_shown_harmlessly_and_cut() {
-        assert_eq!(Flags::from_names(["\\Seen", "a\u{7}b", "x\r\ny"]).shown(), "(\\Seen a\\u{7}b x\\r\\ny)");
-        let many: Vec<String> = (0..1000).map(|number| format!("k{number:03}{}", "x".repeat(1000))).collect();
+        assert_eq!(
+            Flags::from_names(["\\Seen", "a\u{7}b", "x\r\ny"]).shown(),
+            "(\\Seen a\\u{7}b x\\r\\ny)"
+        );
+        let many: Vec<String> = (0..1000)
+            .map(|number| format!("k{number:03}{}", "x".repeat(1000)))
+            .collect();
         let shown = Flags::from_names(many.iter().map(String::as_str)).shown();
-        assert!(shown.len() < 1000 && shown.ends_with(" and 990 more)"), "{shown}");
+        assert!(
+            shown.len() < 1000 && shown.ends_with(" and 990 more)"),
+            "{shown}"
+        );
     }
 
     #[test]
     fn two_hundred_thousand_keywords_take_no_square_time() {
-        let names: Vec<String> = (0..200_000).map(|number| format!("keyword{number}")).collect();
+        let names: Vec<String> = (0..200_000)
+            .map(|number| format!("keyword{number}"))
+            .collect();
         let flags = Flags::from_names(names.iter().map(String::as_str));
         // The time that this thread alone has run, in ns, since others are busy too.
         let ran = || {
-            std::fs::read_to_string("/proc/thread-self/schedstat").unwrap().split(' ').next().unwrap().parse::<u64>()
+            std::fs::read_to_string("/proc/thread-self/schedstat")
+                .unwrap()
+                .split(' ')
+                .next()
+                .unwrap()
+                .parse::<u64>()
         };
         let began = ran().unwrap();
         assert!(flags.minus(&flags).is_empty());
-        assert_eq!(PermanentFlags::exactly(flags.clone(), false).split(&flags), (flags, Flags::default()));
+        assert_eq!(
+            PermanentFlags::exactly(flags.clone(), false).split(&flags),
+            (flags, Flags::default())
+        );
         // In quadratic time this would take many minutes.
         let took = ran().unwrap() - began;
         assert!(took < 30_000_000_000, "{took} ns");
@@ -393,7 +542,10 @@ mod tests {
     fn set_arithmetic() {
         let a = Flags::from_names(["\\Seen", "x"]);
         let b = Flags::from_names(["\\Seen", "\\Flagged", "y"]);
-        assert_eq!(a.union(&b), Flags::from_names(["\\Seen", "\\Flagged", "x", "y"]));
+        assert_eq!(
+            a.union(&b),
+            Flags::from_names(["\\Seen", "\\Flagged", "x", "y"])
+        );
         assert_eq!(a.minus(&b), Flags::from_names(["x"]));
         assert_eq!(a.filter_keywords(|_| false), Flags::from_names(["\\Seen"]));
     }

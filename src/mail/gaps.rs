@@ -64,18 +64,24 @@ impl Gaps {
     /// Reports whether there may be folders that a listing with these gaps doesn't show. A folder that is shown but
     /// could not be read counts too: it may be a missing one under its new name.
     pub fn hide_folders(&self) -> bool {
-        let of_subscriptions = |what: &Unread| matches!(what, Unread::Subscription | Unread::Subscriptions);
+        let of_subscriptions =
+            |what: &Unread| matches!(what, Unread::Subscription | Unread::Subscriptions);
         self.found.iter().any(|gap| !of_subscriptions(&gap.what))
     }
 
     /// Reports whether there may be subscriptions that a listing with these gaps doesn't show.
     pub fn hide_subscriptions(&self) -> bool {
-        self.found.iter().any(|gap| matches!(gap.what, Unread::Subscription | Unread::Subscriptions))
+        self.found
+            .iter()
+            .any(|gap| matches!(gap.what, Unread::Subscription | Unread::Subscriptions))
     }
 
     /// Adds a gap.
     pub fn add(&mut self, what: Unread, why: impl Into<String>) {
-        self.found.push(Gap { what, why: why.into() });
+        self.found.push(Gap {
+            what,
+            why: why.into(),
+        });
     }
 
     /// Iterates over the gaps, in the order in which they were found.
@@ -95,8 +101,15 @@ mod tests {
             gaps.add(what, "why");
             (gaps.hide_folders(), gaps.hide_subscriptions())
         };
-        assert_eq!([with(Unread::Subscription), with(Unread::Subscriptions)], [(false, true); 2]);
-        let others = [Unread::Line, Unread::Folder(MailboxName::from("x")), Unread::Path("x".to_owned())];
+        assert_eq!(
+            [with(Unread::Subscription), with(Unread::Subscriptions)],
+            [(false, true); 2]
+        );
+        let others = [
+            Unread::Line,
+            Unread::Folder(MailboxName::from("x")),
+            Unread::Path("x".to_owned()),
+        ];
         assert!(others.into_iter().all(|what| with(what) == (true, false)));
         assert!(!Gaps::default().hide_folders() && !Gaps::default().hide_subscriptions());
     }

@@ -21,7 +21,10 @@ pub struct Heading {
 
 impl Heading {
     /// Serializes the members of a heading; each is null where it is not known.
-    pub fn as_members<H: Borrow<Self>, S: Serializer>(heading: &Option<H>, to: S) -> Result<S::Ok, S::Error> {
+    pub fn as_members<H: Borrow<Self>, S: Serializer>(
+        heading: &Option<H>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         match heading {
             Some(heading) => heading.borrow().serialize(to),
             None => Self::default().serialize(to),

@@ -191,7 +191,9 @@ impl ListedMailbox {
 
     /// Reports whether its counters say that it has no messages.
     pub fn is_empty(&self) -> bool {
-        self.status.as_ref().is_some_and(|status| status.counters.messages == Some(0))
+        self.status
+            .as_ref()
+            .is_some_and(|status| status.counters.messages == Some(0))
     }
 }
 

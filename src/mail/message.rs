@@ -44,7 +44,13 @@ enum KeyKind {
 impl Message {
     /// Makes a message. `size` is RFC822.SIZE in bytes: a hint, stored up to 4 GiB and never trusted as the number of
     /// bytes to come. `flags` is an index into the scan's [`FlagTable`].
-    pub fn new(uid: Uid, size: u64, date: Option<InternalDate>, flags: u32, key: HeaderKey) -> Self {
+    pub fn new(
+        uid: Uid,
+        size: u64,
+        date: Option<InternalDate>,
+        flags: u32,
+        key: HeaderKey,
+    ) -> Self {
         let (key_kind, key) = match key {
             HeaderKey::Unknown => (KeyKind::Unknown, [0; 16]),
             HeaderKey::Empty => (KeyKind::Empty, [0; 16]),
@@ -65,7 +71,10 @@ impl Message {
 
     /// Makes a message of which only UID and flags are known.
     pub fn bare(uid: Uid, flags: u32) -> Self {
-        Self { key_kind: KeyKind::Bare, ..Self::new(uid, 0, None, flags, HeaderKey::Unknown) }
+        Self {
+            key_kind: KeyKind::Bare,
+            ..Self::new(uid, 0, None, flags, HeaderKey::Unknown)
+        }
     }
 
     /// Reports whether its date and size are unknown.
@@ -91,7 +100,11 @@ impl Message {
 
     /// Returns its INTERNALDATE; `None` if the server's was not a date.
     pub fn date(&self) -> Option<InternalDate> {
-        if self.has_date { InternalDate::new(self.seconds, self.offset_minutes) } else { None }
+        if self.has_date {
+            InternalDate::new(self.seconds, self.offset_minutes)
+        } else {
+            None
+        }
     }
 
     /// Returns the index of its flags in the scan's [`FlagTable`].
@@ -155,7 +168,10 @@ mod tests {
         let date = InternalDate::new(1_700_000_000, -210);
         let key = HeaderKey::WithoutId([7; 16]);
         let message = Message::new(Uid::new(9).unwrap(), 1 << 40, date, 3, key);
-        assert_eq!((message.uid().get(), message.size(), message.flags()), (9, u32::MAX, 3));
+        assert_eq!(
+            (message.uid().get(), message.size(), message.flags()),
+            (9, u32::MAX, 3)
+        );
         assert_eq!((message.date(), message.key()), (date, key));
     }
 

@@ -19,7 +19,9 @@ pub use date::InternalDate;
 pub use flags::{Flags, Keyword, PermanentFlags, SystemFlag};
 pub use gaps::{Gap, Gaps, Unread};
 pub use heading::Heading;
-pub use listing::{Flattened, FolderStatus, ListedMailbox, Listing, MailboxName, NameStyle, SpecialUse};
+pub use listing::{
+    Flattened, FolderStatus, ListedMailbox, Listing, MailboxName, NameStyle, SpecialUse,
+};
 pub use message::{FlagTable, HeaderKey, Message};
 pub use side::{Both, Side};
 pub use uid::{Uid, UidSet, UidValidity};

@@ -33,7 +33,8 @@ impl Side {
     /// Each side's name in one-way work.
     pub const PARTS: Both<&'static str> = Both::new(Self::SOURCE.name(), Self::TARGET.name());
     /// Each side's name in two-way work.
-    pub const ORDINALS: Both<&'static str> = Both::new(Self::First.ordinal(), Self::Second.ordinal());
+    pub const ORDINALS: Both<&'static str> =
+        Both::new(Self::First.ordinal(), Self::Second.ordinal());
 
     /// Returns `source` or `target`, as in options and messages.
     pub const fn name(self) -> &'static str {
@@ -80,18 +81,27 @@ impl<T> Both<T> {
 
     /// Calls `value` for each side.
     pub fn of(mut value: impl FnMut(Side) -> T) -> Self {
-        Self { first: value(Side::First), second: value(Side::Second) }
+        Self {
+            first: value(Side::First),
+            second: value(Side::Second),
+        }
     }
 
     /// Applies `change` to each value.
     pub fn map<U>(self, mut change: impl FnMut(T) -> U) -> Both<U> {
-        Both { first: change(self.first), second: change(self.second) }
+        Both {
+            first: change(self.first),
+            second: change(self.second),
+        }
     }
 
     /// Swaps the two values.
     #[must_use]
     pub fn turned(self) -> Self {
-        Self { first: self.second, second: self.first }
+        Self {
+            first: self.second,
+            second: self.first,
+        }
     }
 
     /// Returns each value with its side, the first side's first.
@@ -101,7 +111,10 @@ impl<T> Both<T> {
 
     /// Returns references to the values.
     pub fn as_ref(&self) -> Both<&T> {
-        Both { first: &self.first, second: &self.second }
+        Both {
+            first: &self.first,
+            second: &self.second,
+        }
     }
 
     /// Reports whether `holds` is true of at least one value.

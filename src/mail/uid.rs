@@ -47,7 +47,9 @@ pub struct UidSet {
 impl UidSet {
     /// Makes the set of all UIDs from `first` to the largest possible.
     pub fn from_uid(first: Uid) -> Self {
-        Self { ranges: vec![first.get()..=u32::MAX] }
+        Self {
+            ranges: vec![first.get()..=u32::MAX],
+        }
     }
 
     /// Reports whether it is empty.
@@ -57,14 +59,19 @@ impl UidSet {
 
     /// Returns how many UIDs it contains.
     pub fn len(&self) -> u64 {
-        self.ranges.iter().map(|range| u64::from(range.end() - range.start()) + 1).sum()
+        self.ranges
+            .iter()
+            .map(|range| u64::from(range.end() - range.start()) + 1)
+            .sum()
     }
 
     /// Reports whether it contains `uid`. Takes time logarithmic in the number of ranges.
     pub fn contains(&self, uid: Uid) -> bool {
         let value = uid.get();
         let at = self.ranges.partition_point(|range| *range.end() < value);
-        self.ranges.get(at).is_some_and(|range| range.contains(&value))
+        self.ranges
+            .get(at)
+            .is_some_and(|range| range.contains(&value))
     }
 
     /// Adds one UID. Takes constant time in ascending order; any order works.
@@ -83,8 +90,12 @@ impl UidSet {
             return;
         }
         // Merge all ranges that overlap or touch low..=high.
-        let from = self.ranges.partition_point(|r| r.end().saturating_add(1) < low);
-        let to = self.ranges.partition_point(|r| *r.start() <= high.saturating_add(1));
+        let from = self
+            .ranges
+            .partition_point(|r| r.end().saturating_add(1) < low);
+        let to = self
+            .ranges
+            .partition_point(|r| *r.start() <= high.saturating_add(1));
         if from < to {
             low = low.min(*self.ranges[from].start());
             high = high.max(*self.ranges[to - 1].end());
@@ -94,7 +105,9 @@ impl UidSet {
 
     /// Adds all UIDs of another set.
     pub fn add(&mut self, other: &Self) {
-        other.ranges().for_each(|(low, high)| self.insert_range(low..=high));
+        other
+            .ranges()
+            .for_each(|(low, high)| self.insert_range(low..=high));
     }
 
     /// Returns the UIDs that aren't in the other set. Only for sets made from known UIDs.
@@ -121,7 +134,9 @@ impl UidSet {
 
     /// Iterates over the ranges, ascending.
     pub fn ranges(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        self.ranges.iter().map(|range| (*range.start(), *range.end()))
+        self.ranges
+            .iter()
+            .map(|range| (*range.start(), *range.end()))
     }
 
     /// Iterates over all UIDs, ascending. Only for sets made from known UIDs: a server's own set may have four billion.
@@ -224,7 +239,12 @@ mod tests {
         assert_eq!(some.missing_between(4, 9).to_string(), "5:6,8");
         assert_eq!(some.missing_between(3, 5), UidSet::default());
         assert_eq!(some.missing_between(9, 3), UidSet::default());
-        assert_eq!(UidSet::from_uid(Uid::new(5).unwrap()).missing_between(2, u32::MAX).to_string(), "2:4");
+        assert_eq!(
+            UidSet::from_uid(Uid::new(5).unwrap())
+                .missing_between(2, u32::MAX)
+                .to_string(),
+            "2:4"
+        );
     }
 
     #[test]

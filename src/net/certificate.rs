@@ -47,17 +47,27 @@ impl CertificateFacts {
 
 fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let alternatives = certificate.subject_alternative_name().ok().flatten();
-    let alternatives = alternatives.iter().flat_map(|extension| &extension.value.general_names);
+    let alternatives = alternatives
+        .iter()
+        .flat_map(|extension| &extension.value.general_names);
     let names: Vec<String> = alternatives.filter_map(host).take(MAX_NAMES).collect();
-    if names.is_empty() { common_name(certificate.subject()).into_iter().collect() } else { names }
+    if names.is_empty() {
+        common_name(certificate.subject()).into_iter().collect()
+    } else {
+        names
+    }
 }
 
 fn host(name: &GeneralName<'_>) -> Option<String> {
     match name {
         GeneralName::DNSName(name) => Some((*name).to_owned()),
         GeneralName::IPAddress(bytes) => match bytes.len() {
-            4 => <[u8; 4]>::try_from(*bytes).ok().map(|bytes| Ipv4Addr::from(bytes).to_string()),
-            16 => <[u8; 16]>::try_from(*bytes).ok().map(|bytes| Ipv6Addr::from(bytes).to_string()),
+            4 => <[u8; 4]>::try_from(*bytes)
+                .ok()
+                .map(|bytes| Ipv4Addr::from(bytes).to_string()),
+            16 => <[u8; 16]>::try_from(*bytes)
+                .ok()
+                .map(|bytes| Ipv6Addr::from(bytes).to_string()),
             _ => None,
         },
         _ => None,
@@ -67,7 +77,9 @@ fn host(name: &GeneralName<'_>) -> Option<String> {
 /// Returns the common name, otherwise the organisation, otherwise the whole name.
 fn words(name: &X509Name<'_>) -> String {
     let organisation = || Some(name.iter_organization().next()?.as_str().ok()?.to_owned());
-    common_name(name).or_else(organisation).unwrap_or_else(|| name.to_string())
+    common_name(name)
+        .or_else(organisation)
+        .unwrap_or_else(|| name.to_string())
 }
 
 fn common_name(name: &X509Name<'_>) -> Option<String> {

@@ -22,14 +22,17 @@ impl Connecting {
         let (sender, receiver) = mpsc::channel();
         let host = host.to_owned();
         let work = move || {
-            let result = resolve(&host, port).and_then(|addresses| first_to_answer(&host, port, &addresses, timeout));
+            let result = resolve(&host, port)
+                .and_then(|addresses| first_to_answer(&host, port, &addresses, timeout));
             // After a request to stop, nobody listens any more.
             sender.send(result).ok();
         };
         thread::Builder::new()
             .name("connect".to_owned())
             .spawn(work)
-            .map_err(|error| Error::Setup { reason: words(&error) })?;
+            .map_err(|error| Error::Setup {
+                reason: words(&error),
+            })?;
         Ok(Self(receiver))
     }
 
@@ -37,13 +40,17 @@ impl Connecting {
     pub(super) fn wait(self, limits: &Limits) -> Result<(TcpStream, Duration), Error> {
         loop {
             if limits.is_stopping() {
-                return Err(Error::Interrupted { phase: Phase::Connecting });
+                return Err(Error::Interrupted {
+                    phase: Phase::Connecting,
+                });
             }
             match self.0.recv_timeout(SLICE) {
                 Ok(result) => return result,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(Error::Setup { reason: "the connecting thread failed".to_owned() });
+                    return Err(Error::Setup {
+                        reason: "the connecting thread failed".to_owned(),
+                    });
                 }
             }
         }
@@ -52,9 +59,19 @@ impl Connecting {
 
 /// Returns all addresses of a host, in the system's order of preference (RFC 6724).
 pub(super) fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
-    let failure = |reason: String| Error::NoAddress { host: host.to_owned(), reason };
-    let addresses: Vec<_> = (host, port).to_socket_addrs().map_err(|error| failure(words(&error)))?.collect();
-    if addresses.is_empty() { Err(failure("the name has none".to_owned())) } else { Ok(addresses) }
+    let failure = |reason: String| Error::NoAddress {
+        host: host.to_owned(),
+        reason,
+    };
+    let addresses: Vec<_> = (host, port)
+        .to_socket_addrs()
+        .map_err(|error| failure(words(&error)))?
+        .collect();
+    if addresses.is_empty() {
+        Err(failure("the name has none".to_owned()))
+    } else {
+        Ok(addresses)
+    }
 }
 
 /// Tries the addresses in turn. Returns the connection, and how long its handshake took: one packet each way.
@@ -70,10 +87,20 @@ pub(super) fn first_to_answer(
         match TcpStream::connect_timeout(address, timeout) {
             Ok(tcp) => return Ok((tcp, begun.elapsed())),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                attempts.push(Attempt { address: *address, reason: format!("no answer within {}", seconds(timeout)) });
+                attempts.push(Attempt {
+                    address: *address,
+                    reason: format!("no answer within {}", seconds(timeout)),
+                });
             }
-            Err(error) => attempts.push(Attempt { address: *address, reason: words(&error) }),
+            Err(error) => attempts.push(Attempt {
+                address: *address,
+                reason: words(&error),
+            }),
         }
     }
-    Err(Error::NoConnection { host: host.to_owned(), port, attempts })
+    Err(Error::NoConnection {
+        host: host.to_owned(),
+        port,
+        attempts,
+    })
 }

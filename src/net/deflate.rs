@@ -89,11 +89,15 @@ impl Deflate {
     fn inflate(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let before = (self.inflater.total_in(), self.inflater.total_out());
         let input = &self.input[self.unused.clone()];
-        let status = self.inflater.decompress(input, buffer, FlushDecompress::Sync);
+        let status = self
+            .inflater
+            .decompress(input, buffer, FlushDecompress::Sync);
         let status = status.map_err(|_| bad("what the server sent is not compressed data"))?;
         let used = self.inflater.total_in() - before.0;
         let count = self.inflater.total_out() - before.1;
-        self.unused.start += usize::try_from(used).unwrap_or(usize::MAX).min(self.unused.len());
+        self.unused.start += usize::try_from(used)
+            .unwrap_or(usize::MAX)
+            .min(self.unused.len());
         self.may_have_more = count == buffer.len() as u64;
         self.judge(used, count)?;
         // Only the connection ends the stream; nothing can follow an end in it.
@@ -116,7 +120,9 @@ impl Deflate {
         self.window.1 += count;
         if self.window.1 >= WINDOW {
             if self.window.1 / self.window.0.max(1) > RATIO {
-                return Err(bad("the server sends compressed data that expands beyond the limit"));
+                return Err(bad(
+                    "the server sends compressed data that expands beyond the limit",
+                ));
             }
             self.window = (0, 0);
         }
@@ -131,11 +137,15 @@ impl Deflate {
         self.output.clear();
         let begun = self.deflater.total_in();
         loop {
-            let used = usize::try_from(self.deflater.total_in() - begun).unwrap_or(usize::MAX).min(bytes.len());
+            let used = usize::try_from(self.deflater.total_in() - begun)
+                .unwrap_or(usize::MAX)
+                .min(bytes.len());
             let rest = &bytes[used..];
             // Enough room even if the rest can't be compressed at all, and for the flush.
             self.output.reserve(rest.len() + rest.len() / 1000 + 64);
-            let status = self.deflater.compress_vec(rest, &mut self.output, FlushCompress::Sync);
+            let status = self
+                .deflater
+                .compress_vec(rest, &mut self.output, FlushCompress::Sync);
             status.map_err(|_| io::Error::other("the bytes can't be compressed"))?;
             let is_all_in = self.deflater.total_in() - begun == bytes.len() as u64;
             if is_all_in && self.output.len() < self.output.capacity() {
@@ -171,7 +181,8 @@ mod tests {
 
     /// Reads to the end, with this much room at a time.
     fn inflated(bytes: &[u8], piece: usize, room: usize) -> io::Result<Vec<u8>> {
-        let (mut deflate, mut read, mut out) = (Deflate::new(b""), pieces(bytes, piece), Vec::new());
+        let (mut deflate, mut read, mut out) =
+            (Deflate::new(b""), pieces(bytes, piece), Vec::new());
         let mut buffer = vec![0; room];
         loop {
             match deflate.read(&mut buffer, &mut read)? {
@@ -185,7 +196,9 @@ mod tests {
     fn what_came_before_it_was_switched_on_counts() {
         let bytes = compressed(b"* 1 EXISTS\r\n");
         let mut buffer = [0; 100];
-        let count = Deflate::new(&bytes).read(&mut buffer, |_| panic!("it has all that it needs")).unwrap();
+        let count = Deflate::new(&bytes)
+            .read(&mut buffer, |_| panic!("it has all that it needs"))
+            .unwrap();
         assert_eq!(&buffer[..count], b"* 1 EXISTS\r\n");
     }
 
@@ -207,10 +220,19 @@ mod tests {
     fn what_is_no_compressed_stream_is_an_error() {
         let mut compressor = Compress::new(Compression::fast(), false);
         let mut ended = Vec::with_capacity(100);
-        compressor.compress_vec(b"x", &mut ended, FlushCompress::Finish).unwrap();
+        compressor
+            .compress_vec(b"x", &mut ended, FlushCompress::Finish)
+            .unwrap();
         ended.extend_from_slice(b"* OK more\r\n");
-        for bytes in [b"* 1 EXISTS\r\n* 2 EXISTS\r\n".as_slice(), &[0xff; 100], &ended] {
-            assert_eq!(inflated(bytes, 7, 50).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        for bytes in [
+            b"* 1 EXISTS\r\n* 2 EXISTS\r\n".as_slice(),
+            &[0xff; 100],
+            &ended,
+        ] {
+            assert_eq!(
+                inflated(bytes, 7, 50).unwrap_err().kind(),
+                io::ErrorKind::InvalidData
+            );
         }
     }
 
@@ -218,16 +240,24 @@ mod tests {
     fn streams_that_are_made_to_do_harm_end() {
         // Empty stored blocks, any number of them.
         let nothing = [0, 0, 0, 0xff, 0xff].repeat(EMPTY as usize / 5 + 9);
-        assert!(inflated(&nothing, INPUT, 100).unwrap_err().to_string().contains("empty compressed data"));
+        assert!(
+            inflated(&nothing, INPUT, 100)
+                .unwrap_err()
+                .to_string()
+                .contains("empty compressed data")
+        );
         // A gigabyte of zeros in a megabyte: no more than was requested is ever in memory, and it stops.
         let mut deflate = Deflate::new(b"");
-        let kilobytes = (0..1 << 20).take_while(|_| deflate.judge(1, 1024).is_ok()).count() as u64;
+        let kilobytes = (0..1 << 20)
+            .take_while(|_| deflate.judge(1, 1024).is_ok())
+            .count() as u64;
         assert_eq!(kilobytes, WINDOW / 1024 - 1);
         // Compressed repetitive text isn't an attack either.
         let mut deflate = Deflate::new(b"");
         assert!((0..1 << 20).all(|_| deflate.judge(3, 1024).is_ok()));
         // A uniform message isn't an attack.
-        let lines = b"QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB\r\n".repeat(1 << 12);
+        let lines =
+            b"QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB\r\n".repeat(1 << 12);
         assert!(inflated(&compressed(&lines), 1000, 1 << 16).unwrap() == lines);
     }
 

@@ -4,7 +4,9 @@ use super::connect::Connecting;
 use super::error::words;
 use super::socket::{Limits, Socket};
 use super::tls::{self, Peer, Trust};
-use super::{CertificateFacts, Compression, Error, FaultInjector, Fingerprint, Phase, Stream, TlsMode};
+use super::{
+    CertificateFacts, Compression, Error, FaultInjector, Fingerprint, Phase, Stream, TlsMode,
+};
 use crate::event::Stop;
 use native_tls::TlsConnector;
 use std::path::PathBuf;
@@ -67,7 +69,14 @@ impl Dialer {
         let trust = Trust::read(&settings)?;
         let limits = Arc::new(Limits::new(settings.timeout, GRACE, stop));
         let is_without_tls = AtomicBool::new(false);
-        Ok(Self { settings, trust, connector: OnceLock::new(), limits, is_without_tls, faults: None })
+        Ok(Self {
+            settings,
+            trust,
+            connector: OnceLock::new(),
+            limits,
+            is_without_tls,
+            faults: None,
+        })
     }
 
     /// Makes future connections break where the injector says, for tests.
@@ -87,13 +96,16 @@ impl Dialer {
     /// [`Error::Interrupted`] as soon as the user asks to stop.
     pub fn dial(&self) -> Result<Stream, Error> {
         if self.limits.is_stopping() {
-            return Err(Error::Interrupted { phase: Phase::Connecting });
+            return Err(Error::Interrupted {
+                phase: Phase::Connecting,
+            });
         }
         let stream = self.connect()?;
         if self.settings.tls != TlsMode::Implicit {
             return Ok(stream);
         }
-        self.protect(stream, false).map_err(|error| error.with_fingerprint(|| self.fingerprint(self.connect()?)))
+        self.protect(stream, false)
+            .map_err(|error| error.with_fingerprint(|| self.fingerprint(self.connect()?)))
     }
 
     /// Waits some seconds for a greeting without TLS. If none comes, a separate connection tells a slow server from a
@@ -107,7 +119,10 @@ impl Dialer {
             return Ok(());
         }
         if self.speaks_tls() {
-            return Err(Error::TlsAtOnce { host: self.settings.host.clone(), port: self.settings.port });
+            return Err(Error::TlsAtOnce {
+                host: self.settings.host.clone(),
+                port: self.settings.port,
+            });
         }
         self.is_without_tls.store(true, Ordering::Relaxed);
         Ok(())
@@ -117,10 +132,13 @@ impl Dialer {
     fn speaks_tls(&self) -> bool {
         let limits = Arc::new(self.limits.hasty(QUESTION));
         let handshake = || {
-            let connecting = Connecting::begin(&self.settings.host, self.settings.port, limits.timeout())?;
+            let connecting =
+                Connecting::begin(&self.settings.host, self.settings.port, limits.timeout())?;
             let (tcp, distance) = connecting.wait(&limits)?;
-            let socket = Socket::new(tcp, Arc::clone(&limits))
-                .map_err(|error| Error::Broken { phase: Phase::Connecting, reason: words(&error) })?;
+            let socket = Socket::new(tcp, Arc::clone(&limits)).map_err(|error| Error::Broken {
+                phase: Phase::Connecting,
+                reason: words(&error),
+            })?;
             self.trust_anyone(Stream::plain(socket, distance))
         };
         handshake().map(|mut stream| stream.shut_down()).is_ok()
@@ -131,14 +149,21 @@ impl Dialer {
     /// # Errors
     /// Why it failed.
     pub fn connect(&self) -> Result<Stream, Error> {
-        let connecting = Connecting::begin(&self.settings.host, self.settings.port, self.settings.connect_timeout)?;
+        let connecting = Connecting::begin(
+            &self.settings.host,
+            self.settings.port,
+            self.settings.connect_timeout,
+        )?;
         if self.settings.tls == TlsMode::Implicit {
             // Takes about 65 ms the first time, in parallel with the network.
             self.connector()?;
         }
         let (tcp, distance) = connecting.wait(&self.limits)?;
-        let mut socket = Socket::new(tcp, Arc::clone(&self.limits))
-            .map_err(|error| Error::Broken { phase: Phase::Connecting, reason: words(&error) })?;
+        let mut socket =
+            Socket::new(tcp, Arc::clone(&self.limits)).map_err(|error| Error::Broken {
+                phase: Phase::Connecting,
+                reason: words(&error),
+            })?;
         if let Some(faults) = &self.faults {
             socket.inject_faults(Arc::clone(faults));
         }
@@ -164,7 +189,9 @@ impl Dialer {
         let mut stream = self.trust_anyone(stream)?;
         let fingerprint = stream.fingerprint();
         stream.shut_down();
-        fingerprint.ok_or(Error::NotReady { reason: "the server showed no certificate" })
+        fingerprint.ok_or(Error::NotReady {
+            reason: "the server showed no certificate",
+        })
     }
 
     /// Returns what the certificate that a server presents says about itself, trusted or not. As with
@@ -174,42 +201,67 @@ impl Dialer {
     /// Why the handshake failed, or that the certificate can't be parsed.
     pub fn certificate(&self, stream: Stream) -> Result<CertificateFacts, Error> {
         let mut stream = self.trust_anyone(stream)?;
-        let facts = stream.certificate().and_then(|der| CertificateFacts::read(&der));
+        let facts = stream
+            .certificate()
+            .and_then(|der| CertificateFacts::read(&der));
         stream.shut_down();
-        facts.ok_or(Error::NotReady { reason: "the server showed no certificate that can be read" })
+        facts.ok_or(Error::NotReady {
+            reason: "the server showed no certificate that can be read",
+        })
     }
 
     /// Does a handshake only to look at the certificate.
     fn trust_anyone(&self, stream: Stream) -> Result<Stream, Error> {
-        let connector = tls::trusting_anyone().map_err(|error| Error::Setup { reason: error.to_string() })?;
+        let connector = tls::trusting_anyone().map_err(|error| Error::Setup {
+            reason: error.to_string(),
+        })?;
         stream.encrypt(|socket| tls::handshake(&connector, socket, &self.peer(true)))
     }
 
     /// Does the handshake, for either mode of TLS.
     fn protect(&self, stream: Stream, after_start_tls: bool) -> Result<Stream, Error> {
         let connector = self.connector()?;
-        let mut stream = stream.encrypt(|socket| tls::handshake(connector, socket, &self.peer(after_start_tls)))?;
+        let mut stream = stream
+            .encrypt(|socket| tls::handshake(connector, socket, &self.peer(after_start_tls)))?;
         match (self.settings.pin, stream.fingerprint()) {
             (Some(pin), seen) if seen != Some(pin) => {
                 stream.shut_down();
-                Err(Error::OtherCertificate { host: self.settings.host.clone(), pin, seen })
+                Err(Error::OtherCertificate {
+                    host: self.settings.host.clone(),
+                    pin,
+                    seen,
+                })
             }
             (None, fingerprint) if !stream.is_certificate_named() => {
                 stream.shut_down();
                 let (host, ca) = (self.settings.host.clone(), self.settings.ca.clone());
-                Err(Error::Untrusted { host, check: tls::NO_NAMES.to_owned(), ca, fingerprint })
+                Err(Error::Untrusted {
+                    host,
+                    check: tls::NO_NAMES.to_owned(),
+                    ca,
+                    fingerprint,
+                })
             }
             _ => Ok(stream),
         }
     }
 
     fn peer(&self, after_start_tls: bool) -> Peer<'_> {
-        Peer { host: &self.settings.host, port: self.settings.port, ca: self.settings.ca.as_deref(), after_start_tls }
+        Peer {
+            host: &self.settings.host,
+            port: self.settings.port,
+            ca: self.settings.ca.as_deref(),
+            after_start_tls,
+        }
     }
 
     /// Returns the TLS configuration, made on first use: that reads all of the system's certificates.
     fn connector(&self) -> Result<&TlsConnector, Error> {
-        let made = self.connector.get_or_init(|| tls::connector(&self.trust).map_err(|error| error.to_string()));
-        made.as_ref().map_err(|reason| Error::Setup { reason: reason.clone() })
+        let made = self
+            .connector
+            .get_or_init(|| tls::connector(&self.trust).map_err(|error| error.to_string()));
+        made.as_ref().map_err(|reason| Error::Setup {
+            reason: reason.clone(),
+        })
     }
 }

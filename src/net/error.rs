@@ -170,7 +170,9 @@ pub enum Error {
         after_start_tls: bool,
     },
     /// The server speaks TLS where plain text is expected, so neither side says anything.
-    #[error("{host} port {port} speaks TLS from the first byte, and the address begins with imap://")]
+    #[error(
+        "{host} port {port} speaks TLS from the first byte, and the address begins with imap://"
+    )]
     TlsAtOnce {
         /// The host.
         host: String,
@@ -220,7 +222,11 @@ impl Error {
 
     /// Adds the fingerprint of the untrusted certificate, if it can be found.
     pub fn with_fingerprint(mut self, find: impl FnOnce() -> Result<Fingerprint, Self>) -> Self {
-        if let Self::Untrusted { fingerprint: fingerprint @ None, .. } = &mut self {
+        if let Self::Untrusted {
+            fingerprint: fingerprint @ None,
+            ..
+        } = &mut self
+        {
             // The user need not know why a second look failed.
             *fingerprint = find().ok();
         }
@@ -234,14 +240,24 @@ impl Error {
             Self::NoConnection { .. } => {
                 "check the host and the port: servers listen on 993 for imaps:// and on 143 for imap://"
             }
-            Self::Silent { phase: Phase::Greeting, encrypted: false, .. } => {
-                "if the port speaks TLS from the first byte, write imaps:// instead of imap://"
-            }
+            Self::Silent {
+                phase: Phase::Greeting,
+                encrypted: false,
+                ..
+            } => "if the port speaks TLS from the first byte, write imaps:// instead of imap://",
             Self::CaUnreadable { .. } | Self::CaEmpty { .. } => {
                 "ca= takes a file of PEM certificates; `openssl x509 -inform der -in FILE` converts a DER file to PEM"
             }
-            Self::Untrusted { check, ca, fingerprint, .. } => {
-                return Some(untrusted_hint(distrust_hint(check, ca.is_some()), *fingerprint));
+            Self::Untrusted {
+                check,
+                ca,
+                fingerprint,
+                ..
+            } => {
+                return Some(untrusted_hint(
+                    distrust_hint(check, ca.is_some()),
+                    *fingerprint,
+                ));
             }
             Self::OtherCertificate { .. } => {
                 "the server has a new certificate, or this is a man-in-the-middle attack: ask the server's operator, \
@@ -251,16 +267,25 @@ impl Error {
                 "client-cert= takes a PEM certificate and client-key= its key in PKCS #8; \
                  `openssl pkcs8 -topk8 -nodes -in KEY -out NEW` converts any other PEM key; then run chmod 600 on it"
             }
-            Self::PlainText { port, after_start_tls: false, .. } => {
+            Self::PlainText {
+                port,
+                after_start_tls: false,
+                ..
+            } => {
                 return Some(format!(
                     "the port answers without TLS: write imap://USER@HOST:{port}, which demands STARTTLS, or imaps:// \
                      with the port that speaks TLS (993)"
                 ));
             }
             Self::TlsAtOnce { port, .. } => {
-                return Some(format!("write imaps://USER@HOST:{port}, and omit tls= if the address has it"));
+                return Some(format!(
+                    "write imaps://USER@HOST:{port}, and omit tls= if the address has it"
+                ));
             }
-            Self::PlainText { after_start_tls: true, .. } => {
+            Self::PlainText {
+                after_start_tls: true,
+                ..
+            } => {
                 "the server agreed to STARTTLS but then didn't start TLS: TLS isn't set up there, or something in \
                  between interferes; try imaps://"
             }
@@ -275,12 +300,16 @@ impl Error {
 
 /// Writes a fingerprint for the end of a sentence.
 fn shown(fingerprint: Option<Fingerprint>) -> String {
-    fingerprint.map_or_else(String::new, |fingerprint| format!(" (its fingerprint is {fingerprint})"))
+    fingerprint.map_or_else(String::new, |fingerprint| {
+        format!(" (its fingerprint is {fingerprint})")
+    })
 }
 
 /// What helps against a certificate that is not trusted: `hint`, or trust in its fingerprint.
 fn untrusted_hint(hint: &str, fingerprint: Option<Fingerprint>) -> String {
-    let Some(fingerprint) = fingerprint else { return hint.to_owned() };
+    let Some(fingerprint) = fingerprint else {
+        return hint.to_owned();
+    };
     format!(
         "{hint}; or, once the server's operator confirms the fingerprint, add pin={fingerprint} to the address, \
          after ? or &"
@@ -305,7 +334,9 @@ fn distrust_hint(check: &str, has_ca: bool) -> &'static str {
 /// Writes an error from the system or the TLS library without its number.
 pub(super) fn words(error: &io::Error) -> String {
     let text = reason(&error.to_string()).to_owned();
-    let text = text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words);
+    let text = text
+        .split_once(" (os error")
+        .map_or(text.as_str(), |(words, _)| words);
     let mut characters = text.chars();
     let first = characters.next().map(|c| c.to_ascii_lowercase());
     // A word, not an abbreviation.
@@ -317,7 +348,10 @@ pub(super) fn words(error: &io::Error) -> String {
 
 /// Extracts OpenSSL's reason from `error:CODE:library:function:reason:file:line:…`; returns other texts unchanged.
 pub(super) fn reason(text: &str) -> &str {
-    match text.strip_prefix("error:").and_then(|fields| fields.split(':').nth(3)) {
+    match text
+        .strip_prefix("error:")
+        .and_then(|fields| fields.split(':').nth(3))
+    {
         Some(reason) if !reason.is_empty() => reason,
         _ => text,
     }
@@ -330,7 +364,11 @@ fn reasons(host: &str, attempts: &[Attempt]) -> String {
     {
         return only.reason.clone();
     }
-    attempts.iter().map(Attempt::to_string).collect::<Vec<_>>().join("; ")
+    attempts
+        .iter()
+        .map(Attempt::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn silence(way: Way) -> &'static str {

@@ -25,10 +25,15 @@ pub fn resolve(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAdd
     thread::Builder::new()
         .name("resolve".to_owned())
         .spawn(work)
-        .map_err(|error| Error::Setup { reason: words(&error) })?;
+        .map_err(|error| Error::Setup {
+            reason: words(&error),
+        })?;
     receiver.recv_timeout(timeout).unwrap_or_else(|_| {
         let reason = format!("the resolver did not answer within {}", seconds(timeout));
-        Err(Error::NoAddress { host: host.to_owned(), reason })
+        Err(Error::NoAddress {
+            host: host.to_owned(),
+            reason,
+        })
     })
 }
 
@@ -62,11 +67,19 @@ pub fn knock(address: &SocketAddr, timeout: Duration) -> Result<Duration, Shut> 
 /// Returns the first bytes that a port sends without TLS, unprompted or, if it sends nothing within `patience`, in
 /// reply to a line that is no protocol's. Empty if it sends nothing at all.
 pub fn overhear(addresses: &[SocketAddr], patience: Duration) -> Vec<u8> {
-    let connected = addresses.iter().find_map(|address| TcpStream::connect_timeout(address, patience).ok());
-    let Some(mut tcp) = connected else { return Vec::new() };
+    let connected = addresses
+        .iter()
+        .find_map(|address| TcpStream::connect_timeout(address, patience).ok());
+    let Some(mut tcp) = connected else {
+        return Vec::new();
+    };
     let heard = listen(&mut tcp, patience);
     // A web server waits for a request, and identifies itself in its reply to a bad one.
-    if heard.is_empty() && tcp.write_all(b"A1 NOOP\r\n\r\n").is_ok() { listen(&mut tcp, patience) } else { heard }
+    if heard.is_empty() && tcp.write_all(b"A1 NOOP\r\n\r\n").is_ok() {
+        listen(&mut tcp, patience)
+    } else {
+        heard
+    }
 }
 
 /// Returns what arrives until the first line end, or within `patience`.
@@ -99,7 +112,11 @@ mod tests {
     fn a_name_that_is_none_has_the_resolvers_words() {
         let error = resolve("no-such-host.invalid", 993, Duration::from_secs(20)).unwrap_err();
         assert!(matches!(error, Error::NoAddress { .. }), "{error}");
-        assert!(!resolve("localhost", 993, Duration::from_secs(20)).unwrap().is_empty());
+        assert!(
+            !resolve("localhost", 993, Duration::from_secs(20))
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]
@@ -114,7 +131,10 @@ mod tests {
     #[test]
     fn who_speaks_first_is_heard_and_who_waits_for_a_line_too() {
         let first = serve(|mut tcp| tcp.write_all(b"SSH-2.0-x\r\n").unwrap());
-        assert_eq!(overhear(&[first], Duration::from_secs(20)), b"SSH-2.0-x\r\n");
+        assert_eq!(
+            overhear(&[first], Duration::from_secs(20)),
+            b"SSH-2.0-x\r\n"
+        );
         let second = serve(|mut tcp| {
             let _ = tcp.read(&mut [0; 64]).unwrap();
             tcp.write_all(b"HTTP/1.1 400 Bad Request\r\n").unwrap();

@@ -51,12 +51,21 @@ pub(super) struct Limits {
 impl Limits {
     /// Sets the limits: silence of `timeout` ends a wait; `grace` after a request to stop was noticed, all waits end.
     pub(super) fn new(timeout: Duration, grace: Duration, stop: Arc<Stop>) -> Self {
-        Self { timeout, grace, stop, noticed: OnceLock::new() }
+        Self {
+            timeout,
+            grace,
+            stop,
+            noticed: OnceLock::new(),
+        }
     }
 
     /// Returns limits for a side connection, which ends on the same request to stop and tolerates this much silence.
     pub(super) fn hasty(&self, timeout: Duration) -> Self {
-        Self::new(timeout.min(self.timeout), Duration::ZERO, Arc::clone(&self.stop))
+        Self::new(
+            timeout.min(self.timeout),
+            Duration::ZERO,
+            Arc::clone(&self.stop),
+        )
     }
 
     /// Returns how long silence may last.
@@ -113,7 +122,11 @@ struct Answer {
 
 impl Answer {
     fn new(slowest: u64) -> Self {
-        Self { waited: Duration::ZERO, bytes: 0, slowest }
+        Self {
+            waited: Duration::ZERO,
+            bytes: 0,
+            slowest,
+        }
     }
 }
 
@@ -175,7 +188,9 @@ impl Socket {
 
     /// Reports whether the peer is on this machine.
     pub(super) fn is_loopback(&self) -> bool {
-        self.tcp.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback())
+        self.tcp
+            .peer_addr()
+            .is_ok_and(|peer| peer.ip().to_canonical().is_loopback())
     }
 
     /// Returns when its waits end.
@@ -234,7 +249,11 @@ impl Socket {
     }
 
     /// Repeats a call that the end of a slice or a signal cut short, until a limit is reached.
-    fn wait(&self, way: Way, mut call: impl FnMut(&TcpStream) -> io::Result<usize>) -> io::Result<usize> {
+    fn wait(
+        &self,
+        way: Way,
+        mut call: impl FnMut(&TcpStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
         let since = Instant::now();
         loop {
             if self.limits.is_over() {
@@ -253,7 +272,10 @@ impl Socket {
 
     /// Writes as the fault injector allows: all, a part or nothing, after which the connection may be over.
     fn write_or_break(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let cut = self.faults.as_ref().and_then(|faults| faults.at_write(bytes));
+        let cut = self
+            .faults
+            .as_ref()
+            .and_then(|faults| faults.at_write(bytes));
         let passing = match cut {
             None | Some(Cut::After) => bytes,
             Some(Cut::Within) => &bytes[..bytes.len() / 2],
@@ -269,7 +291,11 @@ impl Socket {
             Some(_) => self.close_in_order(),
         }
         self.cut = true;
-        if written == bytes.len() { Ok(written) } else { Err(broken()) }
+        if written == bytes.len() {
+            Ok(written)
+        } else {
+            Err(broken())
+        }
     }
 
     /// Notes why a wait ended, and returns an error that TLS treats as final.
@@ -287,9 +313,16 @@ impl Socket {
         }
         self.answer.waited += waited;
         self.answer.bytes += bytes as u64;
-        let Answer { waited, bytes, slowest } = self.answer;
-        let patience =
-            if slowest == SLOWEST_BODY { self.limits.timeout * BODY_PATIENCE } else { self.limits.patience() };
+        let Answer {
+            waited,
+            bytes,
+            slowest,
+        } = self.answer;
+        let patience = if slowest == SLOWEST_BODY {
+            self.limits.timeout * BODY_PATIENCE
+        } else {
+            self.limits.patience()
+        };
         if self.trickle.waited >= patience {
             Err(self.end(Ended::Dripping(patience)))
         } else if waited >= patience + Duration::from_secs(bytes / slowest) {
@@ -368,7 +401,10 @@ fn poll(mut tcp: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
 
 /// Reports whether an error only means the end of a slice (its kind differs by system) or a signal.
 fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
+    )
 }
 
 #[cfg(test)]
@@ -381,14 +417,20 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let limits = Limits::new(timeout, Duration::ZERO, Arc::new(Stop::new()));
-        (Socket::new(tcp, Arc::new(limits)).unwrap(), listener.accept().unwrap().0)
+        (
+            Socket::new(tcp, Arc::new(limits)).unwrap(),
+            listener.accept().unwrap().0,
+        )
     }
 
     #[test]
     fn a_wait_sleeps_also_after_a_poll() {
         let (mut socket, _peer) = pair(SLICE * 2);
         socket.set_polling(true);
-        assert_eq!(socket.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(
+            socket.read(&mut [0]).unwrap_err().kind(),
+            io::ErrorKind::WouldBlock
+        );
         socket.set_polling(false);
         let mut calls = 0;
         let result = socket.wait(Way::In, |mut tcp| {
@@ -412,7 +454,10 @@ mod tests {
             assert!(begun.elapsed() < Duration::from_secs(20));
         }
         // A loaded machine may let the peer fall silent.
-        assert!(matches!(socket.ended(), Some(Ended::Dripping(_) | Ended::Silent(Way::In))));
+        assert!(matches!(
+            socket.ended(),
+            Some(Ended::Dripping(_) | Ended::Silent(Way::In))
+        ));
         drop(socket);
         dripping.join().unwrap();
     }
@@ -430,7 +475,10 @@ mod tests {
         }
         socket.measure(nearly, 1).unwrap();
         assert!(socket.measure(nearly, 1).is_err());
-        assert_eq!(socket.ended(), Some(Ended::Dripping(Duration::from_secs(20))));
+        assert_eq!(
+            socket.ended(),
+            Some(Ended::Dripping(Duration::from_secs(20)))
+        );
     }
 
     #[test]
@@ -450,7 +498,10 @@ mod tests {
         }
         // Over when t = 4 + 500 t / 1024.
         assert_eq!(dripped, 5);
-        assert!(matches!(socket.ended(), Some(Ended::Slow { bytes: 3_000, .. })));
+        assert!(matches!(
+            socket.ended(),
+            Some(Ended::Slow { bytes: 3_000, .. })
+        ));
         socket.begin_answer(false);
         assert!((0..1_000).all(|_| {
             socket.trickle = Trickle::default();
@@ -471,7 +522,12 @@ mod tests {
     #[test]
     fn a_signal_does_not_end_a_wait() {
         let (socket, _peer) = pair(Duration::from_secs(20));
-        let mut answers = [Ok(7), Err(io::ErrorKind::Interrupted.into()), Err(io::ErrorKind::WouldBlock.into())].into();
+        let mut answers = [
+            Ok(7),
+            Err(io::ErrorKind::Interrupted.into()),
+            Err(io::ErrorKind::WouldBlock.into()),
+        ]
+        .into();
         let result = socket.wait(Way::Out, |_| Vec::pop(&mut answers).unwrap());
         assert_eq!(result.unwrap(), 7);
     }

@@ -90,15 +90,24 @@ impl Stream {
         handshake: impl FnOnce(Socket) -> Result<TlsStream<Socket>, Error>,
     ) -> Result<Self, Error> {
         let Channel::Plain(socket) = self.channel else {
-            return Err(Error::NotReady { reason: "the connection is encrypted already" });
+            return Err(Error::NotReady {
+                reason: "the connection is encrypted already",
+            });
         };
         if self.deflate.is_some() {
-            return Err(Error::NotReady { reason: "the connection is compressed already" });
+            return Err(Error::NotReady {
+                reason: "the connection is compressed already",
+            });
         }
         if !self.gathered.is_empty() {
-            return Err(Error::NotReady { reason: "bytes that were written have not been sent" });
+            return Err(Error::NotReady {
+                reason: "bytes that were written have not been sent",
+            });
         }
-        Ok(Self { channel: Channel::Tls(Box::new(handshake(socket)?)), ..self })
+        Ok(Self {
+            channel: Channel::Tls(Box::new(handshake(socket)?)),
+            ..self
+        })
     }
 
     /// Compresses the connection from now on, as the server has agreed (RFC 4978). `received` arrived after the
@@ -109,13 +118,19 @@ impl Stream {
     /// bytes have not been sent.
     pub fn compress(&mut self, received: &[u8]) -> Result<(), Error> {
         if !self.is_encrypted() {
-            return Err(Error::NotReady { reason: "compression needs TLS under it" });
+            return Err(Error::NotReady {
+                reason: "compression needs TLS under it",
+            });
         }
         if self.deflate.is_some() {
-            return Err(Error::NotReady { reason: "the connection is compressed already" });
+            return Err(Error::NotReady {
+                reason: "the connection is compressed already",
+            });
         }
         if !self.gathered.is_empty() {
-            return Err(Error::NotReady { reason: "bytes that were written have not been sent" });
+            return Err(Error::NotReady {
+                reason: "bytes that were written have not been sent",
+            });
         }
         self.deflate = Some(Box::new(Deflate::new(received)));
         Ok(())
@@ -124,7 +139,11 @@ impl Stream {
     /// Returns how long a packet took there and back when the connection was made; zero if the server is on this
     /// machine.
     pub fn distance(&self) -> Duration {
-        if self.channel.socket().is_loopback() { Duration::ZERO } else { self.distance }
+        if self.channel.socket().is_loopback() {
+            Duration::ZERO
+        } else {
+            self.distance
+        }
     }
 
     /// Reports whether it is compressed.
@@ -304,7 +323,9 @@ impl Stream {
 
     fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let sent = match &mut self.deflate {
-            Some(deflate) => deflate.compress(bytes).and_then(|compressed| self.channel.write_all(compressed)),
+            Some(deflate) => deflate
+                .compress(bytes)
+                .and_then(|compressed| self.channel.write_all(compressed)),
             None => self.channel.write_all(bytes),
         };
         sent.map_err(|error| self.failure(&error))?;
@@ -319,11 +340,23 @@ impl Stream {
             Some(Ended::Stopped) => Error::Interrupted { phase },
             Some(Ended::Silent(way)) => {
                 let timeout = self.channel.socket().limits().timeout();
-                Error::Silent { phase, way, timeout, encrypted: self.is_encrypted() }
+                Error::Silent {
+                    phase,
+                    way,
+                    timeout,
+                    encrypted: self.is_encrypted(),
+                }
             }
             Some(Ended::Dripping(patience)) => Error::Dripping { phase, patience },
-            Some(Ended::Slow { waited, bytes }) => Error::Slow { phase, waited, bytes },
-            None => Error::Broken { phase, reason: words(error) },
+            Some(Ended::Slow { waited, bytes }) => Error::Slow {
+                phase,
+                waited,
+                bytes,
+            },
+            None => Error::Broken {
+                phase,
+                reason: words(error),
+            },
         }
     }
 }

@@ -6,7 +6,9 @@ use super::phase::Phase;
 use super::socket::{Ended, Socket};
 use super::{DialSettings, Error, Fingerprint};
 use crate::locks::lock;
-use native_tls::{Certificate, HandshakeError, Identity, Protocol, TlsConnector, TlsConnectorBuilder, TlsStream};
+use native_tls::{
+    Certificate, HandshakeError, Identity, Protocol, TlsConnector, TlsConnectorBuilder, TlsStream,
+};
 use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::path::Path;
@@ -43,25 +45,50 @@ static MADE: Mutex<Vec<(Authorities, TlsConnector)>> = Mutex::new(Vec::new());
 impl Trust {
     /// Reads the files named in the settings.
     pub(super) fn read(settings: &DialSettings) -> Result<Self, Error> {
-        let (pem, certificates) = settings.ca.as_deref().map_or(Ok(Default::default()), read_certificates)?;
+        let (pem, certificates) = settings
+            .ca
+            .as_deref()
+            .map_or(Ok(Default::default()), read_certificates)?;
         let key = settings.client_key.as_deref();
-        let identity =
-            settings.client_cert.as_deref().map(|cert| read_identity(cert, key.unwrap_or(cert))).transpose()?;
-        let authorities = Authorities { pem, is_pinned: settings.pin.is_some() };
-        Ok(Self { authorities, certificates, identity })
+        let identity = settings
+            .client_cert
+            .as_deref()
+            .map(|cert| read_identity(cert, key.unwrap_or(cert)))
+            .transpose()?;
+        let authorities = Authorities {
+            pem,
+            is_pinned: settings.pin.is_some(),
+        };
+        Ok(Self {
+            authorities,
+            certificates,
+            identity,
+        })
     }
 }
 
 /// Reads the user's certificate and its key.
 fn read_identity(cert: &Path, key: &Path) -> Result<Identity, Error> {
-    let failure = |path: &Path, reason: String| Error::ClientCertificate { path: path.to_owned(), reason };
-    let read = |path: &Path| fs::read(path).map(Zeroizing::new).map_err(|error| failure(path, words(&error)));
+    let failure = |path: &Path, reason: String| Error::ClientCertificate {
+        path: path.to_owned(),
+        reason,
+    };
+    let read = |path: &Path| {
+        fs::read(path)
+            .map(Zeroizing::new)
+            .map_err(|error| failure(path, words(&error)))
+    };
     let (certificates, keys) = (read(cert)?, read(key)?);
-    let key_pem = private_key(&keys).ok_or_else(|| failure(key, "it holds no unencrypted PKCS #8 key".to_owned()))?;
+    let key_pem = private_key(&keys)
+        .ok_or_else(|| failure(key, "it holds no unencrypted PKCS #8 key".to_owned()))?;
     let identity = Identity::from_pkcs8(&certificates, key_pem);
     // Only using them shows whether they belong together.
     let used = |identity: &Identity| {
-        TlsConnector::builder().disable_built_in_roots(true).identity(identity.clone()).build().map(drop)
+        TlsConnector::builder()
+            .disable_built_in_roots(true)
+            .identity(identity.clone())
+            .build()
+            .map(drop)
     };
     let fitting = identity.and_then(|identity| used(&identity).map(|()| identity));
     fitting.map_err(|error| failure(cert, reason(&error.to_string()).to_owned()))
@@ -70,18 +97,29 @@ fn read_identity(cert: &Path, key: &Path) -> Result<Identity, Error> {
 /// Finds the key in a PEM file that may contain certificates too. The TLS library accepts only this form.
 fn private_key(pem: &[u8]) -> Option<&[u8]> {
     const BEGIN: &[u8] = b"-----BEGIN PRIVATE KEY-----";
-    let at = pem.windows(BEGIN.len()).position(|window| window == BEGIN)?;
+    let at = pem
+        .windows(BEGIN.len())
+        .position(|window| window == BEGIN)?;
     Some(&pem[at..])
 }
 
 /// Reads a file of PEM certificates: its bytes, and the parsed certificates. The TLS library silently skips a bad one;
 /// here it is an error.
 fn read_certificates(path: &Path) -> Result<(Vec<u8>, Vec<Certificate>), Error> {
-    let failure = |reason: String| Error::CaUnreadable { path: path.to_owned(), reason };
+    let failure = |reason: String| Error::CaUnreadable {
+        path: path.to_owned(),
+        reason,
+    };
     let bytes = fs::read(path).map_err(|error| failure(words(&error)))?;
-    let certificates =
-        Certificate::stack_from_pem(&bytes).map_err(|error| failure(reason(&error.to_string()).into()))?;
-    if certificates.is_empty() { Err(Error::CaEmpty { path: path.to_owned() }) } else { Ok((bytes, certificates)) }
+    let certificates = Certificate::stack_from_pem(&bytes)
+        .map_err(|error| failure(reason(&error.to_string()).into()))?;
+    if certificates.is_empty() {
+        Err(Error::CaEmpty {
+            path: path.to_owned(),
+        })
+    } else {
+        Ok((bytes, certificates))
+    }
 }
 
 /// Makes the configuration: the system's certificates and these. A pinned certificate is compared by the caller, after
@@ -92,7 +130,10 @@ pub(super) fn connector(trust: &Trust) -> Result<TlsConnector, native_tls::Error
     }
     // Held while one is made: the other side waits for it rather than make the same.
     let mut made = lock(&MADE);
-    if let Some((_, connector)) = made.iter().find(|(authorities, _)| *authorities == trust.authorities) {
+    if let Some((_, connector)) = made
+        .iter()
+        .find(|(authorities, _)| *authorities == trust.authorities)
+    {
         return Ok(connector.clone());
     }
     let connector = builder(trust).build()?;
@@ -104,7 +145,9 @@ fn builder(trust: &Trust) -> TlsConnectorBuilder {
     let mut builder = TlsConnector::builder();
     builder.min_protocol_version(Some(Protocol::Tlsv12));
     if trust.authorities.is_pinned && trust.certificates.is_empty() {
-        builder.danger_accept_invalid_certs(true).danger_accept_invalid_hostnames(true);
+        builder
+            .danger_accept_invalid_certs(true)
+            .danger_accept_invalid_hostnames(true);
     }
     for certificate in &trust.certificates {
         builder.add_root_certificate(certificate.clone());
@@ -116,7 +159,10 @@ fn builder(trust: &Trust) -> TlsConnectorBuilder {
 pub(super) fn trusting_anyone() -> Result<TlsConnector, native_tls::Error> {
     let mut builder = TlsConnector::builder();
     builder.min_protocol_version(Some(Protocol::Tlsv12));
-    builder.danger_accept_invalid_certs(true).danger_accept_invalid_hostnames(true).build()
+    builder
+        .danger_accept_invalid_certs(true)
+        .danger_accept_invalid_hostnames(true)
+        .build()
 }
 
 /// Returns the fingerprint of the certificate that the server presented.
@@ -137,8 +183,10 @@ pub(super) const NO_NAMES: &str = "no subject alternative name";
 pub(super) fn is_named(stream: &TlsStream<Socket>) -> bool {
     /// The extension's identifier, 2.5.29.17, in DER.
     const SUBJECT_ALTERNATIVE_NAME: &[u8] = &[0x06, 0x03, 0x55, 0x1d, 0x11];
-    certificate(stream)
-        .is_some_and(|der| der.windows(SUBJECT_ALTERNATIVE_NAME.len()).any(|window| window == SUBJECT_ALTERNATIVE_NAME))
+    certificate(stream).is_some_and(|der| {
+        der.windows(SUBJECT_ALTERNATIVE_NAME.len())
+            .any(|window| window == SUBJECT_ALTERNATIVE_NAME)
+    })
 }
 
 /// Sets up TLS.
@@ -158,12 +206,23 @@ pub(super) fn handshake(
     let witness = lock(&witness);
     Err(match witness.ended {
         Some(Ended::Stopped) => Error::Interrupted { phase },
-        Some(Ended::Silent(way)) => Error::Silent { phase, way, timeout, encrypted: false },
+        Some(Ended::Silent(way)) => Error::Silent {
+            phase,
+            way,
+            timeout,
+            encrypted: false,
+        },
         Some(Ended::Dripping(patience)) => Error::Dripping { phase, patience },
-        Some(Ended::Slow { waited, bytes }) => Error::Slow { phase, waited, bytes },
-        None if is_plain_text(&witness.first) => {
-            Error::PlainText { host: peer.host.to_owned(), port: peer.port, after_start_tls: peer.after_start_tls }
-        }
+        Some(Ended::Slow { waited, bytes }) => Error::Slow {
+            phase,
+            waited,
+            bytes,
+        },
+        None if is_plain_text(&witness.first) => Error::PlainText {
+            host: peer.host.to_owned(),
+            port: peer.port,
+            after_start_tls: peer.after_start_tls,
+        },
         None => explain(&text, witness.closed, peer),
     })
 }
@@ -174,10 +233,23 @@ fn explain(text: &str, closed: bool, peer: &Peer<'_>) -> Error {
     // An alert comes from the server: its view of us, not ours of it.
     if text.contains("certificate") && !text.contains("alert") {
         let check = verify_result(text).unwrap_or(reason(text)).to_owned();
-        return Error::Untrusted { host, check, ca: peer.ca.map(Path::to_owned), fingerprint: None };
+        return Error::Untrusted {
+            host,
+            check,
+            ca: peer.ca.map(Path::to_owned),
+            fingerprint: None,
+        };
     }
-    let reason = if closed { "the server closed the connection" } else { reason(text) };
-    Error::Handshake { host, port: peer.port, reason: reason.to_owned() }
+    let reason = if closed {
+        "the server closed the connection"
+    } else {
+        reason(text)
+    };
+    Error::Handshake {
+        host,
+        port: peer.port,
+        reason: reason.to_owned(),
+    }
 }
 
 /// Returns the check that failed: the text in parentheses at the end.
@@ -189,5 +261,8 @@ fn verify_result(text: &str) -> Option<&str> {
 /// Reports whether a server's first bytes are text. A TLS record begins with a byte from 20 to 24 (RFC 8446 section
 /// 5.1), which no text does.
 fn is_plain_text(first: &[u8]) -> bool {
-    !first.is_empty() && first.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t'))
+    !first.is_empty()
+        && first
+            .iter()
+            .all(|byte| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t'))
 }

@@ -11,13 +11,27 @@ use oauth2::{AuthUrl, AuthorizationCode, CsrfToken, PkceCodeChallenge, RedirectU
 ///
 /// # Errors
 /// The user refused or did not respond, the port is taken, or the server can't be used.
-pub fn by_browser(client: &Client, port: u16, user: &str, guide: &dyn Guide) -> Result<Tokens, Error> {
-    let authorization = wanted(client.authorization.as_ref(), "authorization")?.as_str().to_owned();
+pub fn by_browser(
+    client: &Client,
+    port: u16,
+    user: &str,
+    guide: &dyn Guide,
+) -> Result<Tokens, Error> {
+    let authorization = wanted(client.authorization.as_ref(), "authorization")?
+        .as_str()
+        .to_owned();
     let authorization = AuthUrl::new(authorization).map_err(|_| unusable("authorization"))?;
     let loopback = Loopback::open(port)?;
-    let redirect = format!("http://{}:{}/", client.profile.redirect_host, loopback.port());
+    let redirect = format!(
+        "http://{}:{}/",
+        client.profile.redirect_host,
+        loopback.port()
+    );
     let redirect = RedirectUrl::new(redirect).map_err(|_| unusable("redirect"))?;
-    let basic = client.basic()?.set_auth_uri(authorization).set_redirect_uri(redirect);
+    let basic = client
+        .basic()?
+        .set_auth_uri(authorization)
+        .set_redirect_uri(redirect);
 
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let mut asking = basic
@@ -35,15 +49,20 @@ pub fn by_browser(client: &Client, port: u16, user: &str, guide: &dyn Guide) -> 
     let redactor = client.redactor(&[verifier.secret(), &code]);
     let http = Http::new();
     let call = |request| http.call(request);
-    let granted =
-        basic.exchange_code(AuthorizationCode::new(code.to_string())).set_pkce_verifier(verifier).request(&call);
+    let granted = basic
+        .exchange_code(AuthorizationCode::new(code.to_string()))
+        .set_pkce_verifier(verifier)
+        .request(&call);
     let tokens = granted.map_err(|error| Trouble::of(error, &redactor).error)?;
     Ok(Tokens::from(&tokens))
 }
 
 /// Makes the error for a refusal by the user, or their server.
 pub(super) fn refused(code: &str) -> Error {
-    let is_word = code.len() <= 40 && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let is_word = code.len() <= 40
+        && code
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let text = match code {
         "access_denied" => "access denied".to_owned(),
         code if is_word => format!("the OAuth server refused: {code}"),

@@ -8,8 +8,8 @@ use crate::imap::Redactor;
 use crate::store::{Error, ErrorKind};
 use oauth2::basic::BasicTokenResponse;
 use oauth2::{
-    AuthType, ClientId, ClientSecret, ErrorResponseType, RequestTokenError, Scope, StandardErrorResponse,
-    TokenResponse as _, TokenUrl,
+    AuthType, ClientId, ClientSecret, ErrorResponseType, RequestTokenError, Scope,
+    StandardErrorResponse, TokenResponse as _, TokenUrl,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use std::fmt::Display;
@@ -58,7 +58,15 @@ pub(super) type Basic = oauth2::basic::BasicClient<
 impl Client {
     /// Makes a client of which only the ID is known.
     pub fn new(id: String, secret: Option<SecretString>) -> Self {
-        Self { id, secret, authorization: None, token: None, device: None, scopes: Vec::new(), profile: &OTHER }
+        Self {
+            id,
+            secret,
+            authorization: None,
+            token: None,
+            device: None,
+            scopes: Vec::new(),
+            profile: &OTHER,
+        }
     }
 
     /// Fills in what is known about its provider, unless set otherwise.
@@ -77,7 +85,9 @@ impl Client {
             .set_auth_type(AuthType::RequestBody)
             .set_token_uri(token);
         Ok(match &self.secret {
-            Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned())),
+            Some(secret) => {
+                client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()))
+            }
             None => client,
         })
     }
@@ -89,14 +99,19 @@ impl Client {
     /// Returns a redactor for its secret and these.
     pub(super) fn redactor(&self, secrets: &[&str]) -> Redactor {
         let mut redactor = Redactor::default();
-        secrets.iter().for_each(|secret| redactor.add(&SecretString::from(*secret)));
+        secrets
+            .iter()
+            .for_each(|secret| redactor.add(&SecretString::from(*secret)));
         self.secret.iter().for_each(|secret| redactor.add(secret));
         redactor
     }
 }
 
 /// Returns an endpoint that is required.
-pub(super) fn wanted<'a>(endpoint: Option<&'a Endpoint>, name: &str) -> Result<&'a Endpoint, Error> {
+pub(super) fn wanted<'a>(
+    endpoint: Option<&'a Endpoint>,
+    name: &str,
+) -> Result<&'a Endpoint, Error> {
     endpoint.ok_or_else(|| {
         Error::new(ErrorKind::Local, format!("the OAuth server's {name} endpoint is unknown")).with_hint(format!(
             "set it with --{name}-endpoint URL, or {name}-endpoint in the config file, or use --provider if mailferry \
@@ -106,14 +121,19 @@ pub(super) fn wanted<'a>(endpoint: Option<&'a Endpoint>, name: &str) -> Result<&
 }
 
 pub(super) fn unusable(name: &str) -> Error {
-    Error::new(ErrorKind::Local, format!("the {name} endpoint can't be used"))
+    Error::new(
+        ErrorKind::Local,
+        format!("the {name} endpoint can't be used"),
+    )
 }
 
 impl From<&BasicTokenResponse> for Tokens {
     fn from(response: &BasicTokenResponse) -> Self {
         Self {
             access: Zeroizing::new(response.access_token().secret().clone()),
-            refresh: response.refresh_token().map(|token| Zeroizing::new(token.secret().clone())),
+            refresh: response
+                .refresh_token()
+                .map(|token| Zeroizing::new(token.secret().clone())),
             lives: response.expires_in(),
         }
     }
@@ -128,23 +148,45 @@ pub(super) struct Trouble {
 
 impl Trouble {
     /// Converts the library's error. The server's text is shown without secrets.
-    pub(super) fn of<T>(error: RequestTokenError<HttpError, StandardErrorResponse<T>>, redactor: &Redactor) -> Self
+    pub(super) fn of<T>(
+        error: RequestTokenError<HttpError, StandardErrorResponse<T>>,
+        redactor: &Redactor,
+    ) -> Self
     where
         T: ErrorResponseType + AsRef<str> + Display + 'static,
     {
         match error {
             RequestTokenError::ServerResponse(response) => {
                 let code = response.error().as_ref().to_owned();
-                let words = response.error_description().map(|words| format!(" ({words})")).unwrap_or_default();
-                let text = redactor.clean(&format!("{code}{words}")).chars().take(MAX_WORDS).collect::<String>();
-                let error = Error::new(ErrorKind::Authentication, format!("the OAuth server refused: {text}"));
-                Self { said: Some(code), error }
+                let words = response
+                    .error_description()
+                    .map(|words| format!(" ({words})"))
+                    .unwrap_or_default();
+                let text = redactor
+                    .clean(&format!("{code}{words}"))
+                    .chars()
+                    .take(MAX_WORDS)
+                    .collect::<String>();
+                let error = Error::new(
+                    ErrorKind::Authentication,
+                    format!("the OAuth server refused: {text}"),
+                );
+                Self {
+                    said: Some(code),
+                    error,
+                }
             }
-            RequestTokenError::Request(error) => Self { said: None, error: of_http(&error, redactor) },
+            RequestTokenError::Request(error) => Self {
+                said: None,
+                error: of_http(&error, redactor),
+            },
             // The text may repeat what was sent.
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                let error = Error::new(ErrorKind::Authentication, "what answered is not an OAuth server")
-                    .with_hint("check the endpoints");
+                let error = Error::new(
+                    ErrorKind::Authentication,
+                    "what answered is not an OAuth server",
+                )
+                .with_hint("check the endpoints");
                 Self { said: None, error }
             }
         }
@@ -153,6 +195,10 @@ impl Trouble {
 
 /// Converts a failed request.
 pub(super) fn of_http(error: &HttpError, redactor: &Redactor) -> Error {
-    let kind = if error.may_pass() { ErrorKind::Unreachable } else { ErrorKind::Untrusted };
+    let kind = if error.may_pass() {
+        ErrorKind::Unreachable
+    } else {
+        ErrorKind::Untrusted
+    };
     Error::new(kind, redactor.clean(&error.to_string()).into_owned())
 }

@@ -22,19 +22,34 @@ const MAX_WAIT: Duration = Duration::from_secs(30 * 60);
 pub fn by_device(client: &Client, guide: &dyn Guide) -> Result<Tokens, Error> {
     let http = Http::new();
     let call = |request| http.call(request);
-    let endpoint = wanted(client.device.as_ref(), "device")?.as_str().to_owned();
+    let endpoint = wanted(client.device.as_ref(), "device")?
+        .as_str()
+        .to_owned();
     let endpoint = DeviceAuthorizationUrl::new(endpoint).map_err(|_| unusable("device"))?;
     let basic = client.basic()?.set_device_authorization_url(endpoint);
-    let asked = basic.exchange_device_code().add_scopes(client.scopes()).request(&call);
+    let asked = basic
+        .exchange_device_code()
+        .add_scopes(client.scopes())
+        .request(&call);
     let details: StandardDeviceAuthorizationResponse =
         asked.map_err(|error| Trouble::of(error, &client.redactor(&[])).error)?;
     if details.interval() > MAX_INTERVAL {
-        let text = format!("the OAuth server allows polling only every {} s", details.interval().as_secs());
+        let text = format!(
+            "the OAuth server allows polling only every {} s",
+            details.interval().as_secs()
+        );
         return Err(Error::new(ErrorKind::Authentication, text));
     }
     let patience = details.expires_in().min(MAX_WAIT);
-    let complete = details.verification_uri_complete().map(|complete| complete.secret().as_str());
-    guide.show_code(details.verification_uri().as_str(), details.user_code().secret(), complete, patience);
+    let complete = details
+        .verification_uri_complete()
+        .map(|complete| complete.secret().as_str());
+    guide.show_code(
+        details.verification_uri().as_str(),
+        details.user_code().secret(),
+        complete,
+        patience,
+    );
     let betrayal = RefCell::new(None);
     let poll = |request| match http.call(request) {
         // The library retries after every failed request; after this one nothing is sent any more.
@@ -44,13 +59,19 @@ pub fn by_device(client: &Client, guide: &dyn Guide) -> Result<Tokens, Error> {
         }
         answer => answer,
     };
-    let granted = basic.exchange_device_access_token(&details).request(&poll, std::thread::sleep, Some(patience));
+    let granted = basic.exchange_device_access_token(&details).request(
+        &poll,
+        std::thread::sleep,
+        Some(patience),
+    );
     let redactor = client.redactor(&[details.device_code().secret()]);
     let explained = |error| match betrayal.take() {
         Some(betrayal) => of_http(&betrayal, &redactor),
         None => explain(Trouble::of(error, &redactor)),
     };
-    granted.map(|response| Tokens::from(&response)).map_err(explained)
+    granted
+        .map(|response| Tokens::from(&response))
+        .map_err(explained)
 }
 
 /// Makes an empty response.

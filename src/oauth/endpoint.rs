@@ -53,9 +53,12 @@ mod tests {
 
     #[test]
     fn secrets_go_to_https_or_to_this_machine() {
-        for good in
-            ["https://login.example.org/token", "http://127.0.0.1:9/x", "http://localhost/x", "http://[::1]:9/x"]
-        {
+        for good in [
+            "https://login.example.org/token",
+            "http://127.0.0.1:9/x",
+            "http://localhost/x",
+            "http://[::1]:9/x",
+        ] {
             assert!(Endpoint::parse(good).is_ok(), "{good}");
         }
         for bad in [

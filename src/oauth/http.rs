@@ -22,7 +22,9 @@ pub(super) enum HttpError {
     Untrusted { place: String, reason: String },
     #[error("{place} has a temporary problem (HTTP status {status})")]
     Unavailable { place: String, status: u16 },
-    #[error("{place} redirects to {to}, which mailferry doesn't follow, as the request contains secrets")]
+    #[error(
+        "{place} redirects to {to}, which mailferry doesn't follow, as the request contains secrets"
+    )]
     Redirected { place: String, to: String },
 }
 
@@ -38,7 +40,10 @@ pub(super) struct Http(ureq::Agent);
 
 impl Http {
     pub(super) fn new() -> Self {
-        let tls = TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(RootCerts::PlatformVerifier).build();
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::NativeTls)
+            .root_certs(RootCerts::PlatformVerifier)
+            .build();
         let config = ureq::Agent::config_builder()
             .tls_config(tls)
             .http_status_as_error(false)
@@ -59,15 +64,29 @@ impl Http {
         let failed = |error: ureq::Error| failure(place.clone(), &error);
         let (head, mut body) = self.0.run(request).map_err(failed)?.into_parts();
         if head.status.is_redirection() {
-            let to = head.headers.get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
+            let to = head
+                .headers
+                .get(LOCATION)
+                .map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
             // The part after `?` may be what was sent.
-            let to = to.as_deref().and_then(|to| to.split(['?', '#']).next()).unwrap_or("another place").to_owned();
+            let to = to
+                .as_deref()
+                .and_then(|to| to.split(['?', '#']).next())
+                .unwrap_or("another place")
+                .to_owned();
             return Err(HttpError::Redirected { place, to });
         }
         if head.status.is_server_error() || head.status == StatusCode::TOO_MANY_REQUESTS {
-            return Err(HttpError::Unavailable { place, status: head.status.as_u16() });
+            return Err(HttpError::Unavailable {
+                place,
+                status: head.status.as_u16(),
+            });
         }
-        let body = body.with_config().limit(MAX_ANSWER).read_to_vec().map_err(failed)?;
+        let body = body
+            .with_config()
+            .limit(MAX_ANSWER)
+            .read_to_vec()
+            .map_err(failed)?;
         Ok(HttpResponse::from_parts(head, body))
     }
 }

@@ -42,8 +42,15 @@ impl Kept {
     pub fn new(client: &Client, tokens: Tokens, now: Duration) -> Self {
         let mut kept = Self {
             client_id: client.id.clone(),
-            client_secret: client.secret.as_ref().map(|secret| Zeroizing::new(secret.expose_secret().to_owned())),
-            token_endpoint: client.token.as_ref().map(ToString::to_string).unwrap_or_default(),
+            client_secret: client
+                .secret
+                .as_ref()
+                .map(|secret| Zeroizing::new(secret.expose_secret().to_owned())),
+            token_endpoint: client
+                .token
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             scopes: client.scopes.clone(),
             refresh_token: None,
             access_token: Zeroizing::default(),
@@ -58,13 +65,22 @@ impl Kept {
     pub(super) fn take(&mut self, tokens: Tokens, now: Duration) {
         self.access_token = tokens.access;
         self.refresh_token = tokens.refresh.or_else(|| self.refresh_token.take());
-        self.expires_at = tokens.lives.map(|lives| now.saturating_add(lives).as_secs());
+        self.expires_at = tokens
+            .lives
+            .map(|lives| now.saturating_add(lives).as_secs());
     }
 
     /// Returns the access token, if it is still valid and not the refused one.
-    pub(super) fn usable(&self, refused: Option<&SecretString>, now: Duration) -> Option<SecretString> {
-        let is_refused = refused.is_some_and(|refused| refused.expose_secret() == self.access_token.as_str());
-        let is_good = self.expires_at.is_none_or(|end| now.saturating_add(MARGIN).as_secs() < end);
+    pub(super) fn usable(
+        &self,
+        refused: Option<&SecretString>,
+        now: Duration,
+    ) -> Option<SecretString> {
+        let is_refused =
+            refused.is_some_and(|refused| refused.expose_secret() == self.access_token.as_str());
+        let is_good = self
+            .expires_at
+            .is_none_or(|end| now.saturating_add(MARGIN).as_secs() < end);
         (is_good && !is_refused && !self.access_token.is_empty())
             .then(|| SecretString::from(self.access_token.as_str()))
     }
@@ -76,9 +92,16 @@ impl Kept {
 
     /// Returns the client for the next renewal.
     pub(super) fn client(&self) -> Client {
-        let secret = self.client_secret.as_ref().map(|secret| SecretString::from(secret.as_str()));
+        let secret = self
+            .client_secret
+            .as_ref()
+            .map(|secret| SecretString::from(secret.as_str()));
         let client = Client::new(self.client_id.clone(), secret);
-        Client { token: Endpoint::parse(&self.token_endpoint).ok(), scopes: self.scopes.clone(), ..client }
+        Client {
+            token: Endpoint::parse(&self.token_endpoint).ok(),
+            scopes: self.scopes.clone(),
+            ..client
+        }
     }
 }
 
@@ -111,16 +134,30 @@ mod tests {
         for (lives, refused, expected) in table {
             let kept = Kept::new(&client, tokens("access", None, lives), NOW);
             let refused = refused.map(SecretString::from);
-            assert_eq!(kept.usable(refused.as_ref(), NOW).is_some(), expected, "{lives:?} {refused:?}");
+            assert_eq!(
+                kept.usable(refused.as_ref(), NOW).is_some(),
+                expected,
+                "{lives:?} {refused:?}"
+            );
         }
     }
 
     #[test]
     fn a_new_refresh_token_takes_the_place_of_the_old_one_and_none_leaves_it() {
-        let mut kept = Kept::new(&Client::new("id".to_owned(), None), tokens("a", Some("first"), None), NOW);
+        let mut kept = Kept::new(
+            &Client::new("id".to_owned(), None),
+            tokens("a", Some("first"), None),
+            NOW,
+        );
         kept.take(tokens("b", None, None), NOW);
-        assert_eq!(kept.refresh_token.as_deref().map(String::as_str), Some("first"));
+        assert_eq!(
+            kept.refresh_token.as_deref().map(String::as_str),
+            Some("first")
+        );
         kept.take(tokens("c", Some("second"), None), NOW);
-        assert_eq!(kept.refresh_token.as_deref().map(String::as_str), Some("second"));
+        assert_eq!(
+            kept.refresh_token.as_deref().map(String::as_str),
+            Some("second")
+        );
     }
 }

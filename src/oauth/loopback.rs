@@ -39,8 +39,11 @@ enum Visit {
 impl Loopback {
     pub(super) fn open(port: u16) -> Result<Self, Error> {
         let failed = |error: io::Error| {
-            Error::new(ErrorKind::Local, format!("could not listen on 127.0.0.1:{port}: {error}"))
-                .with_hint("choose another with --port, or omit it")
+            Error::new(
+                ErrorKind::Local,
+                format!("could not listen on 127.0.0.1:{port}: {error}"),
+            )
+            .with_hint("choose another with --port, or omit it")
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
@@ -65,12 +68,17 @@ impl Loopback {
                 Visit::Code(code) => return Ok(code),
                 Visit::Refusal(code) => return Err(browser::refused(&code)),
                 Visit::Strange => {
-                    guide.remark("rejected a code that was not requested (different state); still waiting");
+                    guide.remark(
+                        "rejected a code that was not requested (different state); still waiting",
+                    );
                 }
                 Visit::Other => {}
             }
         }
-        let text = format!("timed out after {} minutes waiting for the browser", PATIENCE.as_secs() / 60);
+        let text = format!(
+            "timed out after {} minutes waiting for the browser",
+            PATIENCE.as_secs() / 60
+        );
         Err(Error::new(ErrorKind::Authentication, text).with_hint("run `mailferry login` again"))
     }
 }
@@ -83,15 +91,27 @@ fn answer(mut stream: TcpStream, state: &str) -> io::Result<Visit> {
     let request = head(&mut stream)?;
     let visit = read(&request, state);
     let (status, text) = match &visit {
-        Visit::Code(_) => ("200 OK", "mailferry has what it needs. You can close this window."),
-        Visit::Refusal(_) => ("200 OK", "Authorization failed; see the terminal. You can close this window."),
+        Visit::Code(_) => (
+            "200 OK",
+            "mailferry has what it needs. You can close this window.",
+        ),
+        Visit::Refusal(_) => (
+            "200 OK",
+            "Authorization failed; see the terminal. You can close this window.",
+        ),
         Visit::Strange => ("400 Bad Request", "mailferry did not request this."),
         Visit::Other => ("404 Not Found", "Not found."),
     };
-    let page = format!("<!doctype html><meta charset=utf-8><title>mailferry</title><p>{text}</p>\n");
+    let page =
+        format!("<!doctype html><meta charset=utf-8><title>mailferry</title><p>{text}</p>\n");
     let head = "Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nConnection: close";
-    stream
-        .write_all(format!("HTTP/1.1 {status}\r\n{head}\r\nContent-Length: {}\r\n\r\n{page}", page.len()).as_bytes())?;
+    stream.write_all(
+        format!(
+            "HTTP/1.1 {status}\r\n{head}\r\nContent-Length: {}\r\n\r\n{page}",
+            page.len()
+        )
+        .as_bytes(),
+    )?;
     Ok(visit)
 }
 
@@ -112,14 +132,27 @@ fn head(stream: &mut TcpStream) -> io::Result<Zeroizing<Vec<u8>>> {
 
 /// Parses a request: `GET /?code=…&state=… HTTP/1.1`.
 fn read(request: &[u8], state: &str) -> Visit {
-    let line =
-        request.split(|byte| *byte == b'\r').next().and_then(|line| str::from_utf8(line).ok()).unwrap_or_default();
-    let target = line.strip_prefix("GET ").and_then(|rest| rest.split(' ').next()).unwrap_or_default();
-    let Some(url) = target.starts_with("/?").then(|| Url::parse(&format!("http://127.0.0.1{target}")).ok()).flatten()
+    let line = request
+        .split(|byte| *byte == b'\r')
+        .next()
+        .and_then(|line| str::from_utf8(line).ok())
+        .unwrap_or_default();
+    let target = line
+        .strip_prefix("GET ")
+        .and_then(|rest| rest.split(' ').next())
+        .unwrap_or_default();
+    let Some(url) = target
+        .starts_with("/?")
+        .then(|| Url::parse(&format!("http://127.0.0.1{target}")).ok())
+        .flatten()
     else {
         return Visit::Other;
     };
-    let value = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    let value = |name: &str| {
+        url.query_pairs()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    };
     match (value("state"), value("code"), value("error")) {
         (None, None, None) => Visit::Other,
         (Some(theirs), _, _) if theirs != state => Visit::Strange,
@@ -148,7 +181,10 @@ mod tests {
         let table = [
             ("GET /?code=a%2Fb&state=s+t HTTP/1.1", "code a/b"),
             ("GET /?state=s%20t&code=x&scope=y HTTP/1.1", "code x"),
-            ("GET /?error=access_denied&state=s+t HTTP/1.1", "refusal access_denied"),
+            (
+                "GET /?error=access_denied&state=s+t HTTP/1.1",
+                "refusal access_denied",
+            ),
             ("GET /?code=x&state=other HTTP/1.1", "strange"),
             ("GET /?code=x HTTP/1.1", "strange"),
             ("GET /?code=x&state= HTTP/1.1", "strange"),

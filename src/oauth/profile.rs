@@ -44,7 +44,10 @@ const MICROSOFT: Profile = Profile {
     authorization: "https://login.microsoftonline.com/common/oauth2/v2.0/authorize",
     token: "https://login.microsoftonline.com/common/oauth2/v2.0/token",
     device: Some("https://login.microsoftonline.com/common/oauth2/v2.0/devicecode"),
-    scopes: &["https://outlook.office.com/IMAP.AccessAsUser.All", "offline_access"],
+    scopes: &[
+        "https://outlook.office.com/IMAP.AccessAsUser.All",
+        "offline_access",
+    ],
     parameters: &[],
     flow: Flow::Device,
     redirect_host: "localhost",
@@ -73,11 +76,18 @@ impl Profile {
     /// Fills in what the user has not set.
     pub(super) fn complete(&'static self, client: &mut Client) {
         let known = |text: &str| Endpoint::parse(text).ok();
-        client.authorization = client.authorization.take().or_else(|| known(self.authorization));
+        client.authorization = client
+            .authorization
+            .take()
+            .or_else(|| known(self.authorization));
         client.token = client.token.take().or_else(|| known(self.token));
         client.device = client.device.take().or_else(|| known(self.device?));
         if client.scopes.is_empty() {
-            client.scopes = self.scopes.iter().map(|scope| (*scope).to_owned()).collect();
+            client.scopes = self
+                .scopes
+                .iter()
+                .map(|scope| (*scope).to_owned())
+                .collect();
         }
         client.profile = self;
     }
@@ -91,7 +101,10 @@ mod tests {
     fn every_endpoint_is_one() {
         for provider in Provider::ALL {
             let profile = Profile::of(provider);
-            for text in [profile.authorization, profile.token].into_iter().chain(profile.device) {
+            for text in [profile.authorization, profile.token]
+                .into_iter()
+                .chain(profile.device)
+            {
                 assert!(Endpoint::parse(text).is_ok(), "{text}");
             }
             assert!(!profile.scopes.is_empty());
@@ -101,8 +114,12 @@ mod tests {
 
     #[test]
     fn what_the_user_says_comes_first() {
-        let token = Endpoint::parse("https://login.microsoftonline.com/contoso/oauth2/v2.0/token").unwrap();
-        let mut client = Client { token: Some(token.clone()), ..Client::new("id".to_owned(), None) };
+        let token =
+            Endpoint::parse("https://login.microsoftonline.com/contoso/oauth2/v2.0/token").unwrap();
+        let mut client = Client {
+            token: Some(token.clone()),
+            ..Client::new("id".to_owned(), None)
+        };
         Profile::of(Provider::Microsoft).complete(&mut client);
         assert_eq!(client.token, Some(token));
         assert!(client.device.is_some() && client.scopes.len() == 2);

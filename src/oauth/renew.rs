@@ -22,7 +22,9 @@ impl Login {
     /// # Errors
     /// A file that can't be used.
     pub fn find(vault: Vault, user: &str, host: &str) -> Result<Option<Self>, Error> {
-        Ok(vault.account(user, host)?.map(|account| Self { vault, account }))
+        Ok(vault
+            .account(user, host)?
+            .map(|account| Self { vault, account }))
     }
 
     /// Returns a valid access token other than the refused one. One run at a time renews it, and others use the result:
@@ -36,18 +38,20 @@ impl Login {
 
     fn try_access(&self, refused: Option<&SecretString>) -> Result<SecretString, Error> {
         let _alone = self.vault.alone(&self.account)?;
-        let mut kept = self
-            .vault
-            .load(&self.account)?
-            .ok_or_else(|| Error::new(ErrorKind::Authentication, "the tokens are gone").with_hint(self.again()))?;
+        let mut kept = self.vault.load(&self.account)?.ok_or_else(|| {
+            Error::new(ErrorKind::Authentication, "the tokens are gone").with_hint(self.again())
+        })?;
         if let Some(token) = kept.usable(refused, since_1970()) {
             return Ok(token);
         }
         kept.take(self.refresh(&kept)?, since_1970());
         self.vault.save(&self.account, &kept)?;
         kept.usable(refused, Duration::ZERO).ok_or_else(|| {
-            Error::new(ErrorKind::Authentication, "the OAuth server returned the token that was refused")
-                .with_hint(self.again())
+            Error::new(
+                ErrorKind::Authentication,
+                "the OAuth server returned the token that was refused",
+            )
+            .with_hint(self.again())
         })
     }
 
@@ -61,12 +65,20 @@ impl Login {
         let http = Http::new();
         let call = |request| http.call(request);
         // Without scopes: they stay the same.
-        let granted = basic.exchange_refresh_token(&RefreshToken::new(token.to_string())).request(&call);
-        granted.map(|response| Tokens::from(&response)).map_err(|error| {
-            let trouble = Trouble::of(error, &client.redactor(&[token]));
-            let is_final = trouble.error.kind == ErrorKind::Authentication;
-            if is_final { trouble.error.with_hint(self.again()) } else { trouble.error }
-        })
+        let granted = basic
+            .exchange_refresh_token(&RefreshToken::new(token.to_string()))
+            .request(&call);
+        granted
+            .map(|response| Tokens::from(&response))
+            .map_err(|error| {
+                let trouble = Trouble::of(error, &client.redactor(&[token]));
+                let is_final = trouble.error.kind == ErrorKind::Authentication;
+                if is_final {
+                    trouble.error.with_hint(self.again())
+                } else {
+                    trouble.error
+                }
+            })
     }
 
     fn again(&self) -> String {
@@ -76,7 +88,9 @@ impl Login {
 
 /// Returns the time since 1970.
 pub(super) fn since_1970() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 fn no_secret(error: Error) -> NoSecret {
@@ -86,5 +100,9 @@ fn no_secret(error: Error) -> NoSecret {
         ErrorKind::Untrusted => NoSecretCause::Untrusted,
         _ => NoSecretCause::Local,
     };
-    NoSecret { cause, text: error.message, hint: error.hint }
+    NoSecret {
+        cause,
+        text: error.message,
+        hint: error.hint,
+    }
 }

@@ -72,11 +72,17 @@ impl Vault {
         let _alone = self.alone(account)?;
         let kept = Kept::new(client, tokens, since_1970());
         let is_in_keyring = match &self.keyring {
-            Some(keyring) => keyring.put(&name(account), &text(&kept)?).map_err(|words| of_keyring(&words))?,
+            Some(keyring) => keyring
+                .put(&name(account), &text(&kept)?)
+                .map_err(|words| of_keyring(&words))?,
             None => false,
         };
         let tokens = (!is_in_keyring).then_some(kept);
-        self.write(&Entry { version: VERSION, account: account.clone(), tokens })?;
+        self.write(&Entry {
+            version: VERSION,
+            account: account.clone(),
+            tokens,
+        })?;
         Ok(is_in_keyring)
     }
 
@@ -86,10 +92,14 @@ impl Vault {
     /// Something that can't be removed.
     pub fn forget(&self, user: &str, host: &str) -> Result<bool, Error> {
         let path = self.path(user, host);
-        let Some(entry) = self.read(&path)? else { return Ok(false) };
+        let Some(entry) = self.read(&path)? else {
+            return Ok(false);
+        };
         let _alone = self.alone(&entry.account)?;
         match (&self.keyring, &entry.tokens) {
-            (Some(keyring), None) => keyring.remove(&name(&entry.account)).map_err(|words| of_keyring(&words))?,
+            (Some(keyring), None) => keyring
+                .remove(&name(&entry.account))
+                .map_err(|words| of_keyring(&words))?,
             // Those of an earlier login that found no keyring; there may be none.
             (Some(keyring), Some(_)) => drop(keyring.remove(&name(&entry.account))),
             (None, None) => return Err(out_of_reach()),
@@ -111,51 +121,80 @@ impl Vault {
             files => files.map_err(|error| refused(&self.directory, &error.to_string()))?,
         };
         let mut accounts = Vec::new();
-        for path in
-            files.filter_map(|file| Some(file.ok()?.path())).filter(|path| path.extension() == Some("json".as_ref()))
+        for path in files
+            .filter_map(|file| Some(file.ok()?.path()))
+            .filter(|path| path.extension() == Some("json".as_ref()))
         {
-            accounts.extend(self.read(&path)?.map(|entry| (entry.account, entry.tokens.is_none())));
+            accounts.extend(
+                self.read(&path)?
+                    .map(|entry| (entry.account, entry.tokens.is_none())),
+            );
         }
-        accounts.sort_by(|(one, _), (other, _)| (&one.user, &one.host).cmp(&(&other.user, &other.host)));
+        accounts.sort_by(|(one, _), (other, _)| {
+            (&one.user, &one.host).cmp(&(&other.user, &other.host))
+        });
         Ok(accounts)
     }
 
     /// Returns the account of this user on this host, if they have logged in there.
     pub(super) fn account(&self, user: &str, host: &str) -> Result<Option<Account>, Error> {
-        Ok(self.read(&self.path(user, host))?.map(|entry| entry.account))
+        Ok(self
+            .read(&self.path(user, host))?
+            .map(|entry| entry.account))
     }
 
     /// Returns the current tokens.
     pub(super) fn load(&self, account: &Account) -> Result<Option<Kept>, Error> {
         let path = self.path(&account.user, &account.host);
-        let Some(entry) = self.read(&path)? else { return Ok(None) };
+        let Some(entry) = self.read(&path)? else {
+            return Ok(None);
+        };
         if let Some(kept) = entry.tokens {
             return Ok(Some(kept));
         }
         let keyring = self.keyring.as_ref().ok_or_else(out_of_reach)?;
-        let text = keyring.get(&name(account)).map_err(|words| of_keyring(&words))?;
-        serde_json::from_str(&text).map(Some).map_err(|_| of_keyring("its entry is damaged"))
+        let text = keyring
+            .get(&name(account))
+            .map_err(|words| of_keyring(&words))?;
+        serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|_| of_keyring("its entry is damaged"))
     }
 
     /// Stores renewed tokens where they were.
     pub(super) fn save(&self, account: &Account, kept: &Kept) -> Result<(), Error> {
         let path = self.path(&account.user, &account.host);
-        let is_in_keyring = self.read(&path)?.is_some_and(|entry| entry.tokens.is_none());
+        let is_in_keyring = self
+            .read(&path)?
+            .is_some_and(|entry| entry.tokens.is_none());
         match &self.keyring {
             Some(keyring) if is_in_keyring => {
-                let is_kept = keyring.put(&name(account), &text(kept)?).map_err(|words| of_keyring(&words))?;
-                if is_kept { Ok(()) } else { Err(of_keyring("it is gone")) }
+                let is_kept = keyring
+                    .put(&name(account), &text(kept)?)
+                    .map_err(|words| of_keyring(&words))?;
+                if is_kept {
+                    Ok(())
+                } else {
+                    Err(of_keyring("it is gone"))
+                }
             }
             _ => {
-                let copy = serde_json::from_str(&text(kept)?).map_err(|error| refused(&path, &error.to_string()))?;
-                self.write(&Entry { version: VERSION, account: account.clone(), tokens: Some(copy) })
+                let copy = serde_json::from_str(&text(kept)?)
+                    .map_err(|error| refused(&path, &error.to_string()))?;
+                self.write(&Entry {
+                    version: VERSION,
+                    account: account.clone(),
+                    tokens: Some(copy),
+                })
             }
         }
     }
 
     /// Waits until no other run is using these tokens, and locks them until the file is dropped.
     pub(super) fn alone(&self, account: &Account) -> Result<File, Error> {
-        let path = self.path(&account.user, &account.host).with_extension("lock");
+        let path = self
+            .path(&account.user, &account.host)
+            .with_extension("lock");
         let failed = |error: io::Error| refused(&path, &error.to_string());
         let file = OpenOptions::new()
             .write(true)
@@ -174,7 +213,12 @@ impl Vault {
         hash.update(user.as_bytes());
         hash.update([0]);
         hash.update(host.to_ascii_lowercase().as_bytes());
-        let name: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let name: String = hash
+            .finalize()
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         self.directory.join(name).with_extension("json")
     }
 
@@ -185,9 +229,12 @@ impl Vault {
             .mode(0o700)
             .create(&self.directory)
             .map_err(|error| failed(&error.to_string()))?;
-        let about = std::fs::symlink_metadata(&self.directory).map_err(|error| failed(&error.to_string()))?;
+        let about = std::fs::symlink_metadata(&self.directory)
+            .map_err(|error| failed(&error.to_string()))?;
         if !about.is_dir() || about.mode() & 0o077 != 0 {
-            return Err(failed("it must be a directory private to you; run `chmod 700` on it"));
+            return Err(failed(
+                "it must be a directory private to you; run `chmod 700` on it",
+            ));
         }
         Ok(())
     }
@@ -195,8 +242,17 @@ impl Vault {
     /// Reads a file; `None` if there is none.
     fn read(&self, path: &Path) -> Result<Option<Entry>, Error> {
         let failed = |error: io::Error| refused(path, &error.to_string());
-        let file = match OpenOptions::new().read(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+        let file = match OpenOptions::new()
+            .read(true)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .open(path)
+        {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
                 return Ok(None);
             }
             file => file.map_err(failed)?,
@@ -206,27 +262,42 @@ impl Vault {
             return Err(refused(path, "it isn't your file"));
         }
         if about.mode() & 0o077 != 0 {
-            let reason = format!("other users of this machine have access to it; run `chmod 600 {}`", path.display());
+            let reason = format!(
+                "other users of this machine have access to it; run `chmod 600 {}`",
+                path.display()
+            );
             return Err(refused(path, &reason));
         }
         let room = usize::try_from(about.len().min(MAX_FILE)).unwrap_or_default();
         let mut content = Zeroizing::new(Vec::with_capacity(room + 1));
-        file.take(MAX_FILE).read_to_end(&mut content).map_err(failed)?;
+        file.take(MAX_FILE)
+            .read_to_end(&mut content)
+            .map_err(failed)?;
         let damaged = || refused(path, "it is damaged, or was written by a newer mailferry");
         let entry: Entry = serde_json::from_slice(&content).map_err(|_| damaged())?;
-        if entry.version == VERSION { Ok(Some(entry)) } else { Err(damaged()) }
+        if entry.version == VERSION {
+            Ok(Some(entry))
+        } else {
+            Err(damaged())
+        }
     }
 
     /// Replaces a whole file, durably: a refresh token that has been rotated no longer works.
     fn write(&self, entry: &Entry) -> Result<(), Error> {
         let path = self.path(&entry.account.user, &entry.account.host);
         let failed = |error: io::Error| refused(&path, &error.to_string());
-        let content = Zeroizing::new(serde_json::to_vec(entry).map_err(|error| failed(error.into()))?);
-        let mut file = tempfile::Builder::new().prefix(".").tempfile_in(&self.directory).map_err(failed)?;
+        let content =
+            Zeroizing::new(serde_json::to_vec(entry).map_err(|error| failed(error.into()))?);
+        let mut file = tempfile::Builder::new()
+            .prefix(".")
+            .tempfile_in(&self.directory)
+            .map_err(failed)?;
         file.write_all(&content).map_err(failed)?;
         file.as_file().sync_all().map_err(failed)?;
         file.persist(&path).map_err(|error| failed(error.error))?;
-        File::open(&self.directory).and_then(|directory| directory.sync_all()).map_err(failed)
+        File::open(&self.directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(failed)
     }
 }
 
@@ -235,21 +306,36 @@ fn name(account: &Account) -> String {
 }
 
 fn text(kept: &Kept) -> Result<Zeroizing<String>, Error> {
-    let failed =
-        |error: serde_json::Error| Error::new(ErrorKind::Local, format!("could not store the tokens: {error}"));
-    serde_json::to_string(kept).map(Zeroizing::new).map_err(failed)
+    let failed = |error: serde_json::Error| {
+        Error::new(
+            ErrorKind::Local,
+            format!("could not store the tokens: {error}"),
+        )
+    };
+    serde_json::to_string(kept)
+        .map(Zeroizing::new)
+        .map_err(failed)
 }
 
 fn refused(path: &Path, reason: &str) -> Error {
-    Error::new(ErrorKind::Local, format!("could not use the tokens in {}: {reason}", path.display()))
+    Error::new(
+        ErrorKind::Local,
+        format!("could not use the tokens in {}: {reason}", path.display()),
+    )
 }
 
 fn of_keyring(words: &str) -> Error {
-    Error::new(ErrorKind::Local, format!("could not use the keyring for the tokens: {words}"))
-        .with_hint("unlock the keyring, or run `mailferry login` again")
+    Error::new(
+        ErrorKind::Local,
+        format!("could not use the keyring for the tokens: {words}"),
+    )
+    .with_hint("unlock the keyring, or run `mailferry login` again")
 }
 
 fn out_of_reach() -> Error {
-    Error::new(ErrorKind::Local, "the tokens are in the keyring, which this build of mailferry does not support")
-        .with_hint("build it with `--features keyring`, or log in again")
+    Error::new(
+        ErrorKind::Local,
+        "the tokens are in the keyring, which this build of mailferry does not support",
+    )
+    .with_hint("build it with `--features keyring`, or log in again")
 }

@@ -45,7 +45,9 @@ impl FromStr for DeletionLimit {
     /// Parses `N`, a number of messages, or `N%`, a share.
     fn from_str(text: &str) -> Result<Self, LimitError> {
         let wrong = || LimitError(text.to_owned());
-        let (digits, percent) = text.strip_suffix('%').map_or((text, false), |digits| (digits, true));
+        let (digits, percent) = text
+            .strip_suffix('%')
+            .map_or((text, false), |digits| (digits, true));
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(wrong());
         }
@@ -53,7 +55,10 @@ impl FromStr for DeletionLimit {
         if !percent {
             return Ok(Self(Limit::Messages(number)));
         }
-        let share = u8::try_from(number).ok().filter(|share| *share <= 100).ok_or_else(wrong)?;
+        let share = u8::try_from(number)
+            .ok()
+            .filter(|share| *share <= 100)
+            .ok_or_else(wrong)?;
         Ok(Self(Limit::Percent(share)))
     }
 }
@@ -79,7 +84,10 @@ pub struct Deletions {
 
 impl std::iter::Sum for Deletions {
     fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
-        counts.fold(Self::default(), |sum, count| Self { deleted: sum.deleted + count.deleted, of: sum.of + count.of })
+        counts.fold(Self::default(), |sum, count| Self {
+            deleted: sum.deleted + count.deleted,
+            of: sum.of + count.of,
+        })
     }
 }
 
@@ -96,7 +104,8 @@ impl DeletionLimit {
         match self.0 {
             Limit::Messages(most) => deleted > u64::from(most),
             Limit::Percent(most) => {
-                deleted > Self::SMALL && u128::from(deleted) * 100 > u128::from(of) * u128::from(most)
+                deleted > Self::SMALL
+                    && u128::from(deleted) * 100 > u128::from(of) * u128::from(most)
             }
         }
     }
@@ -105,16 +114,26 @@ impl DeletionLimit {
     /// sync: a server that has lost sight of a folder's mail looks the same as a user who has emptied it, so a limit in
     /// messages doesn't permit emptying large folders.
     pub fn allows_emptying(self, messages: u64) -> bool {
-        let all = Deletions { deleted: messages, of: messages };
+        let all = Deletions {
+            deleted: messages,
+            of: messages,
+        };
         !self.is_passed(all) && (messages <= Self::SMALL || self.0 == Limit::Percent(100))
     }
 
     /// Counts the deletions on one side, given by folder, before any is made.
     pub fn verdict(self, folders: &[Deletions]) -> Verdict {
         let numbered = folders.iter().enumerate();
-        let past = numbered.filter(|(_, count)| self.is_passed(**count)).map(|(folder, _)| folder).collect();
+        let past = numbered
+            .filter(|(_, count)| self.is_passed(**count))
+            .map(|(folder, _)| folder)
+            .collect();
         let account: Deletions = folders.iter().copied().sum();
-        Verdict { folders: past, account, account_is_past: self.is_passed(account) }
+        Verdict {
+            folders: past,
+            account,
+            account_is_past: self.is_passed(account),
+        }
     }
 }
 
@@ -146,7 +165,13 @@ mod tests {
     }
 
     fn counts(folders: &[(u64, u64)]) -> Vec<Deletions> {
-        folders.iter().map(|(deleted, of)| Deletions { deleted: *deleted, of: *of }).collect()
+        folders
+            .iter()
+            .map(|(deleted, of)| Deletions {
+                deleted: *deleted,
+                of: *of,
+            })
+            .collect()
     }
 
     #[test]
@@ -155,7 +180,18 @@ mod tests {
             assert_eq!(limit(text).to_string(), text);
         }
         assert_eq!(limit("20%"), DeletionLimit::default());
-        for text in ["", "%", "-1", "+1", "101%", "20 %", "20%%", "4294967296", "many", "0.5%"] {
+        for text in [
+            "",
+            "%",
+            "-1",
+            "+1",
+            "101%",
+            "20 %",
+            "20%%",
+            "4294967296",
+            "many",
+            "0.5%",
+        ] {
             let error = text.parse::<DeletionLimit>().unwrap_err();
             assert!(error.to_string().contains("such as 500"), "{text}: {error}");
         }
@@ -182,8 +218,16 @@ mod tests {
             ("100%", &[(500, 500), (1, 1)], &[], false),
         ] {
             let verdict = limit(text).verdict(&counts(folders));
-            assert_eq!((&verdict.folders[..], verdict.account_is_past), (past, account), "{text} {folders:?}");
-            assert_eq!(verdict.stops(), account || !past.is_empty(), "{text} {folders:?}");
+            assert_eq!(
+                (&verdict.folders[..], verdict.account_is_past),
+                (past, account),
+                "{text} {folders:?}"
+            );
+            assert_eq!(
+                verdict.stops(),
+                account || !past.is_empty(),
+                "{text} {folders:?}"
+            );
         }
     }
 
@@ -197,7 +241,11 @@ mod tests {
             ("100%", 500, true),
             ("5", 6, false),
         ] {
-            assert_eq!(limit(text).allows_emptying(messages), allowed, "{text} {messages}");
+            assert_eq!(
+                limit(text).allows_emptying(messages),
+                allowed,
+                "{text} {messages}"
+            );
         }
     }
 

@@ -17,7 +17,8 @@ impl Looks {
     pub fn of(message: &Message) -> Option<Self> {
         let seconds = message.date().map(InternalDate::seconds)?;
         // Mix both numbers; if two different pairs collide, that costs a header at most.
-        let mixed = (seconds.cast_unsigned() ^ (u64::from(message.size()) << 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (seconds.cast_unsigned() ^ (u64::from(message.size()) << 32))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         u32::try_from(mixed >> 32).ok().map(Self)
     }
 }
@@ -70,9 +71,18 @@ pub struct Candidates {
 /// look like a wanted one. Takes time O(n log n).
 pub fn candidates(shelves: &[Shelf], mut wanted: Vec<Wanted>) -> Candidates {
     wanted.sort_unstable_by_key(|wanted| (wanted.looks, wanted.folder, wanted.position));
-    let is_wanted = |looks: Looks| wanted.binary_search_by_key(&looks, |wanted| wanted.looks).is_ok();
+    let is_wanted = |looks: Looks| {
+        wanted
+            .binary_search_by_key(&looks, |wanted| wanted.looks)
+            .is_ok()
+    };
     let mut held: Vec<Held> = Vec::new();
-    for Shelf { folder, messages, extra } in shelves {
+    for Shelf {
+        folder,
+        messages,
+        extra,
+    } in shelves
+    {
         let alike = messages.iter().filter(|(looks, _)| is_wanted(*looks));
         held.extend(alike.map(|(looks, uid)| Held {
             looks: *looks,
@@ -85,12 +95,17 @@ pub fn candidates(shelves: &[Shelf], mut wanted: Vec<Wanted>) -> Candidates {
     let mut chosen = Vec::new();
     for alike in wanted.chunk_by(|a, b| a.looks == b.looks) {
         let [first, ..] = alike else { continue };
-        let is_held = held.binary_search_by_key(&first.looks, |held| held.looks).is_ok();
+        let is_held = held
+            .binary_search_by_key(&first.looks, |held| held.looks)
+            .is_ok();
         if is_held || alike.iter().any(|wanted| wanted.folder != first.folder) {
             chosen.extend_from_slice(alike);
         }
     }
-    Candidates { held, wanted: chosen }
+    Candidates {
+        held,
+        wanted: chosen,
+    }
 }
 
 /// What two messages in different folders must share to be the same: the header, by a key with a Message-ID, the size
@@ -101,10 +116,16 @@ pub struct Sameness([u8; 16], u32, i64);
 impl Sameness {
     /// Returns it for a message whose header was read; `None` if the evidence is too weak to identify it.
     pub fn of(message: &Message) -> Option<Self> {
-        let HeaderKey::WithId(key) = message.key() else { return None };
+        let HeaderKey::WithId(key) = message.key() else {
+            return None;
+        };
         // A size at the maximum is unknown.
         (message.size() < u32::MAX).then_some(())?;
-        Some(Self(key, message.size(), message.date().map(InternalDate::seconds)?))
+        Some(Self(
+            key,
+            message.size(),
+            message.date().map(InternalDate::seconds)?,
+        ))
     }
 }
 
@@ -148,10 +169,16 @@ pub fn assign(
                 let best = *of_one.last()?;
                 if may_leave && held[best].0.extra && of_one.len() > 1 {
                     of_one.pop();
-                    return Some(From::Held { held: best, leave: true });
+                    return Some(From::Held {
+                        held: best,
+                        leave: true,
+                    });
                 }
                 // Keep the last one for others to be copied from, until it is known that there are no others.
-                return Some(From::Held { held: best, leave: false });
+                return Some(From::Held {
+                    held: best,
+                    leave: false,
+                });
             }
             let first = *sent.entry(*same).or_insert(at);
             (wanted[first].0.folder != message.folder).then_some(From::Twin(first))
@@ -182,45 +209,94 @@ mod tests {
 
     fn message(id: u8, size: u64, seconds: i64) -> Message {
         let key = HeaderKey::WithId([id; 16]);
-        Message::new(Uid::new(1).unwrap(), size, InternalDate::new(seconds, 0), 0, key)
+        Message::new(
+            Uid::new(1).unwrap(),
+            size,
+            InternalDate::new(seconds, 0),
+            0,
+            key,
+        )
     }
 
     fn held(folder: u32, uid: u32, extra: bool, of: &Message) -> Held {
-        Held { looks: Looks::of(of).unwrap(), folder, uid: Uid::new(uid).unwrap(), extra }
+        Held {
+            looks: Looks::of(of).unwrap(),
+            folder,
+            uid: Uid::new(uid).unwrap(),
+            extra,
+        }
     }
 
     fn shelf(folder: u32, messages: &[(u32, bool, &Message)]) -> Shelf {
         let uid = |uid: &u32| Uid::new(*uid).unwrap();
         Shelf {
             folder,
-            messages: messages.iter().map(|(at, _, of)| (Looks::of(of).unwrap(), uid(at))).collect(),
-            extra: messages.iter().filter(|(_, extra, _)| *extra).map(|(at, ..)| uid(at)).collect(),
+            messages: messages
+                .iter()
+                .map(|(at, _, of)| (Looks::of(of).unwrap(), uid(at)))
+                .collect(),
+            extra: messages
+                .iter()
+                .filter(|(_, extra, _)| *extra)
+                .map(|(at, ..)| uid(at))
+                .collect(),
         }
     }
 
     fn wanted(folder: u32, position: u32, of: &Message) -> Wanted {
-        Wanted { looks: Looks::of(of).unwrap(), folder, position }
+        Wanted {
+            looks: Looks::of(of).unwrap(),
+            folder,
+            position,
+        }
     }
 
-    fn assigned(held: &[(Held, &Message)], wanted: &[(Wanted, &Message)], may_leave: bool) -> Vec<Option<From>> {
-        let held: Vec<_> = held.iter().map(|(held, of)| (*held, Sameness::of(of))).collect();
-        let wanted: Vec<_> = wanted.iter().map(|(wanted, of)| (*wanted, Sameness::of(of))).collect();
+    fn assigned(
+        held: &[(Held, &Message)],
+        wanted: &[(Wanted, &Message)],
+        may_leave: bool,
+    ) -> Vec<Option<From>> {
+        let held: Vec<_> = held
+            .iter()
+            .map(|(held, of)| (*held, Sameness::of(of)))
+            .collect();
+        let wanted: Vec<_> = wanted
+            .iter()
+            .map(|(wanted, of)| (*wanted, Sameness::of(of)))
+            .collect();
         assign(&held, &wanted, may_leave)
     }
 
     #[test]
     fn only_what_looks_like_something_else_is_a_candidate() {
-        let (a, b, c) = (message(1, 10, 100), message(2, 20, 100), message(3, 10, 101));
+        let (a, b, c) = (
+            message(1, 10, 100),
+            message(2, 20, 100),
+            message(3, 10, 101),
+        );
         let found = candidates(
             &[shelf(0, &[(5, true, &a), (6, false, &c)])],
-            vec![wanted(1, 0, &a), wanted(1, 1, &b), wanted(2, 0, &b), wanted(3, 0, &message(9, 77, 7))],
+            vec![
+                wanted(1, 0, &a),
+                wanted(1, 1, &b),
+                wanted(2, 0, &b),
+                wanted(3, 0, &message(9, 77, 7)),
+            ],
         );
         assert_eq!(found.held, [held(0, 5, true, &a)]);
-        let mut places: Vec<_> = found.wanted.iter().map(|wanted| (wanted.folder, wanted.position)).collect();
+        let mut places: Vec<_> = found
+            .wanted
+            .iter()
+            .map(|wanted| (wanted.folder, wanted.position))
+            .collect();
         places.sort_unstable();
         assert_eq!(places, [(1, 0), (1, 1), (2, 0)]);
         let twice_in_one = candidates(&[], vec![wanted(1, 0, &b), wanted(1, 1, &b)]);
-        assert_eq!(twice_in_one, Candidates::default(), "equal messages of one folder are all sent");
+        assert_eq!(
+            twice_in_one,
+            Candidates::default(),
+            "equal messages of one folder are all sent"
+        );
     }
 
     #[test]
@@ -228,10 +304,28 @@ mod tests {
         let a = message(1, 10, 100);
         let extra = [(held(0, 5, true, &a), &a)];
         let one = [(wanted(1, 0, &a), &a)];
-        assert_eq!(assigned(&extra, &one, true), [Some(From::Held { held: 0, leave: true })]);
-        assert_eq!(assigned(&extra, &one, false), [Some(From::Held { held: 0, leave: false })]);
+        assert_eq!(
+            assigned(&extra, &one, true),
+            [Some(From::Held {
+                held: 0,
+                leave: true
+            })]
+        );
+        assert_eq!(
+            assigned(&extra, &one, false),
+            [Some(From::Held {
+                held: 0,
+                leave: false
+            })]
+        );
         let stays = [(held(0, 5, false, &a), &a)];
-        assert_eq!(assigned(&stays, &one, true), [Some(From::Held { held: 0, leave: false })]);
+        assert_eq!(
+            assigned(&stays, &one, true),
+            [Some(From::Held {
+                held: 0,
+                leave: false
+            })]
+        );
     }
 
     #[test]
@@ -239,7 +333,16 @@ mod tests {
         let a = message(1, 10, 100);
         let both = [(wanted(1, 0, &a), &a), (wanted(2, 0, &a), &a)];
         let one = [(held(0, 5, true, &a), &a)];
-        let expected = [Some(From::Held { held: 0, leave: false }), Some(From::Held { held: 0, leave: true })];
+        let expected = [
+            Some(From::Held {
+                held: 0,
+                leave: false,
+            }),
+            Some(From::Held {
+                held: 0,
+                leave: true,
+            }),
+        ];
         assert_eq!(assigned(&one, &both, true), expected);
         let two = [(held(0, 5, true, &a), &a), (held(3, 6, true, &a), &a)];
         let leaving = assigned(&two, &both, true);
@@ -247,13 +350,21 @@ mod tests {
         from.sort();
         from.dedup();
         assert_eq!(from.len(), 2, "each leaves once: {leaving:?}");
-        assert!(leaving.iter().all(|from| matches!(from, Some(From::Held { leave: true, .. }))));
+        assert!(
+            leaving
+                .iter()
+                .all(|from| matches!(from, Some(From::Held { leave: true, .. })))
+        );
     }
 
     #[test]
     fn the_same_message_in_several_folders_is_sent_once() {
         let a = message(1, 10, 100);
-        let all = [(wanted(1, 0, &a), &a), (wanted(2, 4, &a), &a), (wanted(1, 3, &a), &a)];
+        let all = [
+            (wanted(1, 0, &a), &a),
+            (wanted(2, 4, &a), &a),
+            (wanted(1, 3, &a), &a),
+        ];
         assert_eq!(assigned(&[], &all, true), [None, Some(From::Twin(0)), None]);
     }
 
@@ -261,7 +372,12 @@ mod tests {
     fn another_header_size_or_date_or_no_message_id_is_another_message() {
         let a = message(1, 10, 100);
         let weak = Message::new(a.uid(), 10, a.date(), 0, HeaderKey::WithoutId([1; 16]));
-        for other in [message(2, 10, 100), message(1, 11, 100), message(1, 10, 101), weak] {
+        for other in [
+            message(2, 10, 100),
+            message(1, 11, 100),
+            message(1, 10, 101),
+            weak,
+        ] {
             assert_ne!(Sameness::of(&other), Sameness::of(&a));
             let there = [(held(0, 5, true, &a), &other)];
             assert_eq!(assigned(&there, &[(wanted(1, 0, &a), &a)], true), [None]);

@@ -49,10 +49,18 @@ pub fn join_folders(first: &[Message], second: &[Message], rules: &MatchRules) -
     match_sides(first, second, rules, true)
 }
 
-fn match_sides(source: &[Message], target: &[Message], rules: &MatchRules, both_ways: bool) -> Matching {
+fn match_sides(
+    source: &[Message],
+    target: &[Message],
+    rules: &MatchRules,
+    both_ways: bool,
+) -> Matching {
     let sides = Sides { source, target };
     let (by_source, by_target) = (sorted(source), sorted(target));
-    let all = Group { source: &by_source, target: &by_target };
+    let all = Group {
+        source: &by_source,
+        target: &by_target,
+    };
     let mut matching = Matching::default();
     for (key, group) in sides.runs(all, |message| key_rank(message.key())) {
         if key.0 == HEADERLESS {
@@ -105,7 +113,11 @@ fn looks(message: &Message) -> (u32, Option<i64>) {
 fn sorted(messages: &[Message]) -> Vec<u32> {
     let order = |m: &Message| (key_rank(m.key()), looks(m), m.uid());
     let mut indices: Vec<u32> = (0..).zip(messages).map(|(index, _)| index).collect();
-    indices.sort_unstable_by(|a, b| order(&messages[*a as usize]).cmp(&order(&messages[*b as usize])).then(a.cmp(b)));
+    indices.sort_unstable_by(|a, b| {
+        order(&messages[*a as usize])
+            .cmp(&order(&messages[*b as usize]))
+            .then(a.cmp(b))
+    });
     indices
 }
 
@@ -137,7 +149,10 @@ impl<'a> Sides<'a> {
         group: Group<'g>,
         key: impl Fn(&Message) -> K,
     ) -> impl Iterator<Item = (K, Group<'g>)> {
-        let Group { mut source, mut target } = group;
+        let Group {
+            mut source,
+            mut target,
+        } = group;
         std::iter::from_fn(move || {
             let first_source = source.first().map(|index| key(self.source(*index)));
             let first_target = target.first().map(|index| key(self.target(*index)));
@@ -160,12 +175,23 @@ fn take_while<'g>(list: &mut &'g [u32], belongs: impl Fn(u32) -> bool) -> &'g [u
 }
 
 /// Matches the messages with one header key.
-fn match_group(sides: &Sides<'_>, group: Group<'_>, weak: bool, drafts: bool, matching: &mut Matching) {
+fn match_group(
+    sides: &Sides<'_>,
+    group: Group<'_>,
+    weak: bool,
+    drafts: bool,
+    matching: &mut Matching,
+) {
     let mut open = pair_exact(sides, group, weak, &mut matching.pairs);
     // In drafts, date or size alone proves nothing: the next version is as likely as the same one.
     if !drafts {
         pair_even(sides, &mut open.left, seconds, &mut matching.pairs);
-        pair_even(sides, &mut open.left, |message| Some(message.size()), &mut matching.pairs);
+        pair_even(
+            sides,
+            &mut open.left,
+            |message| Some(message.size()),
+            &mut matching.pairs,
+        );
     }
     open.conclude(matching);
 }
@@ -191,7 +217,12 @@ struct Open {
 /// wrong one would lose a message and duplicate another. If the target has more, all of the source's exist; but if the
 /// key itself is `weak` (no Message-ID, or drafts), one of the source's may still be another message, and the same
 /// holds if the target's are copied too.
-fn pair_exact(sides: &Sides<'_>, group: Group<'_>, weak: bool, pairs: &mut Vec<(u32, u32)>) -> Open {
+fn pair_exact(
+    sides: &Sides<'_>,
+    group: Group<'_>,
+    weak: bool,
+    pairs: &mut Vec<(u32, u32)>,
+) -> Open {
     let mut open = Open::default();
     for (_, equal) in sides.runs(group, looks) {
         let (sources, targets) = (equal.source.len(), equal.target.len());
@@ -202,7 +233,13 @@ fn pair_exact(sides: &Sides<'_>, group: Group<'_>, weak: bool, pairs: &mut Vec<(
             open.doubt_leaves_source |= sources > targets;
             open.doubt_leaves_target |= sources < targets;
         } else {
-            pairs.extend(equal.source.iter().copied().zip(equal.target.iter().copied()));
+            pairs.extend(
+                equal
+                    .source
+                    .iter()
+                    .copied()
+                    .zip(equal.target.iter().copied()),
+            );
             open.surplus.extend_from_slice(&equal.target[sources..]);
         }
     }
@@ -221,10 +258,31 @@ fn pair_even<K: Ord + Copy>(
     if left.source.is_empty() || left.target.is_empty() {
         return;
     }
-    let Tie { mut source, mut target } = std::mem::take(left);
-    source.sort_unstable_by_key(|index| (evidence(sides.source(*index)), sides.source(*index).uid(), *index));
-    target.sort_unstable_by_key(|index| (evidence(sides.target(*index)), sides.target(*index).uid(), *index));
-    for (found, run) in sides.runs(Group { source: &source, target: &target }, evidence) {
+    let Tie {
+        mut source,
+        mut target,
+    } = std::mem::take(left);
+    source.sort_unstable_by_key(|index| {
+        (
+            evidence(sides.source(*index)),
+            sides.source(*index).uid(),
+            *index,
+        )
+    });
+    target.sort_unstable_by_key(|index| {
+        (
+            evidence(sides.target(*index)),
+            sides.target(*index).uid(),
+            *index,
+        )
+    });
+    for (found, run) in sides.runs(
+        Group {
+            source: &source,
+            target: &target,
+        },
+        evidence,
+    ) {
         if found.is_some() && run.source.len() == run.target.len() {
             pairs.extend(run.source.iter().copied().zip(run.target.iter().copied()));
         } else {
@@ -259,7 +317,10 @@ impl Open {
         let source_open = self.doubt_leaves_source || !self.left.source.is_empty();
         let target_open = self.doubt_leaves_target || !self.left.target.is_empty();
         if source_open && target_open {
-            self.doubt.add(Group { source: &self.left.source, target: &self.left.target });
+            self.doubt.add(Group {
+                source: &self.left.source,
+                target: &self.left.target,
+            });
         } else {
             matching.missing.append(&mut self.left.source);
             matching.extra.append(&mut self.left.target);
@@ -275,10 +336,14 @@ impl Open {
 fn match_headerless(sides: &Sides<'_>, group: Group<'_>, matching: &mut Matching) {
     let source_looks = Looks::of(group.source.iter().map(|index| sides.source(*index)));
     let target_looks = Looks::of(group.target.iter().map(|index| sides.target(*index)));
-    let (source, missing): (Vec<_>, Vec<_>) =
-        group.source.iter().partition(|index| target_looks.include(sides.source(**index)));
-    let (target, extra): (Vec<_>, Vec<_>) =
-        group.target.iter().partition(|index| source_looks.include(sides.target(**index)));
+    let (source, missing): (Vec<_>, Vec<_>) = group
+        .source
+        .iter()
+        .partition(|index| target_looks.include(sides.source(**index)));
+    let (target, extra): (Vec<_>, Vec<_>) = group
+        .target
+        .iter()
+        .partition(|index| source_looks.include(sides.target(**index)));
     matching.missing.extend(missing);
     matching.extra.extend(extra);
     let tie = Tie { source, target };
@@ -308,7 +373,10 @@ impl Looks {
     fn include(&self, message: &Message) -> bool {
         let least = message.size().saturating_sub(SIZE_SLACK);
         let at = self.sizes.partition_point(|size| *size < least);
-        let by_size = self.sizes.get(at).is_some_and(|size| *size <= message.size().saturating_add(SIZE_SLACK));
+        let by_size = self
+            .sizes
+            .get(at)
+            .is_some_and(|size| *size <= message.size().saturating_add(SIZE_SLACK));
         by_size || seconds(message).is_some_and(|date| self.seconds.binary_search(&date).is_ok())
     }
 }
@@ -332,39 +400,129 @@ mod tests {
     /// Makes messages with UIDs from 1, given key, size and date after [`DATE`]; a negative date means none.
     fn folder(messages: &[(HeaderKey, u64, i64)]) -> Vec<Message> {
         let message = |(uid, (key, size, date)): (u32, &(HeaderKey, u64, i64))| {
-            let date = if *date < 0 { None } else { InternalDate::new(DATE + date, 60) };
+            let date = if *date < 0 {
+                None
+            } else {
+                InternalDate::new(DATE + date, 60)
+            };
             Message::new(Uid::new(uid).unwrap(), *size, date, 0, *key)
         };
         (1..).zip(messages).map(message).collect()
     }
 
     /// Writes a matching as text: pairs, missing, extra and ties.
-    fn matched(source: &[(HeaderKey, u64, i64)], target: &[(HeaderKey, u64, i64)], rules: &MatchRules) -> String {
+    fn matched(
+        source: &[(HeaderKey, u64, i64)],
+        target: &[(HeaderKey, u64, i64)],
+        rules: &MatchRules,
+    ) -> String {
         let matching = match_folder(&folder(source), &folder(target), rules);
-        let ties: Vec<_> = matching.ties.iter().map(|tie| (&tie.source, &tie.target)).collect();
-        format!("{:?} {:?} {:?} {ties:?}", matching.pairs, matching.missing, matching.extra)
+        let ties: Vec<_> = matching
+            .ties
+            .iter()
+            .map(|tie| (&tie.source, &tie.target))
+            .collect();
+        format!(
+            "{:?} {:?} {:?} {ties:?}",
+            matching.pairs, matching.missing, matching.extra
+        )
     }
 
     #[test]
     fn each_step_of_the_cascade() {
         let b = HeaderKey::WithId([2; 16]);
         for (name, source, target, expected) in [
-            ("equal", &[(A, 10, 0)][..], &[(A, 10, 0)][..], "[(0, 0)] [] [] []"),
+            (
+                "equal",
+                &[(A, 10, 0)][..],
+                &[(A, 10, 0)][..],
+                "[(0, 0)] [] [] []",
+            ),
             ("other key", &[(A, 10, 0)], &[(b, 10, 1)], "[] [0] [0] []"),
-            ("no id is another key", &[(A, 10, 0)], &[(NO_ID, 10, 1)], "[] [0] [0] []"),
-            ("other key, same looks", &[(A, 10, 0)], &[(b, 10, 0)], "[] [] [] [([0], [0])]"),
-            ("two equal stay two", &[(A, 10, 0), (A, 10, 0)], &[(A, 10, 0), (A, 10, 0)], "[(0, 0), (1, 1)] [] [] []"),
-            ("two equal are sent twice", &[(A, 10, 0), (A, 10, 0)], &[], "[] [0, 1] [] []"),
-            ("one of two equal is there", &[(A, 10, 0), (A, 10, 0)], &[(A, 10, 0)], "[] [] [] [([0, 1], [0])]"),
-            ("more there than here", &[(A, 10, 0)], &[(A, 10, 0), (A, 10, 0)], "[(0, 0)] [] [1] []"),
-            ("weak, more there", &[(NO_ID, 10, 0)], &[(NO_ID, 10, 0), (NO_ID, 10, 0)], "[] [] [] [([0], [0, 1])]"),
-            ("rewritten", &[(A, 10, 0)], &[(A, 12, 0)], "[(0, 0)] [] [] []"),
-            ("date ignored", &[(A, 10, 0), (A, 11, 1)], &[(A, 11, 7), (A, 10, 7)], "[(0, 1), (1, 0)] [] [] []"),
-            ("no date", &[(A, 10, -1)], &[(A, 10, 7)], "[(0, 0)] [] [] []"),
-            ("no date is no evidence", &[(A, 10, -1)], &[(A, 12, -1)], "[] [] [] [([0], [0])]"),
-            ("nothing but the key", &[(A, 10, 0)], &[(A, 12, 1)], "[] [] [] [([0], [0])]"),
-            ("uneven dates", &[(A, 10, 0), (A, 11, 0)], &[(A, 12, 0)], "[] [] [] [([0, 1], [0])]"),
-            ("other body, one is there", &[(A, 10, 0), (A, 20, 0)], &[(A, 10, 0)], "[(0, 0)] [1] [] []"),
+            (
+                "no id is another key",
+                &[(A, 10, 0)],
+                &[(NO_ID, 10, 1)],
+                "[] [0] [0] []",
+            ),
+            (
+                "other key, same looks",
+                &[(A, 10, 0)],
+                &[(b, 10, 0)],
+                "[] [] [] [([0], [0])]",
+            ),
+            (
+                "two equal stay two",
+                &[(A, 10, 0), (A, 10, 0)],
+                &[(A, 10, 0), (A, 10, 0)],
+                "[(0, 0), (1, 1)] [] [] []",
+            ),
+            (
+                "two equal are sent twice",
+                &[(A, 10, 0), (A, 10, 0)],
+                &[],
+                "[] [0, 1] [] []",
+            ),
+            (
+                "one of two equal is there",
+                &[(A, 10, 0), (A, 10, 0)],
+                &[(A, 10, 0)],
+                "[] [] [] [([0, 1], [0])]",
+            ),
+            (
+                "more there than here",
+                &[(A, 10, 0)],
+                &[(A, 10, 0), (A, 10, 0)],
+                "[(0, 0)] [] [1] []",
+            ),
+            (
+                "weak, more there",
+                &[(NO_ID, 10, 0)],
+                &[(NO_ID, 10, 0), (NO_ID, 10, 0)],
+                "[] [] [] [([0], [0, 1])]",
+            ),
+            (
+                "rewritten",
+                &[(A, 10, 0)],
+                &[(A, 12, 0)],
+                "[(0, 0)] [] [] []",
+            ),
+            (
+                "date ignored",
+                &[(A, 10, 0), (A, 11, 1)],
+                &[(A, 11, 7), (A, 10, 7)],
+                "[(0, 1), (1, 0)] [] [] []",
+            ),
+            (
+                "no date",
+                &[(A, 10, -1)],
+                &[(A, 10, 7)],
+                "[(0, 0)] [] [] []",
+            ),
+            (
+                "no date is no evidence",
+                &[(A, 10, -1)],
+                &[(A, 12, -1)],
+                "[] [] [] [([0], [0])]",
+            ),
+            (
+                "nothing but the key",
+                &[(A, 10, 0)],
+                &[(A, 12, 1)],
+                "[] [] [] [([0], [0])]",
+            ),
+            (
+                "uneven dates",
+                &[(A, 10, 0), (A, 11, 0)],
+                &[(A, 12, 0)],
+                "[] [] [] [([0, 1], [0])]",
+            ),
+            (
+                "other body, one is there",
+                &[(A, 10, 0), (A, 20, 0)],
+                &[(A, 10, 0)],
+                "[(0, 0)] [1] [] []",
+            ),
             (
                 "a second copy is not evidence of another message",
                 &[(A, 10, 0), (A, 20, 0)],
@@ -402,14 +560,54 @@ mod tests {
     fn messages_without_header_are_matched_by_content_only() {
         let (none, unknown) = (HeaderKey::Empty, HeaderKey::Unknown);
         for (name, source, target, expected) in [
-            ("equal", &[(none, 10, 0)][..], &[(none, 10, 0)][..], "[] [] [] [([0], [0])]"),
-            ("a line end added", &[(none, 10, 0)], &[(none, 12, 1)], "[] [] [] [([0], [0])]"),
-            ("a line end taken", &[(none, 12, 0)], &[(none, 10, 1)], "[] [] [] [([0], [0])]"),
-            ("same date", &[(none, 10, 0)], &[(none, 99, 0)], "[] [] [] [([0], [0])]"),
-            ("nothing alike", &[(none, 10, 0)], &[(none, 13, 1)], "[] [0] [0] []"),
-            ("no dates", &[(none, 10, -1)], &[(none, 13, -1)], "[] [0] [0] []"),
-            ("not asked for", &[(unknown, 10, 0)], &[(none, 10, 0)], "[] [] [] [([0], [0])]"),
-            ("some", &[(none, 10, 0), (none, 50, 5)], &[(none, 11, 1), (none, 90, 9)], "[] [1] [1] [([0], [0])]"),
+            (
+                "equal",
+                &[(none, 10, 0)][..],
+                &[(none, 10, 0)][..],
+                "[] [] [] [([0], [0])]",
+            ),
+            (
+                "a line end added",
+                &[(none, 10, 0)],
+                &[(none, 12, 1)],
+                "[] [] [] [([0], [0])]",
+            ),
+            (
+                "a line end taken",
+                &[(none, 12, 0)],
+                &[(none, 10, 1)],
+                "[] [] [] [([0], [0])]",
+            ),
+            (
+                "same date",
+                &[(none, 10, 0)],
+                &[(none, 99, 0)],
+                "[] [] [] [([0], [0])]",
+            ),
+            (
+                "nothing alike",
+                &[(none, 10, 0)],
+                &[(none, 13, 1)],
+                "[] [0] [0] []",
+            ),
+            (
+                "no dates",
+                &[(none, 10, -1)],
+                &[(none, 13, -1)],
+                "[] [0] [0] []",
+            ),
+            (
+                "not asked for",
+                &[(unknown, 10, 0)],
+                &[(none, 10, 0)],
+                "[] [] [] [([0], [0])]",
+            ),
+            (
+                "some",
+                &[(none, 10, 0), (none, 50, 5)],
+                &[(none, 11, 1), (none, 90, 9)],
+                "[] [1] [1] [([0], [0])]",
+            ),
         ] {
             assert_eq!(matched(source, target, &MAIL), expected, "{name}");
         }
@@ -418,11 +616,36 @@ mod tests {
     #[test]
     fn drafts_are_paired_by_both_or_by_content() {
         for (name, source, target, expected) in [
-            ("equal", &[(A, 10, 0)][..], &[(A, 10, 0)][..], "[(0, 0)] [] [] []"),
-            ("edited", &[(A, 10, 0)], &[(A, 12, 1)], "[] [] [] [([0], [0])]"),
-            ("same date", &[(A, 10, 0)], &[(A, 12, 0)], "[] [] [] [([0], [0])]"),
-            ("same size", &[(A, 10, 0)], &[(A, 10, 1)], "[] [] [] [([0], [0])]"),
-            ("more there than here", &[(A, 10, 0)], &[(A, 10, 0), (A, 10, 0)], "[] [] [] [([0], [0, 1])]"),
+            (
+                "equal",
+                &[(A, 10, 0)][..],
+                &[(A, 10, 0)][..],
+                "[(0, 0)] [] [] []",
+            ),
+            (
+                "edited",
+                &[(A, 10, 0)],
+                &[(A, 12, 1)],
+                "[] [] [] [([0], [0])]",
+            ),
+            (
+                "same date",
+                &[(A, 10, 0)],
+                &[(A, 12, 0)],
+                "[] [] [] [([0], [0])]",
+            ),
+            (
+                "same size",
+                &[(A, 10, 0)],
+                &[(A, 10, 1)],
+                "[] [] [] [([0], [0])]",
+            ),
+            (
+                "more there than here",
+                &[(A, 10, 0)],
+                &[(A, 10, 0), (A, 10, 0)],
+                "[] [] [] [([0], [0, 1])]",
+            ),
         ] {
             assert_eq!(matched(source, target, &DRAFTS), expected, "{name}");
         }
@@ -430,7 +653,8 @@ mod tests {
 
     #[test]
     fn pairs_go_by_uid_and_not_by_place() {
-        let message = |uid| Message::new(Uid::new(uid).unwrap(), 10, InternalDate::new(DATE, 0), 0, A);
+        let message =
+            |uid| Message::new(Uid::new(uid).unwrap(), 10, InternalDate::new(DATE, 0), 0, A);
         let matching = match_folder(&[message(9), message(3)], &[message(5), message(8)], &MAIL);
         assert_eq!(matching.pairs, [(0, 1), (1, 0)]);
     }
@@ -444,10 +668,19 @@ mod tests {
     }
 
     /// Matches two folders and settles each tie by bodies, given as one byte per message.
-    fn settled(source: &[Message], target: &[Message], rules: &MatchRules, bodies: [&[u8]; 2]) -> Settled {
+    fn settled(
+        source: &[Message],
+        target: &[Message],
+        rules: &MatchRules,
+        bodies: [&[u8]; 2],
+    ) -> Settled {
         let matching = match_folder(source, target, rules);
-        let mut all =
-            Settled { pairs: matching.pairs, missing: matching.missing, extra: matching.extra, ..Settled::default() };
+        let mut all = Settled {
+            pairs: matching.pairs,
+            missing: matching.missing,
+            extra: matching.extra,
+            ..Settled::default()
+        };
         for tie in &matching.ties {
             let settled = settle(tie, |side, index| {
                 let (messages, bodies) = match side {
@@ -467,7 +700,10 @@ mod tests {
     #[test]
     fn an_append_without_reply_is_found_or_sent_once() {
         let source = folder(&[(A, 10, 0)]);
-        assert_eq!(settled(&source, &source, &MAIL, [b"a", b"a"]).pairs, [(0, 0)]);
+        assert_eq!(
+            settled(&source, &source, &MAIL, [b"a", b"a"]).pairs,
+            [(0, 0)]
+        );
         assert_eq!(settled(&source, &[], &MAIL, [b"a", b""]).missing, [0]);
     }
 
@@ -475,20 +711,39 @@ mod tests {
     fn two_messages_under_one_message_id_are_both_copied() {
         let source = folder(&[(A, 10, 0), (A, 20, 5)]);
         assert_eq!(settled(&source, &[], &MAIL, [b"ab", b""]).missing, [0, 1]);
-        assert_eq!(settled(&source, &folder(&[(A, 20, 5)]), &MAIL, [b"ab", b"b"]).missing, [0]);
+        assert_eq!(
+            settled(&source, &folder(&[(A, 20, 5)]), &MAIL, [b"ab", b"b"]).missing,
+            [0]
+        );
         // On a target that rewrites sizes and ignores dates, only content can tell.
         let result = settled(&source, &folder(&[(A, 25, 9)]), &MAIL, [b"ab", b"b"]);
-        assert_eq!((result.pairs, result.missing, result.extra), (vec![(1, 0)], vec![0], vec![]));
+        assert_eq!(
+            (result.pairs, result.missing, result.extra),
+            (vec![(1, 0)], vec![0], vec![])
+        );
     }
 
     #[test]
     fn ten_without_message_id_and_one_date_are_copied_once() {
         let source = folder(&[(NO_ID, 10, 0); 10]);
         let bodies = b"abcdefghij";
-        assert_eq!(settled(&source, &[], &MAIL, [bodies, b""]).missing.len(), 10);
-        assert_eq!(settled(&source, &source, &MAIL, [bodies, bodies]).pairs.len(), 10);
+        assert_eq!(
+            settled(&source, &[], &MAIL, [bodies, b""]).missing.len(),
+            10
+        );
+        assert_eq!(
+            settled(&source, &source, &MAIL, [bodies, bodies])
+                .pairs
+                .len(),
+            10
+        );
         // Interrupted after four, which arrived out of order.
-        let result = settled(&source, &folder(&[(NO_ID, 10, 0); 4]), &MAIL, [bodies, b"jbca"]);
+        let result = settled(
+            &source,
+            &folder(&[(NO_ID, 10, 0); 4]),
+            &MAIL,
+            [bodies, b"jbca"],
+        );
         assert_eq!(result.missing, [3, 4, 5, 6, 7, 8]);
         assert_eq!(result.extra, [0; 0]);
     }
@@ -497,20 +752,33 @@ mod tests {
     fn a_header_added_and_folded_anew_is_the_same_message() {
         let header = b"Message-ID: <x@Y.org>\r\nSubject: a\r\n b\r\n\r\n";
         let rewritten = b"X-Spam: no\r\nMessage-ID:\r\n <x@y.org>\r\nSubject: a b\r\n\r\n";
-        let (source, target) = ([(header_key(header), 100, 0)], [(header_key(rewritten), 112, 0)]);
+        let (source, target) = (
+            [(header_key(header), 100, 0)],
+            [(header_key(rewritten), 112, 0)],
+        );
         assert_eq!(matched(&source, &target, &MAIL), "[(0, 0)] [] [] []");
     }
 
     #[test]
     fn an_edited_draft_is_copied_and_the_old_one_is_extra() {
-        let result = settled(&folder(&[(A, 20, 9)]), &folder(&[(A, 10, 0)]), &DRAFTS, [b"n", b"o"]);
-        assert_eq!((result.pairs, result.missing, result.extra), (vec![], vec![0], vec![0]));
+        let result = settled(
+            &folder(&[(A, 20, 9)]),
+            &folder(&[(A, 10, 0)]),
+            &DRAFTS,
+            [b"n", b"o"],
+        );
+        assert_eq!(
+            (result.pairs, result.missing, result.extra),
+            (vec![], vec![0], vec![0])
+        );
     }
 
     /// Generates few distinct keys, sizes and dates, so that all kinds of coincidences happen.
     fn any_folder() -> impl Strategy<Value = Vec<Message>> {
-        let key = prop::sample::select(vec![A, HeaderKey::WithId([2; 16]), NO_ID, HeaderKey::Empty]);
-        prop::collection::vec((key, 10_u64..16, -1_i64..3), 0..30).prop_map(|messages| folder(&messages))
+        let key =
+            prop::sample::select(vec![A, HeaderKey::WithId([2; 16]), NO_ID, HeaderKey::Empty]);
+        prop::collection::vec((key, 10_u64..16, -1_i64..3), 0..30)
+            .prop_map(|messages| folder(&messages))
     }
 
     fn any_rules() -> impl Strategy<Value = MatchRules> {
@@ -533,7 +801,10 @@ mod tests {
 
     /// Makes a body for each message, the same for equal looks, as in a copy.
     fn bodies(messages: &[Message], different: u32) -> Vec<u8> {
-        messages.iter().map(|m| u8::try_from(m.size() % different).unwrap()).collect()
+        messages
+            .iter()
+            .map(|m| u8::try_from(m.size() % different).unwrap())
+            .collect()
     }
 
     proptest! {
@@ -625,9 +896,14 @@ mod tests {
 
     #[test]
     fn a_large_folder_of_one_key_takes_no_square_time() {
-        let alike: Vec<_> = (0..200_000).map(|n| (A, n / 7, i64::try_from(n).unwrap() / 5)).collect();
+        let alike: Vec<_> = (0..200_000)
+            .map(|n| (A, n / 7, i64::try_from(n).unwrap() / 5))
+            .collect();
         let (source, target) = (folder(&alike), folder(&alike[..150_000]));
         let found = match_folder(&source, &target, &MAIL);
-        assert_eq!((found.pairs.len(), found.missing.len(), found.extra.len()), (150_000, 50_000, 0));
+        assert_eq!(
+            (found.pairs.len(), found.missing.len(), found.extra.len()),
+            (150_000, 50_000, 0)
+        );
     }
 }

@@ -106,18 +106,28 @@ impl Planned {
     /// Returns the deletions in a folder on a side; one that the plan renames may have either name.
     pub fn deletion(&self, side: Side, mailbox: &MailboxName) -> Option<&PlannedDeletion> {
         let is_side = self.empties_source == (side == Side::SOURCE);
-        let of = |name: &MailboxName| self.deletions.iter().find(|deletion| is_side && deletion.mailbox == *name);
+        let of = |name: &MailboxName| {
+            self.deletions
+                .iter()
+                .find(|deletion| is_side && deletion.mailbox == *name)
+        };
         of(mailbox).or_else(|| of(self.renamed_to(mailbox)?))
     }
 
     /// Returns the name that a folder on the target has before the plan renames it to this one.
     fn renamed_to(&self, mailbox: &MailboxName) -> Option<&MailboxName> {
-        self.folders.iter().filter(|folder| folder.target == *mailbox).find_map(|folder| folder.renamed_from.as_ref())
+        self.folders
+            .iter()
+            .filter(|folder| folder.target == *mailbox)
+            .find_map(|folder| folder.renamed_from.as_ref())
     }
 
     /// Reports whether there is any work in one of the source's folders, including deletions on either side.
     pub fn has_work(&self, folder: &PlannedFolder) -> bool {
-        let deletes = |side, name| self.deletion(side, name).is_some_and(|deletion| !deletion.messages.is_empty());
+        let deletes = |side, name| {
+            self.deletion(side, name)
+                .is_some_and(|deletion| !deletion.messages.is_empty())
+        };
         folder.create
             || folder.renamed_from.is_some()
             || folder.subscribe
@@ -130,13 +140,24 @@ impl Planned {
     /// Returns the messages that the plan removes from a folder: deleted, or on the target moved elsewhere.
     pub fn leaving(&self, side: Side, mailbox: &MailboxName) -> UidSet {
         let mut leaving = UidSet::default();
-        for group in self.deletion(side, mailbox).into_iter().flat_map(|deletion| &deletion.messages) {
+        for group in self
+            .deletion(side, mailbox)
+            .into_iter()
+            .flat_map(|deletion| &deletion.messages)
+        {
             leaving.add(&group.uids);
         }
-        let takes = self.folders.iter().flat_map(|folder| &folder.takes).filter(|_| side == Side::TARGET);
+        let takes = self
+            .folders
+            .iter()
+            .flat_map(|folder| &folder.takes)
+            .filter(|_| side == Side::TARGET);
         let before = self.renamed_to(mailbox);
-        let is_from = |take: &&Take| take.leave && (take.from == *mailbox || Some(&take.from) == before);
-        takes.filter(is_from).for_each(|take| leaving.insert(take.held));
+        let is_from =
+            |take: &&Take| take.leave && (take.from == *mailbox || Some(&take.from) == before);
+        takes
+            .filter(is_from)
+            .for_each(|take| leaving.insert(take.held));
         leaving
     }
 }
@@ -155,7 +176,9 @@ pub fn contains(groups: &[Flagged], uid: Uid) -> bool {
 
 /// Reports whether a message is among these, with these flags.
 pub fn contains_as(groups: &[Flagged], uid: Uid, flags: &Flags) -> bool {
-    groups.iter().any(|group| group.uids.contains(uid) && group.flags == *flags)
+    groups
+        .iter()
+        .any(|group| group.uids.contains(uid) && group.flags == *flags)
 }
 
 /// Returns the flags as written in a plan: without any that can't be written.
@@ -169,7 +192,10 @@ pub fn by_flags(messages: impl IntoIterator<Item = (Uid, Flags)>) -> Vec<Flagged
     for (uid, flags) in messages {
         groups.entry(writable(&flags)).or_default().insert(uid);
     }
-    let mut groups: Vec<Flagged> = groups.into_iter().map(|(flags, uids)| Flagged { flags, uids }).collect();
+    let mut groups: Vec<Flagged> = groups
+        .into_iter()
+        .map(|(flags, uids)| Flagged { flags, uids })
+        .collect();
     // Write the same file for the same plan.
     groups.sort_by_cached_key(|group| group.flags.to_string());
     groups

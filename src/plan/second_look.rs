@@ -21,13 +21,14 @@ pub(super) fn look_again(source: &[Message], target: &[Message], matching: &mut 
     if matching.missing.is_empty() || matching.extra.is_empty() {
         return;
     }
-    let unpaired = |messages: &[Message], indices: &[u32], is_target| -> Vec<(Option<i64>, Unpaired)> {
-        let entry = |index: &u32| {
-            let message = messages.get(*index as usize)?;
-            Some((kept_seconds(message), (message.size(), is_target, *index)))
+    let unpaired =
+        |messages: &[Message], indices: &[u32], is_target| -> Vec<(Option<i64>, Unpaired)> {
+            let entry = |index: &u32| {
+                let message = messages.get(*index as usize)?;
+                Some((kept_seconds(message), (message.size(), is_target, *index)))
+            };
+            indices.iter().filter_map(entry).collect()
         };
-        indices.iter().filter_map(entry).collect()
-    };
     let mut all = unpaired(source, &matching.missing, false);
     all.append(&mut unpaired(target, &matching.extra, true));
     all.sort_unstable();
@@ -42,7 +43,9 @@ pub(super) fn look_again(source: &[Message], target: &[Message], matching: &mut 
     }
     let dateless = |(_, is_target, index): &Unpaired| {
         let messages = if *is_target { target } else { source };
-        messages.get(*index as usize).is_some_and(|message| kept_seconds(message).is_none())
+        messages
+            .get(*index as usize)
+            .is_some_and(|message| kept_seconds(message).is_none())
     };
     if rest.iter().any(dateless) {
         rest.sort_unstable();
@@ -59,23 +62,38 @@ pub(super) fn look_again(source: &[Message], target: &[Message], matching: &mut 
     if ties.is_empty() {
         return;
     }
-    let alone = |is_target: bool| rest.iter().filter(move |entry| entry.1 == is_target).map(|entry| entry.2).collect();
+    let alone = |is_target: bool| {
+        rest.iter()
+            .filter(move |entry| entry.1 == is_target)
+            .map(|entry| entry.2)
+            .collect()
+    };
     (matching.missing, matching.extra) = (alone(false), alone(true));
     matching.ties.append(&mut ties);
 }
 
 /// Returns a message's date as evidence; `None` if it has none or not every server keeps it.
 fn kept_seconds(message: &Message) -> Option<i64> {
-    message.date().filter(|date| date.is_kept_everywhere()).map(InternalDate::seconds)
+    message
+        .date()
+        .filter(|date| date.is_kept_everywhere())
+        .map(InternalDate::seconds)
 }
 
 /// Makes a tie of each cluster of similar sizes with messages on both sides; the others go to `alone`.
 fn split_off_ties(by_size: &[Unpaired], ties: &mut Vec<Tie>, alone: &mut Vec<Unpaired>) {
     for cluster in by_size.chunk_by(|one, other| other.0 - one.0 <= SIZE_SLACK) {
         let side = |is_target: bool| -> Vec<u32> {
-            cluster.iter().filter(|entry| entry.1 == is_target).map(|entry| entry.2).collect()
+            cluster
+                .iter()
+                .filter(|entry| entry.1 == is_target)
+                .map(|entry| entry.2)
+                .collect()
         };
-        let tie = Tie { source: side(false), target: side(true) };
+        let tie = Tie {
+            source: side(false),
+            target: side(true),
+        };
         if tie.source.is_empty() || tie.target.is_empty() {
             alone.extend_from_slice(cluster);
         } else {
@@ -106,7 +124,13 @@ mod tests {
     fn folder(first_key: u8, looks: &[(u64, i64)]) -> Vec<Message> {
         let message = |(n, (size, date)): (u8, &(u64, i64))| {
             let key = HeaderKey::WithId([first_key + n; 16]);
-            Message::new(Uid::new(u32::from(n) + 1).unwrap(), *size, InternalDate::new(*date, 0), 0, key)
+            Message::new(
+                Uid::new(u32::from(n) + 1).unwrap(),
+                *size,
+                InternalDate::new(*date, 0),
+                0,
+                key,
+            )
         };
         (0..).zip(looks).map(message).collect()
     }
@@ -114,15 +138,50 @@ mod tests {
     #[test]
     fn what_looks_the_same_is_left_to_the_bodies() {
         for (name, source, target, expected) in [
-            ("same size and date", &[(10, DATE)][..], &[(10, DATE)][..], "[] [] [([0], [0])]"),
-            ("a line end added", &[(10, DATE)], &[(12, DATE)], "[] [] [([0], [0])]"),
+            (
+                "same size and date",
+                &[(10, DATE)][..],
+                &[(10, DATE)][..],
+                "[] [] [([0], [0])]",
+            ),
+            (
+                "a line end added",
+                &[(10, DATE)],
+                &[(12, DATE)],
+                "[] [] [([0], [0])]",
+            ),
             ("other size", &[(10, DATE)], &[(13, DATE)], "[0] [0] []"),
             ("other date", &[(10, DATE)], &[(10, DATE + 1)], "[0] [0] []"),
-            ("only some", &[(10, DATE), (50, DATE)], &[(10, DATE), (90, DATE)], "[1] [1] [([0], [0])]"),
-            ("two on one side", &[(10, DATE), (10, DATE)], &[(10, DATE)], "[] [] [([0, 1], [0])]"),
-            ("a date that is not kept", &[(10, BEFORE_1970)], &[(10, DATE)], "[] [] [([0], [0])]"),
-            ("on the target", &[(10, DATE)], &[(11, BEFORE_1970)], "[] [] [([0], [0])]"),
-            ("not kept, other size", &[(10, BEFORE_1970)], &[(20, DATE)], "[0] [0] []"),
+            (
+                "only some",
+                &[(10, DATE), (50, DATE)],
+                &[(10, DATE), (90, DATE)],
+                "[1] [1] [([0], [0])]",
+            ),
+            (
+                "two on one side",
+                &[(10, DATE), (10, DATE)],
+                &[(10, DATE)],
+                "[] [] [([0, 1], [0])]",
+            ),
+            (
+                "a date that is not kept",
+                &[(10, BEFORE_1970)],
+                &[(10, DATE)],
+                "[] [] [([0], [0])]",
+            ),
+            (
+                "on the target",
+                &[(10, DATE)],
+                &[(11, BEFORE_1970)],
+                "[] [] [([0], [0])]",
+            ),
+            (
+                "not kept, other size",
+                &[(10, BEFORE_1970)],
+                &[(20, DATE)],
+                "[0] [0] []",
+            ),
             (
                 "others of other dates stay apart",
                 &[(10, DATE), (30, BEFORE_1970)],
@@ -130,9 +189,21 @@ mod tests {
                 "[0] [0] [([1], [1])]",
             ),
         ] {
-            let found = match_folder(&folder(1, source), &folder(100, target), &MatchRules::default());
-            let ties: Vec<_> = found.ties.iter().map(|tie| (&tie.source, &tie.target)).collect();
-            assert_eq!(format!("{:?} {:?} {ties:?}", found.missing, found.extra), expected, "{name}");
+            let found = match_folder(
+                &folder(1, source),
+                &folder(100, target),
+                &MatchRules::default(),
+            );
+            let ties: Vec<_> = found
+                .ties
+                .iter()
+                .map(|tie| (&tie.source, &tie.target))
+                .collect();
+            assert_eq!(
+                format!("{:?} {:?} {ties:?}", found.missing, found.extra),
+                expected,
+                "{name}"
+            );
         }
     }
 }

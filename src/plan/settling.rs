@@ -27,13 +27,23 @@ impl Likeness {
             (HeaderKey::WithId(key), Some(seconds)) => Some((content.essence, key, seconds)),
             _ => None,
         };
-        Self { raw: content.raw, canonical: content.canonical, munged: content.munged, essence }
+        Self {
+            raw: content.raw,
+            canonical: content.canonical,
+            munged: content.munged,
+            essence,
+        }
     }
 
     /// Makes the likeness of a message that equals only those with this canonical key.
     #[cfg(test)]
     pub(crate) fn exact(canonical: [u8; 16]) -> Self {
-        Self { raw: [0; 32], canonical, munged: canonical, essence: None }
+        Self {
+            raw: [0; 32],
+            canonical,
+            munged: canonical,
+            essence: None,
+        }
     }
 }
 
@@ -60,11 +70,16 @@ pub struct Settled {
 /// `content` returns a message's likeness, or `None` if its body could not be read. Two different messages with one
 /// Message-ID are both kept: one is missing, the other extra.
 pub fn settle(tie: &Tie, content: impl Fn(Side, u32) -> Option<Likeness>) -> Settled {
-    let (source, unread_source) = read_and_unread(&tie.source, |index| content(Side::SOURCE, index));
-    let (target, unread_target) = read_and_unread(&tie.target, |index| content(Side::TARGET, index));
+    let (source, unread_source) =
+        read_and_unread(&tie.source, |index| content(Side::SOURCE, index));
+    let (target, unread_target) =
+        read_and_unread(&tie.target, |index| content(Side::TARGET, index));
     let mut rest = Rest { source, target };
     // First what is equal in every byte: of `x` and `x` with a line end, each has its own counterpart.
-    let mut settled = Settled { pairs: rest.pair(raw, raw), ..Settled::default() };
+    let mut settled = Settled {
+        pairs: rest.pair(raw, raw),
+        ..Settled::default()
+    };
     settled.pairs.append(&mut rest.pair(canonical, canonical));
     settled.munged = rest.pair(munged, canonical);
     settled.munged.append(&mut rest.pair(canonical, munged));
@@ -81,7 +96,10 @@ pub fn settle(tie: &Tie, content: impl Fn(Side, u32) -> Option<Likeness>) -> Set
 type Entry = (Likeness, u32);
 
 /// Separates the messages that could be read from the others.
-fn read_and_unread(indices: &[u32], content: impl Fn(u32) -> Option<Likeness>) -> (Vec<Entry>, Vec<u32>) {
+fn read_and_unread(
+    indices: &[u32],
+    content: impl Fn(u32) -> Option<Likeness>,
+) -> (Vec<Entry>, Vec<u32>) {
     let mut read = Vec::new();
     let mut unread = Vec::new();
     for index in indices {
@@ -127,10 +145,18 @@ impl Rest {
         if self.source.is_empty() || self.target.is_empty() {
             return Vec::new();
         }
-        self.source.sort_unstable_by_key(|(likeness, index)| (of_source(likeness), *index));
-        self.target.sort_unstable_by_key(|(likeness, index)| (of_target(likeness), *index));
+        self.source
+            .sort_unstable_by_key(|(likeness, index)| (of_source(likeness), *index));
+        self.target
+            .sort_unstable_by_key(|(likeness, index)| (of_target(likeness), *index));
         let (mut source, mut target) = (self.source.as_slice(), self.target.as_slice());
-        let (mut pairs, mut left) = (Vec::new(), Self { source: Vec::new(), target: Vec::new() });
+        let (mut pairs, mut left) = (
+            Vec::new(),
+            Self {
+                source: Vec::new(),
+                target: Vec::new(),
+            },
+        );
         while let ([one, after_source @ ..], [other, after_target @ ..]) = (source, target) {
             let (key, other_key) = (of_source(&one.0), of_target(&other.0));
             match key.cmp(&other_key) {
@@ -164,13 +190,30 @@ impl Settled {
         if !unread_target.is_empty() {
             self.doubtful.source.append(&mut self.missing);
         }
-        let source_is_paired = self.missing.is_empty() && self.doubtful.source.is_empty() && unread_source.is_empty();
-        let target_is_paired = self.extra.is_empty() && self.doubtful.target.is_empty() && unread_target.is_empty();
-        let place = |unread: Vec<u32>, other_is_paired, alone: &mut Vec<u32>, doubtful: &mut Vec<u32>| {
-            if other_is_paired { alone.extend(unread) } else { doubtful.extend(unread) }
-        };
-        place(unread_source, target_is_paired, &mut self.missing, &mut self.doubtful.source);
-        place(unread_target, source_is_paired, &mut self.extra, &mut self.doubtful.target);
+        let source_is_paired =
+            self.missing.is_empty() && self.doubtful.source.is_empty() && unread_source.is_empty();
+        let target_is_paired =
+            self.extra.is_empty() && self.doubtful.target.is_empty() && unread_target.is_empty();
+        let place =
+            |unread: Vec<u32>, other_is_paired, alone: &mut Vec<u32>, doubtful: &mut Vec<u32>| {
+                if other_is_paired {
+                    alone.extend(unread)
+                } else {
+                    doubtful.extend(unread)
+                }
+            };
+        place(
+            unread_source,
+            target_is_paired,
+            &mut self.missing,
+            &mut self.doubtful.source,
+        );
+        place(
+            unread_target,
+            source_is_paired,
+            &mut self.extra,
+            &mut self.doubtful.target,
+        );
     }
 
     fn sort(&mut self) {
@@ -193,8 +236,17 @@ mod tests {
     /// Settles messages with one header key, given by date and bytes.
     fn settled(key: HeaderKey, source: &[(i64, &str)], target: &[(i64, &str)]) -> String {
         let all = |messages: &[(i64, &str)]| (0..).zip(messages).map(|(index, _)| index).collect();
-        let tie = Tie { source: all(source), target: all(target) };
-        let Settled { pairs, munged, missing, extra, doubtful } = settle(&tie, |side, index| {
+        let tie = Tie {
+            source: all(source),
+            target: all(target),
+        };
+        let Settled {
+            pairs,
+            munged,
+            missing,
+            extra,
+            doubtful,
+        } = settle(&tie, |side, index| {
             let messages = if side == Side::SOURCE { source } else { target };
             let (date, bytes) = messages[index as usize];
             let mut hasher = ContentHasher::tolerant();
@@ -212,48 +264,119 @@ mod tests {
     #[test]
     fn x_for_8_bit_bytes_of_the_header_is_the_same_message() {
         let (a, o) = ("Subject: \u{e4}\r\n\r\nbody", "Subject: \u{f6}\r\n\r\nbody");
-        let (munged, body) = ("Subject: XX\r\n\r\nbody", "Subject: \u{e4}\r\n\r\nb\u{f6}dy");
+        let (munged, body) = (
+            "Subject: XX\r\n\r\nbody",
+            "Subject: \u{e4}\r\n\r\nb\u{f6}dy",
+        );
         for (name, source, target, expected) in [
             ("there", &[a][..], &[munged][..], "[(0, 0)] [(0, 0)] [] []"),
             ("and back", &[munged], &[a], "[(0, 0)] [(0, 0)] [] []"),
-            ("two that differ in these bytes only", &[a, o], &[a], "[(0, 0)] [] [1] []"),
+            (
+                "two that differ in these bytes only",
+                &[a, o],
+                &[a],
+                "[(0, 0)] [] [1] []",
+            ),
             ("the other of the two", &[a], &[o], "[] [] [0] [0]"),
-            ("both became the same", &[a, o], &[munged, munged], "[(0, 0), (1, 1)] [(0, 0), (1, 1)] [] []"),
-            ("one of both is there", &[a, o], &[munged], "[(0, 0)] [(0, 0)] [1] []"),
-            ("the true one comes first", &[a], &[munged, a], "[(0, 1)] [] [] [0]"),
+            (
+                "both became the same",
+                &[a, o],
+                &[munged, munged],
+                "[(0, 0), (1, 1)] [(0, 0), (1, 1)] [] []",
+            ),
+            (
+                "one of both is there",
+                &[a, o],
+                &[munged],
+                "[(0, 0)] [(0, 0)] [1] []",
+            ),
+            (
+                "the true one comes first",
+                &[a],
+                &[munged, a],
+                "[(0, 1)] [] [] [0]",
+            ),
             (
                 "each line end has its own",
                 &["", "\r\n", "\r\n\r\n"],
                 &["\r\n", "\r\n\r\n"],
                 "[(1, 0), (2, 1)] [] [0] []",
             ),
-            ("bodies stay", &[body], &["Subject: XX\r\n\r\nbXXdy"], "[] [] [0] [0]"),
-            ("as many", &[a], &["Subject: X\r\n\r\nbody"], "[] [] [0] [0]"),
+            (
+                "bodies stay",
+                &[body],
+                &["Subject: XX\r\n\r\nbXXdy"],
+                "[] [] [0] [0]",
+            ),
+            (
+                "as many",
+                &[a],
+                &["Subject: X\r\n\r\nbody"],
+                "[] [] [0] [0]",
+            ),
         ] {
-            let dated = |messages: &[&'static str]| messages.iter().map(|text| (0, *text)).collect::<Vec<_>>();
-            assert_eq!(settled(HeaderKey::Empty, &dated(source), &dated(target)), expected, "{name}");
+            let dated = |messages: &[&'static str]| {
+                messages.iter().map(|text| (0, *text)).collect::<Vec<_>>()
+            };
+            assert_eq!(
+                settled(HeaderKey::Empty, &dated(source), &dated(target)),
+                expected,
+                "{name}"
+            );
         }
     }
 
     #[test]
     fn a_draft_with_fields_added_is_the_same_and_a_revision_is_not() {
         let draft = "Message-ID: <1>\r\nSubject: a\r\nX-Mailer: m\r\n\r\nfirst\r\n";
-        let rewritten =
-            "X-IMAPbase: 1 2\r\nMessage-ID: <1>\r\nSubject: a\r\nX-Mailer: m\r\nContent-Length: 7\r\n\r\nfirst\r\n";
+        let rewritten = "X-IMAPbase: 1 2\r\nMessage-ID: <1>\r\nSubject: a\r\nX-Mailer: m\r\nContent-Length: 7\r\n\r\nfirst\r\n";
         let revised = "Message-ID: <1>\r\nSubject: a\r\nX-Mailer: m\r\n\r\nsecond\r\n";
         let to_another = "Message-ID: <1>\r\nCc: b\r\nSubject: a\r\nX-Mailer: m\r\n\r\nfirst\r\n";
         for (name, source, target, expected) in [
-            ("rewritten", &[(0, draft)][..], &[(0, rewritten)][..], "[(0, 0)] [] [] []"),
-            ("another body", &[(0, revised)], &[(0, rewritten)], "[] [] [0] [0]"),
-            ("another recipient", &[(0, to_another)], &[(0, rewritten)], "[] [] [0] [0]"),
-            ("saved at another time", &[(9, draft)], &[(0, rewritten)], "[] [] [0] [0]"),
-            ("both revisions", &[(0, draft), (9, revised)], &[(0, rewritten)], "[(0, 0)] [] [1] []"),
-            ("twice", &[(0, draft), (0, draft)], &[(0, rewritten)], "[(0, 0)] [] [1] []"),
+            (
+                "rewritten",
+                &[(0, draft)][..],
+                &[(0, rewritten)][..],
+                "[(0, 0)] [] [] []",
+            ),
+            (
+                "another body",
+                &[(0, revised)],
+                &[(0, rewritten)],
+                "[] [] [0] [0]",
+            ),
+            (
+                "another recipient",
+                &[(0, to_another)],
+                &[(0, rewritten)],
+                "[] [] [0] [0]",
+            ),
+            (
+                "saved at another time",
+                &[(9, draft)],
+                &[(0, rewritten)],
+                "[] [] [0] [0]",
+            ),
+            (
+                "both revisions",
+                &[(0, draft), (9, revised)],
+                &[(0, rewritten)],
+                "[(0, 0)] [] [1] []",
+            ),
+            (
+                "twice",
+                &[(0, draft), (0, draft)],
+                &[(0, rewritten)],
+                "[(0, 0)] [] [1] []",
+            ),
         ] {
             assert_eq!(settled(ID, source, target), expected, "{name}");
         }
         let nameless = HeaderKey::WithoutId([1; 16]);
-        assert_eq!(settled(nameless, &[(0, draft)], &[(0, rewritten)]), "[] [] [0] [0]");
+        assert_eq!(
+            settled(nameless, &[(0, draft)], &[(0, rewritten)]),
+            "[] [] [0] [0]"
+        );
     }
 
     #[test]
@@ -272,12 +395,31 @@ mod tests {
         ] {
             let (from, to) = (source.as_bytes(), target.as_bytes());
             let all = |bodies: &[u8]| (0..).zip(bodies).map(|(index, _)| index).collect();
-            let settled = settle(&Tie { source: all(from), target: all(to) }, |side, index| {
-                let body = if side == Side::SOURCE { from[index as usize] } else { to[index as usize] };
-                (body != b'?').then_some(Likeness::exact([body; 16]))
-            });
-            let Settled { pairs, missing, extra, doubtful, .. } = settled;
-            let text = format!("{pairs:?} {missing:?} {extra:?} {:?} {:?}", doubtful.source, doubtful.target);
+            let settled = settle(
+                &Tie {
+                    source: all(from),
+                    target: all(to),
+                },
+                |side, index| {
+                    let body = if side == Side::SOURCE {
+                        from[index as usize]
+                    } else {
+                        to[index as usize]
+                    };
+                    (body != b'?').then_some(Likeness::exact([body; 16]))
+                },
+            );
+            let Settled {
+                pairs,
+                missing,
+                extra,
+                doubtful,
+                ..
+            } = settled;
+            let text = format!(
+                "{pairs:?} {missing:?} {extra:?} {:?} {:?}",
+                doubtful.source, doubtful.target
+            );
             assert_eq!(text, expected, "{source} {target}");
         }
     }

@@ -12,7 +12,11 @@ pub type Look = (HeaderKey, u32, Option<i64>);
 
 /// Returns the look of a message whose header was read.
 pub fn look(message: &Message) -> Look {
-    (message.key(), message.size(), message.date().map(InternalDate::seconds))
+    (
+        message.key(),
+        message.size(),
+        message.date().map(InternalDate::seconds),
+    )
 }
 
 /// Messages in a view that were not found in any folder so far.
@@ -54,7 +58,11 @@ mod tests {
     use super::*;
 
     fn unplaced(keys: &[u8]) -> Unplaced<u8> {
-        Unplaced::new(keys.iter().zip(1..).filter_map(|(key, uid)| Some((*key, Uid::new(uid)?))))
+        Unplaced::new(
+            keys.iter()
+                .zip(1..)
+                .filter_map(|(key, uid)| Some((*key, Uid::new(uid)?))),
+        )
     }
 
     #[test]

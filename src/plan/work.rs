@@ -70,7 +70,10 @@ impl FolderTask {
 
     /// Returns the size of these messages.
     pub fn bytes(&self, positions: Range<usize>) -> u64 {
-        self.messages[positions].iter().map(|message| u64::from(message.size())).sum()
+        self.messages[positions]
+            .iter()
+            .map(|message| u64::from(message.size()))
+            .sum()
     }
 }
 
@@ -118,15 +121,25 @@ impl Piece {
     /// Splits a piece of at least two messages into halves.
     pub fn halves(&self) -> [Self; 2] {
         let middle = self.messages.start + self.messages.len() / 2;
-        let part = |messages| Self { messages, ..self.clone() };
-        [part(self.messages.start..middle), part(middle..self.messages.end)]
+        let part = |messages| Self {
+            messages,
+            ..self.clone()
+        };
+        [
+            part(self.messages.start..middle),
+            part(middle..self.messages.end),
+        ]
     }
 }
 
 /// Cuts tasks into pieces, the largest first, so that no lane is left with a long piece at the end. `asks_for_each`:
 /// the target has to be asked before each message.
 pub fn pieces(tasks: &[FolderTask], asks_for_each: bool) -> Vec<Piece> {
-    let most = if asks_for_each { PIECE_MESSAGES_ASKED_FOR } else { PIECE_MESSAGES };
+    let most = if asks_for_each {
+        PIECE_MESSAGES_ASKED_FOR
+    } else {
+        PIECE_MESSAGES
+    };
     let mut weighed = Vec::new();
     for (task, folder) in tasks.iter().enumerate() {
         let mut start = 0;
@@ -148,7 +161,12 @@ pub fn pieces(tasks: &[FolderTask], asks_for_each: bool) -> Vec<Piece> {
 }
 
 fn plain_piece(task: usize, messages: Range<usize>) -> Piece {
-    Piece { task, messages, treatment: Treatment::default(), attempts: 0 }
+    Piece {
+        task,
+        messages,
+        treatment: Treatment::default(),
+        attempts: 0,
+    }
 }
 
 /// Returns the ranges of consecutive numbers in ascending `positions`.
@@ -192,13 +210,19 @@ mod tests {
 
     #[test]
     fn every_message_is_in_one_piece_and_the_largest_piece_comes_first() {
-        let tasks = [task(&[10; 5_000]), task(&[PIECE_BYTES - 1, 2, 300 << 20, 7])];
+        let tasks = [
+            task(&[10; 5_000]),
+            task(&[PIECE_BYTES - 1, 2, 300 << 20, 7]),
+        ];
         for (asks_for_each, most) in [(false, PIECE_MESSAGES), (true, PIECE_MESSAGES_ASKED_FOR)] {
             let pieces = pieces(&tasks, asks_for_each);
             assert_eq!(pieces[0].messages, 2..3);
             for (index, folder) in tasks.iter().enumerate() {
-                let mut covered: Vec<_> =
-                    pieces.iter().filter(|p| p.task == index).flat_map(|p| p.messages.clone()).collect();
+                let mut covered: Vec<_> = pieces
+                    .iter()
+                    .filter(|p| p.task == index)
+                    .flat_map(|p| p.messages.clone())
+                    .collect();
                 covered.sort_unstable();
                 assert_eq!(covered, (0..folder.messages.len()).collect::<Vec<_>>());
             }

@@ -17,10 +17,22 @@ impl StateDirectory {
     /// It can't be made, is no directory, or others may enter it.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let failed = |reason: String| {
-            Error::new(ErrorKind::Local, format!("cannot use {} for mailferry's state: {reason}", path.display()))
-                .with_hint("use another directory with --state DIR, or run without state with --no-state")
+            Error::new(
+                ErrorKind::Local,
+                format!(
+                    "cannot use {} for mailferry's state: {reason}",
+                    path.display()
+                ),
+            )
+            .with_hint(
+                "use another directory with --state DIR, or run without state with --no-state",
+            )
         };
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| failed(error.to_string()))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(|error| failed(error.to_string()))?;
         let about = std::fs::symlink_metadata(path).map_err(|error| failed(error.to_string()))?;
         if !about.is_dir() {
             return Err(failed("it is not a directory".to_owned()));
@@ -51,7 +63,13 @@ impl PairName {
         hash.update(first.as_bytes());
         hash.update([0]);
         hash.update(second.as_bytes());
-        Self(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+        Self(
+            hash.finalize()
+                .iter()
+                .take(16)
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        )
     }
 
     /// The name of its file with this ending.

@@ -36,30 +36,44 @@ impl StateFile {
 
     /// Opens it, after making an empty one where there is none.
     pub(super) fn connect(&self) -> Result<Connection, Error> {
-        self.make().map_err(|error| self.refused(&error.to_string(), WITHOUT))?;
+        self.make()
+            .map_err(|error| self.refused(&error.to_string(), WITHOUT))?;
         self.check()?;
         // SQLite's flag refuses a link anywhere in the path, and a link above the directory is the user's affair.
-        let path = self.resolved().map_err(|error| self.refused(&error.to_string(), WITHOUT))?;
+        let path = self
+            .resolved()
+            .map_err(|error| self.refused(&error.to_string(), WITHOUT))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW
             | OpenFlags::SQLITE_OPEN_EXRESCODE;
-        let connection = Connection::open_with_flags(path, flags).map_err(|error| self.failed(&error))?;
-        connection.busy_timeout(PATIENCE).map_err(|error| self.failed(&error))?;
+        let connection =
+            Connection::open_with_flags(path, flags).map_err(|error| self.failed(&error))?;
+        connection
+            .busy_timeout(PATIENCE)
+            .map_err(|error| self.failed(&error))?;
         Ok(connection)
     }
 
     fn make(&self) -> io::Result<()> {
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path) {
+        match OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&self.path)
+        {
             // The entry in the directory must last as long as the intents in the file; SQLite sees to its other files.
-            Ok(_) => self.directory().map_or(Ok(()), |directory| File::open(directory)?.sync_all()),
+            Ok(_) => self
+                .directory()
+                .map_or(Ok(()), |directory| File::open(directory)?.sync_all()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             Err(error) => Err(error),
         }
     }
 
     fn check(&self) -> Result<(), Error> {
-        let about = std::fs::symlink_metadata(&self.path).map_err(|error| self.refused(&error.to_string(), WITHOUT))?;
+        let about = std::fs::symlink_metadata(&self.path)
+            .map_err(|error| self.refused(&error.to_string(), WITHOUT))?;
         if !about.file_type().is_file() {
             return Err(self.refused("it is not a regular file", WITHOUT));
         }
@@ -69,23 +83,35 @@ impl StateFile {
         }
         if about.mode() & 0o077 != 0 {
             let reason = format!("it is readable by others (mode {:o})", about.mode() & 0o777);
-            return Err(self.refused(&reason, "run `chmod 600` on it, if nobody else can have written to it"));
+            return Err(self.refused(
+                &reason,
+                "run `chmod 600` on it, if nobody else can have written to it",
+            ));
         }
         Ok(())
     }
 
     fn directory(&self) -> Option<&Path> {
-        self.path.parent().filter(|parent| !parent.as_os_str().is_empty())
+        self.path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
     }
 
     fn resolved(&self) -> io::Result<PathBuf> {
         let directory = self.directory().unwrap_or(Path::new(".")).canonicalize()?;
-        Ok(self.path.file_name().map_or_else(|| directory.clone(), |name| directory.join(name)))
+        Ok(self
+            .path
+            .file_name()
+            .map_or_else(|| directory.clone(), |name| directory.join(name)))
     }
 
     /// The file can't be used.
     pub(super) fn refused(&self, reason: &str, hint: &str) -> Error {
-        Error::new(ErrorKind::Local, format!("cannot use the state {self}: {reason}")).with_hint(hint)
+        Error::new(
+            ErrorKind::Local,
+            format!("cannot use the state {self}: {reason}"),
+        )
+        .with_hint(hint)
     }
 
     /// What is in the file can't be what was written.
@@ -96,9 +122,13 @@ impl StateFile {
     /// SQLite could not do what it was asked.
     pub(super) fn failed(&self, error: &rusqlite::Error) -> Error {
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => self.damaged(&error.to_string()),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => self
-                .refused("another program has it open", "close that program, or copy without the state (--no-state)"),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                self.damaged(&error.to_string())
+            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => self.refused(
+                "another program has it open",
+                "close that program, or copy without the state (--no-state)",
+            ),
             Some(ErrorCode::DiskFull) => self.refused(
                 "the disk is full",
                 "free some space on that disk, or keep the state elsewhere with --state DIR",

@@ -1,6 +1,8 @@
 //! The records of folders: intents and checkpoints.
 
-use super::{Checkpoint, Durability, Fault, FolderId, FolderInStep, FolderRecord, FolderStart, State};
+use super::{
+    Checkpoint, Durability, Fault, FolderId, FolderInStep, FolderRecord, FolderStart, State,
+};
 use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
 use crate::store::Error;
 use rusqlite::{OptionalExtension as _, Row, Transaction};
@@ -72,7 +74,12 @@ impl State {
     /// # Errors
     /// The file is damaged, or the disk fails or is full: then nothing is recorded, and nothing may be sent.
     pub fn begin_all(&self, starts: &[FolderStart<'_>]) -> Result<Vec<FolderId>, Error> {
-        self.write(Durability::OnDisk, |transaction| starts.iter().map(|start| begin(transaction, start)).collect())
+        self.write(Durability::OnDisk, |transaction| {
+            starts
+                .iter()
+                .map(|start| begin(transaction, start))
+                .collect()
+        })
     }
 
     /// Records that a folder is in step, which ends its intent; see [`Self::checkpoint_all`].
@@ -80,7 +87,9 @@ impl State {
     /// # Errors
     /// As [`Self::checkpoint_all`].
     pub fn checkpoint(&self, folder: &FolderInStep) -> Result<bool, Error> {
-        self.write(Durability::Cheap, |transaction| checkpoint(transaction, folder))
+        self.write(Durability::Cheap, |transaction| {
+            checkpoint(transaction, folder)
+        })
     }
 
     /// Records that folders are in step, which ends their intents, and tells for each whether it was taken: a checkpoint
@@ -90,14 +99,24 @@ impl State {
     /// # Errors
     /// The file is damaged, the disk fails or is full, or a folder was forgotten; then none is recorded.
     pub fn checkpoint_all(&self, folders: &[FolderInStep]) -> Result<Vec<bool>, Error> {
-        self.write(Durability::Cheap, |transaction| folders.iter().map(|one| checkpoint(transaction, one)).collect())
+        self.write(Durability::Cheap, |transaction| {
+            folders
+                .iter()
+                .map(|one| checkpoint(transaction, one))
+                .collect()
+        })
     }
 
     /// Records that a folder has another name now, on one side or both. A record that has these names already is deleted.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails or is full.
-    pub fn rename(&self, folder: FolderId, source: &MailboxName, target: &MailboxName) -> Result<(), Error> {
+    pub fn rename(
+        &self,
+        folder: FolderId,
+        source: &MailboxName,
+        target: &MailboxName,
+    ) -> Result<(), Error> {
         self.write(Durability::OnDisk, |transaction| {
             let names = (source.as_bytes(), target.as_bytes());
             let other = transaction
@@ -125,7 +144,8 @@ impl State {
     /// The file is damaged, or the disk fails or is full.
     pub fn keep(&self, folder: FolderId, target_uids: &UidSet) -> Result<(), Error> {
         self.write(Durability::OnDisk, |transaction| {
-            let mut keep = transaction.prepare_cached("INSERT OR IGNORE INTO kept (folder, target) VALUES (?1, ?2)")?;
+            let mut keep = transaction
+                .prepare_cached("INSERT OR IGNORE INTO kept (folder, target) VALUES (?1, ?2)")?;
             for uid in target_uids.iter() {
                 keep.execute((folder.0, uid.get()))?;
             }
@@ -139,12 +159,15 @@ impl State {
     /// The file is damaged, or the disk fails.
     pub fn kept(&self, folder: FolderId) -> Result<UidSet, Error> {
         self.read(|connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT target FROM kept WHERE folder = ?1 ORDER BY target")?;
+            let mut statement = connection
+                .prepare_cached("SELECT target FROM kept WHERE folder = ?1 ORDER BY target")?;
             let uids = statement.query_map([folder.0], |row| row.get::<_, u32>(0))?;
             let mut kept = UidSet::default();
             for uid in uids {
-                kept.insert(Uid::new(uid?).ok_or_else(|| Fault::Damaged("a kept message has the UID 0".to_owned()))?);
+                kept.insert(
+                    Uid::new(uid?)
+                        .ok_or_else(|| Fault::Damaged("a kept message has the UID 0".to_owned()))?,
+                );
             }
             Ok(kept)
         })
@@ -157,7 +180,9 @@ impl State {
     /// The file is damaged, or the disk fails or is full.
     pub fn void(&self, folder: FolderId) -> Result<(), Error> {
         self.write(Durability::Cheap, |transaction| {
-            transaction.prepare_cached("DELETE FROM pairs WHERE folder = ?1")?.execute([folder.0])?;
+            transaction
+                .prepare_cached("DELETE FROM pairs WHERE folder = ?1")?
+                .execute([folder.0])?;
             transaction.prepare_cached(VOID)?.execute([folder.0])?;
             Ok(())
         })
@@ -191,22 +216,42 @@ fn begin(transaction: &Transaction<'_>, start: &FolderStart<'_>) -> Result<Folde
     let known = transaction
         .prepare_cached(KNOWN)?
         .query_row(names, |row| {
-            Ok((row.get(0)?, row.get::<_, Option<u32>>(1)?, row.get::<_, Option<u32>>(2)?, row.get::<_, u32>(3)?))
+            Ok((
+                row.get(0)?,
+                row.get::<_, Option<u32>>(1)?,
+                row.get::<_, Option<u32>>(2)?,
+                row.get::<_, u32>(3)?,
+            ))
         })
         .optional()?;
     let Some((id, old_source, old_target, accounted_for)) = known else {
-        transaction.prepare_cached(CREATE)?.execute((names.0, names.1, source, target, ids.0, ids.1))?;
+        transaction
+            .prepare_cached(CREATE)?
+            .execute((names.0, names.1, source, target, ids.0, ids.1))?;
         return Ok(FolderId(transaction.last_insert_rowid()));
     };
-    let goes_on = source.is_some() && target.is_some() && (source, target) == (old_source, old_target);
-    let intent = if goes_on { accounted_for.min(start.target_uid_next.unwrap_or(1)).max(1) } else { 1 };
-    transaction.prepare_cached(BEGIN)?.execute((id, source, target, intent, ids.0, ids.1))?;
+    let goes_on =
+        source.is_some() && target.is_some() && (source, target) == (old_source, old_target);
+    let intent = if goes_on {
+        accounted_for.min(start.target_uid_next.unwrap_or(1)).max(1)
+    } else {
+        1
+    };
+    transaction
+        .prepare_cached(BEGIN)?
+        .execute((id, source, target, intent, ids.0, ids.1))?;
     if !goes_on {
-        transaction.prepare_cached("DELETE FROM pairs WHERE folder = ?1")?.execute([id])?;
-        transaction.prepare_cached("UPDATE folders SET pairs = 0 WHERE id = ?1")?.execute([id])?;
+        transaction
+            .prepare_cached("DELETE FROM pairs WHERE folder = ?1")?
+            .execute([id])?;
+        transaction
+            .prepare_cached("UPDATE folders SET pairs = 0 WHERE id = ?1")?
+            .execute([id])?;
     }
     if target.is_none() || target != old_target {
-        transaction.prepare_cached("DELETE FROM kept WHERE folder = ?1")?.execute([id])?;
+        transaction
+            .prepare_cached("DELETE FROM kept WHERE folder = ?1")?
+            .execute([id])?;
     }
     Ok(FolderId(id))
 }
@@ -224,7 +269,11 @@ fn checkpoint(transaction: &Transaction<'_>, folder: &FolderInStep) -> Result<bo
         target.messages,
         target.mod_seq.map(u64::cast_signed),
     ))?;
-    if taken == 0 && !transaction.prepare_cached("SELECT 1 FROM folders WHERE id = ?1")?.exists([id.0])? {
+    if taken == 0
+        && !transaction
+            .prepare_cached("SELECT 1 FROM folders WHERE id = ?1")?
+            .exists([id.0])?
+    {
         return Err(Fault::Forgotten);
     }
     Ok(taken > 0)
@@ -250,9 +299,22 @@ fn record(row: &Row<'_>) -> Result<FolderRecord, rusqlite::Error> {
 }
 
 /// One side's checkpoint, from the three columns that begin at `first`.
-fn side(row: &Row<'_>, uid_validity: Option<UidValidity>, first: usize) -> Result<Option<Checkpoint>, rusqlite::Error> {
+fn side(
+    row: &Row<'_>,
+    uid_validity: Option<UidValidity>,
+    first: usize,
+) -> Result<Option<Checkpoint>, rusqlite::Error> {
     let uid_next = row.get::<_, Option<u32>>(first)?;
     let messages = row.get::<_, Option<u32>>(first + 1)?;
-    let mod_seq = row.get::<_, Option<i64>>(first + 2)?.map(i64::cast_unsigned);
-    Ok((|| Some(Checkpoint { uid_validity: uid_validity?, uid_next: uid_next?, messages: messages?, mod_seq }))())
+    let mod_seq = row
+        .get::<_, Option<i64>>(first + 2)?
+        .map(i64::cast_unsigned);
+    Ok((|| {
+        Some(Checkpoint {
+            uid_validity: uid_validity?,
+            uid_next: uid_next?,
+            messages: messages?,
+            mod_seq,
+        })
+    })())
 }

@@ -29,7 +29,12 @@ impl PairLock {
         let path = directory.file(pair, "lock");
         let failed = |error: io::Error| refused(&path, &error);
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600);
         let mut file = options.open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -42,7 +47,11 @@ impl PairLock {
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(holder.as_bytes()))
             .map_err(failed)?;
-        Ok(Self { path, file, follows_a_death })
+        Ok(Self {
+            path,
+            file,
+            follows_a_death,
+        })
     }
 
     /// Whether the one that held it last was killed, or died otherwise, before it was done.
@@ -64,13 +73,20 @@ impl Drop for PairLock {
 }
 
 fn refused(path: &Path, error: &io::Error) -> Error {
-    let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    let is_full = matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    );
     let hint = if is_full {
         "free some space on that disk, or keep the state elsewhere with --state DIR"
     } else {
         "check the permissions of that directory, or use another one with --state DIR"
     };
-    Error::new(ErrorKind::Local, format!("cannot lock {}: {error}", path.display())).with_hint(hint)
+    Error::new(
+        ErrorKind::Local,
+        format!("cannot lock {}: {error}", path.display()),
+    )
+    .with_hint(hint)
 }
 
 fn taken(file: &mut File) -> Error {
@@ -79,8 +95,11 @@ fn taken(file: &mut File) -> Error {
         Ok(count) if count > 0 => String::from_utf8_lossy(&note).into_owned(),
         _ => "another process".to_owned(),
     };
-    Error::new(ErrorKind::Locked, format!("another run ({holder}) is using these mailboxes"))
-        .with_hint("wait for it to finish; a stale lock is cleared automatically")
+    Error::new(
+        ErrorKind::Locked,
+        format!("another run ({holder}) is using these mailboxes"),
+    )
+    .with_hint("wait for it to finish; a stale lock is cleared automatically")
 }
 
 #[cfg(test)]
@@ -121,7 +140,15 @@ mod tests {
         std::fs::copy(directory.file(&pair, "lock"), root.path().join("note")).unwrap();
         drop(lock);
         std::fs::copy(root.path().join("note"), directory.file(&pair, "lock")).unwrap();
-        assert!(PairLock::take(&directory, &pair, "process 43").unwrap().follows_a_death());
-        assert!(!PairLock::take(&directory, &pair, "process 44").unwrap().follows_a_death());
+        assert!(
+            PairLock::take(&directory, &pair, "process 43")
+                .unwrap()
+                .follows_a_death()
+        );
+        assert!(
+            !PairLock::take(&directory, &pair, "process 44")
+                .unwrap()
+                .follows_a_death()
+        );
     }
 }

@@ -29,21 +29,32 @@ impl Mechanisms {
     pub fn last(&self, identity: &str) -> Result<Option<Mechanism>, Error> {
         let path = self.path(identity);
         let file = match File::open(&path) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
                 return Ok(None);
             }
             file => file.map_err(|error| refused(&path, &error.to_string()))?,
         };
-        let about = file.metadata().map_err(|error| refused(&path, &error.to_string()))?;
+        let about = file
+            .metadata()
+            .map_err(|error| refused(&path, &error.to_string()))?;
         if about.uid() != rustix::process::geteuid().as_raw() || about.mode() & 0o022 != 0 {
             return Err(refused(&path, "others may have written to it"));
         }
         let mut text = String::new();
-        file.take(MAX_FILE).read_to_string(&mut text).map_err(|error| refused(&path, &error.to_string()))?;
+        file.take(MAX_FILE)
+            .read_to_string(&mut text)
+            .map_err(|error| refused(&path, &error.to_string()))?;
         let mut lines = text.lines();
         let is_this = lines.next() == Some(identity);
         let mechanism = lines.next().filter(|_| is_this).and_then(Mechanism::named);
-        mechanism.map(Some).ok_or_else(|| refused(&path, "it is damaged, or was written by a newer mailferry"))
+        mechanism
+            .map(Some)
+            .ok_or_else(|| refused(&path, "it is damaged, or was written by a newer mailferry"))
     }
 
     /// Remembers it for the next run, in place of what was there.
@@ -54,9 +65,14 @@ impl Mechanisms {
         let path = self.path(identity);
         let failed = |error: io::Error| refused(&path, &error.to_string());
         StateDirectory::open(&self.0)?;
-        let mut file = tempfile::Builder::new().prefix(".").tempfile_in(&self.0).map_err(failed)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".")
+            .tempfile_in(&self.0)
+            .map_err(failed)?;
         write!(file, "{identity}\n{mechanism}\n").map_err(failed)?;
-        file.persist(&path).map(drop).map_err(|error| failed(error.error))
+        file.persist(&path)
+            .map(drop)
+            .map_err(|error| failed(error.error))
     }
 
     fn path(&self, identity: &str) -> PathBuf {
@@ -67,8 +83,14 @@ impl Mechanisms {
 fn refused(path: &Path, reason: &str) -> Error {
     let hint = "check what else has access to this account; if all is well, delete the file, and the next login is \
                 remembered again";
-    Error::new(ErrorKind::Local, format!("could not use {}, which remembers the last login: {reason}", path.display()))
-        .with_hint(hint)
+    Error::new(
+        ErrorKind::Local,
+        format!(
+            "could not use {}, which remembers the last login: {reason}",
+            path.display()
+        ),
+    )
+    .with_hint(hint)
 }
 
 #[cfg(test)]
@@ -83,10 +105,18 @@ mod tests {
         let mechanisms = Mechanisms::below(&root.path().join("state"));
         assert_eq!(mechanisms.last("imap:ann@h").unwrap(), None);
         mechanisms.keep("imap:ann@h", Mechanism::ScramSha1).unwrap();
-        mechanisms.keep("imap:ann@h", Mechanism::ScramSha256Plus).unwrap();
-        assert_eq!(mechanisms.last("imap:ann@h").unwrap(), Some(Mechanism::ScramSha256Plus));
+        mechanisms
+            .keep("imap:ann@h", Mechanism::ScramSha256Plus)
+            .unwrap();
+        assert_eq!(
+            mechanisms.last("imap:ann@h").unwrap(),
+            Some(Mechanism::ScramSha256Plus)
+        );
         assert_eq!(mechanisms.last("imap:ann@other").unwrap(), None);
-        assert_eq!(fs::metadata(mechanisms.path("imap:ann@h")).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(mechanisms.path("imap:ann@h")).unwrap().mode() & 0o777,
+            0o600
+        );
         assert_eq!(fs::metadata(&mechanisms.0).unwrap().mode() & 0o777, 0o700);
     }
 
@@ -96,7 +126,13 @@ mod tests {
         let mechanisms = Mechanisms::below(root.path());
         mechanisms.keep("imap:ann@h", Mechanism::ScramSha1).unwrap();
         let path = mechanisms.path("imap:ann@h");
-        for text in ["", "imap:ann@h\n", "imap:ann@h\nROT-13\n", "imap:eve@h\nPLAIN\n", "imap:ann@h\n\u{0}\n"] {
+        for text in [
+            "",
+            "imap:ann@h\n",
+            "imap:ann@h\nROT-13\n",
+            "imap:eve@h\nPLAIN\n",
+            "imap:ann@h\n\u{0}\n",
+        ] {
             fs::write(&path, text).unwrap();
             assert!(mechanisms.last("imap:ann@h").is_err(), "{text:?}");
         }

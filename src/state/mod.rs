@@ -28,7 +28,9 @@ pub use directory::{PairName, StateDirectory};
 pub use lock::PairLock;
 pub use mechanisms::Mechanisms;
 pub use peek::StateCopy;
-pub use records::{Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, Mailboxes, PairRecord};
+pub use records::{
+    Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, Mailboxes, PairRecord,
+};
 pub use two_way::{TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWayRefused, TwoWaySide};
 pub use views::SeenView;
 
@@ -78,10 +80,18 @@ impl State {
         Self::open_file(file, lock, mailboxes)
     }
 
-    fn open_file(file: StateFile, lock: &PairLock, mailboxes: &Mailboxes<'_>) -> Result<Self, Error> {
+    fn open_file(
+        file: StateFile,
+        lock: &PairLock,
+        mailboxes: &Mailboxes<'_>,
+    ) -> Result<Self, Error> {
         let mut connection = file.connect()?;
         schema::prepare(&mut connection, &file, mailboxes)?;
-        Ok(Self { connection: Mutex::new(connection), file, follows_a_death: lock.follows_a_death() })
+        Ok(Self {
+            connection: Mutex::new(connection),
+            file,
+            follows_a_death: lock.follows_a_death(),
+        })
     }
 
     /// Whether the last run of this pair was killed, or died otherwise: what it had sent to a server may be stored only now.
@@ -104,7 +114,8 @@ impl State {
         let result = match durability {
             Durability::Cheap => transact(&mut connection, work),
             Durability::OnDisk => {
-                let result = synchronous(&connection, "FULL").and_then(|()| transact(&mut connection, work));
+                let result =
+                    synchronous(&connection, "FULL").and_then(|()| transact(&mut connection, work));
                 synchronous(&connection, "NORMAL").and(result)
             }
         };
@@ -127,7 +138,10 @@ impl State {
             Fault::Damaged(what) => self.file.damaged(&what),
             Fault::Forgotten => Error::new(
                 ErrorKind::Local,
-                format!("the state {} no longer has the folder that was to be recorded", self.file),
+                format!(
+                    "the state {} no longer has the folder that was to be recorded",
+                    self.file
+                ),
             )
             .with_hint(file::WITHOUT),
         }

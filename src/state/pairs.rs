@@ -26,7 +26,12 @@ impl State {
             let mut replace = transaction.prepare_cached(REPLACE)?;
             let mut added = 0;
             for pair in pairs {
-                let row = (folder.0, pair.source.get(), pair.target.get(), sets.id(transaction, &pair.flags)?);
+                let row = (
+                    folder.0,
+                    pair.source.get(),
+                    pair.target.get(),
+                    sets.id(transaction, &pair.flags)?,
+                );
                 match add.execute(row)? {
                     0 => replace.execute(row)?,
                     new => {
@@ -35,7 +40,11 @@ impl State {
                     }
                 };
             }
-            count(transaction, folder, i64::try_from(added).unwrap_or(i64::MAX))
+            count(
+                transaction,
+                folder,
+                i64::try_from(added).unwrap_or(i64::MAX),
+            )
         })
     }
 
@@ -47,18 +56,26 @@ impl State {
         self.read(|connection| {
             let expected = expected(connection, folder)?;
             let mut sets = FlagSets::default();
-            let mut statement = connection
-                .prepare_cached("SELECT source, target, flags FROM pairs WHERE folder = ?1 ORDER BY source")?;
+            let mut statement = connection.prepare_cached(
+                "SELECT source, target, flags FROM pairs WHERE folder = ?1 ORDER BY source",
+            )?;
             let mut rows = statement.query([folder.0])?;
             let mut pairs = Vec::new();
             while let Some(row) = rows.next()? {
                 let flags = sets.flags(connection, row.get(2)?)?;
-                pairs.push(PairRecord { source: uid(row.get(0)?)?, target: uid(row.get(1)?)?, flags });
+                pairs.push(PairRecord {
+                    source: uid(row.get(0)?)?,
+                    target: uid(row.get(1)?)?,
+                    flags,
+                });
             }
             if pairs.len() as u64 == expected {
                 return Ok(pairs);
             }
-            Err(Fault::Damaged(format!("a folder has {} pairs where {expected} were recorded", pairs.len())))
+            Err(Fault::Damaged(format!(
+                "a folder has {} pairs where {expected} were recorded",
+                pairs.len()
+            )))
         })
     }
 
@@ -68,13 +85,18 @@ impl State {
     /// The file is damaged, the disk fails or is full, or the folder was forgotten; then none is deleted.
     pub fn remove_pairs(&self, folder: FolderId, source_uids: &UidSet) -> Result<(), Error> {
         self.write(Durability::Cheap, |transaction| {
-            let mut remove =
-                transaction.prepare_cached("DELETE FROM pairs WHERE folder = ?1 AND source BETWEEN ?2 AND ?3")?;
+            let mut remove = transaction.prepare_cached(
+                "DELETE FROM pairs WHERE folder = ?1 AND source BETWEEN ?2 AND ?3",
+            )?;
             let mut removed = 0;
             for (first, last) in source_uids.ranges() {
                 removed += remove.execute((folder.0, first, last))?;
             }
-            count(transaction, folder, -i64::try_from(removed).unwrap_or(i64::MAX))
+            count(
+                transaction,
+                folder,
+                -i64::try_from(removed).unwrap_or(i64::MAX),
+            )
         })
     }
 
@@ -85,8 +107,8 @@ impl State {
     pub fn set_flags(&self, folder: FolderId, changes: &[(Uid, Flags)]) -> Result<(), Error> {
         self.write(Durability::Cheap, |transaction| {
             let mut sets = FlagSets::default();
-            let mut set =
-                transaction.prepare_cached("UPDATE pairs SET flags = ?3 WHERE folder = ?1 AND source = ?2")?;
+            let mut set = transaction
+                .prepare_cached("UPDATE pairs SET flags = ?3 WHERE folder = ?1 AND source = ?2")?;
             for (source, flags) in changes {
                 set.execute((folder.0, source.get(), sets.id(transaction, flags)?))?;
             }
@@ -97,7 +119,10 @@ impl State {
 
 /// Adds to the number of a folder's pairs.
 fn count(transaction: &Transaction<'_>, folder: FolderId, more: i64) -> Result<(), Fault> {
-    match transaction.prepare_cached(COUNT)?.execute((folder.0, more))? {
+    match transaction
+        .prepare_cached(COUNT)?
+        .execute((folder.0, more))?
+    {
         0 => Err(Fault::Forgotten),
         _ => Ok(()),
     }
@@ -106,7 +131,9 @@ fn count(transaction: &Transaction<'_>, folder: FolderId, more: i64) -> Result<(
 /// How many pairs a folder must have; none for one that was forgotten.
 fn expected(connection: &Connection, folder: FolderId) -> Result<u64, Fault> {
     let mut statement = connection.prepare_cached("SELECT pairs FROM folders WHERE id = ?1")?;
-    let pairs = statement.query_row([folder.0], |row| row.get::<_, i64>(0)).optional()?;
+    let pairs = statement
+        .query_row([folder.0], |row| row.get::<_, i64>(0))
+        .optional()?;
     Ok(pairs.unwrap_or(0).cast_unsigned())
 }
 
@@ -124,7 +151,11 @@ pub(super) struct FlagSets {
 
 impl FlagSets {
     /// The number of a set, which is added if it is new.
-    pub(super) fn id(&mut self, transaction: &Transaction<'_>, flags: &Flags) -> Result<i64, Fault> {
+    pub(super) fn id(
+        &mut self,
+        transaction: &Transaction<'_>,
+        flags: &Flags,
+    ) -> Result<i64, Fault> {
         if let Some(id) = self.ids.get(flags) {
             return Ok(*id);
         }
@@ -136,7 +167,9 @@ impl FlagSets {
         let id = match known {
             Some(id) => id,
             None => {
-                transaction.prepare_cached("INSERT INTO flag_sets (names) VALUES (?1)")?.execute([&names])?;
+                transaction
+                    .prepare_cached("INSERT INTO flag_sets (names) VALUES (?1)")?
+                    .execute([&names])?;
                 transaction.last_insert_rowid()
             }
         };

@@ -23,7 +23,11 @@ impl StateCopy {
     ///
     /// # Errors
     /// Another run is at work on it, it can't be read, or as [`State::open`].
-    pub fn make(from: &Path, pair: &PairName, mailboxes: &Mailboxes<'_>) -> Result<Option<Self>, Error> {
+    pub fn make(
+        from: &Path,
+        pair: &PairName,
+        mailboxes: &Mailboxes<'_>,
+    ) -> Result<Option<Self>, Error> {
         let name = |ending| from.join(pair.file_name(ending));
         let failed = |error: io::Error| {
             let text = format!("cannot copy the state {}: {error}", name("db").display());
@@ -34,8 +38,14 @@ impl StateCopy {
         }
         // Held while the files are copied, so that no run begins to write meanwhile.
         let lock = File::open(name("lock")).ok();
-        if lock.as_ref().is_some_and(|file| file.try_lock_shared().is_err()) {
-            return Err(Error::new(ErrorKind::Locked, "another run is using these mailboxes"));
+        if lock
+            .as_ref()
+            .is_some_and(|file| file.try_lock_shared().is_err())
+        {
+            return Err(Error::new(
+                ErrorKind::Locked,
+                "another run is using these mailboxes",
+            ));
         }
         let directory = tempfile::tempdir().map_err(failed)?;
         for ending in ["db", "db-wal"] {
@@ -49,7 +59,11 @@ impl StateCopy {
         let lock = PairLock::take(&place, pair, "a dry run")?;
         let file = StateFile::copied(place.file(pair, "db"), name("db"));
         let state = State::open_file(file, &lock, mailboxes)?;
-        Ok(Some(Self { state, _lock: lock, _directory: directory }))
+        Ok(Some(Self {
+            state,
+            _lock: lock,
+            _directory: directory,
+        }))
     }
 }
 
@@ -59,7 +73,10 @@ mod tests {
     use crate::state::FolderStart;
     use std::collections::BTreeMap;
 
-    const MAILBOXES: Mailboxes<'static> = Mailboxes { source: "a", target: "b" };
+    const MAILBOXES: Mailboxes<'static> = Mailboxes {
+        source: "a",
+        target: "b",
+    };
 
     fn files(of: &Path) -> BTreeMap<std::ffi::OsString, Vec<u8>> {
         let entry = |entry: io::Result<std::fs::DirEntry>| {
@@ -96,7 +113,9 @@ mod tests {
         let before = files(&path);
         let copy = StateCopy::make(&path, &pair, &MAILBOXES).unwrap().unwrap();
         assert_eq!(copy.state.folders().unwrap().len(), 1);
-        copy.state.forget(copy.state.folders().unwrap()[0].id).unwrap();
+        copy.state
+            .forget(copy.state.folders().unwrap()[0].id)
+            .unwrap();
         drop(copy);
         assert!(files(&path) == before, "the state was touched");
     }

@@ -27,14 +27,34 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// From what a server told; `None` where it told too little.
     pub fn of(counters: Counters) -> Option<Self> {
-        let Counters { uid_validity, uid_next, mod_seq, messages } = counters;
-        Some(Self { uid_validity: uid_validity?, uid_next: uid_next?, messages: messages?, mod_seq })
+        let Counters {
+            uid_validity,
+            uid_next,
+            mod_seq,
+            messages,
+        } = counters;
+        Some(Self {
+            uid_validity: uid_validity?,
+            uid_next: uid_next?,
+            messages: messages?,
+            mod_seq,
+        })
     }
 
     /// As a server would tell it.
     pub fn counters(&self) -> Counters {
-        let Self { uid_validity, uid_next, messages, mod_seq } = *self;
-        Counters { uid_validity: Some(uid_validity), uid_next: Some(uid_next), mod_seq, messages: Some(messages) }
+        let Self {
+            uid_validity,
+            uid_next,
+            messages,
+            mod_seq,
+        } = *self;
+        Counters {
+            uid_validity: Some(uid_validity),
+            uid_next: Some(uid_next),
+            mod_seq,
+            messages: Some(messages),
+        }
     }
 }
 

@@ -12,7 +12,10 @@ const APPLICATION: u32 = 0x4d46_7374;
 const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// The version that the last migration leads to (SQLite's `user_version`).
-#[expect(clippy::cast_possible_truncation, reason = "the number of migrations is small")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the number of migrations is small"
+)]
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
 
 const VERSION_1: &str = "
@@ -127,7 +130,11 @@ PRAGMA locking_mode = EXCLUSIVE;
 
 /// Checks that the file is a state of these mailboxes, or an empty file that becomes one, and brings it to [`VERSION`].
 /// Nothing is written to a file that is refused.
-pub(super) fn prepare(connection: &mut Connection, file: &StateFile, mailboxes: &Mailboxes<'_>) -> Result<(), Error> {
+pub(super) fn prepare(
+    connection: &mut Connection,
+    file: &StateFile,
+    mailboxes: &Mailboxes<'_>,
+) -> Result<(), Error> {
     let failed = |error: rusqlite::Error| file.failed(&error);
     connection.execute_batch(GUARDS).map_err(failed)?;
     let version = version(connection, file)?;
@@ -160,7 +167,11 @@ fn version(connection: &Connection, file: &StateFile) -> Result<u32, Error> {
     }
 }
 
-fn check_mailboxes(connection: &Connection, file: &StateFile, mailboxes: &Mailboxes<'_>) -> Result<(), Error> {
+fn check_mailboxes(
+    connection: &Connection,
+    file: &StateFile,
+    mailboxes: &Mailboxes<'_>,
+) -> Result<(), Error> {
     let of = connection.query_row("SELECT source, target FROM mailboxes", [], |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
     });
@@ -180,7 +191,11 @@ fn check_structure(connection: &Connection, file: &StateFile) -> Result<(), Erro
     }
 }
 
-fn migrate(connection: &mut Connection, version: u32, mailboxes: &Mailboxes<'_>) -> Result<(), rusqlite::Error> {
+fn migrate(
+    connection: &mut Connection,
+    version: u32,
+    mailboxes: &Mailboxes<'_>,
+) -> Result<(), rusqlite::Error> {
     if version == VERSION {
         return Ok(());
     }

@@ -42,7 +42,8 @@ const ADD: &str = "
         first_look, second_look, deleted_on)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 
-const REFUSED: &str = "SELECT side, uid, reason FROM sync_refused WHERE folder = ?1 ORDER BY side, uid";
+const REFUSED: &str =
+    "SELECT side, uid, reason FROM sync_refused WHERE folder = ?1 ORDER BY side, uid";
 
 const FORGET: [&str; 3] = [
     "DELETE FROM sync_pairs WHERE folder = ?1",
@@ -148,7 +149,11 @@ impl<'a> TwoWay<'a> {
             let mut folders = Vec::new();
             while let Some(row) = rows.next()? {
                 let sides = self.turn(Both::new(side(row, 3)?, side(row, 10)?));
-                let folder = TwoWayFolder { sides, subscribed: row.get(1)?, unfinished: row.get(2)? };
+                let folder = TwoWayFolder {
+                    sides,
+                    subscribed: row.get(1)?,
+                    unfinished: row.get(2)?,
+                };
                 folders.push((FolderId(row.get(0)?), folder));
             }
             Ok(folders)
@@ -167,11 +172,19 @@ impl<'a> TwoWay<'a> {
     ///
     /// # Errors
     /// The file is damaged, or the disk fails.
-    pub fn pairs_with_keys(&self, folder: FolderId, keys: &HashSet<u32>) -> Result<Vec<TwoWayPair>, Error> {
+    pub fn pairs_with_keys(
+        &self,
+        folder: FolderId,
+        keys: &HashSet<u32>,
+    ) -> Result<Vec<TwoWayPair>, Error> {
         self.pairs_by(folder, |of| of.any(|key| keys.contains(key)))
     }
 
-    fn pairs_by(&self, folder: FolderId, is_wanted: impl Fn(Both<u32>) -> bool) -> Result<Vec<TwoWayPair>, Error> {
+    fn pairs_by(
+        &self,
+        folder: FolderId,
+        is_wanted: impl Fn(Both<u32>) -> bool,
+    ) -> Result<Vec<TwoWayPair>, Error> {
         self.state.read(|connection| {
             let mut sets = FlagSets::default();
             let mut statement = connection.prepare_cached(PAIRS)?;
@@ -182,8 +195,14 @@ impl<'a> TwoWay<'a> {
                 if !is_wanted(keys) {
                     continue;
                 }
-                let lacks = Both::new(sets.flags(connection, row.get(3)?)?, sets.flags(connection, row.get(4)?)?);
-                let deleted_on = row.get::<_, Option<u32>>(9)?.map(|number| self.side(number)).transpose()?;
+                let lacks = Both::new(
+                    sets.flags(connection, row.get(3)?)?,
+                    sets.flags(connection, row.get(4)?)?,
+                );
+                let deleted_on = row
+                    .get::<_, Option<u32>>(9)?
+                    .map(|number| self.side(number))
+                    .transpose()?;
                 pairs.push(TwoWayPair {
                     uids: self.turn(Both::new(uid(row.get(0)?)?, uid(row.get(1)?)?)),
                     flags: sets.flags(connection, row.get(2)?)?,
@@ -208,7 +227,11 @@ impl<'a> TwoWay<'a> {
             let mut refused = Vec::new();
             while let Some(row) = rows.next()? {
                 let side = self.side(row.get(0)?)?;
-                refused.push(TwoWayRefused { side, uid: uid(row.get(1)?)?, reason: row.get(2)? });
+                refused.push(TwoWayRefused {
+                    side,
+                    uid: uid(row.get(1)?)?,
+                    reason: row.get(2)?,
+                });
             }
             Ok(refused)
         })
@@ -246,14 +269,25 @@ impl<'a> TwoWay<'a> {
         if changes.is_empty() {
             return Ok(());
         }
-        let durability = if on_disk { Durability::OnDisk } else { Durability::Cheap };
+        let durability = if on_disk {
+            Durability::OnDisk
+        } else {
+            Durability::Cheap
+        };
         self.state.write(durability, |transaction| {
             let mut sets = FlagSets::default();
-            changes.iter().try_for_each(|change| self.change(transaction, &mut sets, change))
+            changes
+                .iter()
+                .try_for_each(|change| self.change(transaction, &mut sets, change))
         })
     }
 
-    fn change(&self, transaction: &Transaction<'_>, sets: &mut FlagSets, change: &TwoWayChange) -> Result<(), Fault> {
+    fn change(
+        &self,
+        transaction: &Transaction<'_>,
+        sets: &mut FlagSets,
+        change: &TwoWayChange,
+    ) -> Result<(), Fault> {
         match change {
             TwoWayChange::Folder(id, folder) => self.save(transaction, Some(*id), folder)?,
             TwoWayChange::Forget(id) => {
@@ -264,7 +298,10 @@ impl<'a> TwoWay<'a> {
             TwoWayChange::Pair(id, pair) => {
                 let Both { first, second } = self.turn(pair.uids);
                 let lacks = self.turn(pair.lacks.as_ref());
-                let lacks = [sets.id(transaction, lacks.first)?, sets.id(transaction, lacks.second)?];
+                let lacks = [
+                    sets.id(transaction, lacks.first)?,
+                    sets.id(transaction, lacks.second)?,
+                ];
                 let (keys, looks) = (self.turn(pair.keys), self.turn(pair.looks));
                 let deleted_on = pair.deleted_on.map(|side| self.number(side));
                 let flags = sets.id(transaction, &pair.flags)?;
@@ -285,7 +322,9 @@ impl<'a> TwoWay<'a> {
             TwoWayChange::Unpair(id, uids) => {
                 let Both { first, second } = self.turn(*uids);
                 transaction
-                    .prepare_cached("DELETE FROM sync_pairs WHERE folder = ?1 AND first = ?2 AND second = ?3")?
+                    .prepare_cached(
+                        "DELETE FROM sync_pairs WHERE folder = ?1 AND first = ?2 AND second = ?3",
+                    )?
                     .execute((id.0, first.get(), second.get()))?;
             }
             TwoWayChange::Refuse(id, refused) => {
@@ -297,36 +336,45 @@ impl<'a> TwoWay<'a> {
             }
             TwoWayChange::Unrefuse(id, side, uid) => {
                 transaction
-                    .prepare_cached("DELETE FROM sync_refused WHERE folder = ?1 AND side = ?2 AND uid = ?3")?
+                    .prepare_cached(
+                        "DELETE FROM sync_refused WHERE folder = ?1 AND side = ?2 AND uid = ?3",
+                    )?
                     .execute((id.0, self.number(*side), uid.get()))?;
             }
         }
         Ok(())
     }
 
-    fn save(&self, transaction: &Transaction<'_>, id: Option<FolderId>, folder: &TwoWayFolder) -> Result<(), Fault> {
+    fn save(
+        &self,
+        transaction: &Transaction<'_>,
+        id: Option<FolderId>,
+        folder: &TwoWayFolder,
+    ) -> Result<(), Fault> {
         let Both { first, second } = self.turn(folder.sides.as_ref());
         let number = |value: Option<u64>| value.map(u64::cast_signed);
         let validity = |side: &TwoWaySide| side.counters.uid_validity.map(|validity| validity.0);
-        transaction.prepare_cached(SAVE)?.execute(rusqlite::params![
-            id.map(|id| id.0),
-            folder.subscribed,
-            folder.unfinished,
-            first.name.as_bytes(),
-            first.path,
-            first.mailbox_id,
-            validity(first),
-            first.counters.uid_next,
-            number(first.counters.mod_seq),
-            first.counters.messages,
-            second.name.as_bytes(),
-            second.path,
-            second.mailbox_id,
-            validity(second),
-            second.counters.uid_next,
-            number(second.counters.mod_seq),
-            second.counters.messages,
-        ])?;
+        transaction
+            .prepare_cached(SAVE)?
+            .execute(rusqlite::params![
+                id.map(|id| id.0),
+                folder.subscribed,
+                folder.unfinished,
+                first.name.as_bytes(),
+                first.path,
+                first.mailbox_id,
+                validity(first),
+                first.counters.uid_next,
+                number(first.counters.mod_seq),
+                first.counters.messages,
+                second.name.as_bytes(),
+                second.path,
+                second.mailbox_id,
+                validity(second),
+                second.counters.uid_next,
+                number(second.counters.mod_seq),
+                second.counters.messages,
+            ])?;
         Ok(())
     }
 

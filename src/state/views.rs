@@ -38,7 +38,12 @@ impl SeenView {
     }
 
     fn new(view: &MailboxName, then: &Checkpoint, other: &Checkpoint) -> Option<Self> {
-        Some(Self { view: view.clone(), then: then.clone(), print: other.mod_seq?, messages: other.messages.into() })
+        Some(Self {
+            view: view.clone(),
+            then: then.clone(),
+            print: other.mod_seq?,
+            messages: other.messages.into(),
+        })
     }
 }
 
@@ -64,10 +69,20 @@ impl State {
             target_mailbox_id: None,
         };
         let messages = u32::try_from(seen.messages).unwrap_or(u32::MAX);
-        let other = Checkpoint { uid_validity: NO_GENERATION, uid_next: 1, messages, mod_seq: Some(seen.print) };
-        let (source, target) = if is_targets { (other, seen.then.clone()) } else { (seen.then.clone(), other) };
+        let other = Checkpoint {
+            uid_validity: NO_GENERATION,
+            uid_next: 1,
+            messages,
+            mod_seq: Some(seen.print),
+        };
+        let (source, target) = if is_targets {
+            (other, seen.then.clone())
+        } else {
+            (seen.then.clone(), other)
+        };
         let id = self.begin(&start)?;
-        self.checkpoint(&FolderInStep { id, source, target }).map(|_| ())
+        self.checkpoint(&FolderInStep { id, source, target })
+            .map(|_| ())
     }
 }
 
@@ -77,7 +92,11 @@ impl TwoWay<'_> {
     /// # Errors
     /// The file is damaged, or the disk fails.
     pub fn views(&self, side: Side) -> Result<Vec<SeenView>, Error> {
-        let of = if self.place(side) == Side::First { SeenView::of_source } else { SeenView::of_target };
+        let of = if self.place(side) == Side::First {
+            SeenView::of_source
+        } else {
+            SeenView::of_target
+        };
         Ok(self.state.folders()?.iter().filter_map(of).collect())
     }
 
@@ -86,6 +105,7 @@ impl TwoWay<'_> {
     /// # Errors
     /// The file is damaged, or the disk fails or is full.
     pub fn note_view(&self, side: Side, seen: &SeenView) -> Result<(), Error> {
-        self.state.note_view_of(seen, self.place(side) == Side::Second)
+        self.state
+            .note_view_of(seen, self.place(side) == Side::Second)
     }
 }

@@ -1,7 +1,9 @@
 //! Changes to an account, and their results.
 
 use super::{Body, FolderScan};
-use crate::mail::{Flags, Flattened, InternalDate, MailboxName, SpecialUse, Uid, UidSet, UidValidity};
+use crate::mail::{
+    Flags, Flattened, InternalDate, MailboxName, SpecialUse, Uid, UidSet, UidValidity,
+};
 
 /// A message to deliver.
 pub struct Delivery<'a> {
@@ -87,7 +89,14 @@ pub struct NewFolder {
 impl NewFolder {
     /// Makes a folder without a role, to be created and not subscribed to.
     pub fn new(name: MailboxName, fallbacks: Vec<MailboxName>) -> Self {
-        Self { name, fallbacks, flattened: Vec::new(), role: None, subscribe: false, exists: false }
+        Self {
+            name,
+            fallbacks,
+            flattened: Vec::new(),
+            role: None,
+            subscribe: false,
+            exists: false,
+        }
     }
 }
 

@@ -39,7 +39,14 @@ pub enum ErrorKind {
 impl ErrorKind {
     /// Reports whether a new connection, after a pause, may help.
     pub fn is_worth_retrying(self) -> bool {
-        matches!(self, Self::Unreachable | Self::Lost | Self::Stalled | Self::Protocol | Self::TooManyConnections)
+        matches!(
+            self,
+            Self::Unreachable
+                | Self::Lost
+                | Self::Stalled
+                | Self::Protocol
+                | Self::TooManyConnections
+        )
     }
 }
 
@@ -70,7 +77,13 @@ pub struct AccountName {
 impl Error {
     /// Makes an error without a hint.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, account: None, is_over_folder: false }
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+            account: None,
+            is_over_folder: false,
+        }
     }
 
     /// Adds a hint.

@@ -1,9 +1,9 @@
 //! The one place that protects a store from changes, and that adds the account's name to its errors.
 
 use super::{
-    Access, AccountName, Connections, ContentId, Delivery, Error, ErrorKind, Fetched, FlagChange, FolderScan,
-    MessageSink, NewFolder, Outcome, Prepared, Quota, ReadStore, Refusal, Relocated, Relocation, Removal, ScanRequest,
-    SomeMessages, Store, Traffic,
+    Access, AccountName, Connections, ContentId, Delivery, Error, ErrorKind, Fetched, FlagChange,
+    FolderScan, MessageSink, NewFolder, Outcome, Prepared, Quota, ReadStore, Refusal, Relocated,
+    Relocation, Removal, ScanRequest, SomeMessages, Store, Traffic,
 };
 use crate::mail::{InternalDate, Listing, MailboxName, Uid, UidSet, UidValidity};
 use std::collections::HashMap;
@@ -19,7 +19,11 @@ pub(super) struct Guarded<S> {
 
 impl<S> Guarded<S> {
     pub(super) fn new(store: S, access: Access, account: AccountName) -> Self {
-        Self { store, access, account }
+        Self {
+            store,
+            access,
+            account,
+        }
     }
 
     /// Adds the account's name to an error of the store.
@@ -83,7 +87,12 @@ impl<S: ReadStore> ReadStore for Guarded<S> {
         self.named(result)
     }
 
-    fn request(&mut self, mailbox: &MailboxName, validity: Option<UidValidity>, uids: &UidSet) -> Result<(), Error> {
+    fn request(
+        &mut self,
+        mailbox: &MailboxName,
+        validity: Option<UidValidity>,
+        uids: &UidSet,
+    ) -> Result<(), Error> {
         let result = self.store.request(mailbox, validity, uids);
         self.named(result)
     }
@@ -93,7 +102,10 @@ impl<S: ReadStore> ReadStore for Guarded<S> {
         self.named(result)
     }
 
-    fn content_ids(&mut self, asked: &[SomeMessages<'_>]) -> Result<Vec<HashMap<Uid, ContentId>>, Error> {
+    fn content_ids(
+        &mut self,
+        asked: &[SomeMessages<'_>],
+    ) -> Result<Vec<HashMap<Uid, ContentId>>, Error> {
         let result = self.store.content_ids(asked);
         self.named(result)
     }
@@ -113,7 +125,10 @@ impl<S: ReadStore> ReadStore for Guarded<S> {
 }
 
 impl<S: Store> Store for Guarded<S> {
-    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+    fn create(
+        &mut self,
+        folders: &[NewFolder],
+    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
         let result = self.writable()?.create(folders);
         self.named(result)
     }
@@ -157,7 +172,10 @@ impl<S: Store> Store for Guarded<S> {
         self.named(result)
     }
 
-    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn rename(
+        &mut self,
+        renames: &[(MailboxName, MailboxName)],
+    ) -> Result<Vec<Result<(), Refusal>>, Error> {
         let result = self.writable()?.rename(renames);
         self.named(result)
     }
@@ -167,7 +185,10 @@ impl<S: Store> Store for Guarded<S> {
         self.named(result)
     }
 
-    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
+    fn change_flags(
+        &mut self,
+        changes: &[FlagChange],
+    ) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
         let result = self.writable()?.change_flags(changes);
         self.named(result)
     }

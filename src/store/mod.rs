@@ -22,8 +22,8 @@ pub mod mbox;
 mod scan;
 
 pub use change::{
-    Delivery, FlagChange, FlagEdit, NewFolder, Outcome, Placed, Prepared, Refusal, RefusalMeaning, Relocated,
-    Relocation, Removal,
+    Delivery, FlagChange, FlagEdit, NewFolder, Outcome, Placed, Prepared, Refusal, RefusalMeaning,
+    Relocated, Relocation, Removal,
 };
 pub use disk::IfAbsent;
 pub use error::{AccountName, Error, ErrorKind};
@@ -238,8 +238,12 @@ pub trait ReadStore: Send {
 
     /// Requests whole messages in a folder, without waiting for them. `uid_validity` is the one of the UIDs: messages
     /// under any other are never delivered.
-    fn request(&mut self, mailbox: &MailboxName, uid_validity: Option<UidValidity>, uids: &UidSet)
-    -> Result<(), Error>;
+    fn request(
+        &mut self,
+        mailbox: &MailboxName,
+        uid_validity: Option<UidValidity>,
+        uids: &UidSet,
+    ) -> Result<(), Error>;
 
     /// Continues reading: the next message of the oldest request, or of a later one for the same folder, which a server
     /// may answer together; or the oldest request's end.
@@ -249,7 +253,10 @@ pub trait ReadStore: Send {
     ///
     /// # Errors
     /// A failure that ends the connection.
-    fn content_ids(&mut self, asked: &[SomeMessages<'_>]) -> Result<Vec<HashMap<Uid, ContentId>>, Error> {
+    fn content_ids(
+        &mut self,
+        asked: &[SomeMessages<'_>],
+    ) -> Result<Vec<HashMap<Uid, ContentId>>, Error> {
         Ok(asked.iter().map(|_| HashMap::new()).collect())
     }
 
@@ -284,15 +291,28 @@ impl AsReadStore for Box<dyn Store> {
 /// An open connection to an account, for reading and changing. Code that only reads takes a [`ReadStore`].
 pub trait Store: ReadStore {
     /// Creates folders, all at once. One that exists already counts as created. Returns the final name of each.
-    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error>;
+    fn create(&mut self, folders: &[NewFolder])
+    -> Result<Vec<Result<MailboxName, Refusal>>, Error>;
 
     /// Creates folders, and also subscribes to and opens each of them, existing ones too, if that costs no extra wait.
     fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
-        let prepared = |name| Prepared { name, opened: None, is_subscribed: false };
-        let new: Vec<NewFolder> = folders.iter().filter(|folder| !folder.exists).cloned().collect();
+        let prepared = |name| Prepared {
+            name,
+            opened: None,
+            is_subscribed: false,
+        };
+        let new: Vec<NewFolder> = folders
+            .iter()
+            .filter(|folder| !folder.exists)
+            .cloned()
+            .collect();
         let mut created = self.create(&new)?.into_iter();
         let of = |folder: &NewFolder| {
-            let name = if folder.exists { Ok(folder.name.clone()) } else { created.next()? };
+            let name = if folder.exists {
+                Ok(folder.name.clone())
+            } else {
+                created.next()?
+            };
             Some(name.map(prepared))
         };
         Ok(folders.iter().filter_map(of).collect())
@@ -324,12 +344,18 @@ pub trait Store: ReadStore {
 
     /// Renames folders, each with its subfolders, one after the other: the old name and the new one. Subscriptions stay
     /// with the names (RFC 3501 section 6.3.9).
-    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error>;
+    fn rename(
+        &mut self,
+        renames: &[(MailboxName, MailboxName)],
+    ) -> Result<Vec<Result<(), Refusal>>, Error>;
 
     /// Deletes folders with everything in them. Subfolders and subscriptions stay.
     fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error>;
 
     /// Changes messages' flags, all at once. Returns for each change the messages that were left alone because someone
     /// else has changed them since.
-    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error>;
+    fn change_flags(
+        &mut self,
+        changes: &[FlagChange],
+    ) -> Result<Vec<Result<UidSet, Refusal>>, Error>;
 }

@@ -1,7 +1,8 @@
 //! Requests to scan folders, and their results.
 
 use crate::mail::{
-    Counters, FlagTable, Flags, Heading, MailboxName, Message, PermanentFlags, Uid, UidSet, UidValidity,
+    Counters, FlagTable, Flags, Heading, MailboxName, Message, PermanentFlags, Uid, UidSet,
+    UidValidity,
 };
 
 /// How much a scan requests of each message.
@@ -88,21 +89,37 @@ pub struct FolderScan {
 impl FolderScan {
     /// Returns the folder's counters when it was opened, according to the server.
     pub fn counters(&self) -> Counters {
-        let (uid_validity, uid_next, mod_seq) = (self.uid_validity, self.uid_next, self.highest_mod_seq);
-        Counters { uid_validity, uid_next, mod_seq, messages: Some(self.exists) }
+        let (uid_validity, uid_next, mod_seq) =
+            (self.uid_validity, self.uid_next, self.highest_mod_seq);
+        Counters {
+            uid_validity,
+            uid_next,
+            mod_seq,
+            messages: Some(self.exists),
+        }
     }
 
     /// Returns the message with this UID.
     pub fn message(&self, uid: Uid) -> Option<&Message> {
-        self.messages.get(self.messages.binary_search_by_key(&uid, Message::uid).ok()?)
+        self.messages.get(
+            self.messages
+                .binary_search_by_key(&uid, Message::uid)
+                .ok()?,
+        )
     }
 
     /// Adds the unchanged messages that the scan left out. `known` has their UIDs and flags at the time of the
     /// baseline; `is_known` reports whether a UID existed then, in a pair or not. `None`: something could not be
     /// listed, or the result doesn't add up to the server's count of messages.
     #[must_use]
-    pub fn filled_in(self, known: impl Iterator<Item = (Uid, Flags)>, is_known: impl Fn(Uid) -> bool) -> Option<Self> {
-        let Some(unchanged) = &self.unchanged else { return Some(self) };
+    pub fn filled_in(
+        self,
+        known: impl Iterator<Item = (Uid, Flags)>,
+        is_known: impl Fn(Uid) -> bool,
+    ) -> Option<Self> {
+        let Some(unchanged) = &self.unchanged else {
+            return Some(self);
+        };
         if self.unlisted > 0 {
             return None;
         }
@@ -112,17 +129,27 @@ impl FolderScan {
             .map(|(uid, of)| Message::bare(uid, flags.intern(of)))
             .collect();
         // A message that changed and then went may be reported in both ways.
-        let is_there = |message: &&Message| !is_known(message.uid()) || unchanged.contains(message.uid());
+        let is_there =
+            |message: &&Message| !is_known(message.uid()) || unchanged.contains(message.uid());
         messages.extend(self.messages.iter().filter(is_there));
         messages.sort_unstable_by_key(Message::uid);
         let is_complete = messages.len() as u64 == u64::from(self.exists);
-        is_complete.then_some(Self { messages, flags, unchanged: None, ..self })
+        is_complete.then_some(Self {
+            messages,
+            flags,
+            unchanged: None,
+            ..self
+        })
     }
 
     /// Returns UIDNEXT. A server that doesn't report it still assigns new messages higher UIDs than the last one (RFC
     /// 3501 section 2.3.1.1); `None` if there is no message either.
     pub fn next_uid(&self) -> Option<u32> {
-        let after_last = || self.messages.last().map(|message| message.uid().get().saturating_add(1));
+        let after_last = || {
+            self.messages
+                .last()
+                .map(|message| message.uid().get().saturating_add(1))
+        };
         self.uid_next.or_else(after_last)
     }
 }

@@ -16,7 +16,8 @@ use crate::exec::Link;
 use crate::mail::{HeaderKey, MailboxName, Message, Side, UidSet};
 use crate::plan::{MatchRules, Matching};
 use crate::store::{
-    AsReadStore, Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest,
+    AsReadStore, Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth,
+    ScanRequest,
 };
 use std::collections::{HashMap, HashSet};
 use std::iter::Peekable;
@@ -90,7 +91,15 @@ struct Pass<'p> {
 impl<'e> Progress<'e> {
     fn new(each: &'e mut Each<'e>) -> Self {
         let (again, keyless, tied) = (Vec::new(), Vec::new(), Vec::new());
-        Self { each, is_last: false, used: HashMap::new(), whole: HashSet::new(), again, keyless, tied }
+        Self {
+            each,
+            is_last: false,
+            used: HashMap::new(),
+            whole: HashSet::new(),
+            again,
+            keyless,
+            tied,
+        }
     }
 
     fn finish(&mut self, index: usize, compared: Compared) {
@@ -104,14 +113,25 @@ impl<'e> Progress<'e> {
 
 impl<C: AsReadStore> Comparison<'_, C> {
     /// Compares the pairs with these indices. `each` gets a pair's index with its result, or with the reason why it could not be compared.
-    pub(super) fn run(&self, link: &mut Link<C>, open: Vec<usize>, each: &mut Each<'_>) -> Result<(), Error> {
+    pub(super) fn run(
+        &self,
+        link: &mut Link<C>,
+        open: Vec<usize>,
+        each: &mut Each<'_>,
+    ) -> Result<(), Error> {
         let mut progress = Progress::new(each);
         let mut open = open;
         for attempt in 1..=ATTEMPTS {
             progress.is_last = attempt == ATTEMPTS;
             let whole = progress.whole.clone();
-            let pass = Pass { open: &open, whole: &whole, is_first: attempt == 1 };
-            self.pass(link, pass, &mut |index, scans| self.take_scans(index, scans, &mut progress))?;
+            let pass = Pass {
+                open: &open,
+                whole: &whole,
+                is_first: attempt == 1,
+            };
+            self.pass(link, pass, &mut |index, scans| {
+                self.take_scans(index, scans, &mut progress)
+            })?;
             for (index, compared) in std::mem::take(&mut progress.keyless) {
                 self.take_keyless(link, index, compared, &mut progress)?;
             }
@@ -138,7 +158,13 @@ impl<C: AsReadStore> Comparison<'_, C> {
     }
 
     /// Compares a pair of complete scans, as far as what they tell is enough.
-    fn take_complete(&self, index: usize, source: FolderScan, target: Option<FolderScan>, progress: &mut Progress<'_>) {
+    fn take_complete(
+        &self,
+        index: usize,
+        source: FolderScan,
+        target: Option<FolderScan>,
+        progress: &mut Progress<'_>,
+    ) {
         let Some((source, target)) = self.fill_in(index, source, target) else {
             // What was not listed can't be told from what is gone: everything is listed now.
             progress.whole.insert(index);
@@ -190,7 +216,9 @@ impl<C: AsReadStore> Comparison<'_, C> {
             }
         }
         match read {
-            Ok(()) => progress.tied.push((index, self.compare(index, compared, &mut progress.used))),
+            Ok(()) => progress
+                .tied
+                .push((index, self.compare(index, compared, &mut progress.used))),
             Err(refusal) => progress.fail(index, refusal.text),
         }
         Ok(())
@@ -213,10 +241,18 @@ impl<C: AsReadStore> Comparison<'_, C> {
     }
 
     /// Scans both sides of these pairs once.
-    fn pass(&self, link: &mut Link<C>, pass: Pass<'_>, each: &mut dyn FnMut(usize, Scans)) -> Result<(), Error> {
+    fn pass(
+        &self,
+        link: &mut Link<C>,
+        pass: Pass<'_>,
+        each: &mut dyn FnMut(usize, Scans),
+    ) -> Result<(), Error> {
         let source_request = |index: &usize| {
             let pair = &self.pairs[*index];
-            self.source_request(pair, self.depth(pair, Side::SOURCE, pass.whole.contains(index)))
+            self.source_request(
+                pair,
+                self.depth(pair, Side::SOURCE, pass.whole.contains(index)),
+            )
         };
         let source_requests: Vec<_> = pass.open.iter().map(source_request).collect();
         let Link { source, target } = link;
@@ -236,7 +272,10 @@ impl<C: AsReadStore> Comparison<'_, C> {
             let target_scanned = crate::exec::join(target_thread.join());
             scanned.and(target_scanned)?;
             if lost_target {
-                return Err(Error::new(ErrorKind::Protocol, "the target's scan ended before its time"));
+                return Err(Error::new(
+                    ErrorKind::Protocol,
+                    "the target's scan ended before its time",
+                ));
             }
             Ok(())
         })
@@ -251,16 +290,29 @@ impl<C: AsReadStore> Comparison<'_, C> {
     ) -> Result<(), Error> {
         let exists = |index: &&usize| self.pairs[**index].target.is_some();
         let on_target: Vec<usize> = pass.open.iter().filter(exists).copied().collect();
-        let known = if pass.is_first { (self.first_on_target)(target)? } else { Learnt::new() };
+        let known = if pass.is_first {
+            (self.first_on_target)(target)?
+        } else {
+            Learnt::new()
+        };
         let unknown = on_target.iter().filter(|index| !known.contains_key(index));
         let request = |index: &usize| {
             let pair = &self.pairs[*index];
-            self.target_request(pair, self.depth(pair, Side::TARGET, pass.whole.contains(index)))
+            self.target_request(
+                pair,
+                self.depth(pair, Side::TARGET, pass.whole.contains(index)),
+            )
         };
         let requests: Vec<_> = unknown.filter_map(request).collect();
-        let mut in_order = InOrder { pairs: on_target.iter().peekable(), known, sender };
+        let mut in_order = InOrder {
+            pairs: on_target.iter().peekable(),
+            known,
+            sender,
+        };
         in_order.pass_known();
-        target.reading().scan(&requests, &mut |_, scan| in_order.pass(scan))
+        target
+            .reading()
+            .scan(&requests, &mut |_, scan| in_order.pass(scan))
     }
 
     /// The next scan from the target's thread, if this pair has a folder there.
@@ -298,9 +350,15 @@ impl<C: AsReadStore> Comparison<'_, C> {
 
     /// How much is asked of a side's folder: of what is known, only what may have changed.
     fn depth(&self, pair: &Pair, side: Side, whole: bool) -> ScanDepth {
-        let asking = Asking { attributes: *self.filter != MessageFilter::default(), target_flags: self.target_flags };
-        let known =
-            pair.known.as_ref().filter(|_| !whole && pair.only.is_none()).and_then(|known| known.depth(side, asking));
+        let asking = Asking {
+            attributes: *self.filter != MessageFilter::default(),
+            target_flags: self.target_flags,
+        };
+        let known = pair
+            .known
+            .as_ref()
+            .filter(|_| !whole && pair.only.is_none())
+            .and_then(|known| known.depth(side, asking));
         match known {
             Some(depth) if pair.by_identity => depth,
             _ if pair.by_identity => ScanDepth::Identity,
@@ -323,7 +381,10 @@ impl<C: AsReadStore> Comparison<'_, C> {
         if known.doubt(&source, target.as_ref()?).is_some() {
             return None;
         }
-        Some((known.fill_in(Side::SOURCE, source)?, Some(known.fill_in(Side::TARGET, target?)?)))
+        Some((
+            known.fill_in(Side::SOURCE, source)?,
+            Some(known.fill_in(Side::TARGET, target?)?),
+        ))
     }
 
     /// Limits two scans to what takes part, and finds what earlier runs have paired.
@@ -340,11 +401,13 @@ impl<C: AsReadStore> Comparison<'_, C> {
         let filtered_out = self.filter_source(pair, &mut source);
         if let (Some(scan), Some(name)) = (&mut target, &pair.target) {
             if self.filter_target {
-                scan.messages.retain(|message| self.filter.refuses(message).is_none());
+                scan.messages
+                    .retain(|message| self.filter.refuses(message).is_none());
             }
             // Where two folders are mapped to one, a message of the target stands for one of one of them only.
             if let Some(used) = used.get(name) {
-                scan.messages.retain(|message| !used.contains(message.uid()));
+                scan.messages
+                    .retain(|message| !used.contains(message.uid()));
             }
             if let Some(known) = &pair.known {
                 doubt = known.doubt(&source, scan);
@@ -355,18 +418,36 @@ impl<C: AsReadStore> Comparison<'_, C> {
         }
         let matching = Matching::default();
         let (doubtful, munged, has_doubtful_target) = (Vec::new(), HashSet::new(), false);
-        Compared { source, target, recognised, matching, doubt, doubtful, munged, has_doubtful_target, filtered_out }
+        Compared {
+            source,
+            target,
+            recognised,
+            matching,
+            doubt,
+            doubtful,
+            munged,
+            has_doubtful_target,
+            filtered_out,
+        }
     }
 
     /// Limits the source's scan to what takes part. Gives what options left out.
     fn filter_source(&self, pair: &Pair, source: &mut FolderScan) -> FilteredOut {
         if let Some(only) = &pair.only {
-            source.messages.retain(|message| only.contains(message.uid()));
+            source
+                .messages
+                .retain(|message| only.contains(message.uid()));
         }
         let mut filtered_out = FilteredOut::default();
         if self.filter.search.is_some() {
-            let all = pair.only.as_ref().map_or(u64::from(source.exists), UidSet::len);
-            filtered_out.add("--search", all.saturating_sub(source.messages.len() as u64 + source.unlisted));
+            let all = pair
+                .only
+                .as_ref()
+                .map_or(u64::from(source.exists), UidSet::len);
+            filtered_out.add(
+                "--search",
+                all.saturating_sub(source.messages.len() as u64 + source.unlisted),
+            );
         }
         source.messages.retain(|message| {
             let by = self.filter.refuses(message);
@@ -377,8 +458,15 @@ impl<C: AsReadStore> Comparison<'_, C> {
     }
 
     /// Matches what no earlier run has paired.
-    fn compare(&self, index: usize, mut compared: Compared, used: &mut HashMap<MailboxName, UidSet>) -> Compared {
-        compared.matching = compared.match_unpaired(&MatchRules { drafts: self.pairs[index].drafts });
+    fn compare(
+        &self,
+        index: usize,
+        mut compared: Compared,
+        used: &mut HashMap<MailboxName, UidSet>,
+    ) -> Compared {
+        compared.matching = compared.match_unpaired(&MatchRules {
+            drafts: self.pairs[index].drafts,
+        });
         if let Some(target) = &self.pairs[index].target {
             mark_used(used, target, &compared);
         }
@@ -398,14 +486,26 @@ impl<C: AsReadStore> Comparison<'_, C> {
             on_source.push(source);
             on_target.push(target);
         }
-        let source = add_keys(link.source.reading(), (&pair.source, "source"), &mut compared.source, &on_source)?;
-        let (Some(scan), Some(name)) = (&mut compared.target, &pair.target) else { return Ok(source) };
+        let source = add_keys(
+            link.source.reading(),
+            (&pair.source, "source"),
+            &mut compared.source,
+            &on_source,
+        )?;
+        let (Some(scan), Some(name)) = (&mut compared.target, &pair.target) else {
+            return Ok(source);
+        };
         let target = add_keys(link.target.reading(), (name, "target"), scan, &on_target)?;
         Ok(source.and(target))
     }
 
     /// Reads the contents of what headers can't tell apart.
-    fn settle_ties(&self, link: &mut Link<C>, index: usize, compared: &mut Compared) -> Result<(), Error> {
+    fn settle_ties(
+        &self,
+        link: &mut Link<C>,
+        index: usize,
+        compared: &mut Compared,
+    ) -> Result<(), Error> {
         for tie in std::mem::take(&mut compared.matching.ties) {
             let settled = self.settle_by_bodies(link, index, compared, &tie)?;
             compared.munged.extend(settled.munged);
@@ -429,7 +529,11 @@ fn add_keys(
     which: &[u32],
 ) -> Result<Result<(), Refusal>, Error> {
     let lacking = |at: &&u32| scan.messages[**at as usize].key() == HeaderKey::Unknown;
-    let lacking: Vec<usize> = which.iter().filter(lacking).map(|at| *at as usize).collect();
+    let lacking: Vec<usize> = which
+        .iter()
+        .filter(lacking)
+        .map(|at| *at as usize)
+        .collect();
     if lacking.is_empty() {
         return Ok(Ok(()));
     }
@@ -437,7 +541,10 @@ fn add_keys(
     Ok(read_listed(store, mailbox, &uids, side)?.map(|found| {
         for at in lacking {
             let message = &mut scan.messages[at];
-            match found.messages.binary_search_by_key(&message.uid(), Message::uid) {
+            match found
+                .messages
+                .binary_search_by_key(&message.uid(), Message::uid)
+            {
                 Ok(known) => *message = found.messages[known].with_flags(message.flags()),
                 // One that is gone meanwhile has nothing that could be matched.
                 Err(_) => message.set_key(HeaderKey::Empty),
@@ -449,15 +556,23 @@ fn add_keys(
 /// Lets a pair of scans pass that list as many messages as there are. A server that contradicts itself is asked again;
 /// at `last` the source's messages that were listed are taken, but a target of which something is hidden is not copied
 /// to, as what is hidden could be doubled.
-fn complete(scans: (FolderScan, Option<FolderScan>), last: bool) -> Result<(FolderScan, Option<FolderScan>), Refusal> {
+fn complete(
+    scans: (FolderScan, Option<FolderScan>),
+    last: bool,
+) -> Result<(FolderScan, Option<FolderScan>), Refusal> {
     let (source, target) = &scans;
-    let on_target = target.as_ref().and_then(|scan| more_than_listed(scan, "the target"));
+    let on_target = target
+        .as_ref()
+        .and_then(|scan| more_than_listed(scan, "the target"));
     let text = match (on_target, more_than_listed(source, "the source")) {
         (Some(text), _) => text,
         (None, Some(text)) if !last => text,
         (None, _) => return Ok(scans),
     };
-    Err(Refusal { meaning: RefusalMeaning::Transient, text })
+    Err(Refusal {
+        meaning: RefusalMeaning::Transient,
+        text,
+    })
 }
 
 /// Passes the target's scans on in the order of their pairs, those that are known already at their places.
@@ -487,11 +602,16 @@ impl InOrder<'_> {
 type Scans = Result<(FolderScan, Option<FolderScan>), Refusal>;
 
 fn uids(scan: &FolderScan, which: &[u32]) -> UidSet {
-    which.iter().map(|at| scan.messages[*at as usize].uid()).collect()
+    which
+        .iter()
+        .map(|at| scan.messages[*at as usize].uid())
+        .collect()
 }
 
 fn mark_used(used: &mut HashMap<MailboxName, UidSet>, name: &MailboxName, compared: &Compared) {
-    let Some(target) = &compared.target else { return };
+    let Some(target) = &compared.target else {
+        return;
+    };
     let used = used.entry(name.clone()).or_default();
     for (_, at) in &compared.matching.pairs {
         used.insert(target.messages[*at as usize].uid());

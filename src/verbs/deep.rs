@@ -58,10 +58,16 @@ impl DeepFolder {
             TargetFolder::New { name, .. } => name.clone(),
         };
         let uids = |(source, target): &(u32, u32)| {
-            (compared.source.messages[*source as usize].uid(), target_scan.messages[*target as usize].uid())
+            (
+                compared.source.messages[*source as usize].uid(),
+                target_scan.messages[*target as usize].uid(),
+            )
         };
         let size = |(source, target): &(u32, u32)| {
-            let (ours, theirs) = (&compared.source.messages[*source as usize], &target_scan.messages[*target as usize]);
+            let (ours, theirs) = (
+                &compared.source.messages[*source as usize],
+                &target_scan.messages[*target as usize],
+            );
             u64::from(ours.size()) + u64::from(theirs.size())
         };
         Self {
@@ -110,7 +116,11 @@ impl DeepFolder {
         let source_uids: UidSet = self.pairs.iter().map(|(source, _)| *source).collect();
         let target_uids: UidSet = self.pairs.iter().map(|(_, target)| *target).collect();
         let Link { source, target } = link;
-        let readings = Readings { folder: &self.name, observer, read: Mutex::default() };
+        let readings = Readings {
+            folder: &self.name,
+            observer,
+            read: Mutex::default(),
+        };
         let (on_source, on_target) = at_once(
             || self.read(source.reading(), Side::SOURCE, &source_uids, &readings),
             || self.read(target.reading(), Side::TARGET, &target_uids, &readings),
@@ -129,7 +139,9 @@ impl DeepFolder {
             Side::SOURCE => (&self.source, self.source_uid_validity),
             Side::TARGET => (&self.target, self.target_uid_validity),
         };
-        read_contents(store, mailbox, uid_validity, uids, &mut |bytes| readings.tell(side, bytes))
+        read_contents(store, mailbox, uid_validity, uids, &mut |bytes| {
+            readings.tell(side, bytes)
+        })
     }
 
     fn judge(&self, on_source: &Contents, on_target: &Contents) -> Contrast {
@@ -167,11 +179,19 @@ impl Readings<'_> {
         let messages = {
             let mut read = lock(&self.read);
             let [source, target] = &mut *read;
-            let (ours, theirs) = if side == Side::SOURCE { (source, target) } else { (target, source) };
+            let (ours, theirs) = if side == Side::SOURCE {
+                (source, target)
+            } else {
+                (target, source)
+            };
             *ours += 1;
             u64::from(*ours <= *theirs)
         };
-        self.observer.observe(&Event::Compared { folder: self.folder, messages, bytes });
+        self.observer.observe(&Event::Compared {
+            folder: self.folder,
+            messages,
+            bytes,
+        });
     }
 }
 
@@ -208,15 +228,29 @@ fn damaged(unlike: &[(Uid, &ContentKeys, &ContentKeys)], targets: &[Uid]) -> Vec
         }
         _ => false,
     };
-    let lost: Vec<bool> = unlike.iter().map(|(_, ours, _)| !take(&mut on_target, &ours.canonical)).collect();
-    let bad: Vec<bool> = unlike.iter().map(|(.., theirs)| !take(&mut on_source, &theirs.canonical)).collect();
+    let lost: Vec<bool> = unlike
+        .iter()
+        .map(|(_, ours, _)| !take(&mut on_target, &ours.canonical))
+        .collect();
+    let bad: Vec<bool> = unlike
+        .iter()
+        .map(|(.., theirs)| !take(&mut on_source, &theirs.canonical))
+        .collect();
     let unlike_of = |source: usize, target: usize| {
         let (source, content, _) = unlike[source];
-        Unlike { source, target: targets[target], content: *content }
+        Unlike {
+            source,
+            target: targets[target],
+            content: *content,
+        }
     };
     // A pair of which both are left over belongs together; what was paired crosswise takes what is left.
     let all = 0..unlike.len();
-    let mut found: Vec<Unlike> = all.clone().filter(|at| lost[*at] && bad[*at]).map(|at| unlike_of(at, at)).collect();
+    let mut found: Vec<Unlike> = all
+        .clone()
+        .filter(|at| lost[*at] && bad[*at])
+        .map(|at| unlike_of(at, at))
+        .collect();
     let sources = all.clone().filter(|at| lost[*at] && !bad[*at]);
     let rest = sources.zip(all.filter(|at| bad[*at] && !lost[*at]));
     found.extend(rest.map(|(source, target)| unlike_of(source, target)));
@@ -224,9 +258,15 @@ fn damaged(unlike: &[(Uid, &ContentKeys, &ContentKeys)], targets: &[Uid]) -> Vec
 }
 
 fn describe(ours: &ContentKeys, theirs: &ContentKeys) -> String {
-    let kind =
-        if ours.canonical == theirs.canonical { "line ends or added headers differ" } else { "the content differs" };
-    format!("{kind}: {} bytes on the source, {} on the target", ours.length, theirs.length)
+    let kind = if ours.canonical == theirs.canonical {
+        "line ends or added headers differ"
+    } else {
+        "the content differs"
+    };
+    format!(
+        "{kind}: {} bytes on the source, {} on the target",
+        ours.length, theirs.length
+    )
 }
 
 /// A folder with what its contents showed, or why they could not be compared.
@@ -252,12 +292,18 @@ pub(super) fn compare_contents(
     let mut waiting = folders;
     // Taken from the end: the largest first.
     waiting.sort_by_key(|folder| folder.pairs.len());
-    let work = Work { waiting: Mutex::new(waiting), done: Mutex::default() };
+    let work = Work {
+        waiting: Mutex::new(waiting),
+        done: Mutex::default(),
+    };
     std::thread::scope(|scope| {
         for _ in 1..lanes {
             scope.spawn(|| {
                 // A lane more is a gain and no need: without a connection there is one fewer.
-                let Both { first: source, second: target } = connectors.map(ReadConnector::connect_to_read);
+                let Both {
+                    first: source,
+                    second: target,
+                } = connectors.map(ReadConnector::connect_to_read);
                 if let (Ok(source), Ok(target)) = (source, target) {
                     work.run(Link { source, target }, run);
                 }

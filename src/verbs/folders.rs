@@ -13,7 +13,10 @@ use std::time::Instant;
 ///
 /// # Errors
 /// What kept the account from being read.
-pub fn folders(mailbox: &dyn ReadConnector, observer: &dyn Observer) -> Result<FolderListing, Error> {
+pub fn folders(
+    mailbox: &dyn ReadConnector,
+    observer: &dyn Observer,
+) -> Result<FolderListing, Error> {
     let started = Instant::now();
     let mut store = mailbox.connect_to_read()?;
     let listing = store.list();
@@ -43,7 +46,12 @@ pub fn folders(mailbox: &dyn ReadConnector, observer: &dyn Observer) -> Result<F
     failed += measure(store.as_mut(), &shown, &mut rows, observer)?;
     let quota = store.quota()?;
     store.close();
-    Ok(FolderListing { folders: rows, quota, failed, seconds: started.elapsed().as_secs_f64() })
+    Ok(FolderListing {
+        folders: rows,
+        quota,
+        failed,
+        seconds: started.elapsed().as_secs_f64(),
+    })
 }
 
 /// Adds up the sizes of folders whose bytes the server did not tell. Returns how many could not be read.
@@ -55,7 +63,9 @@ fn measure(
 ) -> Result<u64, Error> {
     let mut failed = 0;
     let unknown: Vec<usize> = (0..rows.len())
-        .filter(|at| rows[*at].selectable && rows[*at].bytes.is_none() && rows[*at].messages != Some(0))
+        .filter(|at| {
+            rows[*at].selectable && rows[*at].bytes.is_none() && rows[*at].messages != Some(0)
+        })
         .collect();
     let requests: Vec<_> = unknown
         .iter()
@@ -72,15 +82,26 @@ fn measure(
         match scan {
             Ok(scan) => {
                 row.messages = Some(scan.messages.len() as u64);
-                row.bytes = Some(scan.messages.iter().map(|message| u64::from(message.size())).sum());
+                row.bytes = Some(
+                    scan.messages
+                        .iter()
+                        .map(|message| u64::from(message.size()))
+                        .sum(),
+                );
                 let seen = |message: &&crate::mail::Message| {
-                    scan.flags.get(message.flags()).has(crate::mail::SystemFlag::Seen)
+                    scan.flags
+                        .get(message.flags())
+                        .has(crate::mail::SystemFlag::Seen)
                 };
-                row.unread = Some((scan.messages.len() - scan.messages.iter().filter(seen).count()) as u64);
+                row.unread =
+                    Some((scan.messages.len() - scan.messages.iter().filter(seen).count()) as u64);
             }
             Err(refusal) => {
                 failed += 1;
-                observer.observe(&Event::FolderFailed { folder: &row.name, reason: &refusal.text });
+                observer.observe(&Event::FolderFailed {
+                    folder: &row.name,
+                    reason: &refusal.text,
+                });
             }
         }
     })?;

@@ -19,10 +19,13 @@ impl Held {
     /// # Errors
     /// That it is gone.
     pub(super) fn check_place(&self, side: Side, connector: &dyn Connector) -> Result<(), Error> {
-        let Some(path) = connector.directory().filter(|_| self.messages > 0) else { return Ok(()) };
+        let Some(path) = connector.directory().filter(|_| self.messages > 0) else {
+            return Ok(());
+        };
         // A new file system has a `lost+found` of its own.
-        let is_idle =
-            |entry: std::io::Result<std::fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == "lost+found");
+        let is_idle = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry.is_ok_and(|entry| entry.file_name() == "lost+found")
+        };
         let has_something = match std::fs::read_dir(path) {
             Ok(mut entries) => !entries.all(is_idle),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -31,24 +34,40 @@ impl Held {
             // Whoever opens it says why it can't be read.
             Err(_) => true,
         };
-        if has_something { Ok(()) } else { Err(self.refusal(side, EMPTY)) }
+        if has_something {
+            Ok(())
+        } else {
+            Err(self.refusal(side, EMPTY))
+        }
     }
 
     /// Whether a mailbox holds nothing, and none of its folders is one that earlier runs have seen.
     pub(super) fn is_gone(&self, listing: &Listing) -> bool {
         let is_empty = |at: &crate::mail::ListedMailbox| !at.selectable || at.is_empty();
         let is_known = |at: &crate::mail::ListedMailbox| {
-            let validity = at.status.as_ref().and_then(|status| status.counters.uid_validity);
+            let validity = at
+                .status
+                .as_ref()
+                .and_then(|status| status.counters.uid_validity);
             // One of which the generation was not told may be what it was.
-            self.folders.iter().any(|(name, was)| *name == at.name && (was.is_none() || *was == validity))
+            self.folders
+                .iter()
+                .any(|(name, was)| *name == at.name && (was.is_none() || *was == validity))
         };
-        self.messages > 0 && listing.mailboxes.iter().all(|at| is_empty(at) && !is_known(at))
+        self.messages > 0
+            && listing
+                .mailboxes
+                .iter()
+                .all(|at| is_empty(at) && !is_known(at))
     }
 
     /// The error that ends a run.
     pub(super) fn refusal(&self, side: Side, what: &str) -> Error {
-        let text =
-            format!("the {} held {} after the last run and {what}", side.name(), counted(self.messages, "message"));
+        let text = format!(
+            "the {} held {} after the last run and {what}",
+            side.name(),
+            counted(self.messages, "message")
+        );
         Error::new(ErrorKind::Local, text).with_hint(
             "check the address, and that the disk is mounted; to refill it from scratch, rerun with --new-target",
         )
@@ -83,17 +102,36 @@ mod tests {
             }),
             ..ListedMailbox::new((*name).into(), Some('/'))
         };
-        let style = NameStyle { prefix: Vec::new(), separator: Some('/'), utf8: false };
+        let style = NameStyle {
+            prefix: Vec::new(),
+            separator: Some('/'),
+            utf8: false,
+        };
         let mailboxes = folders.iter().map(mailbox).collect();
-        Listing { mailboxes, style, foreign_prefixes: Vec::new(), gaps: Default::default(), are_labels: false }
+        Listing {
+            mailboxes,
+            style,
+            foreign_prefixes: Vec::new(),
+            gaps: Default::default(),
+            are_labels: false,
+        }
     }
 
     #[test]
     fn only_an_empty_mailbox_of_another_generation_is_gone() {
-        let held = Held { messages: 3, folders: vec![("INBOX".into(), Some(UidValidity(7)))] };
+        let held = Held {
+            messages: 3,
+            folders: vec![("INBOX".into(), Some(UidValidity(7)))],
+        };
         assert!(held.is_gone(&listing(&[])) && held.is_gone(&listing(&[("INBOX", 8, 0)])));
-        assert!(!held.is_gone(&listing(&[("INBOX", 8, 1)])), "it holds something");
-        assert!(!held.is_gone(&listing(&[("INBOX", 7, 0)])), "everything in it was deleted");
+        assert!(
+            !held.is_gone(&listing(&[("INBOX", 8, 1)])),
+            "it holds something"
+        );
+        assert!(
+            !held.is_gone(&listing(&[("INBOX", 7, 0)])),
+            "everything in it was deleted"
+        );
         assert!(!Held::default().is_gone(&listing(&[])), "nothing is known");
     }
 }

@@ -42,7 +42,10 @@ impl Wanted {
         if self.folders.is_empty() {
             return Headings(found);
         }
-        let asked = self.folders.iter().map(|(mailbox, uids)| (mailbox, Some(uids.clone())));
+        let asked = self
+            .folders
+            .iter()
+            .map(|(mailbox, uids)| (mailbox, Some(uids.clone())));
         let scans = scan_each(store, ScanDepth::Headings, asked).unwrap_or_default();
         for ((mailbox, _), scan) in self.folders.into_iter().zip(scans) {
             let Ok(scan) = scan else { continue };

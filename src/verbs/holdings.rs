@@ -37,7 +37,14 @@ impl Survey {
     pub(super) fn new(side: Side, observer: &dyn Observer) -> Self {
         let (largest, duplicates) = (Most::new(LARGEST), Most::new(DUPLICATES));
         let is_wanted = observer.wants_holdings();
-        Self { side, is_wanted, folders: Vec::new(), seen: HashSet::new(), largest, duplicates }
+        Self {
+            side,
+            is_wanted,
+            folders: Vec::new(),
+            seen: HashSet::new(),
+            largest,
+            duplicates,
+        }
     }
 
     /// Whether headers are to be read where the plan alone does not need them.
@@ -52,7 +59,10 @@ impl Survey {
         }
         let number = self.folders.len();
         let mut years: BTreeMap<Option<i16>, YearSum> = BTreeMap::new();
-        let mut folder = FolderHoldings { folder: name.to_owned(), ..FolderHoldings::default() };
+        let mut folder = FolderHoldings {
+            folder: name.to_owned(),
+            ..FolderHoldings::default()
+        };
         for message in messages {
             folder.messages += 1;
             folder.unkeyed += u64::from(message.key() == HeaderKey::Unknown);
@@ -61,18 +71,37 @@ impl Survey {
                 continue;
             }
             let bytes = u64::from(message.size());
-            let year = message.date().and_then(InternalDate::day).map(jiff::civil::Date::year);
-            let sum = years.entry(year).or_insert(YearSum { year, ..YearSum::default() });
+            let year = message
+                .date()
+                .and_then(InternalDate::day)
+                .map(jiff::civil::Date::year);
+            let sum = years.entry(year).or_insert(YearSum {
+                year,
+                ..YearSum::default()
+            });
             sum.messages += 1;
             sum.bytes += bytes;
             folder.bytes += bytes;
-            self.largest.add(bytes, || Named { mailbox: mailbox.clone(), folder: number, message: *message });
+            self.largest.add(bytes, || Named {
+                mailbox: mailbox.clone(),
+                folder: number,
+                message: *message,
+            });
         }
         folder.years = years.into_values().collect();
         each_kind(messages, &mut |first, count| {
             folder.surplus += count - 1;
             let wasted = u64::from(first.size()) * (count - 1);
-            let named = || (Named { mailbox: mailbox.clone(), folder: number, message: *first }, count);
+            let named = || {
+                (
+                    Named {
+                        mailbox: mailbox.clone(),
+                        folder: number,
+                        message: *first,
+                    },
+                    count,
+                )
+            };
             self.duplicates.add(wasted, named);
         });
         self.folders.push(folder);
@@ -82,7 +111,13 @@ impl Survey {
     pub(super) fn add_unopened(&mut self, name: &str, messages: u64) {
         if self.is_wanted {
             let folder = name.to_owned();
-            let unread = FolderHoldings { folder, messages, unread: messages, unkeyed: messages, ..Default::default() };
+            let unread = FolderHoldings {
+                folder,
+                messages,
+                unread: messages,
+                unkeyed: messages,
+                ..Default::default()
+            };
             self.folders.push(unread);
         }
     }
@@ -91,20 +126,29 @@ impl Survey {
     ///
     /// # Errors
     /// What ends the connection.
-    pub(super) fn tell(self, store: &mut dyn ReadStore, observer: &dyn Observer) -> Result<(), Error> {
+    pub(super) fn tell(
+        self,
+        store: &mut dyn ReadStore,
+        observer: &dyn Observer,
+    ) -> Result<(), Error> {
         if !self.is_wanted {
             return Ok(());
         }
         let (largest, _) = self.largest.take();
         let (duplicates, more_duplicates) = self.duplicates.take();
-        let named = largest.iter().chain(duplicates.iter().map(|(named, _)| named));
+        let named = largest
+            .iter()
+            .chain(duplicates.iter().map(|(named, _)| named));
         let mut wanted = Wanted::default();
         named.for_each(|one| wanted.add(&one.mailbox, one.message.uid()));
         let headings = wanted.read(store);
         let folders = &self.folders;
         let name = |named: &Named, count: u64| {
             let uid = named.message.uid();
-            let heading = headings.get(&named.mailbox, uid).cloned().unwrap_or_default();
+            let heading = headings
+                .get(&named.mailbox, uid)
+                .cloned()
+                .unwrap_or_default();
             NamedMessage {
                 folder: folders[named.folder].folder.clone(),
                 uid,
@@ -116,9 +160,18 @@ impl Survey {
             }
         };
         let largest: Vec<NamedMessage> = largest.iter().map(|named| name(named, 1)).collect();
-        let duplicates: Vec<NamedMessage> = duplicates.iter().map(|(named, count)| name(named, *count)).collect();
+        let duplicates: Vec<NamedMessage> = duplicates
+            .iter()
+            .map(|(named, count)| name(named, *count))
+            .collect();
         let (largest, duplicates) = (&largest, &duplicates);
-        observer.observe(&Event::Holdings(Holdings { side: self.side, folders, largest, duplicates, more_duplicates }));
+        observer.observe(&Event::Holdings(Holdings {
+            side: self.side,
+            folders,
+            largest,
+            duplicates,
+            more_duplicates,
+        }));
         Ok(())
     }
 }
@@ -132,13 +185,22 @@ fn each_kind(messages: &[Message], tell: &mut dyn FnMut(&Message, u64)) {
             HeaderKey::WithoutId(key) => (false, key),
             HeaderKey::Unknown | HeaderKey::Empty => return None,
         };
-        Some((key, with_id, message.size(), message.date().map(InternalDate::seconds)))
+        Some((
+            key,
+            with_id,
+            message.size(),
+            message.date().map(InternalDate::seconds),
+        ))
     };
     // Four bytes for each message of one folder, while it is looked at.
-    let mut order: Vec<u32> =
-        (0u32..).zip(messages).filter(|(_, message)| kind(message).is_some()).map(|(at, _)| at).collect();
+    let mut order: Vec<u32> = (0u32..)
+        .zip(messages)
+        .filter(|(_, message)| kind(message).is_some())
+        .map(|(at, _)| at)
+        .collect();
     order.sort_unstable_by_key(|at| (kind(&messages[*at as usize]), *at));
-    for alike in order.chunk_by(|a, b| kind(&messages[*a as usize]) == kind(&messages[*b as usize])) {
+    for alike in order.chunk_by(|a, b| kind(&messages[*a as usize]) == kind(&messages[*b as usize]))
+    {
         if let [first, _, ..] = alike {
             tell(&messages[*first as usize], alike.len() as u64);
         }
@@ -156,7 +218,12 @@ struct Most<T> {
 
 impl<T> Most<T> {
     fn new(limit: usize) -> Self {
-        Self { limit, kept: Vec::new(), least: 0, seen: 0 }
+        Self {
+            limit,
+            kept: Vec::new(),
+            least: 0,
+            seen: 0,
+        }
     }
 
     fn add(&mut self, weight: u64, thing: impl FnOnce() -> T) {
@@ -171,7 +238,8 @@ impl<T> Most<T> {
     }
 
     fn shrink(&mut self) {
-        self.kept.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
+        self.kept
+            .sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
         self.kept.truncate(self.limit);
         if self.kept.len() == self.limit {
             self.least = self.kept.last().map_or(0, |(weight, _)| *weight);
@@ -182,7 +250,10 @@ impl<T> Most<T> {
     fn take(mut self) -> (Vec<T>, u64) {
         self.shrink();
         let more = self.seen - self.kept.len() as u64;
-        (self.kept.into_iter().map(|(_, thing)| thing).collect(), more)
+        (
+            self.kept.into_iter().map(|(_, thing)| thing).collect(),
+            more,
+        )
     }
 }
 
@@ -194,7 +265,13 @@ mod tests {
 
     fn message(uid: u32, size: u64, key: u8, day: i64) -> Message {
         let date = InternalDate::new(day * 86_400, 0);
-        Message::new(Uid::new(uid).unwrap(), size, date, 0, HeaderKey::WithId([key; 16]))
+        Message::new(
+            Uid::new(uid).unwrap(),
+            size,
+            date,
+            0,
+            HeaderKey::WithId([key; 16]),
+        )
     }
 
     struct Asks;
@@ -212,14 +289,36 @@ mod tests {
         let mut survey = Survey::new(Side::SOURCE, &Asks);
         let undated = Message::new(Uid::new(9).unwrap(), 1, None, 0, HeaderKey::Unknown);
         let bare = Message::bare(Uid::new(10).unwrap(), 0);
-        let messages = [message(1, 10, 1, 0), message(2, 20, 2, 364), message(3, 40, 3, 365), undated, bare];
+        let messages = [
+            message(1, 10, 1, 0),
+            message(2, 20, 2, 364),
+            message(3, 40, 3, 365),
+            undated,
+            bare,
+        ];
         survey.add("A", &"A".into(), &messages);
         survey.add("A", &"A".into(), &messages);
         survey.add_unopened("B", 7);
-        let year = |year, messages, bytes| YearSum { year, messages, bytes };
-        assert_eq!(survey.folders[0].years, [year(None, 1, 1), year(Some(1970), 2, 30), year(Some(1971), 1, 40)]);
-        let sums = |folder: &FolderHoldings| (folder.messages, folder.unread, folder.unkeyed, folder.bytes);
-        assert_eq!(survey.folders.iter().map(sums).collect::<Vec<_>>(), [(5, 1, 2, 71), (7, 7, 7, 0)]);
+        let year = |year, messages, bytes| YearSum {
+            year,
+            messages,
+            bytes,
+        };
+        assert_eq!(
+            survey.folders[0].years,
+            [
+                year(None, 1, 1),
+                year(Some(1970), 2, 30),
+                year(Some(1971), 1, 40)
+            ]
+        );
+        let sums = |folder: &FolderHoldings| {
+            (folder.messages, folder.unread, folder.unkeyed, folder.bytes)
+        };
+        assert_eq!(
+            survey.folders.iter().map(sums).collect::<Vec<_>>(),
+            [(5, 1, 2, 71), (7, 7, 7, 0)]
+        );
     }
 
     #[test]
@@ -244,7 +343,9 @@ mod tests {
             empty,
         ];
         let mut found = Vec::new();
-        each_kind(&messages, &mut |first, count| found.push((first.uid().get(), count)));
+        each_kind(&messages, &mut |first, count| {
+            found.push((first.uid().get(), count))
+        });
         assert_eq!(found, [(1, 3)]);
     }
 

@@ -58,18 +58,34 @@ impl Known {
             Some(mod_seq) => KnownDepth::Changes(mod_seq),
             None => KnownDepth::Flags,
         };
-        let top = |of| self.pairs.iter().max_by_key(|pair| uid_on(of, pair)).map(|pair| uid_on(side, pair));
+        let top = |of| {
+            self.pairs
+                .iter()
+                .max_by_key(|pair| uid_on(of, pair))
+                .map(|pair| uid_on(side, pair))
+        };
         let probe = [top(Side::SOURCE), top(Side::TARGET)];
-        Some(ScanDepth::Since(Baseline { uid_next: Uid::new(was.uid_next)?, known, probe }))
+        Some(ScanDepth::Since(Baseline {
+            uid_next: Uid::new(was.uid_next)?,
+            known,
+            probe,
+        }))
     }
 
     /// Fills in what a scan did not list, as it is as it was. `None`: the server's count of messages says otherwise.
     pub(super) fn fill_in(&self, side: Side, scan: FolderScan) -> Option<FolderScan> {
-        let next = self.record.checkpoint.as_ref().map_or(0, |(source, target)| match side {
-            Side::SOURCE => source.uid_next,
-            Side::TARGET => target.uid_next,
-        });
-        let known = self.pairs.iter().map(|pair| (uid_on(side, pair), pair.flags.clone()));
+        let next = self
+            .record
+            .checkpoint
+            .as_ref()
+            .map_or(0, |(source, target)| match side {
+                Side::SOURCE => source.uid_next,
+                Side::TARGET => target.uid_next,
+            });
+        let known = self
+            .pairs
+            .iter()
+            .map(|pair| (uid_on(side, pair), pair.flags.clone()));
         scan.filled_in(known, |uid| uid.get() < next)
     }
 
@@ -82,10 +98,15 @@ impl Known {
         source: &FolderScan,
         target: &FolderScan,
     ) -> Vec<(u32, u32)> {
-        let highest = |uid: &dyn Fn(&KnownPair) -> Uid| recognised.pairs.iter().max_by_key(|pair| uid(pair));
+        let highest =
+            |uid: &dyn Fn(&KnownPair) -> Uid| recognised.pairs.iter().max_by_key(|pair| uid(pair));
         let on_source = highest(&|pair| source.messages[pair.source as usize].uid());
         let on_target = highest(&|pair| target.messages[pair.target as usize].uid());
-        let mut pairs: Vec<_> = on_source.into_iter().chain(on_target).map(|pair| (pair.source, pair.target)).collect();
+        let mut pairs: Vec<_> = on_source
+            .into_iter()
+            .chain(on_target)
+            .map(|pair| (pair.source, pair.target))
+            .collect();
         pairs.dedup();
         pairs
     }
@@ -96,34 +117,56 @@ impl Known {
             // Such as a Maildir that is only read and that no program has numbered.
             None => Some(format!("the {name} has no persistent UIDs")),
             Some(_) if was == is => None,
-            Some(_) => Some(format!("the {name} folder was recreated (UIDVALIDITY changed)")),
+            Some(_) => Some(format!(
+                "the {name} folder was recreated (UIDVALIDITY changed)"
+            )),
         };
         let restored = |name: &str, checkpoint: &Checkpoint, scan: &FolderScan| {
             let uids_fell = scan.uid_next.is_some_and(|now| now < checkpoint.uid_next);
-            let changes_fell = scan.highest_mod_seq.zip(checkpoint.mod_seq).is_some_and(|(now, before)| now < before);
+            let changes_fell = scan
+                .highest_mod_seq
+                .zip(checkpoint.mod_seq)
+                .is_some_and(|(now, before)| now < before);
             (uids_fell || changes_fell).then(|| {
                 format!("the {name} server seems to have been restored from a backup (its counters went down)")
             })
         };
-        changed("source", self.record.source_uid_validity, source.uid_validity)
-            .or_else(|| changed("target", self.record.target_uid_validity, target.uid_validity))
-            .or_else(|| {
-                let (was_source, was_target) = self.record.checkpoint.as_ref()?;
-                restored("source", was_source, source).or_else(|| restored("target", was_target, target))
-            })
-            .or_else(|| {
-                let (was_source, was_target) = self.record.checkpoint.as_ref()?;
-                let capped = |name, was: &Checkpoint, is: &FolderScan| {
-                    is_capped(was, is)
-                        .then(|| format!("the {name} seems to show only its newest {} messages", is.exists))
-                };
-                capped("source", was_source, source).or_else(|| capped("target", was_target, target))
-            })
+        changed(
+            "source",
+            self.record.source_uid_validity,
+            source.uid_validity,
+        )
+        .or_else(|| {
+            changed(
+                "target",
+                self.record.target_uid_validity,
+                target.uid_validity,
+            )
+        })
+        .or_else(|| {
+            let (was_source, was_target) = self.record.checkpoint.as_ref()?;
+            restored("source", was_source, source)
+                .or_else(|| restored("target", was_target, target))
+        })
+        .or_else(|| {
+            let (was_source, was_target) = self.record.checkpoint.as_ref()?;
+            let capped = |name, was: &Checkpoint, is: &FolderScan| {
+                is_capped(was, is).then(|| {
+                    format!(
+                        "the {name} seems to show only its newest {} messages",
+                        is.exists
+                    )
+                })
+            };
+            capped("source", was_source, source).or_else(|| capped("target", was_target, target))
+        })
     }
 
     /// Finds the recorded pairs in two scans that do not contradict the record.
     pub(super) fn recognise(&self, source: &FolderScan, target: &FolderScan) -> Recognised {
-        let position = |scan: &FolderScan, uid: Uid| scan.messages.binary_search_by_key(&uid, Message::uid).ok();
+        let position = |scan: &FolderScan, uid: Uid| {
+            scan.messages.binary_search_by_key(&uid, Message::uid).ok()
+        };
         let mut recognised = Recognised::default();
         for pair in &self.pairs {
             match (position(source, pair.source), position(target, pair.target)) {
@@ -170,12 +213,17 @@ impl Records {
 
     /// The record of a folder of the source and the folder of the target that it goes to.
     pub(super) fn get(&self, source: &MailboxName, target: &MailboxName) -> Option<&FolderRecord> {
-        self.of_source(source).find(|record| record.target == *target)
+        self.of_source(source)
+            .find(|record| record.target == *target)
     }
 
     /// The records of a folder of the source.
     pub(super) fn of_source(&self, source: &MailboxName) -> impl Iterator<Item = &FolderRecord> {
-        self.by_names.get(source).into_iter().flatten().map(|at| &self.records[*at])
+        self.by_names
+            .get(source)
+            .into_iter()
+            .flatten()
+            .map(|at| &self.records[*at])
     }
 
     /// Makes a record that of other folders.
@@ -200,7 +248,8 @@ mod tests {
     use crate::store::Unchanged;
 
     fn scan(uid_validity: u32, uid_next: u32, mod_seq: u64, uids: &[u32]) -> FolderScan {
-        let message = |uid: &u32| Message::new(Uid::new(*uid).unwrap(), 1, None, 0, HeaderKey::Unknown);
+        let message =
+            |uid: &u32| Message::new(Uid::new(*uid).unwrap(), 1, None, 0, HeaderKey::Unknown);
         FolderScan {
             uid_validity: Some(UidValidity(uid_validity)),
             uid_next: Some(uid_next),
@@ -217,7 +266,12 @@ mod tests {
     }
 
     fn known(pairs: &[(u32, u32)]) -> Known {
-        let checkpoint = Checkpoint { uid_validity: UidValidity(7), uid_next: 10, messages: 3, mod_seq: Some(50) };
+        let checkpoint = Checkpoint {
+            uid_validity: UidValidity(7),
+            uid_next: 10,
+            messages: 3,
+            mod_seq: Some(50),
+        };
         let uid = |value: u32| Uid::new(value).unwrap();
         let pair = |(source, target): &(u32, u32)| PairRecord {
             source: uid(*source),
@@ -245,24 +299,50 @@ mod tests {
         let as_before = || scan(7, 10, 50, &[1]);
         assert_eq!(known.doubt(&as_before(), &scan(7, 12, 60, &[1])), None);
         for (source, target, word) in [
-            (scan(8, 10, 50, &[]), as_before(), "source folder was recreated"),
-            (as_before(), scan(8, 10, 50, &[]), "target folder was recreated"),
-            (scan(7, 9, 50, &[]), as_before(), "source server seems to have been restored"),
-            (as_before(), scan(7, 10, 49, &[]), "target server seems to have been restored"),
+            (
+                scan(8, 10, 50, &[]),
+                as_before(),
+                "source folder was recreated",
+            ),
+            (
+                as_before(),
+                scan(8, 10, 50, &[]),
+                "target folder was recreated",
+            ),
+            (
+                scan(7, 9, 50, &[]),
+                as_before(),
+                "source server seems to have been restored",
+            ),
+            (
+                as_before(),
+                scan(7, 10, 49, &[]),
+                "target server seems to have been restored",
+            ),
         ] {
             let doubt = known.doubt(&source, &target).unwrap();
             assert!(doubt.contains(word), "{doubt}");
         }
-        let untold = FolderScan { uid_validity: None, ..as_before() };
+        let untold = FolderScan {
+            uid_validity: None,
+            ..as_before()
+        };
         let doubt = known.doubt(&untold, &as_before()).unwrap();
-        assert!(doubt.contains("no persistent UIDs"), "without UIDVALIDITY nothing can be believed: {doubt}");
+        assert!(
+            doubt.contains("no persistent UIDs"),
+            "without UIDVALIDITY nothing can be believed: {doubt}"
+        );
     }
 
     #[test]
     fn a_record_holds_while_both_messages_are_there() {
-        let recognised =
-            known(&[(1, 4), (2, 5), (3, 6)]).recognise(&scan(7, 10, 50, &[1, 2, 9]), &scan(7, 10, 50, &[4, 6]));
-        let pairs: Vec<_> = recognised.pairs.iter().map(|pair| (pair.source, pair.target)).collect();
+        let recognised = known(&[(1, 4), (2, 5), (3, 6)])
+            .recognise(&scan(7, 10, 50, &[1, 2, 9]), &scan(7, 10, 50, &[4, 6]));
+        let pairs: Vec<_> = recognised
+            .pairs
+            .iter()
+            .map(|pair| (pair.source, pair.target))
+            .collect();
         assert_eq!(pairs, [(0, 0)]);
         assert_eq!(recognised.stale.to_string(), "2:3");
     }
@@ -284,21 +364,38 @@ mod tests {
         let asked = |asking| Side::BOTH.map(|side| baseline(&all, side, asking).known);
         let changes = KnownDepth::Changes(50);
         assert_eq!(asked(Asking::default()), [changes, changes]);
-        let target_flags = Asking { target_flags: true, ..Asking::default() };
+        let target_flags = Asking {
+            target_flags: true,
+            ..Asking::default()
+        };
         assert_eq!(asked(target_flags), [changes, KnownDepth::Flags]);
-        let attributes = Asking { attributes: true, ..Asking::default() };
+        let attributes = Asking {
+            attributes: true,
+            ..Asking::default()
+        };
         assert_eq!(asked(attributes), [KnownDepth::Attributes; 2]);
         let of_target = baseline(&all, Side::TARGET, Asking::default());
-        assert_eq!((of_target.uid_next, of_target.probe), (uid(10), [Some(uid(6)); 2]));
+        assert_eq!(
+            (of_target.uid_next, of_target.probe),
+            (uid(10), [Some(uid(6)); 2])
+        );
         // One message was in no pair: it must be listed.
-        assert_eq!(baseline(&known(&[(1, 4), (2, 5)]), Side::SOURCE, Asking::default()).known, KnownDepth::Flags);
+        assert_eq!(
+            baseline(&known(&[(1, 4), (2, 5)]), Side::SOURCE, Asking::default()).known,
+            KnownDepth::Flags
+        );
     }
 
     #[test]
     fn where_a_line_could_not_be_read_nothing_is_as_it_was() {
         let known = known(&[(1, 4), (2, 5), (3, 6)]);
         let unchanged = Some(Unchanged::AllBut(UidSet::default()));
-        let scan = FolderScan { exists: 3, unchanged, unlisted: 1, ..scan(7, 10, 60, &[3]) };
+        let scan = FolderScan {
+            exists: 3,
+            unchanged,
+            unlisted: 1,
+            ..scan(7, 10, 60, &[3])
+        };
         assert!(known.fill_in(Side::SOURCE, scan).is_none());
     }
 
@@ -307,15 +404,26 @@ mod tests {
         let known = known(&[(1, 4), (2, 5), (3, 6)]);
         let gone = |uids: &[u32]| Unchanged::AllBut(uids.iter().copied().map(uid).collect());
         let there = |uids: &[u32]| Unchanged::Only(uids.iter().copied().map(uid).collect());
-        for (unchanged, exists, complete) in
-            [(gone(&[2, 7]), 3, true), (there(&[1, 3]), 3, true), (gone(&[]), 3, false), (there(&[3]), 3, false)]
-        {
+        for (unchanged, exists, complete) in [
+            (gone(&[2, 7]), 3, true),
+            (there(&[1, 3]), 3, true),
+            (gone(&[]), 3, false),
+            (there(&[3]), 3, false),
+        ] {
             // 3 has changed and 11 is new.
-            let scan = FolderScan { exists, unchanged: Some(unchanged), ..scan(7, 12, 60, &[3, 11]) };
+            let scan = FolderScan {
+                exists,
+                unchanged: Some(unchanged),
+                ..scan(7, 12, 60, &[3, 11])
+            };
             let filled = known.fill_in(Side::SOURCE, scan);
             assert_eq!(filled.is_some(), complete);
             if let Some(filled) = filled {
-                let uids: Vec<_> = filled.messages.iter().map(|message| message.uid().get()).collect();
+                let uids: Vec<_> = filled
+                    .messages
+                    .iter()
+                    .map(|message| message.uid().get())
+                    .collect();
                 assert_eq!(uids, [1, 3, 11]);
                 assert!(filled.messages[0].is_bare() && !filled.messages[1].is_bare());
             }
@@ -324,8 +432,16 @@ mod tests {
 
     #[test]
     fn a_view_that_is_capped_now_is_no_proof() {
-        let full = Checkpoint { uid_validity: UidValidity(7), uid_next: 9_000, messages: 5_000, mod_seq: None };
-        let shows = |exists| FolderScan { exists, ..FolderScan::default() };
+        let full = Checkpoint {
+            uid_validity: UidValidity(7),
+            uid_next: 9_000,
+            messages: 5_000,
+            mod_seq: None,
+        };
+        let shows = |exists| FolderScan {
+            exists,
+            ..FolderScan::default()
+        };
         assert!(is_capped(&full, &shows(1_000)));
         assert!(!is_capped(&full, &shows(999)) && !is_capped(&full, &shows(5_000)));
     }

@@ -34,7 +34,12 @@ impl LeftOut {
 
     /// Messages of folders that took part.
     pub fn single_messages(&self) -> u64 {
-        self.messages.saturating_sub(self.folders.iter().filter_map(|folder| folder.messages).sum())
+        self.messages.saturating_sub(
+            self.folders
+                .iter()
+                .filter_map(|folder| folder.messages)
+                .sum(),
+        )
     }
 }
 
@@ -50,9 +55,15 @@ pub(super) trait LeaveOut {
 impl LeaveOut for Vec<LeftOut> {
     fn add_folder(&mut self, by: LeavesOut, folder: String, messages: Option<u64>) {
         let entry = of(self, by.name());
-        if let Some(known) = entry.folders.iter_mut().find(|known| known.folder == folder) {
+        if let Some(known) = entry
+            .folders
+            .iter_mut()
+            .find(|known| known.folder == folder)
+        {
             // Both sides of a sync have it: the one with more messages counts.
-            let more = messages.unwrap_or(0).saturating_sub(known.messages.unwrap_or(0));
+            let more = messages
+                .unwrap_or(0)
+                .saturating_sub(known.messages.unwrap_or(0));
             known.messages = known.messages.max(messages);
             entry.messages += more;
             return;
@@ -70,7 +81,11 @@ impl LeaveOut for Vec<LeftOut> {
 
 fn of<'a>(all: &'a mut Vec<LeftOut>, by: &str) -> &'a mut LeftOut {
     let at = all.iter().position(|one| one.by == by).unwrap_or_else(|| {
-        all.push(LeftOut { by: by.to_owned(), folders: Vec::new(), messages: 0 });
+        all.push(LeftOut {
+            by: by.to_owned(),
+            folders: Vec::new(),
+            messages: 0,
+        });
         all.len() - 1
     });
     &mut all[at]
@@ -80,9 +95,17 @@ fn of<'a>(all: &'a mut Vec<LeftOut>, by: &str) -> &'a mut LeftOut {
 pub(super) fn folders_of(pairing: &Pairing, source: &Listing) -> Vec<LeftOut> {
     let mut found = Vec::new();
     for skipped in &pairing.skipped {
-        let (Some(by), Some(mailbox)) = (skipped.by, source.mailboxes.get(skipped.source)) else { continue };
-        let is_view = mailbox.special_use.is_some_and(crate::mail::SpecialUse::is_view);
-        let messages = mailbox.status.as_ref().filter(|_| !is_view).and_then(|status| status.counters.messages);
+        let (Some(by), Some(mailbox)) = (skipped.by, source.mailboxes.get(skipped.source)) else {
+            continue;
+        };
+        let is_view = mailbox
+            .special_use
+            .is_some_and(crate::mail::SpecialUse::is_view);
+        let messages = mailbox
+            .status
+            .as_ref()
+            .filter(|_| !is_view)
+            .and_then(|status| status.counters.messages);
         found.add_folder(by, skipped.name.clone(), messages.map(u64::from));
     }
     found
@@ -108,7 +131,9 @@ impl FilteredOut {
 
     /// Adds them to what a run left out.
     pub(super) fn add_to(&self, all: &mut Vec<LeftOut>) {
-        self.0.iter().for_each(|(by, messages)| all.add_messages(by, *messages));
+        self.0
+            .iter()
+            .for_each(|(by, messages)| all.add_messages(by, *messages));
     }
 }
 
@@ -127,7 +152,9 @@ impl MessageFilter {
         if self.min_size.is_some_and(|min| size < min) {
             return Some("--min-size");
         }
-        self.max_size.is_some_and(|max| size > max).then_some("--max-size")
+        self.max_size
+            .is_some_and(|max| size > max)
+            .then_some("--max-size")
     }
 }
 
@@ -144,7 +171,13 @@ mod tests {
         all.add_folder(LeavesOut::Folder, "Trash".to_owned(), Some(1));
         all.add_messages("--since", 7);
         all.add_messages("--before", 0);
-        let shown: Vec<_> = all.iter().map(|one| (one.by.as_str(), one.folders.len(), one.messages)).collect();
-        assert_eq!(shown, [("--exclude", 2, 5), ("--folder", 1, 1), ("--since", 0, 7)]);
+        let shown: Vec<_> = all
+            .iter()
+            .map(|one| (one.by.as_str(), one.folders.len(), one.messages))
+            .collect();
+        assert_eq!(
+            shown,
+            [("--exclude", 2, 5), ("--folder", 1, 1), ("--since", 0, 7)]
+        );
     }
 }

@@ -27,11 +27,14 @@ pub use copy::copy;
 pub use doctor::{DoctorOptions, DoctorSummary, Patient, doctor};
 pub use folders::folders;
 pub use left_out::{LeftOut, LeftOutFolder};
-pub use options::{CopyOptions, Deleting, FlagPolicy, MessageFilter, PlanUse, SyncOptions, VerifyOptions};
+pub use options::{
+    CopyOptions, Deleting, FlagPolicy, MessageFilter, PlanUse, SyncOptions, VerifyOptions,
+};
 pub use plan_file::{PlanError, PlanHead, PlanMailbox, read_plan, write_plan};
 pub use same_mailbox::Kinship;
 pub use summary::{
-    CopySummary, FolderListing, FolderRow, OnlyInView, Status, SyncSummary, SyncWay, VerifySummary, milliseconds,
+    CopySummary, FolderListing, FolderRow, OnlyInView, Status, SyncSummary, SyncWay, VerifySummary,
+    milliseconds,
 };
 pub use sync::sync;
 pub use undo::{KeptMessage, Restoring, UndoSummary, kept_headings, kept_messages, undo};

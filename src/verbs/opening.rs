@@ -7,7 +7,8 @@ use crate::exec::{self, Lanes, Link, ReadLink, at_once, pause};
 use crate::folders::{Pair, PairError, Pairing, Rules, TargetFolder, pair};
 use crate::mail::{Both, ListedMailbox, Listing, Side, SpecialUse};
 use crate::store::{
-    AsReadStore, Connector, Error, ErrorKind, ReadConnector, ReadStore, Refusal, ScanDepth, ScanRequest, Store,
+    AsReadStore, Connector, Error, ErrorKind, ReadConnector, ReadStore, Refusal, ScanDepth,
+    ScanRequest, Store,
 };
 use std::time::Duration;
 
@@ -24,25 +25,38 @@ pub(super) struct Opened<C = Box<dyn Store>> {
 impl<C: AsReadStore> Opened<C> {
     /// The connections, and the folders' names beside them.
     pub(super) fn link_and_names(&mut self) -> (&mut Link<C>, Names<'_>) {
-        (&mut self.link, Names::new(&self.pairing, &self.source_listing, &self.target_listing))
+        (
+            &mut self.link,
+            Names::new(&self.pairing, &self.source_listing, &self.target_listing),
+        )
     }
 
     /// Folders of the source that take no part because they can't, and what could not be listed on either side; each was named
     /// in an event.
     pub(super) fn folders_failed(&self) -> u64 {
-        self.pairing.skipped.iter().filter(|folder| folder.failed).count() as u64 + self.gaps
+        self.pairing
+            .skipped
+            .iter()
+            .filter(|folder| folder.failed)
+            .count() as u64
+            + self.gaps
     }
 }
 
 impl<C: AsReadStore> Opened<C> {
-    pub(super) fn new(mut link: Link<C>, rules: &Rules, observer: &dyn Observer) -> Result<Self, Error> {
+    pub(super) fn new(
+        mut link: Link<C>,
+        rules: &Rules,
+        observer: &dyn Observer,
+    ) -> Result<Self, Error> {
         let Link { source, target } = &mut link;
         let (source_listing, target_listing) = at_once(
             || list(source.reading(), Side::SOURCE, observer),
             || list(target.reading(), Side::TARGET, observer),
         );
         let (source_listing, target_listing) = (source_listing?, target_listing?);
-        let mut pairing = pair(&source_listing, &target_listing, rules).map_err(|error| unpaired(&error))?;
+        let mut pairing =
+            pair(&source_listing, &target_listing, rules).map_err(|error| unpaired(&error))?;
         let views = std::mem::take(&mut pairing.views);
         pairing.pairs.extend(views);
         for text in &pairing.warnings {
@@ -51,9 +65,18 @@ impl<C: AsReadStore> Opened<C> {
         let gaps = tell_gaps(&source_listing, Side::SOURCE.name(), observer)
             + tell_gaps(&target_listing, Side::TARGET.name(), observer);
         for folder in pairing.skipped.iter().filter(|folder| folder.failed) {
-            observer.observe(&Event::FolderFailed { folder: &folder.name, reason: &folder.reason });
+            observer.observe(&Event::FolderFailed {
+                folder: &folder.name,
+                reason: &folder.reason,
+            });
         }
-        Ok(Self { link, source_listing, target_listing, pairing, gaps })
+        Ok(Self {
+            link,
+            source_listing,
+            target_listing,
+            pairing,
+            gaps,
+        })
     }
 }
 
@@ -61,8 +84,9 @@ impl<C: AsReadStore> Opened<C> {
 pub(super) fn unpaired(error: &PairError) -> Error {
     let text = error.to_string();
     match error {
-        PairError::NoFolder { .. } => Error::new(ErrorKind::Usage, text)
-            .with_hint("nothing was copied or changed; list the folders with `mailferry folders MAILBOX`"),
+        PairError::NoFolder { .. } => Error::new(ErrorKind::Usage, text).with_hint(
+            "nothing was copied or changed; list the folders with `mailferry folders MAILBOX`",
+        ),
         PairError::Collision(_) | PairError::NoName { .. } => Error::new(ErrorKind::Refused, text),
     }
 }
@@ -80,8 +104,12 @@ pub(super) fn connect(connectors: Both<&dyn Connector>) -> Result<Link, Error> {
 /// # Errors
 /// The same.
 pub(super) fn connect_to_read(connectors: Both<&dyn ReadConnector>) -> Result<ReadLink, Error> {
-    let Both { first: source, second: target } = connectors;
-    exec::connect_with(|| source.connect_to_read(), || target.connect_to_read()).map_err(|(_, error)| error)
+    let Both {
+        first: source,
+        second: target,
+    } = connectors;
+    exec::connect_with(|| source.connect_to_read(), || target.connect_to_read())
+        .map_err(|(_, error)| error)
 }
 
 /// Does what only reads with a connection to either side, and anew with new ones if one of them breaks.
@@ -100,10 +128,23 @@ pub(super) fn patiently<T>(
             Err(error) => error,
             done => return done,
         };
-        let Some(wait) = pause_after(&error, failures) else { return Err(error) };
-        failures = if error.is_over_folder { 0 } else { failures + 1 };
-        let side = error.account.as_ref().map_or(Side::SOURCE, |account| account.side);
-        run.observer.observe(&Event::Retrying { side, wait, reason: &error.message });
+        let Some(wait) = pause_after(&error, failures) else {
+            return Err(error);
+        };
+        failures = if error.is_over_folder {
+            0
+        } else {
+            failures + 1
+        };
+        let side = error
+            .account
+            .as_ref()
+            .map_or(Side::SOURCE, |account| account.side);
+        run.observer.observe(&Event::Retrying {
+            side,
+            wait,
+            reason: &error.message,
+        });
         pause(wait, run.stop)?;
         // A server that lets nobody in any more has said why when the connection broke.
         done = match connect() {
@@ -130,12 +171,23 @@ fn pause_after(error: &Error, failures: usize) -> Option<Duration> {
 ///
 /// # Errors
 /// What ends the connection.
-pub(super) fn list(store: &mut dyn ReadStore, side: Side, observer: &dyn Observer) -> Result<Listing, Error> {
+pub(super) fn list(
+    store: &mut dyn ReadStore,
+    side: Side,
+    observer: &dyn Observer,
+) -> Result<Listing, Error> {
     let listing = store.list();
     // The server's name comes with the listing, without a round trip of its own.
-    observer.observe(&Event::Connected { side, server: store.server(), is_compressed: store.is_compressed() });
+    observer.observe(&Event::Connected {
+        side,
+        server: store.server(),
+        is_compressed: store.is_compressed(),
+    });
     let listing = listing?;
-    observer.observe(&Event::Listed { side, folders: listing.mailboxes.len() });
+    observer.observe(&Event::Listed {
+        side,
+        folders: listing.mailboxes.len(),
+    });
     Ok(listing)
 }
 
@@ -146,22 +198,44 @@ const NEAR_LANES: usize = 2;
 pub(super) fn lanes(asked: Option<usize>, connectors: Both<&dyn Connector>, link: &Link) -> Lanes {
     let (one, other) = (link.source.connections(), link.target.connections());
     let usual = one.usual.min(other.usual);
-    let first = if one.is_near && other.is_near { usual.min(NEAR_LANES) } else { usual };
-    let borne = Lanes { first, most: one.most.min(other.most) };
+    let first = if one.is_near && other.is_near {
+        usual.min(NEAR_LANES)
+    } else {
+        usual
+    };
+    let borne = Lanes {
+        first,
+        most: one.most.min(other.most),
+    };
     let most = connectors.map(|connector| connector.max_connections().unwrap_or(usize::MAX));
     let allowed = most.first.min(most.second);
     asked.map_or(borne, Lanes::fixed).up_to(allowed)
 }
 
 /// How many messages a folder holds, by its counters or else by counting them; or why that can't be told.
-pub(super) fn count_messages(store: &mut dyn ReadStore, folder: &ListedMailbox) -> Result<Result<u64, Refusal>, Error> {
-    if let Some(messages) = folder.status.as_ref().and_then(|status| status.counters.messages) {
+pub(super) fn count_messages(
+    store: &mut dyn ReadStore,
+    folder: &ListedMailbox,
+) -> Result<Result<u64, Refusal>, Error> {
+    if let Some(messages) = folder
+        .status
+        .as_ref()
+        .and_then(|status| status.counters.messages)
+    {
         return Ok(Ok(u64::from(messages)));
     }
     let depth = ScanDepth::Attributes;
-    let request = ScanRequest { mailbox: &folder.name, depth, uids: None, search: None, for_writing: false };
+    let request = ScanRequest {
+        mailbox: &folder.name,
+        depth,
+        uids: None,
+        search: None,
+        for_writing: false,
+    };
     let mut count = Ok(0);
-    store.scan(&[request], &mut |_, scan| count = scan.map(|scan| u64::from(scan.exists)))?;
+    store.scan(&[request], &mut |_, scan| {
+        count = scan.map(|scan| u64::from(scan.exists))
+    })?;
     Ok(count)
 }
 
@@ -175,14 +249,22 @@ pub(super) struct Names<'a> {
 
 impl<'a> Names<'a> {
     pub(super) fn new(pairing: &'a Pairing, source: &'a Listing, target: &'a Listing) -> Self {
-        Self { pairs: &pairing.pairs, pairing, source, target }
+        Self {
+            pairs: &pairing.pairs,
+            pairing,
+            source,
+            target,
+        }
     }
 }
 
 impl Names<'_> {
     /// The pairs as they are compared; with `all_headers`, headers are read also where nothing has to be matched.
     pub(super) fn comparison_pairs(&self, all_headers: bool) -> Vec<compare::Pair> {
-        self.pairs.iter().map(|pair| self.comparison_pair(pair, all_headers)).collect()
+        self.pairs
+            .iter()
+            .map(|pair| self.comparison_pair(pair, all_headers))
+            .collect()
     }
 
     fn comparison_pair(&self, pair: &Pair, all_headers: bool) -> compare::Pair {
@@ -199,12 +281,21 @@ impl Names<'_> {
 
     /// How many messages the source's folders hold; `None` where the server did not tell it of each with the listing.
     pub(super) fn messages_on_source(&self) -> Option<u64> {
-        self.pairs.iter().filter(|pair| !pair.view).map(|pair| self.messages(pair)).sum()
+        self.pairs
+            .iter()
+            .filter(|pair| !pair.view)
+            .map(|pair| self.messages(pair))
+            .sum()
     }
 
     /// The same of one pair.
     pub(super) fn messages(&self, pair: &Pair) -> Option<u64> {
-        self.source.mailboxes[pair.source].status.as_ref()?.counters.messages.map(u64::from)
+        self.source.mailboxes[pair.source]
+            .status
+            .as_ref()?
+            .counters
+            .messages
+            .map(u64::from)
     }
 
     pub(super) fn existing(&self, pair: &Pair) -> Option<&ListedMailbox> {

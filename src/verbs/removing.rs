@@ -18,17 +18,28 @@ pub(super) struct Removed {
 /// What ends the connection.
 pub(super) fn remove(store: &mut dyn Store, removals: &[Removal]) -> Result<Vec<Removed>, Error> {
     let results = store.remove(removals)?;
-    let refused = removals.iter().zip(&results).filter(|(_, result)| result.is_err());
+    let refused = removals
+        .iter()
+        .zip(&results)
+        .filter(|(_, result)| result.is_err());
     let asked = refused.map(|(removal, _)| (&removal.mailbox, Some(removal.uids.clone())));
     let mut scans = scan_each(store, ScanDepth::Sizes, asked)?.into_iter();
     let mut removed = Vec::with_capacity(removals.len());
     for (removal, result) in removals.iter().zip(results) {
         let left = match result {
             Ok(()) => UidSet::default(),
-            Err(_) => scans.next().map_or_else(|| removal.uids.clone(), |scan| still_there(removal, scan)),
+            Err(_) => scans
+                .next()
+                .map_or_else(|| removal.uids.clone(), |scan| still_there(removal, scan)),
         };
-        let why = result.err().map(|refusal| refusal.text).filter(|_| !left.is_empty());
-        removed.push(Removed { gone: removal.uids.minus(&left), left: why.map(|why| (left, why)) });
+        let why = result
+            .err()
+            .map(|refusal| refusal.text)
+            .filter(|_| !left.is_empty());
+        removed.push(Removed {
+            gone: removal.uids.minus(&left),
+            left: why.map(|why| (left, why)),
+        });
     }
     Ok(removed)
 }
@@ -37,7 +48,12 @@ pub(super) fn remove(store: &mut dyn Store, removals: &[Removal]) -> Result<Vec<
 fn still_there(removal: &Removal, scan: Result<FolderScan, Refusal>) -> UidSet {
     let held = |scan: &FolderScan| scan.uid_validity == removal.uid_validity && scan.unlisted == 0;
     match scan.ok().filter(held) {
-        Some(scan) => scan.messages.iter().map(Message::uid).filter(|uid| removal.uids.contains(*uid)).collect(),
+        Some(scan) => scan
+            .messages
+            .iter()
+            .map(Message::uid)
+            .filter(|uid| removal.uids.contains(*uid))
+            .collect(),
         None => removal.uids.clone(),
     }
 }

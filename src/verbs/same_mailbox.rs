@@ -11,8 +11,8 @@ use crate::engine::scans::scan_each;
 use crate::exec::Link;
 use crate::mail::{Flags, HeaderKey, ListedMailbox, MailboxName, Message, Uid, UidSet};
 use crate::store::{
-    AsReadStore, Baseline, Error, ErrorKind, FlagChange, FlagEdit, FolderScan, KnownDepth, ScanDepth, ScanRequest,
-    Store,
+    AsReadStore, Baseline, Error, ErrorKind, FlagChange, FlagEdit, FolderScan, KnownDepth,
+    ScanDepth, ScanRequest, Store,
 };
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -42,13 +42,18 @@ const PATIENCE_WITH_REPLICAS: Duration = Duration::from_secs(5);
 
 /// Whether a listing's counters leave it open that two folders are one. MAILBOXID decides where both have one (RFC 8474).
 pub(super) fn may_be_one(source: &ListedMailbox, target: &ListedMailbox) -> bool {
-    let Some((source, target)) = source.status.as_ref().zip(target.status.as_ref()) else { return false };
+    let Some((source, target)) = source.status.as_ref().zip(target.status.as_ref()) else {
+        return false;
+    };
     if source.counters.messages == Some(0) || target.counters.messages == Some(0) {
         return false;
     }
     match has_equal_ids(source.mailbox_id.as_deref(), target.mailbox_id.as_deref()) {
         Some(equal) => equal,
-        None => source.counters.uid_validity.is_some() && source.counters.uid_validity == target.counters.uid_validity,
+        None => {
+            source.counters.uid_validity.is_some()
+                && source.counters.uid_validity == target.counters.uid_validity
+        }
     }
 }
 
@@ -66,9 +71,14 @@ pub(super) fn is_one_name(source: &MailboxName, target: &MailboxName) -> bool {
 pub(super) fn is_like(source: &ListedMailbox, target: &ListedMailbox) -> bool {
     let counters = |folder: &ListedMailbox| {
         let status = folder.status.as_ref()?;
-        Some((status.mailbox_id.clone(), status.counters.messages?, status.counters.uid_next?))
+        Some((
+            status.mailbox_id.clone(),
+            status.counters.messages?,
+            status.counters.uid_next?,
+        ))
     };
-    is_one_name(&source.name, &target.name) || counters(source).is_some_and(|some| counters(target) == Some(some))
+    is_one_name(&source.name, &target.name)
+        || counters(source).is_some_and(|some| counters(target) == Some(some))
 }
 
 /// Two folders that look the same.
@@ -89,8 +99,20 @@ impl Suspect {
     }
 
     fn trial(&self) -> Trial<'_> {
-        let Self { source, source_depth, target, uid, patience } = self;
-        Trial { source, source_depth: *source_depth, target, uid: *uid, patience: *patience }
+        let Self {
+            source,
+            source_depth,
+            target,
+            uid,
+            patience,
+        } = self;
+        Trial {
+            source,
+            source_depth: *source_depth,
+            target,
+            uid: *uid,
+            patience: *patience,
+        }
     }
 }
 
@@ -102,13 +124,23 @@ pub(super) fn suspects<C: AsReadStore>(
     link: &mut Link<C>,
     folders: &[(&ListedMailbox, &ListedMailbox)],
 ) -> Result<Vec<Suspect>, Error> {
-    let open: Vec<_> = folders.iter().filter(|(source, target)| may_be_one(source, target)).collect();
+    let open: Vec<_> = folders
+        .iter()
+        .filter(|(source, target)| may_be_one(source, target))
+        .collect();
     if open.is_empty() {
         return Ok(Vec::new());
     }
     let newest = |at: &(&ListedMailbox, &ListedMailbox)| {
-        let next = |folder: &ListedMailbox| folder.status.as_ref().and_then(|status| status.counters.uid_next);
-        let next = next(at.0).zip(next(at.1)).map_or(1, |(source, target)| source.min(target));
+        let next = |folder: &ListedMailbox| {
+            folder
+                .status
+                .as_ref()
+                .and_then(|status| status.counters.uid_next)
+        };
+        let next = next(at.0)
+            .zip(next(at.1))
+            .map_or(1, |(source, target)| source.min(target));
         Uid::new(next.saturating_sub(SAMPLE).max(1)).map(UidSet::from_uid)
     };
     let mut found = Vec::new();
@@ -122,7 +154,10 @@ pub(super) fn suspects<C: AsReadStore>(
     }
     // Where there is nothing among the newest UIDs, all messages are compared.
     let unclear: Vec<_> = unclear.iter().collect();
-    for (at, uid) in unclear.iter().zip(equal_messages(link, &unclear, &|_| None)?) {
+    for (at, uid) in unclear
+        .iter()
+        .zip(equal_messages(link, &unclear, &|_| None)?)
+    {
         if let Sample::Equal(uid) = uid {
             found.push(suspect(at, uid));
         }
@@ -143,19 +178,45 @@ pub(super) fn possible<C: AsReadStore>(
         return Ok(Vec::new());
     }
     let newest = |folder: &ListedMailbox| {
-        let next = folder.status.as_ref().and_then(|status| status.counters.uid_next).unwrap_or(1);
+        let next = folder
+            .status
+            .as_ref()
+            .and_then(|status| status.counters.uid_next)
+            .unwrap_or(1);
         Uid::new(next.saturating_sub(SAMPLE).max(1)).map(UidSet::from_uid)
     };
     let depth = ScanDepth::Identity;
-    let on_source = scan_each(link.source.reading(), depth, folders.iter().map(|at| (&at.0.name, newest(at.0))))?;
-    let on_target = scan_each(link.target.reading(), depth, folders.iter().map(|at| (&at.1.name, newest(at.1))))?;
-    let in_common = |(at, (source, target)): (&_, (Result<FolderScan, _>, Result<FolderScan, _>))| {
-        let (source, target) = (source.ok()?, target.ok()?);
-        let keys: HashSet<HeaderKey> = source.messages.iter().map(Message::key).filter(is_telling).collect();
-        let message = target.messages.iter().rev().find(|message| keys.contains(&message.key()))?;
-        Some(suspect(at, message.uid()))
-    };
-    Ok(folders.iter().zip(on_source.into_iter().zip(on_target)).filter_map(in_common).collect())
+    let on_source = scan_each(
+        link.source.reading(),
+        depth,
+        folders.iter().map(|at| (&at.0.name, newest(at.0))),
+    )?;
+    let on_target = scan_each(
+        link.target.reading(),
+        depth,
+        folders.iter().map(|at| (&at.1.name, newest(at.1))),
+    )?;
+    let in_common =
+        |(at, (source, target)): (&_, (Result<FolderScan, _>, Result<FolderScan, _>))| {
+            let (source, target) = (source.ok()?, target.ok()?);
+            let keys: HashSet<HeaderKey> = source
+                .messages
+                .iter()
+                .map(Message::key)
+                .filter(is_telling)
+                .collect();
+            let message = target
+                .messages
+                .iter()
+                .rev()
+                .find(|message| keys.contains(&message.key()))?;
+            Some(suspect(at, message.uid()))
+        };
+    Ok(folders
+        .iter()
+        .zip(on_source.into_iter().zip(on_target))
+        .filter_map(in_common)
+        .collect())
 }
 
 fn is_telling(key: &HeaderKey) -> bool {
@@ -163,7 +224,12 @@ fn is_telling(key: &HeaderKey) -> bool {
 }
 
 fn suspect((source, target): &(&ListedMailbox, &ListedMailbox), uid: Uid) -> Suspect {
-    let id = |folder: &ListedMailbox| folder.status.as_ref().and_then(|status| status.mailbox_id.clone());
+    let id = |folder: &ListedMailbox| {
+        folder
+            .status
+            .as_ref()
+            .and_then(|status| status.mailbox_id.clone())
+    };
     let is_replica = has_equal_ids(id(source).as_deref(), id(target).as_deref()) == Some(true);
     let status = source.status.clone().unwrap_or_default();
     Suspect {
@@ -171,7 +237,11 @@ fn suspect((source, target): &(&ListedMailbox, &ListedMailbox), uid: Uid) -> Sus
         source_depth: changes_since(status.counters.uid_next, status.counters.mod_seq),
         target: target.name.clone(),
         uid,
-        patience: if is_replica { PATIENCE_WITH_REPLICAS } else { PATIENCE },
+        patience: if is_replica {
+            PATIENCE_WITH_REPLICAS
+        } else {
+            PATIENCE
+        },
     }
 }
 
@@ -195,12 +265,21 @@ fn equal_messages<C: AsReadStore>(
         return Ok(Vec::new());
     }
     let depth = ScanDepth::Identity;
-    let on_source = scan_each(link.source.reading(), depth, folders.iter().map(|at| (&at.0.name, uids(at))))?;
-    let on_target = scan_each(link.target.reading(), depth, folders.iter().map(|at| (&at.1.name, uids(at))))?;
-    let sample = |(source, target): (Result<FolderScan, _>, Result<FolderScan, _>)| match (source, target) {
-        (Ok(source), Ok(target)) => compare(&source, &target),
-        _ => Sample::Unlike,
-    };
+    let on_source = scan_each(
+        link.source.reading(),
+        depth,
+        folders.iter().map(|at| (&at.0.name, uids(at))),
+    )?;
+    let on_target = scan_each(
+        link.target.reading(),
+        depth,
+        folders.iter().map(|at| (&at.1.name, uids(at))),
+    )?;
+    let sample =
+        |(source, target): (Result<FolderScan, _>, Result<FolderScan, _>)| match (source, target) {
+            (Ok(source), Ok(target)) => compare(&source, &target),
+            _ => Sample::Unlike,
+        };
     Ok(on_source.into_iter().zip(on_target).map(sample).collect())
 }
 
@@ -209,22 +288,31 @@ fn compare(source: &FolderScan, target: &FolderScan) -> Sample {
         return Sample::Empty;
     }
     let is_equal = |message: &&Message| {
-        let at = target.messages.binary_search_by_key(&message.uid(), Message::uid);
+        let at = target
+            .messages
+            .binary_search_by_key(&message.uid(), Message::uid);
         at.is_ok_and(|at| is_alike(message, &target.messages[at]))
     };
     // The newest, as a mark on it is found soonest.
-    source.messages.iter().rev().find(is_equal).map_or(Sample::Unlike, |message| Sample::Equal(message.uid()))
+    source
+        .messages
+        .iter()
+        .rev()
+        .find(is_equal)
+        .map_or(Sample::Unlike, |message| Sample::Equal(message.uid()))
 }
 
 /// Whether two messages of one UID are alike in all that a scan tells and nobody changes.
 fn is_alike(one: &Message, other: &Message) -> bool {
-    (one.uid(), one.size(), one.key(), one.date()) == (other.uid(), other.size(), other.key(), other.date())
+    (one.uid(), one.size(), one.key(), one.date())
+        == (other.uid(), other.size(), other.key(), other.date())
 }
 
 /// Whether scans of two folders look like scans of one: the same counters, and a message that both have under its UID.
 pub(super) fn scans_look_the_same(source: &FolderScan, target: &FolderScan) -> bool {
     let ids = has_equal_ids(source.mailbox_id.as_deref(), target.mailbox_id.as_deref());
-    let may_be = ids.unwrap_or(source.uid_validity.is_some() && source.uid_validity == target.uid_validity);
+    let may_be =
+        ids.unwrap_or(source.uid_validity.is_some() && source.uid_validity == target.uid_validity);
     let has_grown = source.uid_next != target.uid_next || source.exists != target.exists;
     may_be && !has_grown && matches!(compare(source, target), Sample::Equal(_))
 }
@@ -232,8 +320,16 @@ pub(super) fn scans_look_the_same(source: &FolderScan, target: &FolderScan) -> b
 /// How a source's folder is looked at for what has changed since its counters were these.
 pub(super) fn changes_since(uid_next: Option<u32>, mod_seq: Option<u64>) -> ScanDepth {
     let known = mod_seq.map_or(KnownDepth::Flags, KnownDepth::Changes);
-    let baseline = |uid_next| ScanDepth::Since(Baseline { uid_next, known, probe: [None, None] });
-    uid_next.and_then(Uid::new).map_or(ScanDepth::Attributes, baseline)
+    let baseline = |uid_next| {
+        ScanDepth::Since(Baseline {
+            uid_next,
+            known,
+            probe: [None, None],
+        })
+    };
+    uid_next
+        .and_then(Uid::new)
+        .map_or(ScanDepth::Attributes, baseline)
 }
 
 /// Two folders of which it is to be shown whether they are one.
@@ -250,8 +346,19 @@ pub(super) struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     /// One of folders that nothing speaks against but that no two may be one where something is deleted.
-    pub(super) fn new(source: &'a MailboxName, source_depth: ScanDepth, target: &'a MailboxName, uid: Uid) -> Self {
-        Self { source, source_depth, target, uid, patience: Duration::ZERO }
+    pub(super) fn new(
+        source: &'a MailboxName,
+        source_depth: ScanDepth,
+        target: &'a MailboxName,
+        uid: Uid,
+    ) -> Self {
+        Self {
+            source,
+            source_depth,
+            target,
+            uid,
+            patience: Duration::ZERO,
+        }
     }
 }
 
@@ -272,11 +379,16 @@ pub(super) enum Verdict {
 /// # Errors
 /// What ends a connection.
 pub(super) fn convict(link: &mut Link, suspects: &[Suspect]) -> Result<Vec<String>, Error> {
-    let Some((first, others)) = suspects.split_first() else { return Ok(Vec::new()) };
+    let Some((first, others)) = suspects.split_first() else {
+        return Ok(Vec::new());
+    };
     let mut guilty = |some: &[Suspect]| -> Result<Vec<String>, Error> {
         let trials: Vec<Trial<'_>> = some.iter().map(Suspect::trial).collect();
         let verdicts = judge(link, &trials)?;
-        let is_guilty = some.iter().zip(verdicts).filter(|(_, verdict)| *verdict != Verdict::Two);
+        let is_guilty = some
+            .iter()
+            .zip(verdicts)
+            .filter(|(_, verdict)| *verdict != Verdict::Two);
         Ok(is_guilty.map(|(suspect, _)| suspect.name()).collect())
     };
     if !guilty(std::slice::from_ref(first))?.is_empty() {
@@ -292,13 +404,19 @@ pub(super) fn convict(link: &mut Link, suspects: &[Suspect]) -> Result<Vec<Strin
 pub(super) fn proven(link: &mut Link, suspects: &[Suspect]) -> Result<Vec<String>, Error> {
     let trials: Vec<Trial<'_>> = suspects.iter().map(Suspect::trial).collect();
     let verdicts = judge(link, &trials)?;
-    let proven = suspects.iter().zip(verdicts).filter(|(_, verdict)| *verdict == Verdict::One);
+    let proven = suspects
+        .iter()
+        .zip(verdicts)
+        .filter(|(_, verdict)| *verdict == Verdict::One);
     Ok(proven.map(|(suspect, _)| suspect.name()).collect())
 }
 
 /// The error that ends a run of one mailbox with itself. `folders` are the source's that would go into themselves.
 pub(super) fn refusal(folders: &[String]) -> Error {
-    let text = format!("source and target are the same mailbox: {}", some_names(folders));
+    let text = format!(
+        "source and target are the same mailbox: {}",
+        some_names(folders)
+    );
     Error::new(ErrorKind::SameMailbox, text).with_hint(
         "pass two different mailboxes; within one account, set the destination with --into FOLDER or --map FROM=TO, \
          and select the source folders with --folder or --exclude",
@@ -332,7 +450,9 @@ pub(super) fn some_names(names: &[String]) -> String {
 pub(super) fn judge(link: &mut Link, trials: &[Trial<'_>]) -> Result<Vec<Verdict>, Error> {
     let mut verdicts = vec![Verdict::Unknown; trials.len()];
     for mark in [Flags::MARK, "\\Answered", "\\Flagged", "\\Draft"] {
-        let open: Vec<usize> = (0..trials.len()).filter(|at| verdicts[*at] == Verdict::Unknown).collect();
+        let open: Vec<usize> = (0..trials.len())
+            .filter(|at| verdicts[*at] == Verdict::Unknown)
+            .collect();
         if open.is_empty() {
             break;
         }
@@ -359,8 +479,11 @@ fn try_mark(link: &mut Link, trials: &[Trial<'_>], mark: &str) -> Result<Vec<Ver
         return Ok(verdicts);
     }
     let earlier = bearers_on_source(link.source.as_mut(), trials, &fit, &flag)?;
-    let (fit, earlier): (Vec<usize>, Vec<HashSet<Uid>>) =
-        fit.into_iter().zip(earlier).filter_map(|(at, bearers)| Some((at, bearers?))).unzip();
+    let (fit, earlier): (Vec<usize>, Vec<HashSet<Uid>>) = fit
+        .into_iter()
+        .zip(earlier)
+        .filter_map(|(at, bearers)| Some((at, bearers?)))
+        .unzip();
     change(link.target.as_mut(), trials, &fit, &flag, FlagEdit::Add)?;
     let looked = look_for_marks(link, trials, &fit, (&flag, &earlier));
     // Whatever came of it.
@@ -387,7 +510,10 @@ fn look_for_marks(
         let waited = began.elapsed();
         let mut still_open = Vec::new();
         for (at, bearers) in open.into_iter().zip(now) {
-            let before = fit.iter().position(|one| *one == at).and_then(|place| earlier.get(place));
+            let before = fit
+                .iter()
+                .position(|one| *one == at)
+                .and_then(|place| earlier.get(place));
             let is_new = |uid: &Uid| before.is_none_or(|before| !before.contains(uid));
             // What can't be looked at any more shows nothing.
             let Some(bearers) = bearers else { continue };
@@ -426,7 +552,10 @@ fn bearers_on_target(
     let mut fitting = Vec::new();
     target.scan(&requests, &mut |at, scan| {
         let Ok(scan) = scan else { return };
-        let bears = scan.messages.iter().any(|message| has(&scan, message, flag));
+        let bears = scan
+            .messages
+            .iter()
+            .any(|message| has(&scan, message, flag));
         if fits(&scan, bears) {
             fitting.push(at);
         }
@@ -452,7 +581,10 @@ fn bearers_on_source(
     let mut bearers = vec![None; which.len()];
     source.scan(&requests, &mut |at, scan| {
         if let Some(scan) = scan.ok().filter(|scan| scan.unlisted == 0) {
-            let marked = scan.messages.iter().filter(|message| has(&scan, message, flag));
+            let marked = scan
+                .messages
+                .iter()
+                .filter(|message| has(&scan, message, flag));
             bearers[at] = Some(marked.map(Message::uid).collect());
         }
     })?;
@@ -463,8 +595,16 @@ fn bearers_on_source(
 pub(super) fn left_marked(scan: &FolderScan) -> UidSet {
     let mark = Flags::from_names([Flags::MARK]);
     let mut bearing: HashMap<u32, bool> = HashMap::new();
-    let bears = |message: &&Message| *bearing.entry(message.flags()).or_insert_with(|| has(scan, message, &mark));
-    scan.messages.iter().filter(bears).map(Message::uid).collect()
+    let bears = |message: &&Message| {
+        *bearing
+            .entry(message.flags())
+            .or_insert_with(|| has(scan, message, &mark))
+    };
+    scan.messages
+        .iter()
+        .filter(bears)
+        .map(Message::uid)
+        .collect()
 }
 
 fn has(scan: &FolderScan, message: &Message, flag: &Flags) -> bool {

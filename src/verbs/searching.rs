@@ -21,20 +21,36 @@ pub(super) fn check_search(
 ) -> Result<(), Error> {
     let Some(search) = search else { return Ok(()) };
     let mut folders: Vec<&ListedMailbox> = match side {
-        Side::SOURCE => names.pairs.iter().map(|pair| &names.source.mailboxes[pair.source]).collect(),
-        Side::TARGET => names.pairs.iter().filter_map(|pair| names.existing(pair)).collect(),
+        Side::SOURCE => names
+            .pairs
+            .iter()
+            .map(|pair| &names.source.mailboxes[pair.source])
+            .collect(),
+        Side::TARGET => names
+            .pairs
+            .iter()
+            .filter_map(|pair| names.existing(pair))
+            .collect(),
     };
     // Some servers read no search in an empty folder.
     folders.sort_by_key(|folder| {
-        let messages = folder.status.as_ref().and_then(|status| status.counters.messages);
+        let messages = folder
+            .status
+            .as_ref()
+            .and_then(|status| status.counters.messages);
         (messages == Some(0), messages.unwrap_or(u32::MAX))
     });
     for folder in folders.into_iter().take(TRIES) {
-        let Some(words) = refused_words(store, search, &folder.name)? else { return Ok(()) };
+        let Some(words) = refused_words(store, search, &folder.name)? else {
+            return Ok(());
+        };
         let first = Uid::new(1).into_iter().collect();
         let opened = scan_each(store, ScanDepth::Sizes, [(&folder.name, Some(first))])?.pop();
         if opened.is_some_and(|scan| scan.is_ok()) {
-            let text = format!("the {} rejected the search '{search}': {words}", side.name());
+            let text = format!(
+                "the {} rejected the search '{search}': {words}",
+                side.name()
+            );
             let hint = "nothing was copied or changed; fix --search, which takes IMAP SEARCH syntax \
                         (RFC 3501, section 6.4.4)";
             return Err(Error::new(ErrorKind::Usage, text).with_hint(hint));
@@ -44,15 +60,34 @@ pub(super) fn check_search(
 }
 
 /// What the server says against a search in this folder; `None` where it searches, or refuses in passing.
-fn refused_words(store: &mut dyn ReadStore, search: &str, mailbox: &MailboxName) -> Result<Option<String>, Error> {
+fn refused_words(
+    store: &mut dyn ReadStore,
+    search: &str,
+    mailbox: &MailboxName,
+) -> Result<Option<String>, Error> {
     // Of one message at most, as it is done again in earnest. A CHARSET stands before everything else.
-    let has_charset = search.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("CHARSET "));
-    let limited = if has_charset { search.to_owned() } else { format!("UID 1 {search}") };
+    let has_charset = search
+        .get(..8)
+        .is_some_and(|start| start.eq_ignore_ascii_case("CHARSET "));
+    let limited = if has_charset {
+        search.to_owned()
+    } else {
+        format!("UID 1 {search}")
+    };
     let depth = ScanDepth::Sizes;
-    let request = ScanRequest { mailbox, depth, uids: None, search: Some(&limited), for_writing: false };
+    let request = ScanRequest {
+        mailbox,
+        depth,
+        uids: None,
+        search: Some(&limited),
+        for_writing: false,
+    };
     let mut words = None;
     store.scan(&[request], &mut |_, scan| {
-        words = scan.err().filter(|refusal| refusal.meaning != RefusalMeaning::Transient).map(|refusal| refusal.text);
+        words = scan
+            .err()
+            .filter(|refusal| refusal.meaning != RefusalMeaning::Transient)
+            .map(|refusal| refusal.text);
     })?;
     Ok(words)
 }

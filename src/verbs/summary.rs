@@ -121,7 +121,12 @@ pub struct SyncWay {
 impl SyncWay {
     /// Whether nothing was to be done.
     pub fn is_idle(&self) -> bool {
-        *self == Self { failed: self.failed, bytes_copied: self.bytes_copied, ..Self::default() }
+        *self
+            == Self {
+                failed: self.failed,
+                bytes_copied: self.bytes_copied,
+                ..Self::default()
+            }
     }
 }
 

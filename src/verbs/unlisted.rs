@@ -12,12 +12,18 @@ pub(super) fn tell_gaps(listing: &Listing, side: &str, observer: &dyn Observer) 
         let folder = gap.what.to_string();
         if gap.what == Unread::Subscriptions {
             // Some servers have none: a warning, as nothing is done for it and no mail is missed.
-            let text = format!("{folder} on the {side} are unknown and left alone: {}", gap.why);
+            let text = format!(
+                "{folder} on the {side} are unknown and left alone: {}",
+                gap.why
+            );
             observer.observe(&Event::Warning { text: &text });
             continue;
         }
         let reason = format!("it could not be read on the {side}: {}", gap.why);
-        observer.observe(&Event::FolderFailed { folder: &folder, reason: &reason });
+        observer.observe(&Event::FolderFailed {
+            folder: &folder,
+            reason: &reason,
+        });
         told += 1;
     }
     told
@@ -28,13 +34,18 @@ pub(super) fn tell_gaps(listing: &Listing, side: &str, observer: &dyn Observer) 
 ///
 /// # Errors
 /// What ends the connection.
-pub(super) fn are_denied(store: &mut dyn ReadStore, folders: &[Vec<MailboxName>]) -> Result<Vec<bool>, Error> {
+pub(super) fn are_denied(
+    store: &mut dyn ReadStore,
+    folders: &[Vec<MailboxName>],
+) -> Result<Vec<bool>, Error> {
     let names: Vec<MailboxName> = folders.iter().flatten().cloned().collect();
     if names.is_empty() {
         return Ok(vec![true; folders.len()]);
     }
     let mut gone = store.are_gone(&names)?.into_iter();
-    let denied = folders.iter().map(|names| gone.by_ref().take(names.len()).filter(|gone| !gone).count() == 0);
+    let denied = folders
+        .iter()
+        .map(|names| gone.by_ref().take(names.len()).filter(|gone| !gone).count() == 0);
     Ok(denied.collect())
 }
 

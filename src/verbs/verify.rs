@@ -13,7 +13,9 @@ use super::{Status, VerifyOptions, VerifySummary};
 use crate::event::{self, Difference, DifferenceKind, Event, Observer, Run};
 use crate::exec::ReadLink;
 use crate::folders::{Pair, Rules, TargetFolder};
-use crate::mail::{Both, Heading, ListedMailbox, MailboxName, Message, Side, SpecialUse, Uid, counted};
+use crate::mail::{
+    Both, Heading, ListedMailbox, MailboxName, Message, Side, SpecialUse, Uid, counted,
+};
 use crate::store::{Error, FolderScan, ReadConnector};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -35,16 +37,33 @@ pub fn verify(
     let observer = run.observer;
     let opened = Opened::new(opening::connect_to_read(connectors)?, rules, observer)?;
     let failed = opened.folders_failed();
-    let Opened { mut link, pairing, source_listing, target_listing, .. } = opened;
+    let Opened {
+        mut link,
+        pairing,
+        source_listing,
+        target_listing,
+        ..
+    } = opened;
     let names = opening::Names::new(&pairing, &source_listing, &target_listing);
     let search = options.filter.search.as_deref();
     check_search(link.source.as_mut(), search, Side::SOURCE, &names)?;
     check_search(link.target.as_mut(), search, Side::TARGET, &names)?;
     tell_same(&mut link, &names, options.kinship, observer)?;
     let left_out = left_out::folders_of(&pairing, &source_listing);
-    let summary = VerifySummary { failed, left_out, ..VerifySummary::default() };
+    let summary = VerifySummary {
+        failed,
+        left_out,
+        ..VerifySummary::default()
+    };
     let pairs = names.pairs;
-    let mut verify = Verify { options, observer, pairs, summary, deep: Vec::new(), found: Vec::new() };
+    let mut verify = Verify {
+        options,
+        observer,
+        pairs,
+        summary,
+        deep: Vec::new(),
+        found: Vec::new(),
+    };
     verify.compare(&mut link, &names)?;
     verify.take_unmatched(&mut link, &names)?;
     verify.compare_deeply(connectors, link, run);
@@ -67,9 +86,12 @@ fn tell_same(
 ) -> Result<(), Error> {
     let text = match kinship {
         Kinship::Apart => return Ok(()),
-        Kinship::OneAccount => "source and target are the same mailbox: comparing it with itself".to_owned(),
+        Kinship::OneAccount => {
+            "source and target are the same mailbox: comparing it with itself".to_owned()
+        }
         Kinship::Unknown | Kinship::ServerAndDirectory => {
-            let pair = |pair: &Pair| Some((&names.source.mailboxes[pair.source], names.existing(pair)?));
+            let pair =
+                |pair: &Pair| Some((&names.source.mailboxes[pair.source], names.existing(pair)?));
             let paired: Vec<_> = names.pairs.iter().filter_map(pair).collect();
             let suspects = same_mailbox::suspects(link, &paired)?;
             if suspects.is_empty() {
@@ -83,8 +105,17 @@ fn tell_same(
 }
 
 /// Sums up what both sides of a pair hold.
-fn survey([source, target]: &mut [Survey; 2], pair: &Pair, names: &compare::Pair, compared: &Compared) {
-    source.add(&pair.from.to_string(), &names.source, &compared.source.messages);
+fn survey(
+    [source, target]: &mut [Survey; 2],
+    pair: &Pair,
+    names: &compare::Pair,
+    compared: &Compared,
+) {
+    source.add(
+        &pair.from.to_string(),
+        &names.source,
+        &compared.source.messages,
+    );
     if let (Some(name), Some(scan)) = (&names.target, &compared.target) {
         target.add(&pair.to.to_string(), name, &scan.messages);
     }
@@ -117,12 +148,18 @@ impl Verify<'_> {
         let mut surveys = Side::BOTH.map(|side| Survey::new(side, self.observer));
         let mut compared_pairs = names.comparison_pairs(surveys[0].is_wanted());
         self.tell_pairs(names);
-        let folders: Vec<usize> = (0..names.pairs.len()).filter(|index| !names.pairs[*index].view).collect();
+        let folders: Vec<usize> = (0..names.pairs.len())
+            .filter(|index| !names.pairs[*index].view)
+            .collect();
         let views = self.views(link, names, &mut compared_pairs)?;
         self.summary.folders = (folders.len() + views.len()) as u64;
         let to_compare = self.without_unlisted([folders, views].concat(), names);
         if let Some(messages) = names.messages_on_source() {
-            self.observer.observe(&Event::ToCompare { folders: self.summary.folders, messages, bytes: 0 });
+            self.observer.observe(&Event::ToCompare {
+                folders: self.summary.folders,
+                messages,
+                bytes: 0,
+            });
         }
         let comparison = Comparison {
             first_on_target: &|_| Ok(compare::Learnt::new()),
@@ -136,7 +173,12 @@ impl Verify<'_> {
         let mut extra: HashMap<usize, (usize, Vec<Uid>)> = HashMap::new();
         let done = comparison.run(link, to_compare, &mut |index, result| match result {
             Ok(compared) => {
-                survey(&mut surveys, &names.pairs[index], &compared_pairs[index], &compared);
+                survey(
+                    &mut surveys,
+                    &names.pairs[index],
+                    &compared_pairs[index],
+                    &compared,
+                );
                 if let Some(uids) = self.take_compared(index, &compared, names)
                     && let TargetFolder::Existing(target) = names.pairs[index].target
                 {
@@ -148,7 +190,11 @@ impl Verify<'_> {
         for (index, uids) in extra.into_values() {
             self.take_extra(index, uids);
         }
-        let headings = if done.is_ok() { self.headings_of_found(link, names) } else { Default::default() };
+        let headings = if done.is_ok() {
+            self.headings_of_found(link, names)
+        } else {
+            Default::default()
+        };
         self.tell_found(&headings, names);
         done?;
         let [source, target] = surveys;
@@ -159,7 +205,11 @@ impl Verify<'_> {
     fn tell_pairs(&self, names: &opening::Names<'_>) {
         for pair in names.pairs.iter().filter(|pair| !pair.view) {
             let (from, to) = (&pair.from.to_string(), &pair.to.to_string());
-            self.observer.observe(&Event::FolderPaired { from, to, reason: &pair.reasons.join("; ") });
+            self.observer.observe(&Event::FolderPaired {
+                from,
+                to,
+                reason: &pair.reasons.join("; "),
+            });
         }
     }
 
@@ -199,7 +249,10 @@ impl Verify<'_> {
                 Err((index, reason)) => {
                     self.summary.failed += 1;
                     let folder = names.pairs[index].from.to_string();
-                    self.observer.observe(&Event::FolderFailed { folder: &folder, reason: &reason });
+                    self.observer.observe(&Event::FolderFailed {
+                        folder: &folder,
+                        reason: &reason,
+                    });
                 }
             }
         }
@@ -207,9 +260,18 @@ impl Verify<'_> {
     }
 
     /// Tells what differs in one pair of folders. Gives the UIDs that are on the target only.
-    fn take_compared(&mut self, index: usize, compared: &Compared, names: &opening::Names<'_>) -> Option<Vec<Uid>> {
+    fn take_compared(
+        &mut self,
+        index: usize,
+        compared: &Compared,
+        names: &opening::Names<'_>,
+    ) -> Option<Vec<Uid>> {
         let from = self.pairs[index].from.to_string();
-        self.observer.observe(&Event::Compared { folder: &from, messages: compared.source.exists.into(), bytes: 0 });
+        self.observer.observe(&Event::Compared {
+            folder: &from,
+            messages: compared.source.exists.into(),
+            bytes: 0,
+        });
         compared.filtered_out.add_to(&mut self.summary.left_out);
         self.summary.failed += compared.tell_doubtful(&self.pairs[index], self.observer);
         if let Some(reason) = compared.unlisted() {
@@ -218,7 +280,12 @@ impl Verify<'_> {
         let folder = self.begin_folder(index);
         for at in &compared.matching.missing {
             let uid = compared.source.messages[*at as usize].uid();
-            self.differ(folder, DifferenceKind::Missing, Some(uid), Cow::Borrowed("only on the source"));
+            self.differ(
+                folder,
+                DifferenceKind::Missing,
+                Some(uid),
+                Cow::Borrowed("only on the source"),
+            );
         }
         let Some(target) = &compared.target else {
             self.differ_folder_missing(folder, compared);
@@ -226,7 +293,8 @@ impl Verify<'_> {
         };
         self.compare_pairs(folder, compared, target);
         if self.options.deep {
-            self.deep.push(DeepFolder::new(&self.pairs[index], compared, target, names));
+            self.deep
+                .push(DeepFolder::new(&self.pairs[index], compared, target, names));
         }
         // All Mail shows what is in other folders: nothing in it is extra.
         let is_view = names
@@ -235,16 +303,28 @@ impl Verify<'_> {
         if self.pairs[index].view && is_view {
             return None;
         }
-        Some(compared.matching.extra.iter().map(|at| target.messages[*at as usize].uid()).collect())
+        Some(
+            compared
+                .matching
+                .extra
+                .iter()
+                .map(|at| target.messages[*at as usize].uid())
+                .collect(),
+        )
     }
 
     /// Tells what differs in the messages that both sides have.
     fn compare_pairs(&mut self, folder: Place, compared: &Compared, target: &FolderScan) {
         for (on_source, on_target) in &compared.matching.pairs {
-            let pair = (&compared.source.messages[*on_source as usize], &target.messages[*on_target as usize]);
+            let pair = (
+                &compared.source.messages[*on_source as usize],
+                &target.messages[*on_target as usize],
+            );
             self.compare_messages(folder, &compared.source, target, pair);
             if !self.options.deep && compared.munged.contains(&(*on_source, *on_target)) {
-                let detail = Cow::Borrowed("one side has X in place of each 8-bit byte of the other's header");
+                let detail = Cow::Borrowed(
+                    "one side has X in place of each 8-bit byte of the other's header",
+                );
                 self.differ(folder, DifferenceKind::Changed, Some(pair.0.uid()), detail);
             }
         }
@@ -254,14 +334,24 @@ impl Verify<'_> {
     fn take_extra(&mut self, index: usize, uids: Vec<Uid>) {
         let folder = self.begin_folder(index);
         for uid in uids {
-            self.differ(folder, DifferenceKind::Extra, Some(uid), Cow::Borrowed("only on the target"));
+            self.differ(
+                folder,
+                DifferenceKind::Extra,
+                Some(uid),
+                Cow::Borrowed("only on the target"),
+            );
         }
     }
 
     fn differ_folder_missing(&mut self, folder: Place, compared: &Compared) {
         // A folder without messages has no other way to be missed.
         if compared.source.messages.is_empty() {
-            self.differ(folder, DifferenceKind::Missing, None, Cow::Borrowed("the folder is only on the source"));
+            self.differ(
+                folder,
+                DifferenceKind::Missing,
+                None,
+                Cow::Borrowed("the folder is only on the source"),
+            );
         }
     }
 
@@ -276,12 +366,23 @@ impl Verify<'_> {
         let uid = Some(on_source.uid());
         self.summary.compared += 1;
         if !self.options.deep && on_source.size() != on_target.size() {
-            let detail = format!("{} bytes on the source, {} on the target", on_source.size(), on_target.size());
+            let detail = format!(
+                "{} bytes on the source, {} on the target",
+                on_source.size(),
+                on_target.size()
+            );
             self.differ(folder, DifferenceKind::Changed, uid, Cow::Owned(detail));
         }
-        let (source_flags, target_flags) = (source.flags.get(on_source.flags()), target.flags.get(on_target.flags()));
+        let (source_flags, target_flags) = (
+            source.flags.get(on_source.flags()),
+            target.flags.get(on_target.flags()),
+        );
         if source_flags != target_flags {
-            let detail = format!("{} on the source, {} on the target", source_flags.shown(), target_flags.shown());
+            let detail = format!(
+                "{} on the source, {} on the target",
+                source_flags.shown(),
+                target_flags.shown()
+            );
             self.differ(folder, DifferenceKind::Flags, uid, Cow::Owned(detail));
         }
         let Some(date) = on_source.date() else { return };
@@ -299,12 +400,19 @@ impl Verify<'_> {
     }
 
     /// Tells of the folders that only the target has.
-    fn take_unmatched(&mut self, link: &mut ReadLink, names: &opening::Names<'_>) -> Result<(), Error> {
+    fn take_unmatched(
+        &mut self,
+        link: &mut ReadLink,
+        names: &opening::Names<'_>,
+    ) -> Result<(), Error> {
         for folder in &names.pairing.unmatched_target {
             let name = folder.name.to_string();
             if names.source.gaps.hide_folders() {
                 // The source may have it.
-                self.fail_folder(&name, "the source does not list it, and not all of its folders could be listed");
+                self.fail_folder(
+                    &name,
+                    "the source does not list it, and not all of its folders could be listed",
+                );
                 continue;
             }
             self.count_unmatched(link, &name, &names.target.mailboxes[folder.target])?;
@@ -313,7 +421,12 @@ impl Verify<'_> {
     }
 
     /// A folder that only the target has: its messages are extra.
-    fn count_unmatched(&mut self, link: &mut ReadLink, name: &str, folder: &ListedMailbox) -> Result<(), Error> {
+    fn count_unmatched(
+        &mut self,
+        link: &mut ReadLink,
+        name: &str,
+        folder: &ListedMailbox,
+    ) -> Result<(), Error> {
         let messages = match opening::count_messages(link.target.as_mut(), folder)? {
             Ok(messages) => messages,
             Err(refusal) => {
@@ -325,17 +438,38 @@ impl Verify<'_> {
             // Servers make Trash and Junk by themselves; what holds nothing is no difference.
             return Ok(());
         }
-        let detail = format!("the folder is only on the target, with {}", counted(messages, "message"));
-        self.summary.differences.count(DifferenceKind::Extra, messages);
+        let detail = format!(
+            "the folder is only on the target, with {}",
+            counted(messages, "message")
+        );
+        self.summary
+            .differences
+            .count(DifferenceKind::Extra, messages);
         let (kind, folder) = (DifferenceKind::Extra, name.to_owned());
-        let difference = Difference { kind, folder, uid: None, messages, detail, heading: None };
+        let difference = Difference {
+            kind,
+            folder,
+            uid: None,
+            messages,
+            detail,
+            heading: None,
+        };
         self.observer.observe(&Event::Difference(&difference));
         Ok(())
     }
 
     /// Compares the contents of what is still to be read, in several lanes.
-    fn compare_deeply(&mut self, connectors: Both<&dyn ReadConnector>, link: ReadLink, run: Run<'_>) {
-        let usual = link.source.connections().usual.min(link.target.connections().usual);
+    fn compare_deeply(
+        &mut self,
+        connectors: Both<&dyn ReadConnector>,
+        link: ReadLink,
+        run: Run<'_>,
+    ) {
+        let usual = link
+            .source
+            .connections()
+            .usual
+            .min(link.target.connections().usual);
         let lanes = self.options.jobs.unwrap_or(usual);
         let deep = std::mem::take(&mut self.deep);
         let contents = compare_contents(connectors, link, lanes, deep, run);
@@ -346,12 +480,20 @@ impl Verify<'_> {
     }
 
     /// What people know the messages by of which the contents differ or could not be read.
-    fn headings_of_contents(&self, source: &dyn ReadConnector, contents: &[ReadContents]) -> Headings {
+    fn headings_of_contents(
+        &self,
+        source: &dyn ReadConnector,
+        contents: &[ReadContents],
+    ) -> Headings {
         let mut wanted = Wanted::default();
         if self.observer.headings() >= event::Headings::Pressing {
             for (folder, contrast) in contents {
                 let Ok(contrast) = contrast else { continue };
-                let uids = contrast.changed.iter().map(|(uid, _)| *uid).chain(contrast.unread.iter().copied());
+                let uids = contrast
+                    .changed
+                    .iter()
+                    .map(|(uid, _)| *uid)
+                    .chain(contrast.unread.iter().copied());
                 uids.for_each(|uid| wanted.add(folder.source(), uid));
             }
         }
@@ -359,13 +501,20 @@ impl Verify<'_> {
             return Headings::default();
         }
         // The connections that have read the contents are closed by now.
-        let Ok(mut store) = source.connect_to_read() else { return Headings::default() };
+        let Ok(mut store) = source.connect_to_read() else {
+            return Headings::default();
+        };
         let headings = wanted.read(store.as_mut());
         store.close();
         headings
     }
 
-    fn take_contents(&mut self, folder: &DeepFolder, result: Result<Contrast, String>, headings: &Headings) {
+    fn take_contents(
+        &mut self,
+        folder: &DeepFolder,
+        result: Result<Contrast, String>,
+        headings: &Headings,
+    ) {
         let name = &folder.name;
         match result {
             Ok(contrast) => {
@@ -386,7 +535,12 @@ impl Verify<'_> {
                     self.summary.failed += 1;
                     let reason = "its content could not be read on both sides";
                     let heading = headings.get(folder.source(), uid);
-                    self.observer.observe(&Event::MessageFailed { folder: name, uid, heading, reason });
+                    self.observer.observe(&Event::MessageFailed {
+                        folder: name,
+                        uid,
+                        heading,
+                        reason,
+                    });
                 }
             }
             Err(reason) => self.fail_folder(name, &reason),
@@ -395,18 +549,34 @@ impl Verify<'_> {
 
     fn fail_folder(&mut self, folder: &str, reason: &str) {
         self.summary.failed += 1;
-        self.observer.observe(&Event::FolderFailed { folder, reason });
+        self.observer
+            .observe(&Event::FolderFailed { folder, reason });
     }
 
     /// Where differences of a pair of folders go.
     fn begin_folder(&self, pair: usize) -> Place {
-        Place { pair, waits: self.found.len() < MOST_FOUND && self.observer.headings() >= event::Headings::Pressing }
+        Place {
+            pair,
+            waits: self.found.len() < MOST_FOUND
+                && self.observer.headings() >= event::Headings::Pressing,
+        }
     }
 
     /// Counts a difference, and tells it now or once its heading is known.
-    fn differ(&mut self, place: Place, kind: DifferenceKind, uid: Option<Uid>, detail: Cow<'static, str>) {
+    fn differ(
+        &mut self,
+        place: Place,
+        kind: DifferenceKind,
+        uid: Option<Uid>,
+        detail: Cow<'static, str>,
+    ) {
         self.summary.differences.count(kind, 1);
-        let found = Found { pair: place.pair, kind, uid, detail };
+        let found = Found {
+            pair: place.pair,
+            kind,
+            uid,
+            detail,
+        };
         if place.waits {
             self.found.push(found);
         } else {
@@ -415,11 +585,28 @@ impl Verify<'_> {
     }
 
     fn tell(&self, found: Found, heading: Option<&Heading>) {
-        let Found { pair, kind, uid, detail } = found;
+        let Found {
+            pair,
+            kind,
+            uid,
+            detail,
+        } = found;
         let pair = &self.pairs[pair];
-        let folder = if kind == DifferenceKind::Extra { &pair.to } else { &pair.from }.to_string();
+        let folder = if kind == DifferenceKind::Extra {
+            &pair.to
+        } else {
+            &pair.from
+        }
+        .to_string();
         let (detail, heading) = (detail.into_owned(), heading.cloned());
-        self.observer.observe(&Event::Difference(&Difference { kind, folder, uid, messages: 1, detail, heading }));
+        self.observer.observe(&Event::Difference(&Difference {
+            kind,
+            folder,
+            uid,
+            messages: 1,
+            detail,
+            heading,
+        }));
     }
 
     /// What people know the messages by that wait to be told, on the source and on the target.
@@ -431,14 +618,20 @@ impl Verify<'_> {
             }
         }
         let [on_source, on_target] = wanted;
-        [on_source.read(link.source.as_mut()), on_target.read(link.target.as_mut())]
+        [
+            on_source.read(link.source.as_mut()),
+            on_target.read(link.target.as_mut()),
+        ]
     }
 
     /// Tells what waits, with these headings.
     fn tell_found(&mut self, headings: &[Headings; 2], names: &opening::Names<'_>) {
         for found in std::mem::take(&mut self.found) {
             let (message, side) = (found.mailbox(names).zip(found.uid), found.side());
-            self.tell(found, message.and_then(|(mailbox, uid)| headings[side].get(mailbox, uid)));
+            self.tell(
+                found,
+                message.and_then(|(mailbox, uid)| headings[side].get(mailbox, uid)),
+            );
         }
     }
 }

@@ -5,7 +5,9 @@
 
 use super::opening::Names;
 use crate::engine::scans::more_than_listed;
-use crate::mail::{Counters, ListedMailbox, Listing, MailboxName, Message, SpecialUse, Uid, UidSet, UidValidity};
+use crate::mail::{
+    Counters, ListedMailbox, Listing, MailboxName, Message, SpecialUse, Uid, UidSet, UidValidity,
+};
 use crate::plan::views::{Look, Unplaced, look};
 use crate::state::Checkpoint;
 use crate::store::{ContentId, Error, FolderScan, ReadStore, ScanDepth, ScanRequest, SomeMessages};
@@ -31,13 +33,21 @@ pub(super) type Outcome = Result<Looked, (usize, String)>;
 ///
 /// # Errors
 /// What ends the connection.
-pub(super) fn look_through(store: &mut dyn ReadStore, names: &Names<'_>) -> Result<Vec<Outcome>, Error> {
-    let mut views: Vec<usize> = (0..names.pairs.len()).filter(|index| names.pairs[*index].view).collect();
+pub(super) fn look_through(
+    store: &mut dyn ReadStore,
+    names: &Names<'_>,
+) -> Result<Vec<Outcome>, Error> {
+    let mut views: Vec<usize> = (0..names.pairs.len())
+        .filter(|index| names.pairs[*index].view)
+        .collect();
     let mailbox = |pair: &usize| &names.source.mailboxes[names.pairs[*pair].source];
     views.sort_by_key(|pair| mailbox(pair).special_use != Some(SpecialUse::All));
     let view_names: Vec<&MailboxName> = views.iter().map(|pair| &mailbox(pair).name).collect();
     if names.source.gaps.hide_folders() {
-        return Ok(views.into_iter().map(|pair| Err((pair, UNTELLABLE.to_owned()))).collect());
+        return Ok(views
+            .into_iter()
+            .map(|pair| Err((pair, UNTELLABLE.to_owned())))
+            .collect());
     }
     let looked = Homes::of(names).look(store, &view_names)?;
     Ok(views
@@ -54,11 +64,18 @@ pub(super) fn look_through(store: &mut dyn ReadStore, names: &Names<'_>) -> Resu
 ///
 /// # Errors
 /// What ends the connection.
-pub(super) fn only_in(store: &mut dyn ReadStore, listing: &Listing, views: &[usize]) -> Result<Found, Error> {
+pub(super) fn only_in(
+    store: &mut dyn ReadStore,
+    listing: &Listing,
+    views: &[usize],
+) -> Result<Found, Error> {
     if listing.gaps.hide_folders() {
         return Ok(views.iter().map(|_| Err(UNTELLABLE.to_owned())).collect());
     }
-    let names: Vec<&MailboxName> = views.iter().map(|at| &listing.mailboxes[*at].name).collect();
+    let names: Vec<&MailboxName> = views
+        .iter()
+        .map(|at| &listing.mailboxes[*at].name)
+        .collect();
     Homes::new(listing, &HashSet::new()).look(store, &names)
 }
 
@@ -76,7 +93,12 @@ pub(super) type Found = Vec<Result<(FolderScan, UidSet), String>>;
 impl<'a> Homes<'a> {
     /// Those of a copy: a view that the user copies by its name is a folder, too.
     fn of(names: &Names<'a>) -> Self {
-        let as_folders = names.pairs.iter().filter(|pair| !pair.view).map(|pair| pair.source).collect();
+        let as_folders = names
+            .pairs
+            .iter()
+            .filter(|pair| !pair.view)
+            .map(|pair| pair.source)
+            .collect();
         Self::new(names.source, &as_folders)
     }
 
@@ -87,15 +109,26 @@ impl<'a> Homes<'a> {
                 && !folder.is_empty()
                 && (as_folders.contains(at) || !folder.special_use.is_some_and(SpecialUse::is_view))
         };
-        let folders = listing.mailboxes.iter().enumerate().filter(is_home).map(|(_, folder)| folder);
-        Self { folders: folders.collect() }
+        let folders = listing
+            .mailboxes
+            .iter()
+            .enumerate()
+            .filter(is_home)
+            .map(|(_, folder)| folder);
+        Self {
+            folders: folders.collect(),
+        }
     }
 
     /// By the server's own names for messages where it has them, else by headers.
     fn look(&self, store: &mut dyn ReadStore, views: &[&MailboxName]) -> Result<Found, Error> {
         let scans = scan_all(store, ScanDepth::Sizes, views)?;
         if let Some(by_id) = self.by_ids(store, views, &scans)? {
-            return Ok(scans.into_iter().zip(by_id).map(|(scan, only)| Ok((scan?, only))).collect());
+            return Ok(scans
+                .into_iter()
+                .zip(by_id)
+                .map(|(scan, only)| Ok((scan?, only)))
+                .collect());
         }
         self.by_looks(store, views)
     }
@@ -107,30 +140,50 @@ impl<'a> Homes<'a> {
         views: &[&MailboxName],
         scans: &[Result<FolderScan, String>],
     ) -> Result<Option<Vec<UidSet>>, Error> {
-        let Some(scans) = scans.iter().map(|scan| scan.as_ref().ok()).collect::<Option<Vec<_>>>() else {
+        let Some(scans) = scans
+            .iter()
+            .map(|scan| scan.as_ref().ok())
+            .collect::<Option<Vec<_>>>()
+        else {
             return Ok(None);
         };
-        let Some(homes) = self.with_counters(store)? else { return Ok(None) };
-        let of_views = views.iter().zip(&scans).map(|(mailbox, scan)| SomeMessages {
-            mailbox,
-            uid_validity: scan.uid_validity,
-            uids: scan.messages.iter().map(Message::uid).collect(),
-        });
+        let Some(homes) = self.with_counters(store)? else {
+            return Ok(None);
+        };
+        let of_views = views
+            .iter()
+            .zip(&scans)
+            .map(|(mailbox, scan)| SomeMessages {
+                mailbox,
+                uid_validity: scan.uid_validity,
+                uids: scan.messages.iter().map(Message::uid).collect(),
+            });
         let told = store.content_ids(&of_views.collect::<Vec<_>>())?;
-        if told.iter().zip(&scans).any(|(ids, scan)| ids.len() < scan.messages.len()) {
+        if told
+            .iter()
+            .zip(&scans)
+            .any(|(ids, scan)| ids.len() < scan.messages.len())
+        {
             return Ok(None);
         }
-        let Some(first) = Uid::new(1) else { return Ok(None) };
+        let Some(first) = Uid::new(1) else {
+            return Ok(None);
+        };
         let of_homes = homes.iter().map(|(mailbox, uid_validity, _)| SomeMessages {
             mailbox,
             uid_validity: *uid_validity,
             uids: UidSet::from_uid(first),
         });
         let at_home = store.content_ids(&of_homes.collect::<Vec<_>>())?;
-        if at_home.iter().zip(&homes).any(|(ids, (.., messages))| ids.len() < *messages) {
+        if at_home
+            .iter()
+            .zip(&homes)
+            .any(|(ids, (.., messages))| ids.len() < *messages)
+        {
             return Ok(None);
         }
-        let mut known: HashSet<ContentId> = at_home.into_iter().flat_map(HashMap::into_values).collect();
+        let mut known: HashSet<ContentId> =
+            at_home.into_iter().flat_map(HashMap::into_values).collect();
         let mut all = Vec::new();
         for ids in told {
             let mut unplaced = Unplaced::new(ids.iter().map(|(uid, id)| (*id, *uid)));
@@ -145,11 +198,18 @@ impl<'a> Homes<'a> {
     fn with_counters(&self, store: &mut dyn ReadStore) -> Result<Option<Vec<Counted<'a>>>, Error> {
         let counters = |folder: &ListedMailbox| {
             let status = folder.status.as_ref()?;
-            Some((status.counters.uid_validity, status.counters.messages? as usize))
-                .filter(|(validity, _)| validity.is_some())
+            Some((
+                status.counters.uid_validity,
+                status.counters.messages? as usize,
+            ))
+            .filter(|(validity, _)| validity.is_some())
         };
-        let unknown: Vec<&MailboxName> =
-            self.folders.iter().filter(|folder| counters(folder).is_none()).map(|folder| &folder.name).collect();
+        let unknown: Vec<&MailboxName> = self
+            .folders
+            .iter()
+            .filter(|folder| counters(folder).is_none())
+            .map(|folder| &folder.name)
+            .collect();
         let mut scans = scan_all(store, ScanDepth::Sizes, &unknown)?.into_iter();
         let mut all = Vec::new();
         for folder in &self.folders {
@@ -157,7 +217,9 @@ impl<'a> Homes<'a> {
                 let scan = scans.next()?.ok()?;
                 Some((scan.uid_validity, scan.messages.len()))
             });
-            let Some((validity, messages)) = told else { return Ok(None) };
+            let Some((validity, messages)) = told else {
+                return Ok(None);
+            };
             all.push((&folder.name, validity, messages));
         }
         Ok(Some(all))
@@ -166,26 +228,45 @@ impl<'a> Homes<'a> {
     fn by_looks(&self, store: &mut dyn ReadStore, views: &[&MailboxName]) -> Result<Found, Error> {
         let scans = scan_all(store, ScanDepth::Identity, views)?;
         let looks = |scan: &FolderScan| -> Vec<(Look, Uid)> {
-            scan.messages.iter().map(|message| (look(message), message.uid())).collect()
+            scan.messages
+                .iter()
+                .map(|message| (look(message), message.uid()))
+                .collect()
         };
-        let mut unplaced: Vec<Option<Unplaced<Look>>> =
-            scans.iter().map(|scan| Some(Unplaced::new(looks(scan.as_ref().ok()?)))).collect();
+        let mut unplaced: Vec<Option<Unplaced<Look>>> = scans
+            .iter()
+            .map(|scan| Some(Unplaced::new(looks(scan.as_ref().ok()?))))
+            .collect();
         let homes: Vec<&MailboxName> = self.folders.iter().map(|folder| &folder.name).collect();
         let mut unread = None;
         // One folder's scan at a time: together they may be larger than any.
-        store.scan(&requests(ScanDepth::Identity, &homes), &mut |nth, scan| match scan {
-            Ok(scan) => {
-                unread = unread.take().or_else(|| more_than_listed(&scan, &homes[nth].to_string()));
-                for message in &scan.messages {
-                    unplaced.iter_mut().flatten().for_each(|view| view.place_one(&look(message)));
+        store.scan(
+            &requests(ScanDepth::Identity, &homes),
+            &mut |nth, scan| match scan {
+                Ok(scan) => {
+                    unread = unread
+                        .take()
+                        .or_else(|| more_than_listed(&scan, &homes[nth].to_string()));
+                    for message in &scan.messages {
+                        unplaced
+                            .iter_mut()
+                            .flatten()
+                            .for_each(|view| view.place_one(&look(message)));
+                    }
                 }
-            }
-            Err(refusal) => unread = Some(format!("{} can't be read: {}", homes[nth], refusal.text)),
-        })?;
+                Err(refusal) => {
+                    unread = Some(format!("{} can't be read: {}", homes[nth], refusal.text))
+                }
+            },
+        )?;
         for (at, scan) in scans.iter().enumerate() {
             let Ok(scan) = scan else { continue };
             let later = unplaced.iter_mut().skip(at + 1).flatten();
-            later.for_each(|view| scan.messages.iter().for_each(|message| view.place_all(&look(message))));
+            later.for_each(|view| {
+                scan.messages
+                    .iter()
+                    .for_each(|message| view.place_all(&look(message)))
+            });
         }
         let found = |(scan, view): (Result<FolderScan, String>, Option<Unplaced<Look>>)| {
             let scan = scan?;
@@ -199,8 +280,13 @@ impl<'a> Homes<'a> {
 }
 
 fn requests<'m>(depth: ScanDepth, mailboxes: &[&'m MailboxName]) -> Vec<ScanRequest<'m>> {
-    let request =
-        |mailbox: &&'m MailboxName| ScanRequest { mailbox, depth, uids: None, search: None, for_writing: false };
+    let request = |mailbox: &&'m MailboxName| ScanRequest {
+        mailbox,
+        depth,
+        uids: None,
+        search: None,
+        for_writing: false,
+    };
     mailboxes.iter().map(request).collect()
 }
 
@@ -220,7 +306,10 @@ fn scan_all(
 
 /// How a view was when it was looked through; `None` where the server tells too little.
 pub(super) fn checkpoint(scan: &FolderScan) -> Option<Checkpoint> {
-    Checkpoint::of(Counters { uid_next: scan.next_uid(), ..scan.counters() })
+    Checkpoint::of(Counters {
+        uid_next: scan.next_uid(),
+        ..scan.counters()
+    })
 }
 
 /// A print of the folders beside the views, as the listing tells them: while it stays, and a view's own counters, nothing has lost its
@@ -239,7 +328,11 @@ impl Homes<'_> {
         let mut text = Vec::new();
         for folder in &self.folders {
             let status = folder.status.as_ref()?;
-            let counters = (status.counters.uid_validity?.0, status.counters.uid_next?, status.counters.messages?);
+            let counters = (
+                status.counters.uid_validity?.0,
+                status.counters.uid_next?,
+                status.counters.messages?,
+            );
             text.extend_from_slice(format!("{:?} {counters:?}\n", folder.name).as_bytes());
         }
         // As 63 bits, which the state can hold.

@@ -2,7 +2,10 @@
 //!
 //! `cargo bench --bench cycles`. Counts of allocations are the same on every machine; times are not.
 
-#![expect(clippy::unwrap_used, reason = "a benchmark stops at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a benchmark stops at the first surprise"
+)]
 
 use divan::counter::{BytesCount, ItemsCount};
 use mailferry::identity::{ContentHasher, header_key};
@@ -67,7 +70,8 @@ fn scan_replies() -> Vec<u8> {
 
 /// The replies of whole messages of this size.
 fn body_replies(size: usize, count: usize) -> Vec<u8> {
-    let body = "An ordinary line of an ordinary letter, of which there are many.\r\n".repeat(size / 66);
+    let body =
+        "An ordinary line of an ordinary letter, of which there are many.\r\n".repeat(size / 66);
     let one = format!("* 1 FETCH (UID 1 BODY[] {{{}}}\r\n{body})\r\n", body.len());
     one.repeat(count).into_bytes()
 }
@@ -85,13 +89,17 @@ fn frames(wire: &[u8], mut each: impl FnMut(&mut Framer)) {
 #[divan::bench]
 fn framer(bencher: divan::Bencher<'_, '_>) {
     let wire = scan_replies();
-    bencher.counter(ItemsCount::new(MESSAGES)).bench_local(|| frames(&wire, |_| ()));
+    bencher
+        .counter(ItemsCount::new(MESSAGES))
+        .bench_local(|| frames(&wire, |_| ()));
 }
 
 #[divan::bench]
 fn framer_of_bodies(bencher: divan::Bencher<'_, '_>) {
     let wire = body_replies(20_000, 500);
-    bencher.counter(BytesCount::new(wire.len())).bench_local(|| frames(&wire, |_| ()));
+    bencher
+        .counter(BytesCount::new(wire.len()))
+        .bench_local(|| frames(&wire, |_| ()));
 }
 
 #[divan::bench]
@@ -99,7 +107,12 @@ fn framer_and_parser(bencher: divan::Bencher<'_, '_>) {
     let wire = scan_replies();
     bencher.counter(ItemsCount::new(MESSAGES)).bench_local(|| {
         let mut fetched = 0u32;
-        frames(&wire, |framer| fetched += u32::from(matches!(Response::parse(framer.frame()), Response::Fetch(_))));
+        frames(&wire, |framer| {
+            fetched += u32::from(matches!(
+                Response::parse(framer.frame()),
+                Response::Fetch(_)
+            ))
+        });
         assert_eq!(fetched, MESSAGES);
     });
 }
@@ -107,19 +120,24 @@ fn framer_and_parser(bencher: divan::Bencher<'_, '_>) {
 #[divan::bench]
 fn identity_of_headers(bencher: divan::Bencher<'_, '_>) {
     let headers: Vec<String> = (0..MESSAGES).map(header).collect();
-    bencher
-        .counter(ItemsCount::new(MESSAGES))
-        .bench_local(|| headers.iter().filter(|header| header_key(header.as_bytes()) == HeaderKey::Empty).count());
+    bencher.counter(ItemsCount::new(MESSAGES)).bench_local(|| {
+        headers
+            .iter()
+            .filter(|header| header_key(header.as_bytes()) == HeaderKey::Empty)
+            .count()
+    });
 }
 
 #[divan::bench]
 fn identity_of_content(bencher: divan::Bencher<'_, '_>) {
     let message = [header(1).into_bytes(), vec![b'x'; 1 << 20]].concat();
-    bencher.counter(BytesCount::new(message.len())).bench_local(|| {
-        let mut hasher = ContentHasher::new();
-        hasher.update(&message);
-        hasher.finish()
-    });
+    bencher
+        .counter(BytesCount::new(message.len()))
+        .bench_local(|| {
+            let mut hasher = ContentHasher::new();
+            hasher.update(&message);
+            hasher.finish()
+        });
 }
 
 /// Two folders with the same mail, but for every hundredth message, which is missing.
@@ -127,10 +145,20 @@ fn identity_of_content(bencher: divan::Bencher<'_, '_>) {
 fn diff(bencher: divan::Bencher<'_, '_>) {
     let message = |number: u32| {
         let date = InternalDate::new(1_700_000_000 + i64::from(number), 60);
-        Message::new(Uid::new(number).unwrap(), u64::from(number), date, 0, header_key(header(number).as_bytes()))
+        Message::new(
+            Uid::new(number).unwrap(),
+            u64::from(number),
+            date,
+            0,
+            header_key(header(number).as_bytes()),
+        )
     };
     let source: Vec<Message> = (1..=MESSAGES).map(message).collect();
-    let target: Vec<Message> = source.iter().filter(|message| message.uid().get() % 100 != 0).copied().collect();
+    let target: Vec<Message> = source
+        .iter()
+        .filter(|message| message.uid().get() % 100 != 0)
+        .copied()
+        .collect();
     bencher.counter(ItemsCount::new(MESSAGES)).bench_local(|| {
         let matching = match_folder(&source, &target, &MatchRules::default());
         assert_eq!(matching.missing.len(), (MESSAGES / 100) as usize);

@@ -56,10 +56,20 @@ impl Browser {
             }
         });
         let to = child.stdin.take().unwrap();
-        let mut browser = Self { child, to, from, told: Vec::new(), asked: 0, session: None, _profile: profile };
+        let mut browser = Self {
+            child,
+            to,
+            from,
+            told: Vec::new(),
+            asked: 0,
+            session: None,
+            _profile: profile,
+        };
         let target = browser.ask("Target.createTarget", &json!({"url": "about:blank"}));
         let attach = json!({"targetId": target["targetId"], "flatten": true});
-        browser.session = browser.ask("Target.attachToTarget", &attach)["sessionId"].as_str().map(str::to_owned);
+        browser.session = browser.ask("Target.attachToTarget", &attach)["sessionId"]
+            .as_str()
+            .map(str::to_owned);
         for domain in ["Page", "Network", "Log", "Runtime"] {
             browser.ask(&format!("{domain}.enable"), &json!({}));
         }
@@ -69,24 +79,39 @@ impl Browser {
     /// Opens a file, and waits until it stands there.
     pub fn open(&mut self, file: &Path) {
         self.told.clear();
-        self.ask("Page.navigate", &json!({"url": format!("file://{}", file.display())}));
+        self.ask(
+            "Page.navigate",
+            &json!({"url": format!("file://{}", file.display())}),
+        );
         let started = Instant::now();
-        while !self.told.iter().any(|told| told["method"] == "Page.loadEventFired") {
-            let told =
-                self.from.recv_timeout(DEADLINE.saturating_sub(started.elapsed())).expect("the page did not load");
+        while !self
+            .told
+            .iter()
+            .any(|told| told["method"] == "Page.loadEventFired")
+        {
+            let told = self
+                .from
+                .recv_timeout(DEADLINE.saturating_sub(started.elapsed()))
+                .expect("the page did not load");
             self.told.push(told);
         }
     }
 
     /// Whether pages may run scripts, from the next one on.
     pub fn let_scripts_run(&mut self, may: bool) {
-        self.ask("Emulation.setScriptExecutionDisabled", &json!({"value": !may}));
+        self.ask(
+            "Emulation.setScriptExecutionDisabled",
+            &json!({"value": !may}),
+        );
     }
 
     /// What pages are told that the user prefers: `light` or `dark`; and what they are shown on, `screen` or `print`.
     pub fn prefer(&mut self, scheme: &str, medium: &str) {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
-        self.ask("Emulation.setEmulatedMedia", &json!({"media": medium, "features": features}));
+        self.ask(
+            "Emulation.setEmulatedMedia",
+            &json!({"media": medium, "features": features}),
+        );
     }
 
     /// The value of an expression in the page. An exception is a failure.
@@ -94,7 +119,11 @@ impl Browser {
     pub fn value(&mut self, expression: &str) -> Value {
         let asked = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
         let answer = self.ask("Runtime.evaluate", &asked);
-        assert!(answer["exceptionDetails"].is_null(), "{expression}: {}", answer["exceptionDetails"]);
+        assert!(
+            answer["exceptionDetails"].is_null(),
+            "{expression}: {}",
+            answer["exceptionDetails"]
+        );
         answer["result"]["value"].clone()
     }
 
@@ -112,7 +141,13 @@ impl Browser {
 
     fn told_of(&self, method: &str, member: &str) -> Vec<String> {
         let of = self.told.iter().filter(|told| told["method"] == method);
-        of.map(|told| told.pointer(member).and_then(Value::as_str).unwrap_or_default().to_owned()).collect()
+        of.map(|told| {
+            told.pointer(member)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        })
+        .collect()
     }
 
     #[track_caller]
@@ -122,12 +157,17 @@ impl Browser {
         if let Some(session) = &self.session {
             message["sessionId"] = json!(session);
         }
-        self.to.write_all(format!("{message}\0").as_bytes()).unwrap();
+        self.to
+            .write_all(format!("{message}\0").as_bytes())
+            .unwrap();
         self.to.flush().unwrap();
         let started = Instant::now();
         loop {
             let left = DEADLINE.saturating_sub(started.elapsed());
-            let told = self.from.recv_timeout(left).unwrap_or_else(|error| panic!("{method}: {error}"));
+            let told = self
+                .from
+                .recv_timeout(left)
+                .unwrap_or_else(|error| panic!("{method}: {error}"));
             if told["id"] == self.asked {
                 assert!(told["error"].is_null(), "{method}: {}", told["error"]);
                 return told["result"].clone();
@@ -140,7 +180,11 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         // It is asked to close, which ends its other processes too; whether it does is seen below.
-        drop(write!(self.to, "{}\0", &json!({"id": 0, "method": "Browser.close"})));
+        drop(write!(
+            self.to,
+            "{}\0",
+            &json!({"id": 0, "method": "Browser.close"})
+        ));
         let started = Instant::now();
         while started.elapsed() < Duration::from_secs(5) {
             if !matches!(self.child.try_wait(), Ok(None)) {

@@ -30,7 +30,12 @@ pub struct Wish {
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { common_name: "localhost", names: Some("localhost"), bits: 2048, digest: MessageDigest::sha256() }
+        Self {
+            common_name: "localhost",
+            names: Some("localhost"),
+            bits: 2048,
+            digest: MessageDigest::sha256(),
+        }
     }
 }
 
@@ -57,7 +62,9 @@ impl Authority {
         // What no honest server takes any more has to be allowed by name.
         builder.set_security_level(0);
         builder.set_cipher_list("ALL:@SECLEVEL=0").unwrap();
-        builder.set_min_proto_version(Some(SslVersion::TLS1)).unwrap();
+        builder
+            .set_min_proto_version(Some(SslVersion::TLS1))
+            .unwrap();
         builder.set_max_proto_version(Some(newest)).unwrap();
         builder.set_certificate(&certificate).unwrap();
         builder.set_private_key(&key).unwrap();
@@ -81,14 +88,24 @@ fn build(
     let subject = subject.build();
     let mut builder = X509::builder().unwrap();
     builder.set_version(2).unwrap();
-    builder.set_serial_number(&BigNum::from_u32(7).unwrap().to_asn1_integer().unwrap()).unwrap();
+    builder
+        .set_serial_number(&BigNum::from_u32(7).unwrap().to_asn1_integer().unwrap())
+        .unwrap();
     builder.set_subject_name(&subject).unwrap();
-    builder.set_issuer_name(issuer.map_or(&subject, |issuer| issuer.certificate.subject_name())).unwrap();
-    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-    builder.set_not_after(&Asn1Time::days_from_now(2).unwrap()).unwrap();
+    builder
+        .set_issuer_name(issuer.map_or(&subject, |issuer| issuer.certificate.subject_name()))
+        .unwrap();
+    builder
+        .set_not_before(&Asn1Time::days_from_now(0).unwrap())
+        .unwrap();
+    builder
+        .set_not_after(&Asn1Time::days_from_now(2).unwrap())
+        .unwrap();
     builder.set_pubkey(key).unwrap();
     if issuer.is_none() {
-        builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
+        builder
+            .append_extension(BasicConstraints::new().critical().ca().build().unwrap())
+            .unwrap();
     }
     if let Some(name) = names {
         let mut extension = SubjectAlternativeName::new();
@@ -96,9 +113,12 @@ fn build(
             Ok(_) => extension.ip(name),
             Err(_) => extension.dns(name),
         };
-        let extension = extension.build(&builder.x509v3_context(issuer.map(|issuer| &*issuer.certificate), None));
+        let extension = extension
+            .build(&builder.x509v3_context(issuer.map(|issuer| &*issuer.certificate), None));
         builder.append_extension(extension.unwrap()).unwrap();
     }
-    builder.sign(issuer.map_or(key, |issuer| &issuer.key), digest).unwrap();
+    builder
+        .sign(issuer.map_or(key, |issuer| &issuer.key), digest)
+        .unwrap();
     builder.build()
 }

@@ -28,7 +28,10 @@ pub struct NewMessage {
 impl NewMessage {
     /// A message of these bytes, without flags and date.
     pub fn of(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { bytes: bytes.into(), ..Self::default() }
+        Self {
+            bytes: bytes.into(),
+            ..Self::default()
+        }
     }
 }
 
@@ -64,14 +67,22 @@ impl Snapshot {
     /// The messages without what differs between servers (UIDs, order, zones), to be compared with `assert_eq!`.
     pub fn content(&self) -> Content {
         let plain = |message: &StoredMessage| {
-            (message.sha256, message.size, message.flags.iter().cloned().collect(), message.seconds)
+            (
+                message.sha256,
+                message.size,
+                message.flags.iter().cloned().collect(),
+                message.seconds,
+            )
         };
         let sorted = |messages: &[StoredMessage]| {
             let mut messages: Vec<_> = messages.iter().map(plain).collect();
             messages.sort();
             messages
         };
-        self.folders.iter().map(|(levels, messages)| (levels.clone(), sorted(messages))).collect()
+        self.folders
+            .iter()
+            .map(|(levels, messages)| (levels.clone(), sorted(messages)))
+            .collect()
     }
 
     /// The messages of one folder; empty if there is no such folder.
@@ -100,9 +111,12 @@ pub struct Client {
 impl Client {
     /// Connects to the account's plain port and logs in.
     pub fn login(account: &Account) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", account.port)).expect("the server takes no connection");
+        let stream = TcpStream::connect(("127.0.0.1", account.port))
+            .expect("the server takes no connection");
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
         let mut client = Self {
             reader: BufReader::new(stream.try_clone().unwrap()),
             writer: BufWriter::new(stream),
@@ -113,8 +127,16 @@ impl Client {
             separator: '/',
         };
         let greeting = client.read();
-        assert!(greeting.starts_with(b"* OK"), "greeting: {}", String::from_utf8_lossy(&greeting));
-        client.command(&format!("LOGIN {} {}", quote(&account.user), quote(&account.password)));
+        assert!(
+            greeting.starts_with(b"* OK"),
+            "greeting: {}",
+            String::from_utf8_lossy(&greeting)
+        );
+        client.command(&format!(
+            "LOGIN {} {}",
+            quote(&account.user),
+            quote(&account.password)
+        ));
         let capabilities = client.command("CAPABILITY");
         let has = |name: &str| capabilities.iter().flatten().any(|value| value.is(name));
         (client.literal_plus, client.multi_append) = (has("LITERAL+"), has("MULTIAPPEND"));
@@ -125,7 +147,10 @@ impl Client {
     /// The personal namespace's prefix and separator.
     fn learn_namespace(&mut self) {
         let replies = self.command("NAMESPACE");
-        let personal = replies.iter().find(|reply| reply[1].is("NAMESPACE")).expect("a NAMESPACE reply");
+        let personal = replies
+            .iter()
+            .find(|reply| reply[1].is("NAMESPACE"))
+            .expect("a NAMESPACE reply");
         let first = personal[2].items()[0].items();
         self.prefix = first[0].text();
         self.separator = first[1].text().chars().next().unwrap();
@@ -135,7 +160,11 @@ impl Client {
     pub fn name(&self, levels: &[impl AsRef<str>]) -> String {
         let levels: Vec<String> = levels.iter().map(|level| encode(level.as_ref())).collect();
         let joined = levels.join(&self.separator.to_string());
-        if levels[0] == "INBOX" { quote(&joined) } else { quote(&format!("{}{joined}", self.prefix)) }
+        if levels[0] == "INBOX" {
+            quote(&joined)
+        } else {
+            quote(&format!("{}{joined}", self.prefix))
+        }
     }
 
     fn levels(&self, name: &str) -> Levels {
@@ -205,9 +234,17 @@ impl Client {
 
     /// Appends messages, many in one command where the server has MULTIAPPEND, without waiting for replies where it
     /// has LITERAL+; returns how many. All must be taken.
-    pub fn append(&mut self, levels: &[impl AsRef<str>], messages: impl Iterator<Item = NewMessage> + Send) -> usize {
+    pub fn append(
+        &mut self,
+        levels: &[impl AsRef<str>],
+        messages: impl Iterator<Item = NewMessage> + Send,
+    ) -> usize {
         let name = self.name(levels);
-        if self.literal_plus { self.append_ahead(&name, messages) } else { self.append_in_turn(&name, messages) }
+        if self.literal_plus {
+            self.append_ahead(&name, messages)
+        } else {
+            self.append_in_turn(&name, messages)
+        }
     }
 
     /// Makes the mailbox's folders and fills them; returns how many bytes of mail there are now.
@@ -216,7 +253,8 @@ impl Client {
         for folder in &mailbox.folders {
             if folder.levels != ["INBOX"] {
                 // Some servers make a folder's parents, or the folder, before they are asked.
-                let (_, status) = self.try_command(&format!("CREATE {}", self.name(&folder.levels)));
+                let (_, status) =
+                    self.try_command(&format!("CREATE {}", self.name(&folder.levels)));
                 assert!(
                     status.starts_with("OK") || self.exists(&folder.levels),
                     "CREATE {:?}: {status}",
@@ -235,7 +273,9 @@ impl Client {
     }
 
     fn exists(&mut self, levels: &[impl AsRef<str>]) -> bool {
-        self.try_command(&format!("STATUS {} (MESSAGES)", self.name(levels))).1.starts_with("OK")
+        self.try_command(&format!("STATUS {} (MESSAGES)", self.name(levels)))
+            .1
+            .starts_with("OK")
     }
 
     fn append_in_turn(&mut self, name: &str, messages: impl Iterator<Item = NewMessage>) -> usize {
@@ -243,7 +283,11 @@ impl Client {
         for message in messages {
             let tag = self.send(&format!("APPEND {name} {}", head(&message, "")));
             let go_on = self.read();
-            assert!(go_on.starts_with(b"+"), "APPEND: {}", String::from_utf8_lossy(&go_on));
+            assert!(
+                go_on.starts_with(b"+"),
+                "APPEND: {}",
+                String::from_utf8_lossy(&go_on)
+            );
             self.writer.write_all(&message.bytes).unwrap();
             self.writer.write_all(b"\r\n").unwrap();
             self.writer.flush().unwrap();
@@ -253,7 +297,11 @@ impl Client {
         count
     }
 
-    fn append_ahead(&mut self, name: &str, messages: impl Iterator<Item = NewMessage> + Send) -> usize {
+    fn append_ahead(
+        &mut self,
+        name: &str,
+        messages: impl Iterator<Item = NewMessage> + Send,
+    ) -> usize {
         let batch = if self.multi_append { BATCH } else { 1 };
         let mut writer = BufWriter::new(self.writer.get_ref().try_clone().unwrap());
         std::thread::scope(|scope| {
@@ -318,17 +366,32 @@ impl Client {
                 folders.insert(self.levels(&name), messages);
             }
         }
-        let subscribed = self.list("LSUB").iter().map(|name| self.levels(name)).collect();
-        Snapshot { folders, subscribed }
+        let subscribed = self
+            .list("LSUB")
+            .iter()
+            .map(|name| self.levels(name))
+            .collect();
+        Snapshot {
+            folders,
+            subscribed,
+        }
     }
 
     /// The names of all mailboxes that can be selected, as the server writes them.
     fn list(&mut self, command: &str) -> Vec<String> {
         let replies = self.command(&format!("{command} \"\" \"*\""));
         let selectable = |reply: &&Vec<Value>| {
-            reply[1].is(command) && !reply[2].items().iter().any(|a| a.is("\\Noselect") || a.is("\\NonExistent"))
+            reply[1].is(command)
+                && !reply[2]
+                    .items()
+                    .iter()
+                    .any(|a| a.is("\\Noselect") || a.is("\\NonExistent"))
         };
-        replies.iter().filter(selectable).map(|reply| reply[4].text()).collect()
+        replies
+            .iter()
+            .filter(selectable)
+            .map(|reply| reply[4].text())
+            .collect()
     }
 
     /// `None` where the server lists a folder that is gone already: Dovecot does for a second after a rename.
@@ -338,7 +401,10 @@ impl Client {
             return None;
         }
         assert!(status.starts_with("OK"), "EXAMINE {name}: {status}");
-        if opened.iter().any(|reply| reply[1].is("0") && reply[2].is("EXISTS")) {
+        if opened
+            .iter()
+            .any(|reply| reply[1].is("0") && reply[2].is("EXISTS"))
+        {
             return Some(Vec::new());
         }
         let tag = self.send("UID FETCH 1:* (UID FLAGS INTERNALDATE BODY.PEEK[])");
@@ -361,8 +427,15 @@ impl Client {
 
 /// What stands before a message's bytes: `(flags) "date" {size`, the literal's sign and `}`.
 fn head(message: &NewMessage, sign: &str) -> String {
-    let date = message.date.as_ref().map_or(String::new(), |date| format!(" {}", quote(date)));
-    format!("({}){date} {{{}{sign}}}", message.flags.join(" "), message.bytes.len())
+    let date = message
+        .date
+        .as_ref()
+        .map_or(String::new(), |date| format!(" {}", quote(date)));
+    format!(
+        "({}){date} {{{}{sign}}}",
+        message.flags.join(" "),
+        message.bytes.len()
+    )
 }
 
 /// A message from the pairs of a FETCH reply, all of which must be there.
@@ -371,13 +444,21 @@ fn stored(pairs: &[Value]) -> StoredMessage {
         let pair = pairs.chunks_exact(2).find(|pair| pair[0].is(name));
         &pair.unwrap_or_else(|| panic!("a FETCH reply without {name}: {pairs:?}"))[1]
     };
-    let Value::Text(bytes) = item("BODY[]") else { panic!("BODY[] is no string: {pairs:?}") };
+    let Value::Text(bytes) = item("BODY[]") else {
+        panic!("BODY[] is no string: {pairs:?}")
+    };
     let date = item("INTERNALDATE").text();
-    let instant = jiff::Timestamp::strptime("%d-%b-%Y %H:%M:%S %z", date.trim()).expect("an INTERNALDATE");
+    let instant =
+        jiff::Timestamp::strptime("%d-%b-%Y %H:%M:%S %z", date.trim()).expect("an INTERNALDATE");
     StoredMessage {
         sha256: Sha256::digest(bytes).into(),
         size: bytes.len(),
-        flags: item("FLAGS").items().iter().map(Value::text).filter(|flag| flag != "\\Recent").collect(),
+        flags: item("FLAGS")
+            .items()
+            .iter()
+            .map(Value::text)
+            .filter(|flag| flag != "\\Recent")
+            .collect(),
         seconds: instant.as_second(),
         date,
         uid: item("UID").text().parse().unwrap(),

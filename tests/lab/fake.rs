@@ -20,7 +20,10 @@ pub type Shared = Arc<Mutex<Fake>>;
 impl Fake {
     /// Messages of these bytes with UIDs 1, 2, 3 and so on.
     pub fn of(messages: impl IntoIterator<Item = Vec<u8>>) -> Self {
-        Self { uid_validity: 7, messages: (1..).zip(messages).collect() }
+        Self {
+            uid_validity: 7,
+            messages: (1..).zip(messages).collect(),
+        }
     }
 
     /// Serves it. `twist` may answer a command in its place; it sees the folder, which it may change.
@@ -46,7 +49,8 @@ impl Fake {
             "UID FETCH" => self.fetch(&command.arguments),
             "APPEND" => {
                 let first = self.next();
-                self.messages.extend((first..).zip(command.literals.iter().cloned()));
+                self.messages
+                    .extend((first..).zip(command.literals.iter().cloned()));
                 Reply::ok()
             }
             _ => Reply::ok(),
@@ -70,7 +74,13 @@ impl Fake {
     /// The messages that a set names: their numbers, UIDs and bytes.
     pub fn named(&self, set: &str) -> Vec<(usize, u32, &[u8])> {
         let last = self.next() - 1;
-        let number = |text: &str| if text == "*" { last } else { text.parse().unwrap() };
+        let number = |text: &str| {
+            if text == "*" {
+                last
+            } else {
+                text.parse().unwrap()
+            }
+        };
         let place = |uid: u32| self.messages.partition_point(|(other, _)| *other < uid);
         let numbered = |at: usize| (at + 1, self.messages[at].0, self.messages[at].1.as_slice());
         set.split(',')

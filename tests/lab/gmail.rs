@@ -48,7 +48,13 @@ pub fn start(labels: Labels) -> (Fake, Account) {
     };
     let fake = Fake::start(manner, &FOLDERS);
     let (user, password) = ("ann".to_owned(), PASSWORD.to_owned());
-    let account = Account { port: fake.server.port, tls_port: 0, user, password, ca: PathBuf::new() };
+    let account = Account {
+        port: fake.server.port,
+        tls_port: 0,
+        user,
+        password,
+        ca: PathBuf::new(),
+    };
     (fake, account)
 }
 
@@ -68,38 +74,81 @@ pub(super) fn serve(
     }
     let (open, writable) = selected?;
     let of_set = |boxes: &Boxes, set: &str| -> Vec<Held> {
-        boxes[open].messages.iter().filter(|message| is_in(set, message.uid)).cloned().collect()
+        boxes[open]
+            .messages
+            .iter()
+            .filter(|message| is_in(set, message.uid))
+            .cloned()
+            .collect()
     };
     Some(match name {
-        "UID MOVE" | "UID STORE" | "EXPUNGE" | "UID EXPUNGE" if !writable => Reply::status("NO read only"),
+        "UID MOVE" | "UID STORE" | "EXPUNGE" | "UID EXPUNGE" if !writable => {
+            Reply::status("NO read only")
+        }
         "UID COPY" | "UID MOVE" if boxes.contains_key(&text(1)) => {
             let chosen = of_set(boxes, &text(0));
-            let placed = chosen.iter().map(|message| place(boxes, &text(1), message).to_string()).collect::<Vec<_>>();
+            let placed = chosen
+                .iter()
+                .map(|message| place(boxes, &text(1), message).to_string())
+                .collect::<Vec<_>>();
             if text(1) == TRASH {
-                chosen.iter().for_each(|message| leave(boxes, message, |folder| folder != TRASH));
+                chosen
+                    .iter()
+                    .for_each(|message| leave(boxes, message, |folder| folder != TRASH));
             } else if name == "UID MOVE" && *open != ALL {
-                chosen.iter().for_each(|message| leave(boxes, message, |folder| folder == open));
+                chosen
+                    .iter()
+                    .for_each(|message| leave(boxes, message, |folder| folder == open));
             }
-            let uids = chosen.iter().map(|message| message.uid.to_string()).collect::<Vec<_>>();
+            let uids = chosen
+                .iter()
+                .map(|message| message.uid.to_string())
+                .collect::<Vec<_>>();
             let validity = boxes[&text(1)].uid_validity;
-            let code = format!("OK [COPYUID {validity} {} {}] done", uids.join(","), placed.join(","));
-            if chosen.is_empty() { Reply::ok() } else { Reply::status(&code) }
+            let code = format!(
+                "OK [COPYUID {validity} {} {}] done",
+                uids.join(","),
+                placed.join(",")
+            );
+            if chosen.is_empty() {
+                Reply::ok()
+            } else {
+                Reply::status(&code)
+            }
         }
         "EXPUNGE" | "UID EXPUNGE" => {
-            let set = if name == "EXPUNGE" { "1:*".to_owned() } else { text(0) };
-            let marked = of_set(boxes, &set).into_iter().filter(|message| message.flags.contains("\\Deleted"));
+            let set = if name == "EXPUNGE" {
+                "1:*".to_owned()
+            } else {
+                text(0)
+            };
+            let marked = of_set(boxes, &set)
+                .into_iter()
+                .filter(|message| message.flags.contains("\\Deleted"));
             // All Mail has what any other folder has: nothing is taken out of it.
-            marked.filter(|_| open != ALL).for_each(|message| leave(boxes, &message, |folder| folder == open));
+            marked
+                .filter(|_| open != ALL)
+                .for_each(|message| leave(boxes, &message, |folder| folder == open));
             Reply::ok()
         }
         "UID STORE" => {
-            let reply = store(boxes.get_mut(open)?, &text(0), &text(1), words.get(2).map_or(&[], Value::items));
+            let reply = store(
+                boxes.get_mut(open)?,
+                &text(0),
+                &text(1),
+                words.get(2).map_or(&[], Value::items),
+            );
             let changed = of_set(boxes, &text(0));
-            changed.iter().for_each(|message| share_flags(boxes, open, message));
+            changed
+                .iter()
+                .for_each(|message| share_flags(boxes, open, message));
             reply
         }
         "UID SEARCH" if text(0) == "UID" => {
-            let uids: Vec<String> = of_set(boxes, &text(1)).iter().map(|message| message.uid.to_string()).collect();
+            let uids: Vec<String> = of_set(boxes, &text(1))
+                .iter()
+                .map(|message| message.uid.to_string())
+                .collect();
             Reply::ok().line(format!("* SEARCH {}", uids.join(" ")).trim_end())
         }
         "UID FETCH" => {
@@ -108,7 +157,12 @@ pub(super) fn serve(
                 "X-GM-LABELS" => Some(told(boxes, open, message, labels)),
                 _ => None,
             };
-            fetch(&boxes[open], &text(0), words.get(1).map_or(&[], Value::items), &more)
+            fetch(
+                &boxes[open],
+                &text(0),
+                words.get(1).map_or(&[], Value::items),
+                &more,
+            )
         }
         _ => return None,
     })
@@ -128,14 +182,34 @@ fn append(to: &str, words: &[Value], boxes: &mut Boxes) -> Reply {
     if flags.contains("\\Deleted") {
         return bad("it would be gone at once");
     }
-    let uid = place(boxes, to, &Held { uid: 0, flags, date, bytes });
-    Reply::status(&format!("OK [APPENDUID {} {uid}] done", boxes[to].uid_validity))
+    let uid = place(
+        boxes,
+        to,
+        &Held {
+            uid: 0,
+            flags,
+            date,
+            bytes,
+        },
+    );
+    Reply::status(&format!(
+        "OK [APPENDUID {} {uid}] done",
+        boxes[to].uid_validity
+    ))
 }
 
 /// Shows a message in a folder, too, and in All Mail. One that is there already keeps its flags and its date.
 fn place(boxes: &mut Boxes, to: &str, message: &Held) -> u32 {
-    let known = boxes.values().flat_map(|folder| &folder.messages).find(|held| held.bytes == message.bytes);
-    let Held { mut flags, date, bytes, .. } = known.unwrap_or(message).clone();
+    let known = boxes
+        .values()
+        .flat_map(|folder| &folder.messages)
+        .find(|held| held.bytes == message.bytes);
+    let Held {
+        mut flags,
+        date,
+        bytes,
+        ..
+    } = known.unwrap_or(message).clone();
     flags.remove("\\Deleted");
     let mut show = |folder: &str| {
         let folder = boxes.get_mut(folder).unwrap();
@@ -160,7 +234,10 @@ fn leave(boxes: &mut Boxes, message: &Held, folders: impl Fn(&str) -> bool) {
 
 /// All flags but `\Deleted` are the message's and no folder's.
 fn share_flags(boxes: &mut Boxes, open: &str, message: &Held) {
-    let others = boxes.iter_mut().filter(|(name, _)| *name != open).flat_map(|(_, folder)| &mut folder.messages);
+    let others = boxes
+        .iter_mut()
+        .filter(|(name, _)| *name != open)
+        .flat_map(|(_, folder)| &mut folder.messages);
     for held in others.filter(|held| held.bytes == message.bytes) {
         let is_marked = held.flags.contains("\\Deleted");
         held.flags.clone_from(&message.flags);
@@ -174,8 +251,15 @@ fn told(boxes: &Boxes, open: &str, message: &Held, labels: Labels) -> String {
     if labels == Labels::Untold {
         return String::new();
     }
-    let shows = |folder: &Folder| folder.messages.iter().any(|held| held.bytes == message.bytes);
-    let others = boxes.iter().filter(|(name, folder)| shows(folder) && ![ALL, TRASH].contains(&name.as_str()));
+    let shows = |folder: &Folder| {
+        folder
+            .messages
+            .iter()
+            .any(|held| held.bytes == message.bytes)
+    };
+    let others = boxes
+        .iter()
+        .filter(|(name, folder)| shows(folder) && ![ALL, TRASH].contains(&name.as_str()));
     let others = others.filter(|(name, _)| labels == Labels::WithOwn || *name != open);
     let mut names: Vec<String> = others
         .map(|(name, _)| match name.as_str() {
@@ -184,7 +268,12 @@ fn told(boxes: &Boxes, open: &str, message: &Held, labels: Labels) -> String {
             name => name.to_owned(),
         })
         .collect();
-    names.extend(message.flags.contains("\\Flagged").then(|| "\\Starred".to_owned()));
+    names.extend(
+        message
+            .flags
+            .contains("\\Flagged")
+            .then(|| "\\Starred".to_owned()),
+    );
     names.push("\\Important".to_owned());
     let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
     format!("X-GM-LABELS ({})", names.join(" "))

@@ -73,7 +73,8 @@ impl Registration {
     pub fn requests(&self, path: &str) -> Vec<(Instant, HashMap<String, String>)> {
         let client = self.client();
         let here = client.requests.iter().filter(|(_, place, _)| place == path);
-        here.map(|(time, _, fields)| (*time, fields.clone())).collect()
+        here.map(|(time, _, fields)| (*time, fields.clone()))
+            .collect()
     }
 
     /// The refresh token that is good now.
@@ -89,7 +90,12 @@ impl Registration {
     /// Every secret that went to and fro: codes, verifiers, tokens of both kinds, the client's own.
     pub fn secrets(&self) -> Vec<String> {
         let client = self.client();
-        client.secrets.iter().chain(&client.manner.secret).cloned().collect()
+        client
+            .secrets
+            .iter()
+            .chain(&client.manner.secret)
+            .cloned()
+            .collect()
     }
 
     fn client(&self) -> MutexGuard<'_, Client> {
@@ -130,9 +136,13 @@ impl Clients {
     /// Answers whoever names a client.
     pub fn answer(&self, request: &Request, tokens: &Tokens) -> Answer {
         let id = request.fields.get("client_id").cloned().unwrap_or_default();
-        let Some(client) = self.0.lock().unwrap().get(&id).cloned() else { return refuse("invalid_client") };
+        let Some(client) = self.0.lock().unwrap().get(&id).cloned() else {
+            return refuse("invalid_client");
+        };
         let mut client = client.lock().unwrap();
-        client.requests.push((Instant::now(), request.path.clone(), request.fields.clone()));
+        client
+            .requests
+            .push((Instant::now(), request.path.clone(), request.fields.clone()));
         match request.path.as_str() {
             "/authorize" => client.authorize(&request.fields),
             "/device" => client.begin_device(&id),
@@ -145,8 +155,11 @@ impl Clients {
 impl Client {
     /// A new secret, which is remembered.
     fn make(&mut self, kind: &str) -> String {
-        let secret =
-            format!("{kind}-{}-{}", self.secrets.len(), hex(&Sha256::digest(self.manner.user.as_bytes())[..12]));
+        let secret = format!(
+            "{kind}-{}-{}",
+            self.secrets.len(),
+            hex(&Sha256::digest(self.manner.user.as_bytes())[..12])
+        );
         self.remember(secret.clone());
         secret
     }
@@ -159,20 +172,36 @@ impl Client {
     /// The user says yes at once, and goes back to where they came from.
     fn authorize(&mut self, fields: &HashMap<String, String>) -> Answer {
         let field = |name: &str| fields.get(name).cloned().unwrap_or_default();
-        if field("response_type") != "code" || field("code_challenge_method") != "S256" || field("state").is_empty() {
+        if field("response_type") != "code"
+            || field("code_challenge_method") != "S256"
+            || field("state").is_empty()
+        {
             return refuse("invalid_request");
         }
-        let challenge = if self.manner.mistakes_challenge { "another".to_owned() } else { field("code_challenge") };
+        let challenge = if self.manner.mistakes_challenge {
+            "another".to_owned()
+        } else {
+            field("code_challenge")
+        };
         let (code, redirect) = (self.make("code"), field("redirect_uri"));
-        self.codes.insert(code.clone(), (challenge, redirect.clone()));
+        self.codes
+            .insert(code.clone(), (challenge, redirect.clone()));
         let location = Some(format!("{redirect}?code={code}&state={}", field("state")));
-        Answer { status: 302, location, body: String::new() }
+        Answer {
+            status: 302,
+            location,
+            body: String::new(),
+        }
     }
 
     fn begin_device(&mut self, id: &str) -> Answer {
         let code = self.make("device");
         self.device_code = Some(code.clone());
-        let Manner { code_lives, interval, .. } = self.manner;
+        let Manner {
+            code_lives,
+            interval,
+            ..
+        } = self.manner;
         let uri = "http://127.0.0.1/agree";
         Answer::json(
             200,
@@ -183,14 +212,21 @@ impl Client {
     }
 
     fn token(&mut self, fields: &HashMap<String, String>, tokens: &Tokens) -> Answer {
-        let shown = ["code_verifier", "refresh_token"].into_iter().filter_map(|name| fields.get(name));
+        let shown = ["code_verifier", "refresh_token"]
+            .into_iter()
+            .filter_map(|name| fields.get(name));
         shown.for_each(|secret| self.remember(secret.clone()));
         if let Some((status, location, body)) = self.manner.instead.clone() {
             let body = fields.iter().fold(body, |body, (name, value)| {
                 let encoded = STANDARD.encode(value);
-                body.replace(&format!("{{{name}}}"), value).replace(&format!("{{base64 {name}}}"), &encoded)
+                body.replace(&format!("{{{name}}}"), value)
+                    .replace(&format!("{{base64 {name}}}"), &encoded)
             });
-            return Answer { status, location, body };
+            return Answer {
+                status,
+                location,
+                body,
+            };
         }
         if fields.get("client_secret") != self.manner.secret.as_ref() {
             return refuse("invalid_client");
@@ -202,7 +238,10 @@ impl Client {
                     return refuse("invalid_grant");
                 };
                 let verified = URL_SAFE_NO_PAD.encode(Sha256::digest(field("code_verifier")));
-                if verified != challenge || redirect != field("redirect_uri") || field("code_verifier").len() < 43 {
+                if verified != challenge
+                    || redirect != field("redirect_uri")
+                    || field("code_verifier").len() < 43
+                {
                     return refuse("invalid_grant");
                 }
             }
@@ -211,7 +250,11 @@ impl Client {
                     return refuse("invalid_grant");
                 }
                 let is_last = self.manner.before.len() == 1 && self.manner.is_endless;
-                let said = if is_last { self.manner.before.front().copied() } else { self.manner.before.pop_front() };
+                let said = if is_last {
+                    self.manner.before.front().copied()
+                } else {
+                    self.manner.before.pop_front()
+                };
                 if let Some(said) = said {
                     return refuse(said);
                 }
@@ -230,7 +273,12 @@ impl Client {
         self.refresh = Some(refresh.clone());
         let name = self.make("access");
         // It does not look like a token: short, and of no known kind.
-        let access = tokens.issue(&name, &self.manner.user, self.manner.uses, self.manner.ends_after);
+        let access = tokens.issue(
+            &name,
+            &self.manner.user,
+            self.manner.uses,
+            self.manner.ends_after,
+        );
         self.access.push(access.clone());
         let lives = self.manner.lives;
         Answer::json(
@@ -243,7 +291,10 @@ impl Client {
 }
 
 fn refuse(error: &str) -> Answer {
-    Answer::json(400, format!(r#"{{"error":"{error}","error_description":"in words: {error}"}}"#))
+    Answer::json(
+        400,
+        format!(r#"{{"error":"{error}","error_description":"in words: {error}"}}"#),
+    )
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -17,11 +17,24 @@ pub fn each<T: Send>(cases: impl IntoIterator<Item = T>, attempt: impl Fn(T) + S
 
 /// A message of this number and body: each third without Message-ID, with flags and a date.
 pub fn message(number: usize, body: &str) -> NewMessage {
-    let id = if number % 3 == 2 { String::new() } else { format!("Message-ID: <{number}@lab.example>\r\n") };
-    let bytes = format!("{id}From: Ann <ann@lab.example>\r\nSubject: number {number}\r\n\r\n{body}\r\n");
+    let id = if number % 3 == 2 {
+        String::new()
+    } else {
+        format!("Message-ID: <{number}@lab.example>\r\n")
+    };
+    let bytes =
+        format!("{id}From: Ann <ann@lab.example>\r\nSubject: number {number}\r\n\r\n{body}\r\n");
     NewMessage {
-        flags: if number.is_multiple_of(2) { vec!["\\Seen".to_owned()] } else { Vec::new() },
-        date: Some(format!("{:02}-Feb-2024 03:04:{:02} +0130", number % 28 + 1, number % 60)),
+        flags: if number.is_multiple_of(2) {
+            vec!["\\Seen".to_owned()]
+        } else {
+            Vec::new()
+        },
+        date: Some(format!(
+            "{:02}-Feb-2024 03:04:{:02} +0130",
+            number % 28 + 1,
+            number % 60
+        )),
         bytes: bytes.into_bytes(),
     }
 }
@@ -29,7 +42,14 @@ pub fn message(number: usize, body: &str) -> NewMessage {
 /// So many messages, every seventh the same as the one before it.
 pub fn messages(count: usize) -> Vec<NewMessage> {
     let number = |at: usize| if at % 7 == 6 { at - 1 } else { at };
-    (0..count).map(|at| message(number(at), &format!("this is body {}", number(at)).repeat(20))).collect()
+    (0..count)
+        .map(|at| {
+            message(
+                number(at),
+                &format!("this is body {}", number(at)).repeat(20),
+            )
+        })
+        .collect()
 }
 
 /// A new Dovecot account with these messages in INBOX.
@@ -57,19 +77,36 @@ pub fn at(account: &Account) -> String {
 /// Fails unless the target holds what the source holds and nothing else.
 #[track_caller]
 pub fn assert_equal(source: &Account, target: &Account) {
-    let (source, target) = (Client::login(source).snapshot(), Client::login(target).snapshot());
+    let (source, target) = (
+        Client::login(source).snapshot(),
+        Client::login(target).snapshot(),
+    );
     for (levels, messages) in source.content() {
         let other = target.content().remove(&levels).unwrap_or_default();
-        assert_eq!(messages.len(), other.len(), "{levels:?}: messages on the source and on the target");
-        assert!(messages == other, "{levels:?}: other messages than on the source");
+        assert_eq!(
+            messages.len(),
+            other.len(),
+            "{levels:?}: messages on the source and on the target"
+        );
+        assert!(
+            messages == other,
+            "{levels:?}: other messages than on the source"
+        );
     }
-    assert_eq!(source.count(), target.count(), "the target has more folders with messages");
+    assert_eq!(
+        source.count(),
+        target.count(),
+        "the target has more folders with messages"
+    );
 }
 
 /// Fails if the target holds a message that the source does not hold, or more often than the source.
 #[track_caller]
 pub fn assert_no_damage(source: &Account, target: &Account) {
-    assert_nothing_beyond(&Client::login(source).snapshot().content(), &Client::login(target).snapshot().content());
+    assert_nothing_beyond(
+        &Client::login(source).snapshot().content(),
+        &Client::login(target).snapshot().content(),
+    );
 }
 
 /// The same of what was seen of both.
@@ -79,8 +116,9 @@ pub fn assert_nothing_beyond(source: &Content, target: &Content) {
         let mut known = source.get(levels).cloned().unwrap_or_default();
         for message in messages {
             let at = known.iter().position(|other| other == message);
-            let at = at
-                .unwrap_or_else(|| panic!("{levels:?}: a message that the source has not, or less often: {message:?}"));
+            let at = at.unwrap_or_else(|| {
+                panic!("{levels:?}: a message that the source has not, or less often: {message:?}")
+            });
             known.remove(at);
         }
     }
@@ -90,13 +128,22 @@ pub fn assert_nothing_beyond(source: &Content, target: &Content) {
 #[track_caller]
 pub fn assert_folders(shown: &Run, snapshot: &Snapshot) {
     let numbers = |row: &Value| ["messages", "unread", "bytes"].map(|name| row[name].as_u64());
-    let shown: BTreeMap<String, _> = (shown.named("folder").iter().filter(|row| row["selectable"] == true))
-        .map(|row| (row["name"].as_str().unwrap().to_owned(), numbers(row)))
-        .collect();
+    let shown: BTreeMap<String, _> = (shown
+        .named("folder")
+        .iter()
+        .filter(|row| row["selectable"] == true))
+    .map(|row| (row["name"].as_str().unwrap().to_owned(), numbers(row)))
+    .collect();
     let expected = snapshot.folders.iter().map(|(levels, messages)| {
-        let unread = messages.iter().filter(|message| !message.flags.contains("\\Seen")).count();
+        let unread = messages
+            .iter()
+            .filter(|message| !message.flags.contains("\\Seen"))
+            .count();
         let bytes: usize = messages.iter().map(|message| message.size).sum();
-        (levels.join("/"), [messages.len(), unread, bytes].map(|number| Some(number as u64)))
+        (
+            levels.join("/"),
+            [messages.len(), unread, bytes].map(|number| Some(number as u64)),
+        )
     });
     assert_eq!(shown, expected.collect());
 }

@@ -28,8 +28,16 @@
 //! - [`trees`]: mail in directories, and damage to them.
 //! - [`pair`]: two accounts and what runs between them leave.
 
-#![expect(unreachable_pub, reason = "each program that has the lab takes it as a module of its own")]
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![expect(
+    unreachable_pub,
+    reason = "each program that has the lab takes it as a module of its own"
+)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
 
 pub mod agreeing;
 pub mod browser;

@@ -58,7 +58,12 @@ fn challenge() -> Vec<u8> {
         &0xa082_8201_u32.to_le_bytes(),
         NONCE,
         &[0; 8],
-        &[&info_length[..], &info_length, &(48 + u32::from(u16::from_le_bytes(length))).to_le_bytes()].concat(),
+        &[
+            &info_length[..],
+            &info_length,
+            &(48 + u32::from(u16::from_le_bytes(length))).to_le_bytes(),
+        ]
+        .concat(),
         &name,
         &info,
     ]
@@ -73,14 +78,25 @@ fn check(message: &[u8]) -> Option<String> {
         &message[place..place + length]
     };
     let text = |bytes: &[u8]| {
-        let units: Vec<u16> = bytes.chunks(2).map(|pair| u16::from_le_bytes(pair.try_into().unwrap())).collect();
+        let units: Vec<u16> = bytes
+            .chunks(2)
+            .map(|pair| u16::from_le_bytes(pair.try_into().unwrap()))
+            .collect();
         String::from_utf16(&units).unwrap()
     };
     let (response, domain, user) = (field(20), text(field(28)), text(field(36)));
     let mac = |key: &[u8], text: &[u8]| {
-        Hmac::<Md5>::new_from_slice(key).unwrap().chain_update(text).finalize().into_bytes().to_vec()
+        Hmac::<Md5>::new_from_slice(key)
+            .unwrap()
+            .chain_update(text)
+            .finalize()
+            .into_bytes()
+            .to_vec()
     };
-    let key = mac(&Md4::digest(utf16(PASSWORD)), &utf16(&(user.to_uppercase() + &domain)));
+    let key = mac(
+        &Md4::digest(utf16(PASSWORD)),
+        &utf16(&(user.to_uppercase() + &domain)),
+    );
     let (proof, blob) = response.split_at(16);
     (mac(&key, &[NONCE, blob].concat()) == proof).then_some(user)
 }

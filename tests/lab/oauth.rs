@@ -33,7 +33,12 @@ impl Tokens {
         super::secrets::remember(&token);
         tokens.insert(
             token.clone(),
-            Token { user: user.to_owned(), uses_left: uses, ends: life.map(|life| Instant::now() + life), asked: 0 },
+            Token {
+                user: user.to_owned(),
+                uses_left: uses,
+                ends: life.map(|life| Instant::now() + life),
+                asked: 0,
+            },
         );
         token
     }
@@ -42,9 +47,14 @@ impl Tokens {
         match self.0.lock().unwrap().get_mut(token) {
             Some(token) => {
                 token.asked += 1;
-                let is_good = token.uses_left > 0 && token.ends.is_none_or(|ends| Instant::now() < ends);
+                let is_good =
+                    token.uses_left > 0 && token.ends.is_none_or(|ends| Instant::now() < ends);
                 token.uses_left = token.uses_left.saturating_sub(1);
-                if is_good { format!(r#"{{"active":true,"username":"{}"}}"#, token.user) } else { inactive() }
+                if is_good {
+                    format!(r#"{{"active":true,"username":"{}"}}"#, token.user)
+                } else {
+                    inactive()
+                }
             }
             None => inactive(),
         }
@@ -78,7 +88,11 @@ pub struct Answer {
 impl Answer {
     /// JSON.
     pub fn json(status: u16, body: impl Into<String>) -> Self {
-        Self { status, location: None, body: body.into() }
+        Self {
+            status,
+            location: None,
+            body: body.into(),
+        }
     }
 }
 
@@ -97,12 +111,21 @@ impl Issuer {
                 std::thread::spawn(move || drop(serve(&stream.unwrap(), &known, &registered)));
             }
         });
-        Self { port, tokens, clients }
+        Self {
+            port,
+            tokens,
+            clients,
+        }
     }
 
     /// A token that lets its user in so many times; then it has expired. It looks like one.
     pub fn issue(&self, user: &str, uses: usize) -> String {
-        self.tokens.issue(&format!("of-{user}-{}", "0123456789abcdef".repeat(10)), user, uses, None)
+        self.tokens.issue(
+            &format!("of-{user}-{}", "0123456789abcdef".repeat(10)),
+            user,
+            uses,
+            None,
+        )
     }
 
     /// How often somebody asked whether it is good.
@@ -117,17 +140,32 @@ impl Issuer {
 }
 
 fn serve(stream: &TcpStream, tokens: &Tokens, clients: &Clients) -> std::io::Result<()> {
-    let Some(request) = read(stream)? else { return Ok(()) };
+    let Some(request) = read(stream)? else {
+        return Ok(());
+    };
     let answer = if request.path == "/introspect" {
-        let token = request.fields.get("token").map(String::as_str).unwrap_or_default();
+        let token = request
+            .fields
+            .get("token")
+            .map(String::as_str)
+            .unwrap_or_default();
         Answer::json(200, tokens.introspect(token))
     } else {
         clients.answer(&request, tokens)
     };
-    let Answer { status, location, body } = answer;
-    let location = location.map(|place| format!("Location: {place}\r\n")).unwrap_or_default();
-    let head = format!("HTTP/1.1 {status} said\r\nContent-Type: application/json\r\nConnection: close\r\n{location}");
-    (&mut &*stream).write_all(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes())
+    let Answer {
+        status,
+        location,
+        body,
+    } = answer;
+    let location = location
+        .map(|place| format!("Location: {place}\r\n"))
+        .unwrap_or_default();
+    let head = format!(
+        "HTTP/1.1 {status} said\r\nContent-Type: application/json\r\nConnection: close\r\n{location}"
+    );
+    (&mut &*stream)
+        .write_all(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes())
 }
 
 /// Reads one request; `None` where nobody says anything.
@@ -155,13 +193,25 @@ fn read(stream: &TcpStream) -> std::io::Result<Option<Request>> {
     reader.read_exact(&mut body)?;
     let target = first.split(' ').nth(1).unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let text = if body.is_empty() { query.to_owned() } else { String::from_utf8(body).unwrap() };
-    Ok(Some(Request { path: path.to_owned(), fields: fields(&text) }))
+    let text = if body.is_empty() {
+        query.to_owned()
+    } else {
+        String::from_utf8(body).unwrap()
+    };
+    Ok(Some(Request {
+        path: path.to_owned(),
+        fields: fields(&text),
+    }))
 }
 
 /// The fields of a form (`application/x-www-form-urlencoded`).
 pub fn fields(text: &str) -> HashMap<String, String> {
-    let decoded = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8().unwrap().into_owned();
+    let decoded = |text: &str| {
+        percent_decode_str(&text.replace('+', " "))
+            .decode_utf8()
+            .unwrap()
+            .into_owned()
+    };
     text.split('&')
         .filter_map(|field| field.split_once('='))
         .map(|(name, value)| (decoded(name), decoded(value)))

@@ -20,12 +20,19 @@ impl Pair {
     /// Two new Dovecot accounts.
     pub fn of_kinds(name: &str, [source, target]: [Personality; 2]) -> Self {
         let dovecot = Dovecot::shared();
-        Self::of(dovecot.account(&format!("{name}from"), source), dovecot.account(&format!("{name}to"), target))
+        Self::of(
+            dovecot.account(&format!("{name}from"), source),
+            dovecot.account(&format!("{name}to"), target),
+        )
     }
 
     /// These accounts.
     pub fn of(source: Account, target: Account) -> Self {
-        Self { source, target, state: tempfile::tempdir().unwrap() }
+        Self {
+            source,
+            target,
+            state: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// `--state` and its directory.
@@ -36,7 +43,11 @@ impl Pair {
     /// A run that finds what the last one left.
     #[track_caller]
     pub fn copy(&self, options: &[&str]) -> Run {
-        copy(&self.source, &self.target, &[&self.state_options()[..], options].concat())
+        copy(
+            &self.source,
+            &self.target,
+            &[&self.state_options()[..], options].concat(),
+        )
     }
 
     /// A run that knows of no other.
@@ -48,7 +59,10 @@ impl Pair {
     /// Both sides hold the same messages, with flags and dates, in the same folders.
     #[track_caller]
     pub fn assert_equal(&self) {
-        assert_eq!(snapshot(&self.target).content(), snapshot(&self.source).content());
+        assert_eq!(
+            snapshot(&self.target).content(),
+            snapshot(&self.source).content()
+        );
     }
 }
 
@@ -60,8 +74,13 @@ pub fn snapshot(account: &Account) -> Snapshot {
 /// A small message that is like no other of another subject.
 pub fn letter(subject: &str) -> NewMessage {
     let id = subject.replace([' ', '/'], ".");
-    let text = format!("Message-ID: <{id}@pair>\r\nSubject: {subject}\r\nFrom: ann@example.org\r\n\r\nhello\r\n");
-    NewMessage { date: Some("05-Feb-2024 03:04:05 +0130".to_owned()), ..NewMessage::of(text) }
+    let text = format!(
+        "Message-ID: <{id}@pair>\r\nSubject: {subject}\r\nFrom: ann@example.org\r\n\r\nhello\r\n"
+    );
+    NewMessage {
+        date: Some("05-Feb-2024 03:04:05 +0130".to_owned()),
+        ..NewMessage::of(text)
+    }
 }
 
 /// So many of them.

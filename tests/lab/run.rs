@@ -28,14 +28,19 @@ impl Run {
     /// The lines of `--output json`.
     #[track_caller]
     pub fn events(&self) -> Vec<Value> {
-        let line = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"));
+        let line = |line: &str| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"))
+        };
         self.stdout.lines().map(line).collect()
     }
 
     /// The events of one kind.
     #[track_caller]
     pub fn named(&self, event: &str) -> Vec<Value> {
-        self.events().into_iter().filter(|line| line["event"] == event).collect()
+        self.events()
+            .into_iter()
+            .filter(|line| line["event"] == event)
+            .collect()
     }
 
     /// One member of the events of a kind, sorted.
@@ -50,14 +55,23 @@ impl Run {
     /// The reason in the plan of a source's folder.
     #[track_caller]
     pub fn reason(&self, from: &str) -> String {
-        let planned = self.named("folder_planned").into_iter().find(|event| event["from"] == from);
-        planned.unwrap_or_else(|| panic!("{from} is not in the plan"))["reason"].as_str().unwrap().to_owned()
+        let planned = self
+            .named("folder_planned")
+            .into_iter()
+            .find(|event| event["from"] == from);
+        planned.unwrap_or_else(|| panic!("{from} is not in the plan"))["reason"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// The summary, which must be the last line.
     #[track_caller]
     pub fn summary(&self) -> Value {
-        let last = self.events().pop().unwrap_or_else(|| panic!("no output: {self:?}"));
+        let last = self
+            .events()
+            .pop()
+            .unwrap_or_else(|| panic!("no output: {self:?}"));
         assert!(last["event"] == "summary", "no summary: {self:?}");
         last
     }
@@ -67,7 +81,9 @@ impl Run {
     pub fn count(&self, field: &str) -> u64 {
         let summary = self.summary();
         let value = field.split('.').fold(&summary, |value, name| &value[name]);
-        value.as_u64().unwrap_or_else(|| panic!("no number {field}: {summary}"))
+        value
+            .as_u64()
+            .unwrap_or_else(|| panic!("no number {field}: {summary}"))
     }
 
     /// Whether something was said anywhere.
@@ -78,14 +94,20 @@ impl Run {
     /// Neither a terminal nor a log is told to do something.
     #[track_caller]
     pub fn assert_harmless(&self) {
-        let is_harmful =
-            |c: char| c != '\n' && (c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}'));
+        let is_harmful = |c: char| {
+            c != '\n'
+                && (c.is_control()
+                    || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}'))
+        };
         for text in [&self.stdout, &self.stderr] {
             let found = text.chars().position(is_harmful);
             assert!(
                 found.is_none(),
                 "{:?}",
-                text.chars().skip(found.unwrap_or(0).saturating_sub(60)).take(120).collect::<String>()
+                text.chars()
+                    .skip(found.unwrap_or(0).saturating_sub(60))
+                    .take(120)
+                    .collect::<String>()
             );
         }
     }
@@ -99,15 +121,29 @@ impl Run {
     /// The exit code must be this.
     #[track_caller]
     pub fn ended(self, code: i32) -> Self {
-        assert!(self.code == Some(code), "exit code {:?}, not {code}:\n{}\n{}", self.code, self.stdout, self.stderr);
+        assert!(
+            self.code == Some(code),
+            "exit code {:?}, not {code}:\n{}\n{}",
+            self.code,
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
     /// The numbers of the summary must be these.
     #[track_caller]
     pub fn counts(self, expected: &[(&str, u64)]) -> Self {
-        let got: Vec<_> = expected.iter().map(|(field, _)| (*field, self.count(field))).collect();
-        assert!(got == expected, "{got:?}, not {expected:?}:\n{}\n{}", self.stdout, self.stderr);
+        let got: Vec<_> = expected
+            .iter()
+            .map(|(field, _)| (*field, self.count(field)))
+            .collect();
+        assert!(
+            got == expected,
+            "{got:?}, not {expected:?}:\n{}\n{}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 }
@@ -122,12 +158,18 @@ pub struct End {
 impl End {
     /// An address as it is typed.
     pub fn new(address: impl Into<String>, password: &str) -> Self {
-        Self { address: address.into(), password: password.to_owned() }
+        Self {
+            address: address.into(),
+            password: password.to_owned(),
+        }
     }
 
     /// A port of a server that speaks plainly and knows `ann` by the lab's password.
     pub fn plain(port: u16, more: &str) -> Self {
-        Self::new(format!("imap://ann@127.0.0.1:{port}?tls=none{more}"), PASSWORD)
+        Self::new(
+            format!("imap://ann@127.0.0.1:{port}?tls=none{more}"),
+            PASSWORD,
+        )
     }
 
     /// An account over TLS.
@@ -162,9 +204,13 @@ impl From<&str> for End {
 /// A copy uses no state unless the arguments choose: what the servers say must be enough.
 pub fn mailferry(arguments: &[&str]) -> Command {
     // Not by `env!`: the lab is part of the examples too, which have no binary.
-    let Some(binary) = option_env!("CARGO_BIN_EXE_mailferry") else { panic!("only integration tests run mailferry") };
+    let Some(binary) = option_env!("CARGO_BIN_EXE_mailferry") else {
+        panic!("only integration tests run mailferry")
+    };
     let is_copy = arguments.first() == Some(&"copy");
-    let has_choice = arguments.iter().any(|argument| ["--state", "--no-state"].contains(argument));
+    let has_choice = arguments
+        .iter()
+        .any(|argument| ["--state", "--no-state"].contains(argument));
     let mut command = Command::new(binary);
     command
         .args(arguments)
@@ -221,7 +267,8 @@ pub fn doctor(ends: &[End], options: &[&str]) -> Run {
 #[track_caller]
 fn json(verb: &str, ends: &[End], options: &[&str]) -> Run {
     let addresses: Vec<&str> = ends.iter().map(|end| end.address.as_str()).collect();
-    let mut command = mailferry(&[&[verb], &addresses[..], &["--output", "json"], options].concat());
+    let mut command =
+        mailferry(&[&[verb], &addresses[..], &["--output", "json"], options].concat());
     for (end, side) in ends.iter().zip(SIDES) {
         command.env(password_variable(side), &end.password);
     }
@@ -252,19 +299,37 @@ impl Running {
     pub fn interruptible(arguments: &[&str]) -> Self {
         let binary = mailferry(arguments);
         let mut command = Command::new("/usr/bin/env");
-        command.arg("--default-signal=INT").arg(binary.get_program()).args(binary.get_args());
+        command
+            .arg("--default-signal=INT")
+            .arg(binary.get_program())
+            .args(binary.get_args());
         command.stdin(Stdio::null()).env_clear();
-        command.envs(binary.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.envs(
+            binary
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
         Self::of(&mut command)
     }
 
     /// Starts a command.
     pub fn of(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let (sender, lines) = std::sync::mpsc::channel();
         let stdout = collect(child.stdout.take().unwrap(), Some(sender));
         let stderr = collect(child.stderr.take().unwrap(), None);
-        Self { child, stdout, stderr, lines, started: Instant::now(), watch: Watch::over(command) }
+        Self {
+            child,
+            stdout,
+            stderr,
+            lines,
+            started: Instant::now(),
+            watch: Watch::over(command),
+        }
     }
 
     /// Waits for a line of stdout that has this in it.
@@ -287,7 +352,10 @@ impl Running {
         };
         let mut left = lines;
         while left > 0 {
-            let Some(is_one) = found(self.lines.recv_timeout(DEADLINE.saturating_sub(self.started.elapsed()))) else {
+            let Some(is_one) = found(
+                self.lines
+                    .recv_timeout(DEADLINE.saturating_sub(self.started.elapsed())),
+            ) else {
                 return true;
             };
             left -= usize::from(is_one);
@@ -310,7 +378,8 @@ impl Running {
 
     /// Sends it a signal.
     pub fn signal(&self, signal: rustix::process::Signal) {
-        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal)
+            .unwrap();
     }
 
     /// Waits for its end.
@@ -318,15 +387,25 @@ impl Running {
     pub fn end(mut self) -> Run {
         let status = self.wait();
         let run = self.watched(status.and_then(|status| status.code()));
-        assert!(status.is_some(), "a run did not end within {DEADLINE:?}:\n{}\n{}", run.stdout, run.stderr);
+        assert!(
+            status.is_some(),
+            "a run did not end within {DEADLINE:?}:\n{}\n{}",
+            run.stdout,
+            run.stderr
+        );
         run
     }
 
     /// What a run that is over has printed; nothing of that, and nothing that it has left, has a secret in it.
     #[track_caller]
     fn watched(self, code: Option<i32>) -> Run {
-        let run = Run { code, stdout: self.stdout.join().unwrap(), stderr: self.stderr.join().unwrap() };
-        self.watch.assert_kept(&[("stdout", &run.stdout), ("stderr", &run.stderr)]);
+        let run = Run {
+            code,
+            stdout: self.stdout.join().unwrap(),
+            stderr: self.stderr.join().unwrap(),
+        };
+        self.watch
+            .assert_kept(&[("stdout", &run.stdout), ("stderr", &run.stderr)]);
         run
     }
 

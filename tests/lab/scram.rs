@@ -23,8 +23,14 @@ impl Listener {
             if command.name == "CAPABILITY" {
                 return Reply::ok().line(&format!("* {offers}"));
             }
-            let text = |base64: &str| String::from_utf8_lossy(&STANDARD.decode(base64).unwrap()).into_owned();
-            let Some((_, first)) = command.arguments.split_once(' ').filter(|_| command.name == "AUTHENTICATE") else {
+            let text = |base64: &str| {
+                String::from_utf8_lossy(&STANDARD.decode(base64).unwrap()).into_owned()
+            };
+            let Some((_, first)) = command
+                .arguments
+                .split_once(' ')
+                .filter(|_| command.name == "AUTHENTICATE")
+            else {
                 seen.lock().unwrap().push(text(&command.tag));
                 return Reply::hang_up();
             };

@@ -73,7 +73,10 @@ impl Reply {
 
     /// A tagged status, such as `NO [LIMIT] too much`.
     pub fn status(status: &str) -> Self {
-        Self { tagged: Some(status.to_owned()), ..Self::default() }
+        Self {
+            tagged: Some(status.to_owned()),
+            ..Self::default()
+        }
     }
 
     /// No tagged status: the command goes on.
@@ -83,17 +86,26 @@ impl Reply {
 
     /// After the bytes, one more now and then until the client closes.
     pub fn dripping() -> Self {
-        Self { drips: true, ..Self::default() }
+        Self {
+            drips: true,
+            ..Self::default()
+        }
     }
 
     /// Closes the connection without a tagged reply.
     pub fn hang_up() -> Self {
-        Self { close: true, ..Self::default() }
+        Self {
+            close: true,
+            ..Self::default()
+        }
     }
 
     /// Another reply with these bytes before everything, and again before the tagged status.
     pub fn before(bytes: &[u8], reply: Self) -> Self {
-        Self { bytes: [bytes, &reply.bytes, bytes].concat(), ..reply }
+        Self {
+            bytes: [bytes, &reply.bytes, bytes].concat(),
+            ..reply
+        }
     }
 
     /// Says this line before the status.
@@ -126,11 +138,16 @@ impl Scripted {
         let play_all = move || {
             for (number, steps) in connections.into_iter().enumerate() {
                 let (stream, _) = listener.accept().map_err(|error| error.to_string())?;
-                play(&stream, steps, &log).map_err(|error| format!("connection {}: {error}", number + 1))?;
+                play(&stream, steps, &log)
+                    .map_err(|error| format!("connection {}: {error}", number + 1))?;
             }
             Ok(())
         };
-        Self { port, lines, script: Some(std::thread::spawn(play_all)) }
+        Self {
+            port,
+            lines,
+            script: Some(std::thread::spawn(play_all)),
+        }
     }
 
     /// Greets every connection with `* ` and this text, and answers each command by the function. Literals that wait
@@ -144,15 +161,26 @@ impl Scripted {
         let answer = Arc::new(Mutex::new(answer));
         std::thread::spawn(move || {
             for (number, stream) in listener.incoming().enumerate() {
-                let (answer, log, greeting) = (Arc::clone(&answer), Arc::clone(&log), greeting.clone());
+                let (answer, log, greeting) =
+                    (Arc::clone(&answer), Arc::clone(&log), greeting.clone());
                 std::thread::spawn(move || {
                     let answer = |command: &Command| (answer.lock().unwrap())(command);
                     // A client that goes away ends its own connection only.
-                    drop(converse(&stream.unwrap(), number + 1, &greeting, &log, answer));
+                    drop(converse(
+                        &stream.unwrap(),
+                        number + 1,
+                        &greeting,
+                        &log,
+                        answer,
+                    ));
                 });
             }
         });
-        Self { port, lines, script: None }
+        Self {
+            port,
+            lines,
+            script: None,
+        }
     }
 
     /// The lines that came, in order, without literals' bytes.
@@ -163,7 +191,10 @@ impl Scripted {
     /// Waits for the script's end and fails if the client did not keep to it.
     pub fn finish(self) {
         if let Some(Err(failure)) = self.script.map(|script| script.join().unwrap()) {
-            panic!("the client did not keep to the script: {failure}; it sent {:#?}", self.lines.lock().unwrap());
+            panic!(
+                "the client did not keep to the script: {failure}; it sent {:#?}",
+                self.lines.lock().unwrap()
+            );
         }
     }
 }
@@ -178,7 +209,8 @@ fn play(stream: &TcpStream, steps: Vec<Step>, log: &Mutex<Vec<String>>) -> Resul
     for step in steps {
         match step {
             Step::Expect(regex) => {
-                let line = read_line(&mut reader, log).map_err(|error| format!("waiting for {regex}: {error}"))?;
+                let line = read_line(&mut reader, log)
+                    .map_err(|error| format!("waiting for {regex}: {error}"))?;
                 let (first, rest) = line.split_once(' ').unwrap_or((&line, ""));
                 let matches = Regex::new(&format!("^(?:{regex})")).unwrap().is_match(rest);
                 if !matches {
@@ -187,8 +219,12 @@ fn play(stream: &TcpStream, steps: Vec<Step>, log: &Mutex<Vec<String>>) -> Resul
                 first.clone_into(&mut tag);
             }
             Step::Line(regex) => {
-                let line = read_line(&mut reader, log).map_err(|error| format!("waiting for {regex}: {error}"))?;
-                if !Regex::new(&format!("^(?:{regex})")).unwrap().is_match(&line) {
+                let line = read_line(&mut reader, log)
+                    .map_err(|error| format!("waiting for {regex}: {error}"))?;
+                if !Regex::new(&format!("^(?:{regex})"))
+                    .unwrap()
+                    .is_match(&line)
+                {
                     return Err(format!("expected {regex}, got {line}"));
                 }
             }
@@ -206,17 +242,24 @@ fn play(stream: &TcpStream, steps: Vec<Step>, log: &Mutex<Vec<String>>) -> Resul
         }
     }
     // What a client says last, such as LOGOUT, need not be in the script.
-    std::io::copy(&mut reader, &mut std::io::sink()).map(|_| ()).map_err(to_text)
+    std::io::copy(&mut reader, &mut std::io::sink())
+        .map(|_| ())
+        .map_err(to_text)
 }
 
 /// A line without its end; an error at the stream's end, as a line that is not whole is no command.
-fn read_line(reader: &mut BufReader<&TcpStream>, log: &Mutex<Vec<String>>) -> std::io::Result<String> {
+fn read_line(
+    reader: &mut BufReader<&TcpStream>,
+    log: &Mutex<Vec<String>>,
+) -> std::io::Result<String> {
     let mut line = Vec::new();
     reader.read_until(b'\n', &mut line)?;
     if !line.ends_with(b"\n") {
         return Err(std::io::ErrorKind::UnexpectedEof.into());
     }
-    let line = String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned();
+    let line = String::from_utf8_lossy(&line)
+        .trim_end_matches(['\r', '\n'])
+        .to_owned();
     log.lock().unwrap().push(line.clone());
     Ok(line)
 }
@@ -265,7 +308,9 @@ fn read_command(
     loop {
         let line = read_line(reader, log)?;
         text.push_str(&line);
-        let Some((length, at_once)) = literal_at_end(line.as_bytes()) else { break };
+        let Some((length, at_once)) = literal_at_end(line.as_bytes()) else {
+            break;
+        };
         if !at_once {
             writer.write_all(b"+ go on\r\n")?;
         }

@@ -18,7 +18,12 @@ pub fn forms(secret: &str) -> [String; 4] {
         let all = STANDARD.encode(format!("{padding}{secret}"));
         all[skip..all.trim_end_matches('=').len() - 1].to_owned()
     };
-    [secret.to_owned(), encoded("", 0), encoded("x", 2), encoded("xx", 3)]
+    [
+        secret.to_owned(),
+        encoded("", 0),
+        encoded("x", 2),
+        encoded("xx", 3),
+    ]
 }
 
 /// Whether a text has a secret in it, in one form or another.
@@ -34,7 +39,10 @@ fn has(text: &str, forms: &[String; 4]) -> bool {
 #[track_caller]
 pub fn assert_hidden(run: &Run, secret: &str) {
     let shown = format!("{}{}", run.stdout, run.stderr);
-    assert!(!is_in(shown.as_bytes(), secret), "{secret} is shown: {shown}");
+    assert!(
+        !is_in(shown.as_bytes(), secret),
+        "{secret} is shown: {shown}"
+    );
 }
 
 /// Secrets that were made for this process's runs and come to them by other ways than [`Watch::over`] sees.
@@ -49,7 +57,13 @@ pub fn remember(secret: &str) {
 const LEAST: usize = 8;
 
 /// Options that name what a run leaves.
-const LEFT: [&str; 5] = ["--state", "--report", "--log-file", "--metrics", "--save-plan"];
+const LEFT: [&str; 5] = [
+    "--state",
+    "--report",
+    "--log-file",
+    "--metrics",
+    "--save-plan",
+];
 
 /// What a run was given that is secret, and where it may leave something. Every run of the lab is watched ([`super::run`]).
 pub struct Watch {
@@ -60,23 +74,39 @@ pub struct Watch {
 impl Watch {
     /// Reads off a command what it is given: by the environment and by files.
     pub fn over(command: &Command) -> Self {
-        let variables = command.get_envs().filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)));
+        let variables = command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)));
         let variables: BTreeMap<&str, &str> = variables.collect();
-        let arguments: Vec<&str> = command.get_args().filter_map(std::ffi::OsStr::to_str).collect();
+        let arguments: Vec<&str> = command
+            .get_args()
+            .filter_map(std::ffi::OsStr::to_str)
+            .collect();
         let directory = command.get_current_dir().unwrap_or(Path::new("."));
         let named = |is_it: &dyn Fn(&str) -> bool| -> Vec<PathBuf> {
             let pairs = arguments.windows(2).filter(|pair| is_it(pair[0]));
             pairs.map(|pair| directory.join(pair[1])).collect()
         };
         let of_files = named(&|option| option.ends_with("-file") && option != "--log-file");
-        let of_files = of_files.iter().filter_map(|path| fs::read_to_string(path).ok());
-        let of_environment = variables.iter().filter(|(name, _)| name.contains("PASSWORD"));
+        let of_files = of_files
+            .iter()
+            .filter_map(|path| fs::read_to_string(path).ok());
+        let of_environment = variables
+            .iter()
+            .filter(|(name, _)| name.contains("PASSWORD"));
         let secrets = (of_environment.map(|(_, value)| (*value).to_owned()))
             .chain(of_files.map(|text| text.trim_end().to_owned()))
-            .chain([PASSWORD.to_owned(), AnyMechanism::MASTER_PASSWORD.to_owned()])
+            .chain([
+                PASSWORD.to_owned(),
+                AnyMechanism::MASTER_PASSWORD.to_owned(),
+            ])
             .collect();
         let mut places = named(&|option| LEFT.contains(&option));
-        places.extend(variables.get("XDG_STATE_HOME").map(|home| Path::new(home).join("mailferry")));
+        places.extend(
+            variables
+                .get("XDG_STATE_HOME")
+                .map(|home| Path::new(home).join("mailferry")),
+        );
         Self { secrets, places }
     }
 
@@ -85,15 +115,29 @@ impl Watch {
     pub fn assert_kept(mut self, texts: &[(&str, &str)]) {
         self.secrets.extend(MADE.lock().unwrap().iter().cloned());
         self.secrets.retain(|secret| secret.len() >= LEAST);
-        let forms: Vec<(&String, [String; 4])> = self.secrets.iter().map(|secret| (secret, forms(secret))).collect();
-        let found = |text: &str| forms.iter().find(|(_, forms)| has(text, forms)).map(|(secret, _)| *secret);
+        let forms: Vec<(&String, [String; 4])> = self
+            .secrets
+            .iter()
+            .map(|secret| (secret, forms(secret)))
+            .collect();
+        let found = |text: &str| {
+            forms
+                .iter()
+                .find(|(_, forms)| has(text, forms))
+                .map(|(secret, _)| *secret)
+        };
         for (name, text) in texts {
             assert_eq!(found(text), None, "a secret is on {name}: {text}");
         }
         for path in self.places.iter().flat_map(|place| files(place)) {
             // It may be gone again.
             let bytes = fs::read(&path).unwrap_or_default();
-            assert_eq!(found(&String::from_utf8_lossy(&bytes)), None, "a secret is in {}", path.display());
+            assert_eq!(
+                found(&String::from_utf8_lossy(&bytes)),
+                None,
+                "a secret is in {}",
+                path.display()
+            );
         }
     }
 }
@@ -104,8 +148,15 @@ fn files(path: &Path) -> Vec<PathBuf> {
         return Vec::new();
     }
     match fs::read_dir(path) {
-        Ok(entries) => entries.flatten().flat_map(|entry| files(&entry.path())).collect(),
-        Err(_) => path.is_file().then(|| path.to_owned()).into_iter().collect(),
+        Ok(entries) => entries
+            .flatten()
+            .flat_map(|entry| files(&entry.path()))
+            .collect(),
+        Err(_) => path
+            .is_file()
+            .then(|| path.to_owned())
+            .into_iter()
+            .collect(),
     }
 }
 

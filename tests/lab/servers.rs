@@ -36,7 +36,12 @@ pub struct Account {
 impl Account {
     /// The address as mailferry takes it, over TLS.
     pub fn address(&self) -> String {
-        format!("imaps://{}@localhost:{}?ca={}", self.user, self.tls_port, self.ca.display())
+        format!(
+            "imaps://{}@localhost:{}?ca={}",
+            self.user,
+            self.tls_port,
+            self.ca.display()
+        )
     }
 
     /// The address without TLS, for proxies that read along.
@@ -46,24 +51,44 @@ impl Account {
 
     /// Copies all of a Dovecot account's files there, as a backup of the server does.
     pub fn copy_home(&self, to: &Path) {
-        shell(&format!("cp -a {}/. {}", self.home().display(), to.display()));
+        shell(&format!(
+            "cp -a {}/. {}",
+            self.home().display(),
+            to.display()
+        ));
     }
 
     /// Puts such a copy back in the place of what the account holds now.
     pub fn restore_home(&self, from: &Path) {
         let home = self.home();
-        shell(&format!("rm -rf {0} && mkdir {0} && cp -a {1}/. {0}", home.display(), from.display()));
-        shell(&format!("chown --reference={} {}", home.join("Maildir").display(), home.display()));
+        shell(&format!(
+            "rm -rf {0} && mkdir {0} && cp -a {1}/. {0}",
+            home.display(),
+            from.display()
+        ));
+        shell(&format!(
+            "chown --reference={} {}",
+            home.join("Maildir").display(),
+            home.display()
+        ));
     }
 
     /// Where Dovecot keeps the account.
     fn home(&self) -> PathBuf {
-        self.ca.ancestors().nth(2).unwrap().join("home").join(&self.user)
+        self.ca
+            .ancestors()
+            .nth(2)
+            .unwrap()
+            .join("home")
+            .join(&self.user)
     }
 
     /// The same account reached by another port, such as a proxy's.
     pub fn by_port(&self, port: u16) -> Self {
-        Self { port, ..self.clone() }
+        Self {
+            port,
+            ..self.clone()
+        }
     }
 }
 
@@ -78,9 +103,14 @@ fn mail_ids() -> Option<(u32, u32)> {
     static IDS: OnceLock<Option<(u32, u32)>> = OnceLock::new();
     *IDS.get_or_init(|| {
         let users = std::fs::read_to_string("/etc/passwd").unwrap();
-        let mail = users.lines().find(|line| line.starts_with("mail:")).unwrap();
+        let mail = users
+            .lines()
+            .find(|line| line.starts_with("mail:"))
+            .unwrap();
         let number = |at: usize| mail.split(':').nth(at).unwrap().parse().unwrap();
-        rustix::process::geteuid().is_root().then(|| (number(2), number(3)))
+        rustix::process::geteuid()
+            .is_root()
+            .then(|| (number(2), number(3)))
     })
 }
 
@@ -158,7 +188,9 @@ impl Server {
 
     /// The same with these variables in the script's environment.
     fn start_with(name: &str, environment: &[(&str, &str)]) -> Result<Self, String> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/servers").join(name);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("scripts/servers")
+            .join(name);
         let mut script = Command::new(&path)
             .arg("run")
             .envs(environment.iter().copied())
@@ -168,13 +200,23 @@ impl Server {
             .spawn()
             .unwrap_or_else(|error| panic!("can't run {}: {error}", path.display()));
         let mut line = String::new();
-        BufReader::new(script.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(script.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         let words: Vec<&str> = line.split_whitespace().collect();
         let ["ready", directory, port, tls_port] = words[..] else {
             let mut words = String::new();
-            script.stderr.as_mut().unwrap().read_to_string(&mut words).unwrap();
+            script
+                .stderr
+                .as_mut()
+                .unwrap()
+                .read_to_string(&mut words)
+                .unwrap();
             let status = script.wait().unwrap();
-            assert!(status.code() == Some(CANNOT), "{name} did not start ({status}): {words}");
+            assert!(
+                status.code() == Some(CANNOT),
+                "{name} did not start ({status}): {words}"
+            );
             return Err(words.trim().to_owned());
         };
         Ok(Self {
@@ -203,7 +245,10 @@ impl Server {
     /// One of the users made beforehand.
     fn pooled(&self) -> Account {
         let number = self.count();
-        assert!(number <= POOL, "more than {POOL} accounts: raise `pool` in scripts/servers/common and POOL here");
+        assert!(
+            number <= POOL,
+            "more than {POOL} accounts: raise `pool` in scripts/servers/common and POOL here"
+        );
         self.account_of(format!("user{number}"))
     }
 }
@@ -215,14 +260,21 @@ impl Dovecot {
     /// The test binary's Dovecot.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Dovecot> = OnceLock::new();
-        SHARED.get_or_init(|| Self(Server::start("dovecot").unwrap_or_else(|reason| panic!("{reason}"))))
+        SHARED.get_or_init(|| {
+            Self(Server::start("dovecot").unwrap_or_else(|reason| panic!("{reason}")))
+        })
     }
 
     /// A new, empty account; `name` (letters and digits) is for the reader of logs.
     pub fn account(&self, name: &str, personality: Personality) -> Account {
         let number = self.0.count();
-        let account = self.0.account_of(format!("{name}{number}{}", personality.suffix()));
-        if !matches!(personality, Personality::Mbox | Personality::Mdbox | Personality::Sdbox) {
+        let account = self
+            .0
+            .account_of(format!("{name}{number}{}", personality.suffix()));
+        if !matches!(
+            personality,
+            Personality::Mbox | Personality::Mdbox | Personality::Sdbox
+        ) {
             self.begin_generations(&account, number);
         }
         account
@@ -236,7 +288,9 @@ impl Dovecot {
         std::fs::write(maildir.join("dovecot-uidvalidity"), format!("{first:08x}")).unwrap();
         std::fs::write(maildir.join(format!("dovecot-uidvalidity.{first:08x}")), "").unwrap();
         if let Some((user, group)) = mail_ids() {
-            let parts = std::fs::read_dir(&maildir).unwrap().map(|entry| entry.unwrap().path());
+            let parts = std::fs::read_dir(&maildir)
+                .unwrap()
+                .map(|entry| entry.unwrap().path());
             for path in parts.chain([maildir.clone(), account.home()]) {
                 std::os::unix::fs::chown(path, Some(user), Some(group)).unwrap();
             }
@@ -245,7 +299,11 @@ impl Dovecot {
 
     /// The Maildir of one of its accounts, which is there once somebody has logged in.
     pub fn maildir(&self, account: &Account) -> PathBuf {
-        self.0.directory.join("home").join(&account.user).join("Maildir")
+        self.0
+            .directory
+            .join("home")
+            .join(&account.user)
+            .join("Maildir")
     }
 
     /// Makes a copy of a tree the account's Maildir, before anybody has logged in.
@@ -263,7 +321,11 @@ impl Dovecot {
         for (name, folders, search) in views {
             let view = account.home().join("virtual").join(name);
             std::fs::create_dir_all(&view).unwrap();
-            std::fs::write(view.join("dovecot-virtual"), format!("{folders}\n  {search}\n")).unwrap();
+            std::fs::write(
+                view.join("dovecot-virtual"),
+                format!("{folders}\n  {search}\n"),
+            )
+            .unwrap();
         }
         Self::give_to_mail(&account.home());
     }
@@ -272,7 +334,11 @@ impl Dovecot {
     fn put(tree: &Path, place: &Path) {
         let home = place.parent().unwrap();
         std::fs::create_dir_all(home).unwrap();
-        shell(&format!("rm -rf {1} && cp -a {0} {1}", tree.display(), place.display()));
+        shell(&format!(
+            "rm -rf {1} && cp -a {0} {1}",
+            tree.display(),
+            place.display()
+        ));
         Self::give_to_mail(home);
     }
 
@@ -300,9 +366,17 @@ impl AnyMechanism {
         SHARED.get_or_init(|| {
             let issuer = Issuer::start();
             let (oauth, ntlm) = (issuer.port.to_string(), ntlm::start().to_string());
-            let environment = [("LAB_AUTH", "all"), ("LAB_OAUTH_PORT", &*oauth), ("LAB_NTLM_PORT", &*ntlm)];
-            let server = Server::start_with("dovecot", &environment).unwrap_or_else(|reason| panic!("{reason}"));
-            Self { dovecot: Dovecot(server), issuer }
+            let environment = [
+                ("LAB_AUTH", "all"),
+                ("LAB_OAUTH_PORT", &*oauth),
+                ("LAB_NTLM_PORT", &*ntlm),
+            ];
+            let server = Server::start_with("dovecot", &environment)
+                .unwrap_or_else(|reason| panic!("{reason}"));
+            Self {
+                dovecot: Dovecot(server),
+                issuer,
+            }
         })
     }
 
@@ -332,7 +406,9 @@ impl Kerberos {
     /// Starts both.
     pub fn start() -> Self {
         let environment = [("LAB_AUTH", "all"), ("LAB_KERBEROS", "yes")];
-        Self(Server::start_with("dovecot", &environment).unwrap_or_else(|reason| panic!("{reason}")))
+        Self(
+            Server::start_with("dovecot", &environment).unwrap_or_else(|reason| panic!("{reason}")),
+        )
     }
 
     /// The account of this very name; `kerberos` has tickets.
@@ -356,7 +432,12 @@ impl Kerberos {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        kinit.stdin.take().unwrap().write_all(format!("{PASSWORD}\n").as_bytes()).unwrap();
+        kinit
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(format!("{PASSWORD}\n").as_bytes())
+            .unwrap();
         assert!(kinit.wait().unwrap().success());
     }
 }
@@ -367,21 +448,29 @@ pub struct Cyrus(Server);
 impl Cyrus {
     /// A Cyrus of its own that takes CRAM-MD5 and SCRAM too, and offers to bind logins to the connection.
     pub fn with_all_mechanisms() -> Self {
-        Self(Server::start_with("cyrus", &[("LAB_AUTH", "all")]).unwrap_or_else(|reason| panic!("{reason}")))
+        Self(
+            Server::start_with("cyrus", &[("LAB_AUTH", "all")])
+                .unwrap_or_else(|reason| panic!("{reason}")),
+        )
     }
 
     /// The test binary's Cyrus that stores `X` for each 8-bit byte of a header, as Cyrus does unless it is told not to.
     pub fn munging() -> &'static Self {
         static MUNGING: OnceLock<Cyrus> = OnceLock::new();
         MUNGING.get_or_init(|| {
-            Self(Server::start_with("cyrus", &[("LAB_MUNGE", "yes")]).unwrap_or_else(|reason| panic!("{reason}")))
+            Self(
+                Server::start_with("cyrus", &[("LAB_MUNGE", "yes")])
+                    .unwrap_or_else(|reason| panic!("{reason}")),
+            )
         })
     }
 
     /// The test binary's Cyrus.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Cyrus> = OnceLock::new();
-        SHARED.get_or_init(|| Self(Server::start("cyrus").unwrap_or_else(|reason| panic!("{reason}"))))
+        SHARED.get_or_init(|| {
+            Self(Server::start("cyrus").unwrap_or_else(|reason| panic!("{reason}")))
+        })
     }
 
     /// A new, empty account.
@@ -403,7 +492,10 @@ impl Mailutils {
     /// A new, empty account.
     pub fn account(&self) -> Account {
         let account = self.0.pooled();
-        Account { user: format!("{}@lab.test", account.user), ..account }
+        Account {
+            user: format!("{}@lab.test", account.user),
+            ..account
+        }
     }
 }
 
@@ -413,7 +505,9 @@ fn or_skipped<T>(server: &'static Result<T, String>) -> Option<&'static T> {
         .as_ref()
         .inspect_err(|reason| {
             // Not by eprintln!, which the test harness would swallow.
-            std::io::stderr().write_all(format!("SKIPPED: {reason}\n").as_bytes()).unwrap();
+            std::io::stderr()
+                .write_all(format!("SKIPPED: {reason}\n").as_bytes())
+                .unwrap();
         })
         .ok()
 }

@@ -22,7 +22,10 @@ impl Stripper {
         let (are_stripped, seen) = (Arc::clone(&strips), Arc::clone(&sent));
         std::thread::spawn(move || {
             for client in listener.incoming() {
-                let (client, server) = (client.unwrap(), TcpStream::connect(("127.0.0.1", target)).unwrap());
+                let (client, server) = (
+                    client.unwrap(),
+                    TcpStream::connect(("127.0.0.1", target)).unwrap(),
+                );
                 let (back, forth) = (client.try_clone().unwrap(), server.try_clone().unwrap());
                 let (are_stripped, seen) = (Arc::clone(&are_stripped), Arc::clone(&seen));
                 // Either may go away.

@@ -19,7 +19,9 @@ pub fn start(certificates: &Path, target: u16) -> u16 {
 pub fn start_with(acceptor: SslAcceptor, target: u16) -> u16 {
     listen(target, move |client, server| {
         // A client that trusts nobody is gone.
-        let Ok(client) = acceptor.accept(client) else { return Ok(()) };
+        let Ok(client) = acceptor.accept(client) else {
+            return Ok(());
+        };
         carry(client, server)
     })
 }
@@ -31,27 +33,41 @@ pub fn start_tls(certificates: &Path, target: u16, injected: &str) -> u16 {
     listen(target, move |mut client, mut server| {
         client.write_all(&line(&mut server)?)?;
         let asked = String::from_utf8(line(&mut client)?).unwrap();
-        let (tag, _) = asked.split_once(" STARTTLS").expect("a client without STARTTLS");
+        let (tag, _) = asked
+            .split_once(" STARTTLS")
+            .expect("a client without STARTTLS");
         client.write_all(format!("{injected}{tag} OK go\r\n").as_bytes())?;
-        let Ok(client) = acceptor.accept(client) else { return Ok(()) };
+        let Ok(client) = acceptor.accept(client) else {
+            return Ok(());
+        };
         carry(client, server)
     })
 }
 
 fn acceptor(certificates: &Path) -> SslAcceptor {
     let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
-    builder.set_certificate_chain_file(certificates.join("server.pem")).unwrap();
-    builder.set_private_key_file(certificates.join("server.key"), SslFiletype::PEM).unwrap();
+    builder
+        .set_certificate_chain_file(certificates.join("server.pem"))
+        .unwrap();
+    builder
+        .set_private_key_file(certificates.join("server.key"), SslFiletype::PEM)
+        .unwrap();
     builder.build()
 }
 
 /// Connects each client with the server. Either may go away at any time.
-fn listen(target: u16, serve: impl Fn(TcpStream, TcpStream) -> std::io::Result<()> + Clone + Send + 'static) -> u16 {
+fn listen(
+    target: u16,
+    serve: impl Fn(TcpStream, TcpStream) -> std::io::Result<()> + Clone + Send + 'static,
+) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for client in listener.incoming() {
-            let (serve, server) = (serve.clone(), TcpStream::connect(("127.0.0.1", target)).unwrap());
+            let (serve, server) = (
+                serve.clone(),
+                TcpStream::connect(("127.0.0.1", target)).unwrap(),
+            );
             std::thread::spawn(move || drop(serve(client.unwrap(), server)));
         }
     });
@@ -91,7 +107,9 @@ fn carry(mut client: SslStream<TcpStream>, mut server: TcpStream) -> std::io::Re
 /// What has come; `None` where nothing has.
 fn some(from: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<Option<usize>> {
     match from.read(buffer) {
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Ok(None)
+        }
         read => read.map(Some),
     }
 }

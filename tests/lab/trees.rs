@@ -21,7 +21,11 @@ pub struct Tree {
 impl Tree {
     /// A tree with what the account holds.
     pub fn of(kind: &'static str, account: &Account) -> Self {
-        let tree = Self { root: tempfile::tempdir().unwrap(), kind, damaged: Mutex::default() };
+        let tree = Self {
+            root: tempfile::tempdir().unwrap(),
+            kind,
+            damaged: Mutex::default(),
+        };
         copy(account, &tree.address(), &[]).ended(0);
         tree
     }
@@ -78,11 +82,21 @@ impl Tree {
             if saved.is_dir() && is(std::fs::FileType::is_dir) {
                 copy_all(&saved.join("."), &place);
             } else if saved.is_file() && is(std::fs::FileType::is_file) {
-                let (mut bytes, now) = (std::fs::read(saved).unwrap(), std::fs::read(&place).unwrap());
+                let (mut bytes, now) = (
+                    std::fs::read(saved).unwrap(),
+                    std::fs::read(&place).unwrap(),
+                );
                 bytes.extend_from_slice(now.get(bytes.len()..).unwrap_or_default());
                 std::fs::write(place, bytes).unwrap();
             } else {
-                assert!(Command::new("rm").arg("-rf").arg(&place).status().unwrap().success());
+                assert!(
+                    Command::new("rm")
+                        .arg("-rf")
+                        .arg(&place)
+                        .status()
+                        .unwrap()
+                        .success()
+                );
                 copy_all(&saved, &place);
             }
         }
@@ -93,13 +107,27 @@ impl Tree {
     }
 
     fn pipe(&self, name: &str) {
-        assert!(Command::new("mkfifo").arg(self.path(name)).status().unwrap().success());
+        assert!(
+            Command::new("mkfifo")
+                .arg(self.path(name))
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 }
 
 /// Copies a file or a directory with all that is in it.
 fn copy_all(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+    assert!(
+        Command::new("cp")
+            .arg("-a")
+            .arg(from)
+            .arg(to)
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 /// What is done to a tree's folder Work, which has Work/Sub below it, and how that is named.
@@ -107,7 +135,9 @@ pub type Damage = (&'static str, &'static str, fn(&Tree));
 
 /// All kinds of damage.
 pub const DAMAGES: [Damage; 14] = [
-    ("mbox", "a link to the folder's file", |tree| symlink(tree.take_away("Work"), tree.path("Work")).unwrap()),
+    ("mbox", "a link to the folder's file", |tree| {
+        symlink(tree.take_away("Work"), tree.path("Work")).unwrap()
+    }),
     ("mbox", "a link to nothing", |tree| {
         tree.take_away("Work");
         symlink("/nonexistent/x", tree.path("Work")).unwrap();
@@ -131,7 +161,9 @@ pub const DAMAGES: [Damage; 14] = [
         tree.take_away("Work.sbd");
         tree.pipe("Work.sbd");
     }),
-    ("maildir", "a link to the folder", |tree| symlink(tree.take_away(".Work"), tree.path(".Work")).unwrap()),
+    ("maildir", "a link to the folder", |tree| {
+        symlink(tree.take_away(".Work"), tree.path(".Work")).unwrap()
+    }),
     ("maildir", "a link to nothing", |tree| {
         tree.take_away(".Work");
         symlink("/nonexistent/x", tree.path(".Work")).unwrap();
@@ -150,5 +182,7 @@ pub const DAMAGES: [Damage; 14] = [
         }
     }),
     ("maildir", "no cur", |tree| tree.remove(".Work/cur")),
-    ("maildir", "a link for cur", |tree| symlink(tree.take_away(".Work/cur"), tree.path(".Work/cur")).unwrap()),
+    ("maildir", "a link for cur", |tree| {
+        symlink(tree.take_away(".Work/cur"), tree.path(".Work/cur")).unwrap()
+    }),
 ];

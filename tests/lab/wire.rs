@@ -39,10 +39,15 @@ impl Value {
 /// How many bytes of literal follow a line that ends in `{n}`, `{n+}` or `~{n}`, and whether they wait for no one.
 pub fn literal_at_end(line: &[u8]) -> Option<(usize, bool)> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let line = line.strip_suffix(b"\r").unwrap_or(line).strip_suffix(b"}")?;
+    let line = line
+        .strip_suffix(b"\r")
+        .unwrap_or(line)
+        .strip_suffix(b"}")?;
     let open = line.iter().rposition(|&byte| byte == b'{')?;
     let digits = std::str::from_utf8(&line[open + 1..]).ok()?;
-    let (digits, at_once) = digits.strip_suffix('+').map_or((digits, false), |digits| (digits, true));
+    let (digits, at_once) = digits
+        .strip_suffix('+')
+        .map_or((digits, false), |digits| (digits, true));
     digits.parse().ok().map(|length| (length, at_once))
 }
 
@@ -52,8 +57,13 @@ pub fn read_response(reader: &mut impl BufRead) -> std::io::Result<Vec<u8>> {
     loop {
         let start = response.len();
         reader.read_until(b'\n', &mut response)?;
-        let Some((length, _)) = literal_at_end(&response[start..]) else { return Ok(response) };
-        let read = reader.by_ref().take(length as u64).read_to_end(&mut response)?;
+        let Some((length, _)) = literal_at_end(&response[start..]) else {
+            return Ok(response);
+        };
+        let read = reader
+            .by_ref()
+            .take(length as u64)
+            .read_to_end(&mut response)?;
         if read < length {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
@@ -79,7 +89,10 @@ pub fn parse(response: &[u8]) -> Vec<Value> {
             b'"' => rest = quoted(tail, stack.last_mut().unwrap()),
             b'{' | b'~' if literal_line(rest).is_some() => {
                 let (length, start) = literal_line(rest).unwrap();
-                stack.last_mut().unwrap().push(Value::Text(rest[start..start + length].to_vec()));
+                stack
+                    .last_mut()
+                    .unwrap()
+                    .push(Value::Text(rest[start..start + length].to_vec()));
                 rest = &rest[start + length..];
             }
             _ => rest = atom(rest, stack.last_mut().unwrap()),
@@ -95,7 +108,9 @@ fn literal_line(rest: &[u8]) -> Option<(usize, usize)> {
     let close = digits.iter().position(|&byte| byte == b'}')?;
     let length = std::str::from_utf8(&digits[..close]).ok()?.parse().ok()?;
     let start = open + close + 2;
-    rest[start..].starts_with(b"\r\n").then_some((length, start + 2))
+    rest[start..]
+        .starts_with(b"\r\n")
+        .then_some((length, start + 2))
 }
 
 /// The rest after a quoted string, which goes to `into`.
@@ -125,6 +140,8 @@ fn atom<'a>(rest: &'a [u8], into: &mut Vec<Value>) -> &'a [u8] {
         false
     };
     let end = rest.iter().position(ends).unwrap_or(rest.len()).max(1);
-    into.push(Value::Atom(String::from_utf8_lossy(&rest[..end]).into_owned()));
+    into.push(Value::Atom(
+        String::from_utf8_lossy(&rest[..end]).into_owned(),
+    ));
     &rest[end..]
 }

@@ -9,7 +9,13 @@ use std::path::Path;
 use toml::{Table, Value};
 
 /// Keys whose values are files, in which `~/` is the home directory.
-const FILES: [&str; 5] = ["ca", "client-cert", "client-key", "password-file", "client-secret-file"];
+const FILES: [&str; 5] = [
+    "ca",
+    "client-cert",
+    "client-key",
+    "password-file",
+    "client-secret-file",
+];
 
 /// The keys of an address after its `?`, except `tls`.
 const OPTIONS: [&str; 12] = [
@@ -28,17 +34,35 @@ const OPTIONS: [&str; 12] = [
 ];
 
 /// The keys for `mailferry login`.
-const LOGIN: [&str; 6] =
-    ["client-id", "client-secret-file", "authorization-endpoint", "token-endpoint", "device-endpoint", "scopes"];
+const LOGIN: [&str; 6] = [
+    "client-id",
+    "client-secret-file",
+    "authorization-endpoint",
+    "token-endpoint",
+    "device-endpoint",
+    "scopes",
+];
 
 /// All other keys.
-const OTHERS: [&str; 7] = ["address", "user", "host", "port", "tls", "password-command", "password-file"];
+const OTHERS: [&str; 7] = [
+    "address",
+    "user",
+    "host",
+    "port",
+    "tls",
+    "password-command",
+    "password-file",
+];
 
 /// The keys allowed in an account with a complete address.
 const STANDS_BESIDE: [&str; 3] = ["address", "password-command", "password-file"];
 
 /// The characters of a user name that aren't encoded.
-const USER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const USER: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 /// The characters of a value that aren't encoded.
 const VALUE: &AsciiSet = &USER.remove(b'/').remove(b':');
 
@@ -59,7 +83,10 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) fn new(place: String) -> Self {
-        Self { place, problems: Vec::new() }
+        Self {
+            place,
+            problems: Vec::new(),
+        }
     }
 
     pub(super) fn problem(&mut self, text: impl std::fmt::Display) {
@@ -72,8 +99,12 @@ impl Account {
         for key in table.keys().filter(|key| !is_known(key)) {
             if key == "client-secret" {
                 reading.problem("don't put the client secret in this file; use client-secret-file");
-            } else if ["password", "passwd", "pass", "pw", "token", "secret"].contains(&key.as_str()) {
-                reading.problem("don't put passwords in this file; use password-command or password-file");
+            } else if ["password", "passwd", "pass", "pw", "token", "secret"]
+                .contains(&key.as_str())
+            {
+                reading.problem(
+                    "don't put passwords in this file; use password-command or password-file",
+                );
             } else {
                 let known = OTHERS.into_iter().chain(OPTIONS).chain(LOGIN);
                 reading.problem(format!("unknown key {key}{}", did_you_mean(key, known)));
@@ -95,14 +126,19 @@ impl Account {
             Ok(Address::Imap(_)) => {}
             Ok(Address::Maildir(_) | Address::Mbox(_)) => {
                 if password.file.is_some() || password.command.is_some() {
-                    reading.problem("a directory needs no password; remove password-file and password-command");
+                    reading.problem(
+                        "a directory needs no password; remove password-file and password-command",
+                    );
                 }
                 for key in LOGIN.into_iter().filter(|key| table.contains_key(*key)) {
                     reading.problem(format!("a directory needs no login; remove {key}"));
                 }
             }
             Err(error) => {
-                let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                let hint = error
+                    .hint()
+                    .map(|hint| format!(" ({hint})"))
+                    .unwrap_or_default();
                 reading.problem(format!("{error}{hint}"));
             }
         }
@@ -118,19 +154,25 @@ fn is_known(key: &str) -> bool {
 fn client(table: &Table, reading: &mut Reading) -> ConfiguredClient {
     let scopes = match table.get("scopes") {
         None => Vec::new(),
-        Some(Value::Array(values)) if values.iter().all(Value::is_str) => {
-            values.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-        }
+        Some(Value::Array(values)) if values.iter().all(Value::is_str) => values
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
         Some(_) => {
             reading.problem("scopes must be a list of strings");
             Vec::new()
         }
     };
     let mut endpoints = Vec::new();
-    for (name, key) in
-        [("authorization", "authorization-endpoint"), ("token", "token-endpoint"), ("device", "device-endpoint")]
-    {
-        let Some(url) = text(table, key, reading) else { continue };
+    for (name, key) in [
+        ("authorization", "authorization-endpoint"),
+        ("token", "token-endpoint"),
+        ("device", "device-endpoint"),
+    ] {
+        let Some(url) = text(table, key, reading) else {
+            continue;
+        };
         match Endpoint::parse(&url) {
             Ok(_) => endpoints.push((name, url)),
             Err(reason) => reading.problem(format!("{key}: {reason}")),
@@ -147,19 +189,27 @@ fn client(table: &Table, reading: &mut Reading) -> ConfiguredClient {
 /// Returns the address, complete or assembled.
 fn address(table: &Table, reading: &mut Reading) -> Option<String> {
     if let Some(address) = text(table, "address", reading) {
-        if table
-            .keys()
-            .any(|key| is_known(key) && !LOGIN.contains(&key.as_str()) && !STANDS_BESIDE.contains(&key.as_str()))
-        {
+        if table.keys().any(|key| {
+            is_known(key)
+                && !LOGIN.contains(&key.as_str())
+                && !STANDS_BESIDE.contains(&key.as_str())
+        }) {
             reading.problem("set either address, or user, host and the other keys, not both");
         }
         return Some(address);
     }
-    for key in ["user", "host"].into_iter().filter(|key| !table.contains_key(*key)) {
+    for key in ["user", "host"]
+        .into_iter()
+        .filter(|key| !table.contains_key(*key))
+    {
         reading.problem(format!("{key} is missing"));
     }
     let tls = tls(table, reading);
-    let scheme = if tls == TlsMode::Implicit { "imaps" } else { "imap" };
+    let scheme = if tls == TlsMode::Implicit {
+        "imaps"
+    } else {
+        "imap"
+    };
     // Read all values before stopping at a missing one, so that every problem is reported.
     let (user, host) = (text(table, "user", reading), text(table, "host", reading));
     let port = match table.get("port") {
@@ -171,25 +221,43 @@ fn address(table: &Table, reading: &mut Reading) -> Option<String> {
         }
     };
     let plain = (tls == TlsMode::None).then(|| ("tls", "none".to_owned()));
-    let options: Vec<_> = OPTIONS.into_iter().filter_map(|key| Some((key, text(table, key, reading)?))).collect();
+    let options: Vec<_> = OPTIONS
+        .into_iter()
+        .filter_map(|key| Some((key, text(table, key, reading)?)))
+        .collect();
     let (user, host) = (user?, host?);
-    let host = if host.contains(':') { format!("[{host}]") } else { host };
-    let mut address = format!("{scheme}://{}@{host}{port}", utf8_percent_encode(&user, USER));
+    let host = if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host
+    };
+    let mut address = format!(
+        "{scheme}://{}@{host}{port}",
+        utf8_percent_encode(&user, USER)
+    );
     let mut mark = '?';
     for (key, value) in plain.into_iter().chain(options) {
-        address.push_str(&format!("{mark}{key}={}", utf8_percent_encode(&value, VALUE)));
+        address.push_str(&format!(
+            "{mark}{key}={}",
+            utf8_percent_encode(&value, VALUE)
+        ));
         mark = '&';
     }
     Some(address)
 }
 
 fn tls(table: &Table, reading: &mut Reading) -> TlsMode {
-    let Some(text) = text(table, "tls", reading) else { return TlsMode::Implicit };
+    let Some(text) = text(table, "tls", reading) else {
+        return TlsMode::Implicit;
+    };
     let modes = [TlsMode::Implicit, TlsMode::StartTls, TlsMode::None];
-    modes.into_iter().find(|mode| mode.name() == text).unwrap_or_else(|| {
-        reading.problem("tls must be implicit, starttls or none");
-        TlsMode::Implicit
-    })
+    modes
+        .into_iter()
+        .find(|mode| mode.name() == text)
+        .unwrap_or_else(|| {
+            reading.problem("tls must be implicit, starttls or none");
+            TlsMode::Implicit
+        })
 }
 
 /// Returns a value as a user would type it after `=`.
@@ -221,16 +289,25 @@ mod tests {
     fn keys_become_an_address() {
         let table = [
             ("user = 'ann:x@y'\nhost = 'h'", "imaps://ann%3Ax%40y@h"),
-            ("user = 'a'\nhost = '::1'\nport = 1993", "imaps://a@[::1]:1993"),
+            (
+                "user = 'a'\nhost = '::1'\nport = 1993",
+                "imaps://a@[::1]:1993",
+            ),
             ("user = 'a'\nhost = 'h'\ntls = 'starttls'", "imap://a@h"),
             (
                 "user = 'a'\nhost = 'h'\ntls = 'none'\nprefix = 'INBOX.'\ntimeout = 9",
                 "imap://a@h?tls=none&prefix=INBOX.&timeout=9",
             ),
-            ("user = 'a'\nhost = 'h'\ncompress = 'off'", "imaps://a@h?compress=off"),
+            (
+                "user = 'a'\nhost = 'h'\ncompress = 'off'",
+                "imaps://a@h?compress=off",
+            ),
             ("address = 'maildir:~/Mail'", "maildir:~/Mail"),
             ("address = 'mbox:/var/mail/a b'", "mbox:/var/mail/a b"),
-            ("user = 'a'\nhost = 'h'\nca = '/x y&z'", "imaps://a@h?ca=/x%20y%26z"),
+            (
+                "user = 'a'\nhost = 'h'\nca = '/x y&z'",
+                "imaps://a@h?ca=/x%20y%26z",
+            ),
         ];
         for (text, address) in table {
             let mut reading = Reading::new("account.a".to_owned());

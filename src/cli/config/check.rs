@@ -36,10 +36,16 @@ Examples:
 }
 
 /// Runs it. Returns the exit code.
-pub(crate) fn run(args: &ConfigArgs, chosen: Option<&Path>, session: &Session) -> Result<u8, Failure> {
+pub(crate) fn run(
+    args: &ConfigArgs,
+    chosen: Option<&Path>,
+    session: &Session,
+) -> Result<u8, Failure> {
     let Action::Check = args.action;
     let path = chosen.map(Path::to_owned).or_else(usual_path);
-    let path = path.ok_or_else(|| Failure::usage("no home directory found; pass the file with --config FILE"))?;
+    let path = path.ok_or_else(|| {
+        Failure::usage("no home directory found; pass the file with --config FILE")
+    })?;
     let text = fs::read_to_string(&path)
         .map_err(|error| Failure::usage(format!("could not read {}: {error}", path.display())))?;
     let (config, mut problems) = Config::read(&path, &text);
@@ -50,7 +56,9 @@ pub(crate) fn run(args: &ConfigArgs, chosen: Option<&Path>, session: &Session) -
         return Err(Failure::usage(format!("{}: {count}", path.display())));
     }
     let (output, _) = session.lines();
-    describe(&config, &path).iter().for_each(|line| output.line(&harmless::text(line)));
+    describe(&config, &path)
+        .iter()
+        .for_each(|line| output.line(&harmless::text(line)));
     Ok(exit::DONE)
 }
 
@@ -61,18 +69,35 @@ fn deeper(config: &Config) -> Vec<String> {
         if let Err(error) = job_command(job, &[]) {
             let text = error.to_string();
             let first = text.lines().next().unwrap_or_default();
-            problems.push(format!("job.{name}: {}", first.strip_prefix("error: ").unwrap_or(first)));
+            problems.push(format!(
+                "job.{name}: {}",
+                first.strip_prefix("error: ").unwrap_or(first)
+            ));
         }
         for mailbox in job.mailboxes().iter().filter(|mailbox| is_name(mailbox)) {
-            problems.extend(config.account(mailbox).err().map(|failure| format!("job.{name}: {}", failure.message)));
+            problems.extend(
+                config
+                    .account(mailbox)
+                    .err()
+                    .map(|failure| format!("job.{name}: {}", failure.message)),
+            );
         }
     }
     for (name, account) in &config.accounts {
-        let files = account.password.file.iter().chain(&account.password.client.secret_file).map(PathBuf::from);
+        let files = account
+            .password
+            .file
+            .iter()
+            .chain(&account.password.client.secret_file)
+            .map(PathBuf::from);
         for file in files {
             match fs::metadata(&file) {
                 Err(error) => problems.push(format!("account.{name}: {}: {error}", file.display())),
-                Ok(_) => problems.extend(check_private(&file).err().map(|error| format!("account.{name}: {error:#}"))),
+                Ok(_) => problems.extend(
+                    check_private(&file)
+                        .err()
+                        .map(|error| format!("account.{name}: {error:#}")),
+                ),
             }
         }
     }
@@ -81,7 +106,17 @@ fn deeper(config: &Config) -> Vec<String> {
 
 fn describe(config: &Config, path: &Path) -> Vec<String> {
     let mut lines = vec![format!("{}: OK", path.display())];
-    lines.extend(config.accounts.iter().map(|(name, account)| format!("account {name}: {}", account.address)));
-    lines.extend(config.jobs.iter().map(|(name, job)| format!("job {name}: mailferry {}", job.shown())));
+    lines.extend(
+        config
+            .accounts
+            .iter()
+            .map(|(name, account)| format!("account {name}: {}", account.address)),
+    );
+    lines.extend(
+        config
+            .jobs
+            .iter()
+            .map(|(name, job)| format!("job {name}: mailferry {}", job.shown())),
+    );
     lines
 }

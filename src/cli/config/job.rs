@@ -34,7 +34,11 @@ impl Job {
     pub(crate) fn arguments(&self) -> Vec<String> {
         let command = std::iter::once(self.command.clone());
         let end = std::iter::once("--".to_owned());
-        command.chain(self.options.iter().cloned()).chain(end).chain(self.positionals.iter().cloned()).collect()
+        command
+            .chain(self.options.iter().cloned())
+            .chain(end)
+            .chain(self.positionals.iter().cloned())
+            .collect()
     }
 
     /// Returns the command line with further options after the file's.
@@ -51,7 +55,12 @@ impl Job {
             Some((side, _)) => format!("{side}-password-command=…"),
             None => argument.clone(),
         };
-        self.arguments().iter().filter(|argument| *argument != "--").map(shown).collect::<Vec<_>>().join(" ")
+        self.arguments()
+            .iter()
+            .filter(|argument| *argument != "--")
+            .map(shown)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// Returns the account names and addresses in it.
@@ -60,31 +69,58 @@ impl Job {
     }
 
     pub(super) fn has_password_command(&self) -> bool {
-        self.options.iter().any(|option| option.contains("-password-command="))
+        self.options
+            .iter()
+            .any(|option| option.contains("-password-command="))
     }
 }
 
 fn read(table: &Table, reading: &mut Reading) -> Option<Job> {
     let root = Cli::command();
-    let verbs = || root.get_subcommands().filter(|command| !NO_JOBS.contains(&command.get_name()));
+    let verbs = || {
+        root.get_subcommands()
+            .filter(|command| !NO_JOBS.contains(&command.get_name()))
+    };
     let Some(Value::String(name)) = table.get("command") else {
         let names: Vec<&str> = verbs().map(Command::get_name).collect();
         reading.problem(format!("command is missing: one of {}", names.join(", ")));
         return None;
     };
     let Some(command) = verbs().find(|command| command.get_name() == name) else {
-        reading.problem(format!("unknown command {name}{}", did_you_mean(name, verbs().map(Command::get_name))));
+        reading.problem(format!(
+            "unknown command {name}{}",
+            did_you_mean(name, verbs().map(Command::get_name))
+        ));
         return None;
     };
     let positionals = positionals(command, table, reading);
-    let mut job = Job { command: name.clone(), options: Vec::new(), positionals };
-    let is_positional = |key: &str| command.get_positionals().any(|argument| argument.get_id() == key);
-    for (key, value) in table.iter().filter(|(key, _)| *key != "command" && !is_positional(key)) {
-        match command.get_opts().chain(flags(command)).find(|argument| argument.get_long() == Some(key)) {
+    let mut job = Job {
+        command: name.clone(),
+        options: Vec::new(),
+        positionals,
+    };
+    let is_positional = |key: &str| {
+        command
+            .get_positionals()
+            .any(|argument| argument.get_id() == key)
+    };
+    for (key, value) in table
+        .iter()
+        .filter(|(key, _)| *key != "command" && !is_positional(key))
+    {
+        match command
+            .get_opts()
+            .chain(flags(command))
+            .find(|argument| argument.get_long() == Some(key))
+        {
             Some(argument) => option(argument, key, value, &mut job.options, reading),
             None => {
                 let known = command.get_arguments().filter_map(Arg::get_long);
-                let known = known.chain(command.get_positionals().map(|argument| argument.get_id().as_str()));
+                let known = known.chain(
+                    command
+                        .get_positionals()
+                        .map(|argument| argument.get_id().as_str()),
+                );
                 reading.problem(format!("unknown key {key}{}", did_you_mean(key, known)));
             }
         }
@@ -98,8 +134,13 @@ fn positionals(command: &Command, table: &Table, reading: &mut Reading) -> Vec<S
     for positional in command.get_positionals() {
         match table.get(positional.get_id().as_str()) {
             Some(Value::String(text)) => positionals.push(text.clone()),
-            Some(_) => reading.problem(format!("{} must be an account name or an address", positional.get_id())),
-            None if positional.is_required_set() => reading.problem(format!("{} is missing", positional.get_id())),
+            Some(_) => reading.problem(format!(
+                "{} must be an account name or an address",
+                positional.get_id()
+            )),
+            None if positional.is_required_set() => {
+                reading.problem(format!("{} is missing", positional.get_id()))
+            }
             None => {}
         }
     }
@@ -108,11 +149,19 @@ fn positionals(command: &Command, table: &Table, reading: &mut Reading) -> Vec<S
 
 /// Yields options without a value; `get_opts` has the others.
 fn flags(command: &Command) -> impl Iterator<Item = &Arg> {
-    command.get_arguments().filter(|argument| !argument.get_action().takes_values())
+    command
+        .get_arguments()
+        .filter(|argument| !argument.get_action().takes_values())
 }
 
 /// Adds one option, as often as its value requires.
-fn option(argument: &Arg, key: &str, value: &Value, options: &mut Vec<String>, reading: &mut Reading) {
+fn option(
+    argument: &Arg,
+    key: &str,
+    value: &Value,
+    options: &mut Vec<String>,
+    reading: &mut Reading,
+) {
     let scalar = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
         Value::Integer(number) => Some(number.to_string()),

@@ -44,20 +44,33 @@ impl Config {
     /// # Errors
     /// The file given by `--config` can't be read, others have access, or it is invalid: the first problem.
     pub(crate) fn load(chosen: Option<&Path>) -> Result<Option<Self>, Failure> {
-        let Some(path) = chosen.map(Path::to_owned).or_else(usual_path) else { return Ok(None) };
+        let Some(path) = chosen.map(Path::to_owned).or_else(usual_path) else {
+            return Ok(None);
+        };
         match fs::read_to_string(&path) {
             Err(error) if chosen.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Failure::usage(format!("could not read {}: {error}", path.display()))),
+            Err(error) => Err(Failure::usage(format!(
+                "could not read {}: {error}",
+                path.display()
+            ))),
             Ok(text) => {
                 let (config, problems) = Self::read(&path, &text);
-                if problems.is_empty() { Ok(Some(config)) } else { Err(first_of(&path, &problems)) }
+                if problems.is_empty() {
+                    Ok(Some(config))
+                } else {
+                    Err(first_of(&path, &problems))
+                }
             }
         }
     }
 
     /// Parses a config file: as much as can be understood, and all problems.
     fn read(path: &Path, text: &str) -> (Self, Vec<String>) {
-        let mut config = Self { path: path.to_owned(), accounts: BTreeMap::new(), jobs: BTreeMap::new() };
+        let mut config = Self {
+            path: path.to_owned(),
+            accounts: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+        };
         let root: Table = match toml::from_str(text) {
             Ok(root) => root,
             Err(error) => return (config, vec![syntax(text, &error)]),
@@ -67,7 +80,9 @@ impl Config {
             .collect();
         for (name, table) in tables(&root, "account", &mut problems) {
             let mut reading = Reading::new(format!("account.{name}"));
-            config.accounts.insert(name.clone(), Account::read(table, &mut reading));
+            config
+                .accounts
+                .insert(name.clone(), Account::read(table, &mut reading));
             problems.extend(reading.problems);
         }
         for (name, table) in tables(&root, "job", &mut problems) {
@@ -83,9 +98,18 @@ impl Config {
     /// Checks that others can't do with the file what they must not.
     fn access(&self) -> Result<(), String> {
         // A file whose metadata can't be read was read a moment ago, or doesn't exist, as in tests.
-        let Ok(about) = fs::metadata(&self.path) else { return Ok(()) };
-        let mode = if about.is_file() { about.permissions().mode() } else { 0 };
-        let has_commands = self.accounts.values().any(|account| account.password.command.is_some())
+        let Ok(about) = fs::metadata(&self.path) else {
+            return Ok(());
+        };
+        let mode = if about.is_file() {
+            about.permissions().mode()
+        } else {
+            0
+        };
+        let has_commands = self
+            .accounts
+            .values()
+            .any(|account| account.password.command.is_some())
             || self.jobs.values().any(Job::has_password_command);
         if mode & 0o022 != 0 {
             return Err(
@@ -105,7 +129,9 @@ impl Config {
     /// # Errors
     /// It doesn't exist; suggests a similar name.
     pub(crate) fn account(&self, name: &str) -> Result<&Account, Failure> {
-        self.accounts.get(name).ok_or_else(|| self.unknown("account", name, self.accounts.keys()))
+        self.accounts
+            .get(name)
+            .ok_or_else(|| self.unknown("account", name, self.accounts.keys()))
     }
 
     /// Returns the job with this name.
@@ -113,20 +139,41 @@ impl Config {
     /// # Errors
     /// It doesn't exist; suggests a similar name.
     pub(crate) fn job(&self, name: &str) -> Result<&Job, Failure> {
-        self.jobs.get(name).ok_or_else(|| self.unknown("job", name, self.jobs.keys()))
+        self.jobs
+            .get(name)
+            .ok_or_else(|| self.unknown("job", name, self.jobs.keys()))
     }
 
-    fn unknown<'a>(&self, what: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Failure {
+    fn unknown<'a>(
+        &self,
+        what: &str,
+        name: &str,
+        known: impl Iterator<Item = &'a String>,
+    ) -> Failure {
         let known: Vec<&str> = known.map(String::as_str).collect();
-        let hint = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
+        let hint = if known.is_empty() {
+            "it has none".to_owned()
+        } else {
+            format!("it has {}", known.join(", "))
+        };
         let meant = did_you_mean(name, known);
-        Failure::usage(format!("{} has no {what} {name}{meant}", self.path.display())).with_hint(hint)
+        Failure::usage(format!(
+            "{} has no {what} {name}{meant}",
+            self.path.display()
+        ))
+        .with_hint(hint)
     }
 }
 
 /// Returns the tables `[KIND.NAME]`.
-fn tables<'a>(root: &'a Table, kind: &str, problems: &mut Vec<String>) -> Vec<(&'a String, &'a Table)> {
-    let Some(value) = root.get(kind) else { return Vec::new() };
+fn tables<'a>(
+    root: &'a Table,
+    kind: &str,
+    problems: &mut Vec<String>,
+) -> Vec<(&'a String, &'a Table)> {
+    let Some(value) = root.get(kind) else {
+        return Vec::new();
+    };
     let Value::Table(table) = value else {
         problems.push(format!("{kind} must contain tables, such as [{kind}.NAME]"));
         return Vec::new();
@@ -140,7 +187,9 @@ fn tables<'a>(root: &'a Table, kind: &str, problems: &mut Vec<String>) -> Vec<(&
                     "[{kind}.{name}]: names may contain letters, digits, `-` and `_`, and must begin with a letter"
                 ));
             }
-            _ => problems.push(format!("{kind}.{name} must be a table: write [{kind}.NAME] above it")),
+            _ => problems.push(format!(
+                "{kind}.{name} must be a table: write [{kind}.NAME] above it"
+            )),
         }
     }
     found
@@ -151,13 +200,17 @@ fn tables<'a>(root: &'a Table, kind: &str, problems: &mut Vec<String>) -> Vec<(&
 pub(crate) fn is_name(text: &str) -> bool {
     text.len() <= 32
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// Describes a TOML error without the line itself, which may contain a password command.
 fn syntax(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
-    let place = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1)).unwrap_or_default();
+    let place = before
+        .map(|before| format!("line {}: ", before.matches('\n').count() + 1))
+        .unwrap_or_default();
     format!("{place}{}", error.message())
 }
 
@@ -168,15 +221,21 @@ fn first_of(path: &Path, problems: &[String]) -> Failure {
         0 | 1 => failure,
         more => {
             let rest = super::units::counted(more as u64 - 1, "more problem");
-            failure.with_hint(format!("{rest}; list all with `mailferry --config {} config check`", path.display()))
+            failure.with_hint(format!(
+                "{rest}; list all with `mailferry --config {} config check`",
+                path.display()
+            ))
         }
     }
 }
 
 /// Returns the file according to the XDG rules.
 pub(crate) fn usual_path() -> Option<PathBuf> {
-    let base = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    base.or_else(|| Some(std::env::home_dir()?.join(".config"))).map(|base| base.join("mailferry/config.toml"))
+    let base = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    base.or_else(|| Some(std::env::home_dir()?.join(".config")))
+        .map(|base| base.join("mailferry/config.toml"))
 }
 
 #[cfg(test)]
@@ -185,7 +244,11 @@ mod tests {
 
     fn read(text: &str) -> Result<Config, Vec<String>> {
         let (config, problems) = Config::read(Path::new("/nonexistent/config.toml"), text);
-        if problems.is_empty() { Ok(config) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(problems)
+        }
     }
 
     #[test]
@@ -199,62 +262,164 @@ mod tests {
         let work = config.account("work").unwrap();
         assert_eq!(work.address, "imaps://ann%40example.org@imap.example.org");
         assert_eq!(work.password.command.as_deref(), Some("pass show work"));
-        assert_eq!(config.account("archive").unwrap().address, "imap://ann@localhost:1143?tls=none");
+        assert_eq!(
+            config.account("archive").unwrap().address,
+            "imap://ann@localhost:1143?tls=none"
+        );
         let line = config.job("nightly").unwrap().arguments();
-        assert_eq!(line, ["copy", "--delete", "--exclude=Trash", "--exclude=Junk", "--", "work", "archive"]);
-        assert!(config.account("worc").err().unwrap().message.contains("did you mean work?"));
-        assert!(config.job("x").err().unwrap().hint.unwrap().contains("nightly"));
+        assert_eq!(
+            line,
+            [
+                "copy",
+                "--delete",
+                "--exclude=Trash",
+                "--exclude=Junk",
+                "--",
+                "work",
+                "archive"
+            ]
+        );
+        assert!(
+            config
+                .account("worc")
+                .err()
+                .unwrap()
+                .message
+                .contains("did you mean work?")
+        );
+        assert!(
+            config
+                .job("x")
+                .err()
+                .unwrap()
+                .hint
+                .unwrap()
+                .contains("nightly")
+        );
     }
 
     #[test]
     fn what_is_wrong_is_named_with_what_was_meant_and_no_secret() {
         let account = "[account.a]\nhost = 'h'\nuser = 'u'\n";
         let table = [
-            ("[acount.a]\nuser = 'u'".to_owned(), "unknown table [acount]; did you mean account?"),
-            (format!("{account}usr = 'x'"), "account.a: unknown key usr; did you mean user?"),
-            (format!("{account}password = 'hunter2'"), "account.a: don't put passwords in this file"),
-            (format!("{account}client-secret = 'hunter2'"), "account.a: don't put the client secret in this file"),
+            (
+                "[acount.a]\nuser = 'u'".to_owned(),
+                "unknown table [acount]; did you mean account?",
+            ),
+            (
+                format!("{account}usr = 'x'"),
+                "account.a: unknown key usr; did you mean user?",
+            ),
+            (
+                format!("{account}password = 'hunter2'"),
+                "account.a: don't put passwords in this file",
+            ),
+            (
+                format!("{account}client-secret = 'hunter2'"),
+                "account.a: don't put the client secret in this file",
+            ),
             (
                 format!("{account}token-endpoint = 'http://hunter2.example.org'"),
                 "account.a: token-endpoint: it must begin",
             ),
-            (format!("{account}scopes = 'mail'"), "account.a: scopes must be a list"),
-            (format!("{account}client-idd = 'x'"), "account.a: unknown key client-idd; did you mean client-id?"),
-            (format!("{account}provider = 'yahoo'"), "account.a: `provider=` in the address must be"),
-            ("[account.a]\naddress = 'mbox:/m'\nclient-id = 'x'".to_owned(), "account.a: a directory needs no login"),
-            (format!("{account}port = 'x'"), "account.a: port must be a number"),
-            (format!("{account}timeout = 0"), "account.a: `timeout=` in the address must be"),
+            (
+                format!("{account}scopes = 'mail'"),
+                "account.a: scopes must be a list",
+            ),
+            (
+                format!("{account}client-idd = 'x'"),
+                "account.a: unknown key client-idd; did you mean client-id?",
+            ),
+            (
+                format!("{account}provider = 'yahoo'"),
+                "account.a: `provider=` in the address must be",
+            ),
+            (
+                "[account.a]\naddress = 'mbox:/m'\nclient-id = 'x'".to_owned(),
+                "account.a: a directory needs no login",
+            ),
+            (
+                format!("{account}port = 'x'"),
+                "account.a: port must be a number",
+            ),
+            (
+                format!("{account}timeout = 0"),
+                "account.a: `timeout=` in the address must be",
+            ),
             (format!("{account}tls = 'ssl'"), "account.a: tls must be"),
-            (format!("{account}address = 'imaps://u@h'"), "account.a: set either address, or user"),
-            ("[account.a]\nuser = 'u'".to_owned(), "account.a: host is missing"),
-            (format!("{account}password-file = 'f'\npassword-command = 'echo hunter2'"), "both"),
+            (
+                format!("{account}address = 'imaps://u@h'"),
+                "account.a: set either address, or user",
+            ),
+            (
+                "[account.a]\nuser = 'u'".to_owned(),
+                "account.a: host is missing",
+            ),
+            (
+                format!("{account}password-file = 'f'\npassword-command = 'echo hunter2'"),
+                "both",
+            ),
             (
                 "[account.a]\naddress = 'maildir:/m'\npassword-command = 'echo hunter2'".to_owned(),
                 "account.a: a directory needs no password",
             ),
             ("account = 1".to_owned(), "account must contain tables"),
             ("[account]\na = 1".to_owned(), "account.a must be a table"),
-            ("[account.'a b']\nuser = 'u'".to_owned(), "names may contain letters"),
+            (
+                "[account.'a b']\nuser = 'u'".to_owned(),
+                "names may contain letters",
+            ),
             ("[account.a\nhunter2 =".to_owned(), "line 1: "),
-            ("[job.x]\nsource = 'a'".to_owned(), "job.x: command is missing"),
-            ("[job.x]\ncommand = 'coppy'".to_owned(), "job.x: unknown command coppy; did you mean copy?"),
-            ("[job.x]\ncommand = 'run'".to_owned(), "job.x: unknown command run"),
-            ("[job.x]\ncommand = 'copy'\nexlude = 'T'".to_owned(), "job.x: unknown key exlude; did you mean exclude?"),
-            ("[job.x]\ncommand = 'copy'\ndelete = 'yes'".to_owned(), "job.x: delete must be true or false"),
-            ("[job.x]\ncommand = 'copy'\nflags = ['a', 'b']".to_owned(), "job.x: flags takes one value"),
-            ("[job.x]\ncommand = 'copy'\nsource = 'a'".to_owned(), "job.x: target is missing"),
+            (
+                "[job.x]\nsource = 'a'".to_owned(),
+                "job.x: command is missing",
+            ),
+            (
+                "[job.x]\ncommand = 'coppy'".to_owned(),
+                "job.x: unknown command coppy; did you mean copy?",
+            ),
+            (
+                "[job.x]\ncommand = 'run'".to_owned(),
+                "job.x: unknown command run",
+            ),
+            (
+                "[job.x]\ncommand = 'copy'\nexlude = 'T'".to_owned(),
+                "job.x: unknown key exlude; did you mean exclude?",
+            ),
+            (
+                "[job.x]\ncommand = 'copy'\ndelete = 'yes'".to_owned(),
+                "job.x: delete must be true or false",
+            ),
+            (
+                "[job.x]\ncommand = 'copy'\nflags = ['a', 'b']".to_owned(),
+                "job.x: flags takes one value",
+            ),
+            (
+                "[job.x]\ncommand = 'copy'\nsource = 'a'".to_owned(),
+                "job.x: target is missing",
+            ),
         ];
         for (text, expected) in table {
             let problems = read(&text).err().unwrap_or_else(|| panic!("{text}"));
-            assert!(problems.iter().any(|problem| problem.contains(expected)), "{text}: {problems:?}");
+            assert!(
+                problems.iter().any(|problem| problem.contains(expected)),
+                "{text}: {problems:?}"
+            );
             assert!(!problems.concat().contains("hunter2"), "{problems:?}");
         }
     }
 
     #[test]
     fn all_that_is_wrong_is_found() {
-        let problems = read("[account.a]\nusr = 'x'\n[job.b]\ncommand = 'copy'\nexlude = 1\n").err().unwrap();
+        let problems = read("[account.a]\nusr = 'x'\n[job.b]\ncommand = 'copy'\nexlude = 1\n")
+            .err()
+            .unwrap();
         assert!(problems.len() >= 4, "{problems:?}");
-        assert!(first_of(Path::new("c"), &problems).hint.unwrap().contains("config check"));
+        assert!(
+            first_of(Path::new("c"), &problems)
+                .hint
+                .unwrap()
+                .contains("config check")
+        );
     }
 }

@@ -29,10 +29,15 @@ impl Command {
         if !has_names && chosen.is_none() {
             return Ok(());
         }
-        let Some(config) = Config::load(chosen)? else { return Ok(()) };
+        let Some(config) = Config::load(chosen)? else {
+            return Ok(());
+        };
         for mailbox in mailboxes.iter_mut().filter(|mailbox| is_name(mailbox.text)) {
             let account = config.account(mailbox.text)?;
-            *mailbox.password = Configured { account: Some(mailbox.text.clone()), ..account.password.clone() };
+            *mailbox.password = Configured {
+                account: Some(mailbox.text.clone()),
+                ..account.password.clone()
+            };
             mailbox.text.clone_from(&account.address);
         }
         Ok(())

@@ -5,7 +5,9 @@ const ALIKE: f64 = 0.7;
 
 /// Returns `; did you mean X?`, or nothing if no known word is similar.
 pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    let near = known.into_iter().map(|other| (strsim::normalized_damerau_levenshtein(word, other), other));
+    let near = known
+        .into_iter()
+        .map(|other| (strsim::normalized_damerau_levenshtein(word, other), other));
     match near.max_by(|a, b| a.0.total_cmp(&b.0)) {
         Some((alike, other)) if alike >= ALIKE => format!("; did you mean {other}?"),
         _ => String::new(),
@@ -20,7 +22,10 @@ mod tests {
     fn only_what_is_near_is_meant() {
         let known = ["user", "host", "password-file"];
         assert_eq!(did_you_mean("usr", known), "; did you mean user?");
-        assert_eq!(did_you_mean("pasword-file", known), "; did you mean password-file?");
+        assert_eq!(
+            did_you_mean("pasword-file", known),
+            "; did you mean password-file?"
+        );
         assert_eq!(did_you_mean("colour", known), "");
         assert_eq!(did_you_mean("x", []), "");
     }

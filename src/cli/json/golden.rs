@@ -34,7 +34,11 @@ impl Write for Kept {
 fn printed(print: impl FnOnce(Arc<Output>)) -> String {
     let kept = Kept::default();
     let console = Arc::new(Console::new(When::Never));
-    print(Arc::new(Output::to(Box::new(kept.clone()), console, Arc::new(Stop::new()))));
+    print(Arc::new(Output::to(
+        Box::new(kept.clone()),
+        console,
+        Arc::new(Stop::new()),
+    )));
     let bytes = lock(&kept.0).clone();
     String::from_utf8(bytes).unwrap()
 }
@@ -62,7 +66,11 @@ struct Agreeing;
 
 impl Observer for Agreeing {
     fn observe(&self, event: &Event<'_>) {
-        assert_eq!(serde_json::to_string(event).is_err(), event.is_progress(), "{event:?}");
+        assert_eq!(
+            serde_json::to_string(event).is_err(),
+            event.is_progress(),
+            "{event:?}"
+        );
     }
 }
 
@@ -71,16 +79,50 @@ fn what_is_progress_is_no_line() {
     samples::tell_events(&Agreeing, true);
     let (side, wait, direction) = (Side::SOURCE, Duration::ZERO, Direction::Sent);
     let progress = [
-        Event::Connected { side, server: "", is_compressed: false },
+        Event::Connected {
+            side,
+            server: "",
+            is_compressed: false,
+        },
         Event::Listed { side, folders: 1 },
-        Event::FolderPaired { from: "", to: "", reason: "" },
-        Event::Holdings(Holdings { side, folders: &[], largest: &[], duplicates: &[], more_duplicates: 0 }),
-        Event::Sent { bytes: 1, ended: true },
+        Event::FolderPaired {
+            from: "",
+            to: "",
+            reason: "",
+        },
+        Event::Holdings(Holdings {
+            side,
+            folders: &[],
+            largest: &[],
+            duplicates: &[],
+            more_duplicates: 0,
+        }),
+        Event::Sent {
+            bytes: 1,
+            ended: true,
+        },
         Event::Settled { bytes: 1 },
-        Event::ToCompare { folders: 1, messages: 1, bytes: 1 },
-        Event::Compared { folder: "", messages: 1, bytes: 1 },
-        Event::Retrying { side, wait, reason: "" },
-        Event::Trace { side, connection: 1, direction, line: b"" },
+        Event::ToCompare {
+            folders: 1,
+            messages: 1,
+            bytes: 1,
+        },
+        Event::Compared {
+            folder: "",
+            messages: 1,
+            bytes: 1,
+        },
+        Event::Retrying {
+            side,
+            wait,
+            reason: "",
+        },
+        Event::Trace {
+            side,
+            connection: 1,
+            direction,
+            line: b"",
+        },
     ];
     for event in &progress {
         assert!(event.is_progress(), "{event:?}");
@@ -98,8 +140,14 @@ fn rows() -> [FolderRow; 2] {
         unread: Some(2),
         bytes: Some(3),
     };
-    let empty =
-        FolderRow { role: None, selectable: false, messages: None, unread: None, bytes: None, ..filled.clone() };
+    let empty = FolderRow {
+        role: None,
+        selectable: false,
+        messages: None,
+        unread: None,
+        bytes: None,
+        ..filled.clone()
+    };
     [filled, empty]
 }
 
@@ -109,10 +157,31 @@ fn other_lines_keep_their_form() {
         for row in &rows() {
             print(&output, &Line::Folder(row));
         }
-        let folders = [KeptFolder { side: "second", folder: "Work".to_owned(), messages: 4 }];
-        print(&output, &Line::UndoRun { run: "20260131T080000Z-4711", messages: 5, folders: &folders });
-        print(&output, &Line::UndoRun { run: "20260131T080000Z-4712", messages: 0, folders: &[] });
-        print(&output, &Line::Error(&Failure::usage("no").with_hint("yes")));
+        let folders = [KeptFolder {
+            side: "second",
+            folder: "Work".to_owned(),
+            messages: 4,
+        }];
+        print(
+            &output,
+            &Line::UndoRun {
+                run: "20260131T080000Z-4711",
+                messages: 5,
+                folders: &folders,
+            },
+        );
+        print(
+            &output,
+            &Line::UndoRun {
+                run: "20260131T080000Z-4712",
+                messages: 0,
+                folders: &[],
+            },
+        );
+        print(
+            &output,
+            &Line::Error(&Failure::usage("no").with_hint("yes")),
+        );
         print(&output, &Line::Error(&Failure::local("no")));
     });
     compare(&found, include_str!("golden/lines.jsonl"));
@@ -130,7 +199,14 @@ fn each_summary(take: &mut dyn FnMut(&Line<'_>)) {
     let apply = samples::full_copy_summary(Status::Braked);
     let sync = samples::full_sync_summary(Status::Partial);
     let verify = samples::full_verify_summary(Status::Interrupted);
-    let undo = [UndoSummary { restored: 401, already_there: 402, failed: 403 }, UndoSummary::default()];
+    let undo = [
+        UndoSummary {
+            restored: 401,
+            already_there: 402,
+            failed: 403,
+        },
+        UndoSummary::default(),
+    ];
     let ill = DoctorSummary {
         good: 501,
         doubtful: 502,
@@ -140,9 +216,25 @@ fn each_summary(take: &mut dyn FnMut(&Line<'_>)) {
         seconds: 505.25,
     };
     let doctor = [ill, DoctorSummary::default()];
-    let (quota, seconds) = (Some(Quota { used: 601, limit: 602 }), 604.123_456);
-    let listing = FolderListing { folders: rows().into(), quota, failed: 603, seconds };
-    let unknown = FolderListing { folders: Vec::new(), quota: None, failed: 0, seconds: 0.0 };
+    let (quota, seconds) = (
+        Some(Quota {
+            used: 601,
+            limit: 602,
+        }),
+        604.123_456,
+    );
+    let listing = FolderListing {
+        folders: rows().into(),
+        quota,
+        failed: 603,
+        seconds,
+    };
+    let unknown = FolderListing {
+        folders: Vec::new(),
+        quota: None,
+        failed: 0,
+        seconds: 0.0,
+    };
     let filled = [
         Summary::copy(&copy, true),
         Summary::apply(&apply, false),
@@ -156,11 +248,27 @@ fn each_summary(take: &mut dyn FnMut(&Line<'_>)) {
         Summary::folders(&unknown),
     ];
     for summary in filled {
-        take(&Line::of_summary(summary, mailboxes.clone(), options.clone()));
+        take(&Line::of_summary(
+            summary,
+            mailboxes.clone(),
+            options.clone(),
+        ));
     }
-    let (copy, sync, verify) = (samples::copy_summary(), samples::sync_summary(), samples::verify_summary());
-    for summary in [Summary::copy(&copy, false), Summary::sync(&sync, false), Summary::verify(&verify)] {
-        take(&Line::of_summary(summary, Mailboxes::default(), Choice::default()));
+    let (copy, sync, verify) = (
+        samples::copy_summary(),
+        samples::sync_summary(),
+        samples::verify_summary(),
+    );
+    for summary in [
+        Summary::copy(&copy, false),
+        Summary::sync(&sync, false),
+        Summary::verify(&verify),
+    ] {
+        take(&Line::of_summary(
+            summary,
+            Mailboxes::default(),
+            Choice::default(),
+        ));
     }
 }
 

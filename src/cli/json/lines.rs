@@ -13,7 +13,11 @@ pub(crate) enum Line<'a> {
     /// A folder of a listing.
     Folder(&'a FolderRow),
     /// A run whose deletions `undo` can take back.
-    UndoRun { run: &'a str, messages: u64, folders: &'a [KeptFolder] },
+    UndoRun {
+        run: &'a str,
+        messages: u64,
+        folders: &'a [KeptFolder],
+    },
     /// The run ended early.
     Error(&'a Failure),
     /// What came of it all.
@@ -31,6 +35,10 @@ pub(crate) struct KeptFolder {
 impl<'a> Line<'a> {
     /// The last line.
     pub(crate) fn of_summary(summary: Summary<'a>, mailboxes: Mailboxes, options: Choice) -> Self {
-        Self::Summary(Summarised { summary, mailboxes, options })
+        Self::Summary(Summarised {
+            summary,
+            mailboxes,
+            options,
+        })
     }
 }

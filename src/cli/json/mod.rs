@@ -62,9 +62,16 @@ pub(crate) fn text(line: &impl Serialize) -> String {
 struct Harmless;
 
 impl Formatter for Harmless {
-    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, to: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        to: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         let mut plain = 0;
-        for (at, c) in fragment.char_indices().filter(|(_, c)| harmless::is_harmful(*c)) {
+        for (at, c) in fragment
+            .char_indices()
+            .filter(|(_, c)| harmless::is_harmful(*c))
+        {
             to.write_all(&fragment.as_bytes()[plain..at])?;
             for unit in c.encode_utf16(&mut [0; 2]) {
                 write!(to, "\\u{unit:04x}")?;
@@ -89,7 +96,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn of(summary: Summary<'_>) -> Line<'_> {
-        Line::of_summary(summary, Mailboxes::default(), crate::cli::chosen::Choice::default())
+        Line::of_summary(
+            summary,
+            Mailboxes::default(),
+            crate::cli::chosen::Choice::default(),
+        )
     }
 
     fn text(line: &Line<'_>) -> String {
@@ -103,7 +114,12 @@ mod tests {
     #[test]
     fn events_have_the_contracts_shape() {
         let uid = Uid::new(7).unwrap();
-        let failed = Event::MessageFailed { folder: "INBOX", uid, heading: None, reason: "NO \"too\nlarge\"" };
+        let failed = Event::MessageFailed {
+            folder: "INBOX",
+            uid,
+            heading: None,
+            reason: "NO \"too\nlarge\"",
+        };
         assert_eq!(
             event(&failed),
             r#"{"event":"message_failed","folder":"INBOX","uid":7,"message_id":null,"reason":"NO \"too\nlarge\"","subject":null,"from":null,"date":null}"#
@@ -127,24 +143,49 @@ mod tests {
             r#"{"event":"folder_planned","from":"Sent","to":"Sent Items","reason":"role","create":false,"messages":9,"copy":2,"bytes":300,"already_there":7,"flags":1,"server_side":1,"delete":4,"keep":5}"#
         );
         let (kind, folder, detail) = (DifferenceKind::Flags, "a".to_owned(), "d".to_owned());
-        let difference = Difference { kind, folder, uid: None, messages: 1, detail, heading: None };
+        let difference = Difference {
+            kind,
+            folder,
+            uid: None,
+            messages: 1,
+            detail,
+            heading: None,
+        };
         assert_eq!(
             event(&Event::Difference(&difference)),
             r#"{"event":"difference","kind":"flags_differ","folder":"a","uid":null,"detail":"d","subject":null,"from":null,"date":null}"#
         );
-        let deleted = Event::MessageDeleted { side: mailferry::mail::Side::TARGET, folder: "a", uid, heading: None };
+        let deleted = Event::MessageDeleted {
+            side: mailferry::mail::Side::TARGET,
+            folder: "a",
+            uid,
+            heading: None,
+        };
         assert_eq!(
             event(&deleted),
             r#"{"event":"message_deleted","side":"target","folder":"a","uid":7,"subject":null,"from":null,"date":null}"#
         );
         let date = mailferry::mail::InternalDate::parse("03-Mar-2025 10:20:30 +0130");
-        let heading = Heading { message_id: None, subject: Some("s\x1b".to_owned()), from: Some("f".to_owned()), date };
-        let kept = Event::MessageKept { folder: "a", uid, to: "Vanished/2026-11-25/a", heading: Some(&heading) };
+        let heading = Heading {
+            message_id: None,
+            subject: Some("s\x1b".to_owned()),
+            from: Some("f".to_owned()),
+            date,
+        };
+        let kept = Event::MessageKept {
+            folder: "a",
+            uid,
+            to: "Vanished/2026-11-25/a",
+            heading: Some(&heading),
+        };
         assert_eq!(
             event(&kept),
             r#"{"event":"message_kept","folder":"a","uid":7,"to":"Vanished/2026-11-25/a","subject":"s\u001b","from":"f","date":"2025-03-03T10:20:30+01:30"}"#
         );
-        assert_eq!(event(&Event::Warning { text: "w" }), r#"{"event":"warning","text":"w"}"#);
+        assert_eq!(
+            event(&Event::Warning { text: "w" }),
+            r#"{"event":"warning","text":"w"}"#
+        );
     }
 
     #[test]
@@ -164,16 +205,34 @@ mod tests {
 
     #[test]
     fn the_summary_of_a_sync_counts_both_directions_and_each() {
-        let read: serde_json::Value = serde_json::from_str(&text(&of(Summary::sync(&sync_summary(), false)))).unwrap();
+        let read: serde_json::Value =
+            serde_json::from_str(&text(&of(Summary::sync(&sync_summary(), false)))).unwrap();
         let counts = |of: &serde_json::Value| {
-            ["copied", "moved", "flags_updated", "deleted", "conflicts", "bytes_copied", "folders_renamed"]
-                .map(|name| of[name].as_u64().unwrap())
+            [
+                "copied",
+                "moved",
+                "flags_updated",
+                "deleted",
+                "conflicts",
+                "bytes_copied",
+                "folders_renamed",
+            ]
+            .map(|name| of[name].as_u64().unwrap())
         };
-        assert_eq!((read["event"].as_str(), read["command"].as_str()), (Some("summary"), Some("sync")));
+        assert_eq!(
+            (read["event"].as_str(), read["command"].as_str()),
+            (Some("summary"), Some("sync"))
+        );
         assert_eq!(counts(&read), [5, 4, 1, 1, 1, 1000, 0]);
         assert_eq!(counts(&read["to_first"]), [2, 0, 1, 0, 0, 900, 0]);
         assert_eq!(counts(&read["to_second"]), [3, 4, 0, 1, 1, 100, 0]);
-        assert_eq!((read["first"]["round_trips"].as_u64(), read["second"]["sent"].as_u64()), (Some(3), Some(4)));
+        assert_eq!(
+            (
+                read["first"]["round_trips"].as_u64(),
+                read["second"]["sent"].as_u64()
+            ),
+            (Some(3), Some(4))
+        );
     }
 
     #[test]
@@ -200,7 +259,12 @@ mod tests {
             r#"{"event":"folder","name":"Sent","role":"sent","selectable":true,"subscribed":false,"messages":2,"unread":null,"bytes":300}"#
         );
         let quota = Some(Quota { used: 5, limit: 10 });
-        let listing = FolderListing { folders: vec![row], quota, failed: 0, seconds: 0.123_456 };
+        let listing = FolderListing {
+            folders: vec![row],
+            quota,
+            failed: 0,
+            seconds: 0.123_456,
+        };
         assert_eq!(
             text(&of(Summary::folders(&listing))),
             r#"{"event":"summary","command":"folders","folders":1,"messages":2,"bytes":300,"quota":{"used":5,"limit":10},"seconds":0.123,"failed":0,"mailboxes":{},"options":[]}"#
@@ -209,15 +273,27 @@ mod tests {
 
     /// The members that docs/json.schema.json has for an event.
     fn documented(event: &str) -> Vec<String> {
-        let schema: serde_json::Value = serde_json::from_str(include_str!("../../../docs/json.schema.json")).unwrap();
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../../docs/json.schema.json")).unwrap();
         let kinds = schema["oneOf"].as_array().unwrap().iter();
-        let kind = kinds.into_iter().find(|kind| kind["properties"]["event"]["const"] == event).unwrap();
-        kind["properties"].as_object().unwrap().keys().cloned().collect()
+        let kind = kinds
+            .into_iter()
+            .find(|kind| kind["properties"]["event"]["const"] == event)
+            .unwrap();
+        kind["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect()
     }
 
     #[test]
     fn a_folder_that_failed_has_the_members_of_the_schema() {
-        let line = event(&Event::FolderFailed { folder: "a", reason: "r" });
+        let line = event(&Event::FolderFailed {
+            folder: "a",
+            reason: "r",
+        });
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         let members: Vec<String> = line.as_object().unwrap().keys().cloned().collect();
         assert_eq!(members, documented("folder_failed"));

@@ -3,7 +3,8 @@
 use crate::cli::chosen::Choice;
 use crate::cli::failure::kind_name;
 use mailferry::verbs::{
-    CopySummary, DoctorSummary, FolderListing, Status, SyncSummary, SyncWay, UndoSummary, VerifySummary, milliseconds,
+    CopySummary, DoctorSummary, FolderListing, Status, SyncSummary, SyncWay, UndoSummary,
+    VerifySummary, milliseconds,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -87,12 +88,18 @@ pub(crate) enum Summary<'a> {
 impl Summary<'_> {
     /// Of `copy`.
     pub(crate) fn copy(summary: &CopySummary, dry_run: bool) -> Summary<'_> {
-        Summary::Copy { dry_run, done: summary }
+        Summary::Copy {
+            dry_run,
+            done: summary,
+        }
     }
 
     /// Of `apply`.
     pub(crate) fn apply(summary: &CopySummary, dry_run: bool) -> Summary<'_> {
-        Summary::Apply { dry_run, done: summary }
+        Summary::Apply {
+            dry_run,
+            done: summary,
+        }
     }
 
     /// Of `sync`.
@@ -102,7 +109,10 @@ impl Summary<'_> {
             dry_run,
             status: &summary.status,
             folders: summary.folders,
-            total: SyncWay { failed: total.failed + summary.failed, ..total },
+            total: SyncWay {
+                failed: total.failed + summary.failed,
+                ..total
+            },
             already_there: summary.already_there,
             in_both: summary.in_both(),
             done: summary,
@@ -110,15 +120,34 @@ impl Summary<'_> {
     }
 
     /// Of `undo`: how many runs were looked at, and what came of them.
-    pub(crate) fn undo(runs: usize, dry_run: bool, summary: &UndoSummary, seconds: f64) -> Summary<'_> {
-        let status = if summary.failed > 0 { Status::Partial } else { Status::Complete };
-        Summary::Undo { dry_run, status, runs: runs as u64, done: summary, seconds }
+    pub(crate) fn undo(
+        runs: usize,
+        dry_run: bool,
+        summary: &UndoSummary,
+        seconds: f64,
+    ) -> Summary<'_> {
+        let status = if summary.failed > 0 {
+            Status::Partial
+        } else {
+            Status::Complete
+        };
+        Summary::Undo {
+            dry_run,
+            status,
+            runs: runs as u64,
+            done: summary,
+            seconds,
+        }
     }
 
     /// Of `verify`.
     pub(crate) fn verify(summary: &VerifySummary) -> Summary<'_> {
         let equal = summary.is_equal() && matches!(summary.status, Status::Complete);
-        Summary::Verify { status: &summary.status, equal, found: summary }
+        Summary::Verify {
+            status: &summary.status,
+            equal,
+            found: summary,
+        }
     }
 
     /// Of `folders`.
@@ -138,6 +167,10 @@ impl Summary<'_> {
             (0, _) => "usable",
             _ => "failed",
         };
-        Summary::Doctor { status, kind: summary.failure.map(kind_name), found: summary }
+        Summary::Doctor {
+            status,
+            kind: summary.failure.map(kind_name),
+            found: summary,
+        }
     }
 }

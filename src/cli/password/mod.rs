@@ -66,7 +66,10 @@ pub(crate) struct ConfiguredClient {
 impl ConfiguredClient {
     /// Returns the endpoint with this name.
     pub(crate) fn endpoint(&self, name: &str) -> Option<&String> {
-        self.endpoints.iter().find(|(known, _)| *known == name).map(|(_, url)| url)
+        self.endpoints
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, url)| url)
     }
 }
 
@@ -88,14 +91,23 @@ pub(crate) fn secret(
     options: PasswordOptions<'_>,
     around: &dyn Surroundings,
 ) -> Result<Secret, Failure> {
-    if address.auth.is_some_and(|mechanism| mechanism.proof() == Proof::Nothing) {
+    if address
+        .auth
+        .is_some_and(|mechanism| mechanism.proof() == Proof::Nothing)
+    {
         return Ok(Secret::none());
     }
-    let Some(found) = find(side, address, options, around)? else { return Ok(Secret::none()) };
+    let Some(found) = find(side, address, options, around)? else {
+        return Ok(Secret::none());
+    };
     let again = |reason: anyhow::Error| format!("{reason:#}");
     Ok(match found {
-        Found::File(secret, file) => Secret::renewable(secret, move || system::file(&file).map_err(again)),
-        Found::Command(secret, command) => Secret::renewable(secret, move || system::command(&command).map_err(again)),
+        Found::File(secret, file) => {
+            Secret::renewable(secret, move || system::file(&file).map_err(again))
+        }
+        Found::Command(secret, command) => {
+            Secret::renewable(secret, move || system::command(&command).map_err(again))
+        }
         Found::Login(login) => Secret::granted(move |refused| login.access(refused)),
         Found::Once(secret) => Secret::fixed(secret),
     })
@@ -109,7 +121,8 @@ fn find(
     around: &dyn Surroundings,
 ) -> Result<Option<Found>, Failure> {
     let name = side.name();
-    let failed = |reason: anyhow::Error| Failure::usage(format!("no password for the {name}: {reason:#}"));
+    let failed =
+        |reason: anyhow::Error| Failure::usage(format!("no password for the {name}: {reason:#}"));
     let once = |secret| Some(Found::Once(secret));
     if let Some(found) = from_options(options, around).map_err(failed)? {
         return Ok(Some(found));
@@ -120,12 +133,17 @@ fn find(
     if let Some(found) = from_config(options.configured, around).map_err(failed)? {
         return Ok(Some(found));
     }
-    if address.auth.is_none_or(|mechanism| mechanism.proof() == Proof::Token)
+    if address
+        .auth
+        .is_none_or(|mechanism| mechanism.proof() == Proof::Token)
         && let Some(login) = around.login(&address.host, &address.user)?
     {
         return Ok(Some(Found::Login(login)));
     }
-    if let Some(password) = around.keyring(&address.host, &address.user).map_err(failed)? {
+    if let Some(password) = around
+        .keyring(&address.host, &address.user)
+        .map_err(failed)?
+    {
         return Ok(once(password));
     }
     if let Some(password) = around.netrc(&address.host, &address.user).map_err(failed)? {
@@ -141,9 +159,16 @@ fn find(
 }
 
 fn question(side: Side, address: &ImapAddress) -> String {
-    let is_token = address.auth.is_some_and(|mechanism| mechanism.proof() == Proof::Token);
+    let is_token = address
+        .auth
+        .is_some_and(|mechanism| mechanism.proof() == Proof::Token);
     let what = if is_token { "Access token" } else { "Password" };
-    format!("{what} of {} on {} ({}): ", address.user, address.host, side.name())
+    format!(
+        "{what} of {} on {} ({}): ",
+        address.user,
+        address.host,
+        side.name()
+    )
 }
 
 fn none_found(side: Side, address: &ImapAddress) -> Failure {
@@ -155,7 +180,10 @@ fn none_found(side: Side, address: &ImapAddress) -> Failure {
 }
 
 /// What the command line names: a file or a command.
-fn from_options(options: PasswordOptions<'_>, around: &dyn Surroundings) -> anyhow::Result<Option<Found>> {
+fn from_options(
+    options: PasswordOptions<'_>,
+    around: &dyn Surroundings,
+) -> anyhow::Result<Option<Found>> {
     match (options.file, options.command) {
         (Some("-"), _) => Ok(Some(Found::Once(around.stdin()?))),
         (Some(file), _) => from_file(file, around),
@@ -165,8 +193,13 @@ fn from_options(options: PasswordOptions<'_>, around: &dyn Surroundings) -> anyh
 }
 
 /// What the config file names: a command or a file.
-fn from_config(configured: Option<&Configured>, around: &dyn Surroundings) -> anyhow::Result<Option<Found>> {
-    let Some(configured) = configured else { return Ok(None) };
+fn from_config(
+    configured: Option<&Configured>,
+    around: &dyn Surroundings,
+) -> anyhow::Result<Option<Found>> {
+    let Some(configured) = configured else {
+        return Ok(None);
+    };
     match (&configured.command, &configured.file) {
         (Some(command), _) => from_command(command, around),
         (None, Some(file)) => from_file(file, around),
@@ -179,18 +212,30 @@ fn from_file(file: &str, around: &dyn Surroundings) -> anyhow::Result<Option<Fou
 }
 
 fn from_command(command: &str, around: &dyn Surroundings) -> anyhow::Result<Option<Found>> {
-    Ok(Some(Found::Command(around.command(command)?, command.to_owned())))
+    Ok(Some(Found::Command(
+        around.command(command)?,
+        command.to_owned(),
+    )))
 }
 
 /// Refuses to read two passwords, or a password and a list of folders, from stdin.
 ///
 /// # Errors
 /// A usage error.
-pub(crate) fn check_stdin(passwords: [PasswordOptions<'_>; 2], has_folders: bool) -> Result<(), Failure> {
+pub(crate) fn check_stdin(
+    passwords: [PasswordOptions<'_>; 2],
+    has_folders: bool,
+) -> Result<(), Failure> {
     let hint = "pass one of them in a file, by a command or in the environment";
-    match passwords.iter().filter(|password| password.file == Some("-")).count() {
+    match passwords
+        .iter()
+        .filter(|password| password.file == Some("-"))
+        .count()
+    {
         2 => Err(Failure::usage("stdin can't hold both passwords").with_hint(hint)),
-        1 if has_folders => Err(Failure::usage("stdin can't hold a password and a list of folders").with_hint(hint)),
+        1 if has_folders => {
+            Err(Failure::usage("stdin can't hold a password and a list of folders").with_hint(hint))
+        }
         _ => Ok(()),
     }
 }
@@ -204,7 +249,10 @@ fn variable_name(side: Side) -> &'static str {
 
 /// Returns the netrc file according to `$NETRC` or the home directory.
 fn netrc_path(variable: Option<std::ffi::OsString>, home: Option<PathBuf>) -> Option<PathBuf> {
-    variable.filter(|path| !path.is_empty()).map(PathBuf::from).or_else(|| Some(home?.join(".netrc")))
+    variable
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| Some(home?.join(".netrc")))
 }
 
 #[cfg(test)]
@@ -222,26 +270,34 @@ mod tests {
 
     impl Fake {
         fn with(has: &'static [&'static str]) -> Self {
-            Self { has, ..Self::default() }
+            Self {
+                has,
+                ..Self::default()
+            }
         }
 
         fn way(&self, way: &str, detail: &str) -> Option<SecretString> {
             self.tried.borrow_mut().push(format!("{way} {detail}"));
-            self.has.contains(&way).then(|| format!("from {way}").into())
+            self.has
+                .contains(&way)
+                .then(|| format!("from {way}").into())
         }
     }
 
     impl Surroundings for Fake {
         fn file(&self, path: &str) -> anyhow::Result<SecretString> {
-            self.way("file", path).ok_or_else(|| anyhow::anyhow!("no file"))
+            self.way("file", path)
+                .ok_or_else(|| anyhow::anyhow!("no file"))
         }
 
         fn stdin(&self) -> anyhow::Result<SecretString> {
-            self.way("stdin", "").ok_or_else(|| anyhow::anyhow!("stdin is empty"))
+            self.way("stdin", "")
+                .ok_or_else(|| anyhow::anyhow!("stdin is empty"))
         }
 
         fn command(&self, command: &str) -> anyhow::Result<SecretString> {
-            self.way("command", command).ok_or_else(|| anyhow::anyhow!("its command failed"))
+            self.way("command", command)
+                .ok_or_else(|| anyhow::anyhow!("its command failed"))
         }
 
         fn variable(&self, name: &str) -> anyhow::Result<Option<SecretString>> {
@@ -249,7 +305,8 @@ mod tests {
         }
 
         fn login(&self, host: &str, user: &str) -> Result<Option<Login>, Failure> {
-            self.way("login", &format!("{user} {host}")).map_or(Ok(None), |_| Err(Failure::local("from login")))
+            self.way("login", &format!("{user} {host}"))
+                .map_or(Ok(None), |_| Err(Failure::local("from login")))
         }
 
         fn keyring(&self, host: &str, user: &str) -> anyhow::Result<Option<SecretString>> {
@@ -265,9 +322,15 @@ mod tests {
         }
     }
 
-    const ALL: &[&str] = &["file", "stdin", "command", "variable", "keyring", "netrc", "prompt"];
+    const ALL: &[&str] = &[
+        "file", "stdin", "command", "variable", "keyring", "netrc", "prompt",
+    ];
 
-    fn ask(side: Side, options: PasswordOptions<'_>, around: &Fake) -> Result<SecretString, Failure> {
+    fn ask(
+        side: Side,
+        options: PasswordOptions<'_>,
+        around: &Fake,
+    ) -> Result<SecretString, Failure> {
         let address = ImapAddress::parse("imaps://ann%40example.org@imap.example.org").unwrap();
         find(side, &address, options, around).map(|found| match found.unwrap() {
             Found::Once(secret) | Found::File(secret, _) | Found::Command(secret, _) => secret,
@@ -286,35 +349,73 @@ mod tests {
         assert_eq!(ask("auth=EXTERNAL&client-cert=c", ALL), None);
         assert_eq!(ask("auth=ANONYMOUS", ALL), None);
         assert_eq!(ask("auth=GSSAPI", ALL), None);
-        assert_eq!(ask("client-cert=c", &["prompt"]).as_deref(), Some("netrc ann h"), "a certificate may do");
+        assert_eq!(
+            ask("client-cert=c", &["prompt"]).as_deref(),
+            Some("netrc ann h"),
+            "a certificate may do"
+        );
         let question = "prompt Access token of ann on h (source): ";
         assert_eq!(ask("auth=XOAUTH2", &["prompt"]).as_deref(), Some(question));
     }
 
     #[test]
     fn the_first_way_that_is_there_wins() {
-        let file = PasswordOptions { file: Some("f"), command: None, configured: None };
-        let stdin = PasswordOptions { file: Some("-"), command: None, configured: None };
-        let command = PasswordOptions { file: None, command: Some("c"), configured: None };
+        let file = PasswordOptions {
+            file: Some("f"),
+            command: None,
+            configured: None,
+        };
+        let stdin = PasswordOptions {
+            file: Some("-"),
+            command: None,
+            configured: None,
+        };
+        let command = PasswordOptions {
+            file: None,
+            command: Some("c"),
+            configured: None,
+        };
         let none = PasswordOptions::default();
         let (c, f) = (Some("c".to_owned()), Some("f".to_owned()));
-        let by_command = Configured { command: c, ..Configured::default() };
-        let by_file = Configured { file: f, ..Configured::default() };
-        let configured = |configured| PasswordOptions { configured: Some(configured), ..none };
+        let by_command = Configured {
+            command: c,
+            ..Configured::default()
+        };
+        let by_file = Configured {
+            file: f,
+            ..Configured::default()
+        };
+        let configured = |configured| PasswordOptions {
+            configured: Some(configured),
+            ..none
+        };
         let table = [
             (file, ALL, "from file"),
             (stdin, ALL, "from stdin"),
             (command, ALL, "from command"),
             (none, ALL, "from variable"),
             (configured(&by_command), ALL, "from variable"),
-            (configured(&by_command), &["file", "command", "keyring"], "from command"),
-            (configured(&by_file), &["file", "command", "keyring"], "from file"),
+            (
+                configured(&by_command),
+                &["file", "command", "keyring"],
+                "from command",
+            ),
+            (
+                configured(&by_file),
+                &["file", "command", "keyring"],
+                "from file",
+            ),
             (none, &["keyring", "netrc", "prompt"], "from keyring"),
             (none, &["netrc", "prompt"], "from netrc"),
             (none, &["prompt"], "from prompt"),
         ];
         for (options, has, from) in table {
-            assert_eq!(ask(Side::SOURCE, options, &Fake::with(has)).unwrap().expose_secret(), from);
+            assert_eq!(
+                ask(Side::SOURCE, options, &Fake::with(has))
+                    .unwrap()
+                    .expose_secret(),
+                from
+            );
         }
     }
 
@@ -323,7 +424,9 @@ mod tests {
         let ask = |auth: &str| {
             let address = ImapAddress::parse(&format!("imaps://ann@h{auth}")).unwrap();
             let fake = Fake::with(&["login", "keyring"]);
-            find(Side::SOURCE, &address, PasswordOptions::default(), &fake).err().map(|failure| failure.message)
+            find(Side::SOURCE, &address, PasswordOptions::default(), &fake)
+                .err()
+                .map(|failure| failure.message)
         };
         for auth in ["", "?auth=XOAUTH2", "?auth=OAUTHBEARER"] {
             assert_eq!(ask(auth).as_deref(), Some("from login"), "{auth}");
@@ -347,7 +450,11 @@ mod tests {
 
     #[test]
     fn a_chosen_way_that_fails_is_an_error_and_the_command_is_not_repeated() {
-        let command = PasswordOptions { file: None, command: Some("echo hunter2"), configured: None };
+        let command = PasswordOptions {
+            file: None,
+            command: Some("echo hunter2"),
+            configured: None,
+        };
         let fake = Fake::with(&["variable", "prompt"]);
         let failure = ask(Side::SOURCE, command, &fake).unwrap_err();
         assert_eq!(failure.code, 2);
@@ -360,25 +467,45 @@ mod tests {
         let failure = ask(Side::TARGET, PasswordOptions::default(), &Fake::default()).unwrap_err();
         assert_eq!(failure.code, 2);
         let hint = failure.hint.unwrap();
-        for way in ["--target-password-file", "--target-password-command", "MAILFERRY_TARGET_PASSWORD", ".netrc"] {
+        for way in [
+            "--target-password-file",
+            "--target-password-command",
+            "MAILFERRY_TARGET_PASSWORD",
+            ".netrc",
+        ] {
             assert!(hint.contains(way), "{hint}");
         }
     }
 
     #[test]
     fn stdin_holds_one_password() {
-        let stdin = PasswordOptions { file: Some("-"), command: None, configured: None };
+        let stdin = PasswordOptions {
+            file: Some("-"),
+            command: None,
+            configured: None,
+        };
         assert!(check_stdin([stdin, PasswordOptions::default()], false).is_ok());
         assert!(check_stdin([PasswordOptions::default(); 2], true).is_ok());
         assert_eq!(check_stdin([stdin, stdin], false).unwrap_err().code, 2);
-        assert_eq!(check_stdin([PasswordOptions::default(), stdin], true).unwrap_err().code, 2);
+        assert_eq!(
+            check_stdin([PasswordOptions::default(), stdin], true)
+                .unwrap_err()
+                .code,
+            2
+        );
     }
 
     #[test]
     fn netrc_is_where_the_variable_says() {
         let home = || Some(PathBuf::from("/home/ann"));
-        assert_eq!(netrc_path(Some("/x/netrc".into()), home()), Some("/x/netrc".into()));
-        assert_eq!(netrc_path(Some("".into()), home()), Some("/home/ann/.netrc".into()));
+        assert_eq!(
+            netrc_path(Some("/x/netrc".into()), home()),
+            Some("/x/netrc".into())
+        );
+        assert_eq!(
+            netrc_path(Some("".into()), home()),
+            Some("/home/ann/.netrc".into())
+        );
         assert_eq!(netrc_path(None, None), None);
     }
 }

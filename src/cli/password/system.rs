@@ -32,13 +32,17 @@ pub(super) fn file(path: &str) -> anyhow::Result<SecretString> {
     let failed = || format!("could not read {path}");
     let mut file = File::open(path).with_context(failed)?;
     ensure_private(&file, Path::new(path))?;
-    first_line(&mut file).with_context(failed)?.with_context(|| format!("{path} is empty"))
+    first_line(&mut file)
+        .with_context(failed)?
+        .with_context(|| format!("{path} is empty"))
 }
 
 /// Returns an OAuth client's secret: the first line of a file, or of stdin (`-`).
 pub(crate) fn client_secret(path: &str) -> anyhow::Result<SecretString> {
     if path == "-" {
-        return first_line(&mut io::stdin().lock()).context("could not read stdin")?.context("stdin is empty");
+        return first_line(&mut io::stdin().lock())
+            .context("could not read stdin")?
+            .context("stdin is empty");
     }
     file(path)
 }
@@ -60,7 +64,10 @@ pub(super) fn command(command: &str) -> anyhow::Result<SecretString> {
     });
     let status = child.wait().context(failed)?;
     ensure!(status.success(), "its password command failed: {status}");
-    line.transpose().context(failed)?.flatten().context("its password command printed nothing")
+    line.transpose()
+        .context(failed)?
+        .flatten()
+        .context("its password command printed nothing")
 }
 
 /// Refuses a secret file that isn't private to the user; one that can't be opened is reported elsewhere.
@@ -70,7 +77,9 @@ pub(crate) fn check_private(path: &Path) -> anyhow::Result<()> {
 
 /// Pipes and devices need no protection from readers: process substitution opens one.
 fn ensure_private(file: &File, path: &Path) -> anyhow::Result<()> {
-    let about = file.metadata().with_context(|| format!("could not look at {}", path.display()))?;
+    let about = file
+        .metadata()
+        .with_context(|| format!("could not look at {}", path.display()))?;
     if !about.is_file() {
         return Ok(());
     }
@@ -95,7 +104,9 @@ impl Surroundings for System<'_> {
     }
 
     fn stdin(&self) -> anyhow::Result<SecretString> {
-        first_line(&mut io::stdin().lock()).context("could not read stdin")?.context("stdin is empty")
+        first_line(&mut io::stdin().lock())
+            .context("could not read stdin")?
+            .context("stdin is empty")
     }
 
     fn command(&self, line: &str) -> anyhow::Result<SecretString> {
@@ -106,14 +117,22 @@ impl Surroundings for System<'_> {
         let Some(value) = std::env::var_os(name).filter(|value| !value.is_empty()) else {
             return Ok(None);
         };
-        let text = value.into_string().map_err(|_| anyhow!("{name} is not UTF-8"))?;
+        let text = value
+            .into_string()
+            .map_err(|_| anyhow!("{name} is not UTF-8"))?;
         Ok(Some(text.into()))
     }
 
     fn login(&self, host: &str, user: &str) -> Result<Option<Login>, Failure> {
         // A file that others can read is refused like any other secret file.
-        let refused = |error| Failure { code: exit::USAGE, kind: "usage", ..Failure::from(error) };
-        tokens::vault().map_or(Ok(None), |vault| Login::find(vault, user, host)).map_err(refused)
+        let refused = |error| Failure {
+            code: exit::USAGE,
+            kind: "usage",
+            ..Failure::from(error)
+        };
+        tokens::vault()
+            .map_or(Ok(None), |vault| Login::find(vault, user, host))
+            .map_err(refused)
     }
 
     #[cfg(feature = "keyring")]
@@ -166,11 +185,15 @@ fn first_line(from: &mut dyn Read) -> io::Result<Option<SecretString>> {
     let mut byte = Zeroizing::new([0]);
     while read_byte(from, &mut byte)? && byte[0] != b'\n' {
         if line.len() == MAX_PASSWORD {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "its first line is too long for a password"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "its first line is too long for a password",
+            ));
         }
         line.push(byte[0]);
     }
-    let text = str::from_utf8(&line).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))?;
+    let text = str::from_utf8(&line)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))?;
     let text = text.strip_suffix('\r').unwrap_or(text);
     Ok((!text.is_empty()).then(|| text.into()))
 }
@@ -206,7 +229,10 @@ mod tests {
     #[test]
     fn a_password_is_the_first_line() {
         assert_eq!(line(b"s3cret").unwrap().as_deref(), Some("s3cret"));
-        assert_eq!(line(b"s3cret\r\nnot this").unwrap().as_deref(), Some("s3cret"));
+        assert_eq!(
+            line(b"s3cret\r\nnot this").unwrap().as_deref(),
+            Some("s3cret")
+        );
         assert_eq!(line(b" sp aces \n").unwrap().as_deref(), Some(" sp aces "));
         assert_eq!(line(b"").unwrap(), None);
         assert_eq!(line(b"\nsecond").unwrap(), None);
@@ -221,8 +247,17 @@ mod tests {
         let password = system.command("printf 'a b\\nrest\\n'; :").unwrap();
         assert_eq!(password.expose_secret(), "a b");
         let failed = format!("{:#}", system.command("echo hunter2; exit 3").unwrap_err());
-        assert!(failed.contains('3') && !failed.contains("hunter2"), "{failed}");
-        assert!(system.command(":").unwrap_err().to_string().contains("nothing"));
+        assert!(
+            failed.contains('3') && !failed.contains("hunter2"),
+            "{failed}"
+        );
+        assert!(
+            system
+                .command(":")
+                .unwrap_err()
+                .to_string()
+                .contains("nothing")
+        );
     }
 
     #[test]
@@ -237,16 +272,25 @@ mod tests {
             let read = system.file(path.to_str().unwrap());
             assert_eq!(read.is_ok(), is_private, "{mode:o}");
             assert_eq!(check_private(&path).is_ok(), is_private, "{mode:o}");
-            assert!(read.err().is_none_or(|error| error.to_string().contains("chmod 600")));
+            assert!(
+                read.err()
+                    .is_none_or(|error| error.to_string().contains("chmod 600"))
+            );
         }
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(system.file(path.to_str().unwrap()).unwrap().expose_secret(), "s3cret");
+        assert_eq!(
+            system.file(path.to_str().unwrap()).unwrap().expose_secret(),
+            "s3cret"
+        );
         // Only root can give a file away, so only root can test this.
         if rustix::process::geteuid().is_root() {
             std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
             let error = system.file(path.to_str().unwrap()).unwrap_err();
             assert!(format!("{error:#}").contains("chown 0 "), "{error:#}");
         }
-        assert!(format!("{:#}", system.file("/nonexistent/pw").unwrap_err()).contains("/nonexistent/pw: "));
+        assert!(
+            format!("{:#}", system.file("/nonexistent/pw").unwrap_err())
+                .contains("/nonexistent/pw: ")
+        );
     }
 }

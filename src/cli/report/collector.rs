@@ -1,9 +1,12 @@
 //! Takes events and keeps of them what a report says. Its room grows with folders, never with messages.
 
-use super::facts::{Capped, Change, Folder, FolderChange, Holdings, Planned, SideFacts, Throughput, Told};
+use super::facts::{
+    Capped, Change, Folder, FolderChange, Holdings, Planned, SideFacts, Throughput, Told,
+};
 use super::throughput::Meter;
 use mailferry::event::{
-    self, Difference, DifferenceKind, Event, Failure, FolderPlanned, Observer, SyncPlanned, SyncStep, YearSum,
+    self, Difference, DifferenceKind, Event, Failure, FolderPlanned, Observer, SyncPlanned,
+    SyncStep, YearSum,
 };
 use mailferry::locks::lock;
 use mailferry::mail::{Both, Heading, Side, Uid};
@@ -34,12 +37,19 @@ impl Collector {
     pub(crate) fn new(names: [&'static str; 2], empties_source: bool) -> Self {
         let collected = Collected {
             started: Instant::now(),
-            sides: Both::new(names[0], names[1]).map(|name| SideFacts { name, address: None, server: None }),
+            sides: Both::new(names[0], names[1]).map(|name| SideFacts {
+                name,
+                address: None,
+                server: None,
+            }),
             told: Told::default(),
             places: Both::default(),
             meter: Meter::default(),
         };
-        Self { collected: Mutex::new(collected), empties_source }
+        Self {
+            collected: Mutex::new(collected),
+            empties_source,
+        }
     }
 
     /// What was told until now.
@@ -51,7 +61,10 @@ impl Collector {
 impl Observer for Collector {
     fn observe(&self, event: &Event<'_>) {
         // There are thousands of these, with nothing for a report.
-        if matches!(event, Event::Trace { .. } | Event::Sent { .. } | Event::Settled { .. }) {
+        if matches!(
+            event,
+            Event::Trace { .. } | Event::Sent { .. } | Event::Settled { .. }
+        ) {
             return;
         }
         let mut collected = self.collected();
@@ -83,7 +96,9 @@ impl Collected {
 
     fn take(&mut self, event: &Event<'_>) {
         match event {
-            Event::Connected { side, server, .. } => self.sides[*side].server = Some((*server).to_owned()),
+            Event::Connected { side, server, .. } => {
+                self.sides[*side].server = Some((*server).to_owned())
+            }
             Event::SyncPlanned(plan) => self.plan_sync(plan),
             Event::FolderPaired { from, to, reason } => {
                 self.folder(Some(from), Some(to)).reason = (*reason).to_owned();
@@ -92,14 +107,25 @@ impl Collected {
             Event::FolderRenamed { from, to } => self.change_folder("rename", from, Some(to)),
             Event::FolderDeleted { folder } => self.change_folder("delete", folder, None),
             Event::Change(change) => self.change(change),
-            Event::MessageCopied { to, folder, bytes, .. } => self.copied(*to, folder, *bytes),
-            Event::MessageDeleted { side, folder, .. } => self.named(*side, folder).done.deleted += 1,
+            Event::MessageCopied {
+                to, folder, bytes, ..
+            } => self.copied(*to, folder, *bytes),
+            Event::MessageDeleted { side, folder, .. } => {
+                self.named(*side, folder).done.deleted += 1
+            }
             Event::MessageKept { folder, .. } => self.named(Side::TARGET, folder).done.kept += 1,
-            Event::MessageFailed { folder, uid, heading, reason } => {
+            Event::MessageFailed {
+                folder,
+                uid,
+                heading,
+                reason,
+            } => {
                 self.fail(folder, Some(*uid), *heading, reason);
             }
             Event::FolderFailed { folder, reason } => self.fail(folder, None, None, reason),
-            Event::Compared { messages, bytes, .. } => self.meter.note(self.started.elapsed(), *messages, *bytes),
+            Event::Compared {
+                messages, bytes, ..
+            } => self.meter.note(self.started.elapsed(), *messages, *bytes),
             Event::Difference(found) => self.differ(found),
             Event::Holdings(holdings) => self.hold(holdings),
             Event::Warning { text } => self.told.warnings.add(|| (*text).to_owned()),
@@ -110,8 +136,10 @@ impl Collected {
 
     /// The folder with these names; it is added if it is new.
     fn folder(&mut self, from: Option<&str>, to: Option<&str>) -> &mut Folder {
-        let place =
-            from.map_or_else(|| to.and_then(|to| self.places.second.get(to)), |from| self.places.first.get(from));
+        let place = from.map_or_else(
+            || to.and_then(|to| self.places.second.get(to)),
+            |from| self.places.first.get(from),
+        );
         let place = place.copied().unwrap_or_else(|| {
             let place = self.told.folders.len();
             self.told.folders.push(Folder::default());
@@ -156,14 +184,34 @@ impl Collected {
         };
         folder.planned = vec![on_target];
         if empties_source {
-            folder.planned.push(Planned { on: source, delete: plan.delete, ..Planned::default() });
+            folder.planned.push(Planned {
+                on: source,
+                delete: plan.delete,
+                ..Planned::default()
+            });
         }
     }
 
     fn plan_sync(&mut self, plan: &SyncPlanned<'_>) {
         let planned = Side::BOTH.map(|side| {
-            let SyncStep { create, copy, bytes, moved, flags, delete } = plan.to[side];
-            Planned { on: self.name(side), create, copy, bytes, moved, flags, delete, ..Planned::default() }
+            let SyncStep {
+                create,
+                copy,
+                bytes,
+                moved,
+                flags,
+                delete,
+            } = plan.to[side];
+            Planned {
+                on: self.name(side),
+                create,
+                copy,
+                bytes,
+                moved,
+                flags,
+                delete,
+                ..Planned::default()
+            }
         });
         let folder = self.folder(Some(plan.first), Some(plan.second));
         folder.already_there = Some(plan.already_there);
@@ -174,7 +222,11 @@ impl Collected {
         self.meter.note(self.started.elapsed(), 1, bytes);
         // What a side moved itself is told by its name there in two-way sync, by the source's in a copy.
         let is_known = |side: Side| self.places[side].contains_key(name);
-        let side = if bytes == 0 && is_known(to) && self.sides.first.name == "first" { to } else { to.other() };
+        let side = if bytes == 0 && is_known(to) && self.sides.first.name == "first" {
+            to
+        } else {
+            to.other()
+        };
         let done = &mut self.named(side, name).done;
         done.copied += 1;
         done.bytes += bytes;
@@ -183,12 +235,20 @@ impl Collected {
 
     fn change_folder(&mut self, action: &'static str, folder: &str, to: Option<&str>) {
         let to = to.map(str::to_owned);
-        self.told.folder_changes.add(|| FolderChange { action, folder: folder.to_owned(), to });
+        self.told.folder_changes.add(|| FolderChange {
+            action,
+            folder: folder.to_owned(),
+            to,
+        });
     }
 
     fn change(&mut self, change: &event::Change<'_>) {
         let to = self.name(change.to);
-        let list = if change.conflict { &mut self.told.conflicts } else { &mut self.told.changes };
+        let list = if change.conflict {
+            &mut self.told.conflicts
+        } else {
+            &mut self.told.changes
+        };
         list.add(|| Change {
             action: change.action,
             to,
@@ -204,19 +264,35 @@ impl Collected {
     }
 
     fn fail(&mut self, folder: &str, uid: Option<Uid>, heading: Option<&Heading>, reason: &str) {
-        let side = if self.places.first.contains_key(folder) { Side::SOURCE } else { Side::TARGET };
+        let side = if self.places.first.contains_key(folder) {
+            Side::SOURCE
+        } else {
+            Side::TARGET
+        };
         let known = self.places[side].contains_key(folder);
-        let entry = if known { self.named(side, folder) } else { self.named(Side::SOURCE, folder) };
+        let entry = if known {
+            self.named(side, folder)
+        } else {
+            self.named(Side::SOURCE, folder)
+        };
         match uid {
             Some(_) => entry.failed += 1,
             None => entry.error = Some(reason.to_owned()),
         }
-        self.told.failures.add(|| Failure::new(folder, uid, heading, reason));
+        self.told
+            .failures
+            .add(|| Failure::new(folder, uid, heading, reason));
     }
 
     fn differ(&mut self, found: &Difference) {
-        let side = if found.kind == DifferenceKind::Extra { Side::TARGET } else { Side::SOURCE };
-        self.named(side, &found.folder).differences.count(found.kind, found.messages);
+        let side = if found.kind == DifferenceKind::Extra {
+            Side::TARGET
+        } else {
+            Side::SOURCE
+        };
+        self.named(side, &found.folder)
+            .differences
+            .count(found.kind, found.messages);
         self.told.differences.add(|| found.clone());
     }
 
@@ -224,7 +300,10 @@ impl Collected {
         let side = self.name(told.side);
         let mut years: BTreeMap<Option<i16>, YearSum> = BTreeMap::new();
         for one in told.folders.iter().flat_map(|folder| &folder.years) {
-            let sum = years.entry(one.year).or_insert(YearSum { year: one.year, ..YearSum::default() });
+            let sum = years.entry(one.year).or_insert(YearSum {
+                year: one.year,
+                ..YearSum::default()
+            });
             sum.messages += one.messages;
             sum.bytes += one.bytes;
         }
@@ -235,7 +314,10 @@ impl Collected {
             folders: told.folders.to_vec(),
             years: years.into_values().collect(),
             largest: told.largest.to_vec(),
-            duplicates: Capped { listed: told.duplicates.to_vec(), more: told.more_duplicates },
+            duplicates: Capped {
+                listed: told.duplicates.to_vec(),
+                more: told.more_duplicates,
+            },
         });
         if told.side == Side::SOURCE && self.sides.first.name == "source" {
             for folder in told.folders {
@@ -251,14 +333,24 @@ mod tests {
 
     fn copied(collector: &Collector, to: Side, folder: &str, bytes: u64) {
         let uid = Uid::new(1).unwrap();
-        collector.observe(&Event::MessageCopied { to, folder, uid, bytes });
+        collector.observe(&Event::MessageCopied {
+            to,
+            folder,
+            uid,
+            bytes,
+        });
     }
 
     /// What was done in each folder: its name on the first side, copied, of these by the side itself, deleted.
     fn done(collector: &Collector) -> Vec<(String, u64, u64, u64)> {
         let of = |folder: &Folder| {
             let name = folder.from.clone().unwrap_or_default();
-            (name, folder.done.copied, folder.done.server_side, folder.done.deleted)
+            (
+                name,
+                folder.done.copied,
+                folder.done.server_side,
+                folder.done.deleted,
+            )
         };
         collector.collected().told.folders.iter().map(of).collect()
     }
@@ -268,7 +360,11 @@ mod tests {
         let collector = Collector::new(["first", "second"], false);
         // Each name means another folder on the other side.
         for (first, second) in [("A", "B"), ("B", "A")] {
-            collector.observe(&Event::SyncPlanned(SyncPlanned { first, second, ..SyncPlanned::default() }));
+            collector.observe(&Event::SyncPlanned(SyncPlanned {
+                first,
+                second,
+                ..SyncPlanned::default()
+            }));
         }
         copied(&collector, Side::TARGET, "A", 10);
         copied(&collector, Side::SOURCE, "A", 10);
@@ -276,25 +372,43 @@ mod tests {
         // Moved on the second side, into its A.
         copied(&collector, Side::TARGET, "A", 0);
         let uid = Uid::new(1).unwrap();
-        collector.observe(&Event::MessageDeleted { side: Side::TARGET, folder: "B", uid, heading: None });
-        assert_eq!(done(&collector), [("A".to_owned(), 1, 0, 1), ("B".to_owned(), 3, 1, 0)]);
+        collector.observe(&Event::MessageDeleted {
+            side: Side::TARGET,
+            folder: "B",
+            uid,
+            heading: None,
+        });
+        assert_eq!(
+            done(&collector),
+            [("A".to_owned(), 1, 0, 1), ("B".to_owned(), 3, 1, 0)]
+        );
     }
 
     #[test]
     fn a_copy_counts_by_the_sources_names() {
         let collector = Collector::new(["source", "target"], false);
         for from in ["A", "B"] {
-            collector.observe(&Event::FolderPaired { from, to: "B", reason: "" });
+            collector.observe(&Event::FolderPaired {
+                from,
+                to: "B",
+                reason: "",
+            });
         }
         copied(&collector, Side::TARGET, "B", 10);
         copied(&collector, Side::TARGET, "B", 0);
-        assert_eq!(done(&collector), [("A".to_owned(), 0, 0, 0), ("B".to_owned(), 2, 1, 0)]);
+        assert_eq!(
+            done(&collector),
+            [("A".to_owned(), 0, 0, 0), ("B".to_owned(), 2, 1, 0)]
+        );
     }
 
     #[test]
     fn a_failure_of_an_unknown_folder_has_a_place() {
         let collector = Collector::new(["source", "target"], false);
-        collector.observe(&Event::FolderFailed { folder: "unknown", reason: "gone" });
+        collector.observe(&Event::FolderFailed {
+            folder: "unknown",
+            reason: "gone",
+        });
         let collected = collector.collected();
         assert_eq!(collected.told.folders[0].error.as_deref(), Some("gone"));
         assert_eq!(collected.told.failures.listed[0].uid, None);

@@ -164,7 +164,10 @@ pub(crate) struct Capped<T> {
 
 impl<T> Default for Capped<T> {
     fn default() -> Self {
-        Self { listed: Vec::new(), more: 0 }
+        Self {
+            listed: Vec::new(),
+            more: 0,
+        }
     }
 }
 
@@ -192,6 +195,9 @@ mod tests {
     fn a_list_counts_what_it_does_not_keep() {
         let mut list = Capped::default();
         (0..LISTED + 5).for_each(|n| list.add(|| n));
-        assert_eq!((list.listed.len(), list.more, list.count()), (LISTED, 5, LISTED as u64 + 5));
+        assert_eq!(
+            (list.listed.len(), list.more, list.count()),
+            (LISTED, 5, LISTED as u64 + 5)
+        );
     }
 }

@@ -11,7 +11,11 @@ use std::path::PathBuf;
 fn report(command: &'static str, filled: bool) -> String {
     let directory = tempfile::tempdir().unwrap();
     let destination = Destination::new(directory.path().join("x.json")).unwrap();
-    let about = About { command, dry_run: filled, empties_source: filled && command == "copy" };
+    let about = About {
+        command,
+        dry_run: filled,
+        empties_source: filled && command == "copy",
+    };
     let report = Report::begin(&destination, about).unwrap();
     samples::tell_events(report.collector().as_ref(), filled);
     let mut options = Choice::default();
@@ -23,19 +27,40 @@ fn report(command: &'static str, filled: bool) -> String {
         report.note_options(&options);
     }
     let summary = samples::full_copy_summary(Status::Braked);
-    let line = Line::of_summary(Summary::copy(&summary, filled), Mailboxes::default(), options);
+    let line = Line::of_summary(
+        Summary::copy(&summary, filled),
+        Mailboxes::default(),
+        options,
+    );
     let line = serde_json::to_value(line).unwrap();
     let facts = report.facts(filled.then_some(&line), 3);
     // What no two runs have in common.
-    let throughput = Throughput { seconds: 0.125, steps: vec![Step { messages: 1, bytes: 2 }] };
+    let throughput = Throughput {
+        seconds: 0.125,
+        steps: vec![Step {
+            messages: 1,
+            bytes: 2,
+        }],
+    };
     let started = "2026-11-28T23:42:45+01:00".to_owned();
-    json(&Facts { version: "1.2.3", started, seconds: 4.5, throughput, ..facts }).unwrap()
+    json(&Facts {
+        version: "1.2.3",
+        started,
+        seconds: 4.5,
+        throughput,
+        ..facts
+    })
+    .unwrap()
 }
 
 #[test]
 fn reports_keep_their_form() {
     let found = report("copy", true) + &report("sync", false);
-    for (nth, (line, expected)) in found.lines().zip(include_str!("golden.txt").lines()).enumerate() {
+    for (nth, (line, expected)) in found
+        .lines()
+        .zip(include_str!("golden.txt").lines())
+        .enumerate()
+    {
         assert_eq!(line, expected, "line {}", nth + 1);
     }
     assert_eq!(found, include_str!("golden.txt"));

@@ -89,13 +89,24 @@ impl Report {
     /// That the file can't be written, which is better known now than when the run has ended.
     pub(crate) fn begin(destination: &Destination, about: About) -> Result<Self, Failure> {
         let path = &destination.path;
-        let cannot = |why: String| Failure::local(format!("could not write the report {}: {why}", path.display()));
+        let cannot = |why: String| {
+            Failure::local(format!(
+                "could not write the report {}: {why}",
+                path.display()
+            ))
+        };
         if path.is_dir() {
             return Err(cannot("it is a directory".to_owned()));
         }
         // Not kept until the end: a run that is killed would leave it behind.
-        temporary(path).and_then(|mut file| file.write_all(b" ")).map_err(|error| cannot(error.to_string()))?;
-        let names = if about.command == "sync" { ["first", "second"] } else { ["source", "target"] };
+        temporary(path)
+            .and_then(|mut file| file.write_all(b" "))
+            .map_err(|error| cannot(error.to_string()))?;
+        let names = if about.command == "sync" {
+            ["first", "second"]
+        } else {
+            ["source", "target"]
+        };
         Ok(Self {
             destination: destination.clone(),
             about,
@@ -133,7 +144,12 @@ impl Report {
     pub(crate) fn write(&self, summary: Option<&Value>, code: u8) -> Result<(), Failure> {
         let facts = self.facts(summary, code);
         let path = &self.destination.path;
-        let cannot = |why: String| Failure::local(format!("could not write the report {}: {why}", path.display()));
+        let cannot = |why: String| {
+            Failure::local(format!(
+                "could not write the report {}: {why}",
+                path.display()
+            ))
+        };
         let text = match self.destination.form {
             Form::Page => page::render(&facts).map_err(|error| cannot(error.to_string()))?,
             Form::Json => json(&facts).map_err(|error| cannot(error.to_string()))?,
@@ -145,7 +161,13 @@ impl Report {
         let error = lock(&self.error).take();
         let status = match (summary, &error) {
             (Some(summary), _) => summary["status"].as_str().unwrap_or_default(),
-            (None, Some(Failure { kind: "interrupted", .. })) => "interrupted",
+            (
+                None,
+                Some(Failure {
+                    kind: "interrupted",
+                    ..
+                }),
+            ) => "interrupted",
             (None, _) => "stopped",
         };
         let mut collected = self.collector.collected();
@@ -155,7 +177,12 @@ impl Report {
             version: env!("CARGO_PKG_VERSION"),
             command: self.about.command,
             dry_run: self.about.dry_run,
-            started: format!("{:.0}", self.started.0.display_with_offset(TimeZone::system().to_offset(self.started.0))),
+            started: format!(
+                "{:.0}",
+                self.started
+                    .0
+                    .display_with_offset(TimeZone::system().to_offset(self.started.0))
+            ),
             seconds: (self.started.1.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
             status: status.to_owned(),
             exit_code: code,
@@ -200,8 +227,13 @@ fn json(facts: &Facts) -> serde_json::Result<String> {
 
 /// A file beside the report's, for its owner only.
 fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    tempfile::Builder::new().prefix(".mailferry-").tempfile_in(directory)
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    tempfile::Builder::new()
+        .prefix(".mailferry-")
+        .tempfile_in(directory)
 }
 
 fn replace(path: &Path, text: &str) -> io::Result<()> {
@@ -224,7 +256,11 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
-    const ABOUT: About = About { command: "copy", dry_run: false, empties_source: false };
+    const ABOUT: About = About {
+        command: "copy",
+        dry_run: false,
+        empties_source: false,
+    };
 
     fn destination(path: &Path) -> Destination {
         Destination::new(path.to_owned()).unwrap()
@@ -232,7 +268,11 @@ mod tests {
 
     #[test]
     fn the_name_says_the_form() {
-        for (name, form) in [("a.html", Form::Page), ("a.b.HTM", Form::Page), ("/x/a.Json", Form::Json)] {
+        for (name, form) in [
+            ("a.html", Form::Page),
+            ("a.b.HTM", Form::Page),
+            ("/x/a.Json", Form::Json),
+        ] {
             assert_eq!(destination(Path::new(name)).form, form, "{name}");
         }
         for name in ["a", "a.txt", "html", ".json", ""] {
@@ -246,11 +286,17 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("taken.html")).unwrap();
         for name in ["absent/report.html", "taken.html"] {
-            let refused = Report::begin(&destination(&directory.path().join(name)), ABOUT).map(drop).unwrap_err();
+            let refused = Report::begin(&destination(&directory.path().join(name)), ABOUT)
+                .map(drop)
+                .unwrap_err();
             assert_eq!(refused.code, 1, "{name}");
             assert!(refused.message.contains(name), "{}", refused.message);
         }
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left behind");
+        assert_eq!(
+            fs::read_dir(directory.path()).unwrap().count(),
+            1,
+            "nothing is left behind"
+        );
     }
 
     #[test]
@@ -265,8 +311,14 @@ mod tests {
         .unwrap();
         fs::write(&path, "old").unwrap();
         let report = Report::begin(&destination(&path), ABOUT).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "old", "it stays until there is another");
-        report.collector().observe(&Event::Warning { text: "a\u{202e}b\u{9b}" });
+        assert_eq!(
+            fs::read_to_string(&path).unwrap(),
+            "old",
+            "it stays until there is another"
+        );
+        report.collector().observe(&Event::Warning {
+            text: "a\u{202e}b\u{9b}",
+        });
         report.note_failure(&Failure::local("first"));
         report.note_failure(&Failure::local("second"));
         report.write(Some(&summary), 3).unwrap();
@@ -274,22 +326,41 @@ mod tests {
         assert!(text.contains(r"a\u202eb\u009b"), "{text}");
         let read: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(read["summary"]["copied"], 3089);
-        assert_eq!((&read["status"], &read["error"]["reason"]), (&"complete".into(), &"first".into()));
+        assert_eq!(
+            (&read["status"], &read["error"]["reason"]),
+            (&"complete".into(), &"first".into())
+        );
         assert_eq!(read["warnings"]["listed"][0], "a\u{202e}b\u{9b}");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(
+            fs::read_dir(directory.path()).unwrap().count(),
+            1,
+            "nothing is left beside it"
+        );
     }
 
     #[test]
     fn a_run_without_a_summary_has_a_status() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("report.json");
-        for (kind, status) in [("interrupted", "interrupted"), ("authentication", "stopped")] {
+        for (kind, status) in [
+            ("interrupted", "interrupted"),
+            ("authentication", "stopped"),
+        ] {
             let report = Report::begin(&destination(&path), ABOUT).unwrap();
-            report.note_failure(&Failure { kind, ..Failure::local("x") });
+            report.note_failure(&Failure {
+                kind,
+                ..Failure::local("x")
+            });
             report.write(None, 1).unwrap();
             let read: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-            assert_eq!((read["status"].as_str(), read["summary"].is_null()), (Some(status), true));
+            assert_eq!(
+                (read["status"].as_str(), read["summary"].is_null()),
+                (Some(status), true)
+            );
         }
     }
 }

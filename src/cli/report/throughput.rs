@@ -17,7 +17,10 @@ pub(crate) struct Meter {
 
 impl Default for Meter {
     fn default() -> Self {
-        Self { length: FIRST, steps: Vec::new() }
+        Self {
+            length: FIRST,
+            steps: Vec::new(),
+        }
     }
 }
 
@@ -37,7 +40,10 @@ impl Meter {
 
     /// The steps until now.
     pub(crate) fn throughput(&self) -> Throughput {
-        Throughput { seconds: self.length.as_secs_f64(), steps: self.steps.clone() }
+        Throughput {
+            seconds: self.length.as_secs_f64(),
+            steps: self.steps.clone(),
+        }
     }
 
     fn place(&self, at: Duration) -> usize {
@@ -67,9 +73,19 @@ mod tests {
             meter.note(Duration::from_secs(hour * 3600), 2, 10);
         }
         let found = meter.throughput();
-        assert!(found.steps.len() <= STEPS && found.steps.len() > STEPS / 2 - 1, "{}", found.steps.len());
-        assert_eq!(found.steps.iter().map(|step| step.messages).sum::<u64>(), 24 * 7 * 2);
-        assert_eq!(found.steps[0].bytes, (found.seconds / 3600.0).ceil() as u64 * 10);
+        assert!(
+            found.steps.len() <= STEPS && found.steps.len() > STEPS / 2 - 1,
+            "{}",
+            found.steps.len()
+        );
+        assert_eq!(
+            found.steps.iter().map(|step| step.messages).sum::<u64>(),
+            24 * 7 * 2
+        );
+        assert_eq!(
+            found.steps[0].bytes,
+            (found.seconds / 3600.0).ceil() as u64 * 10
+        );
     }
 
     #[test]
@@ -77,7 +93,12 @@ mod tests {
         let mut meter = Meter::default();
         meter.note(Duration::from_millis(10), 1, 5);
         meter.note(Duration::from_millis(400), 1, 7);
-        let steps: Vec<_> = meter.throughput().steps.iter().map(|step| step.bytes).collect();
+        let steps: Vec<_> = meter
+            .throughput()
+            .steps
+            .iter()
+            .map(|step| step.bytes)
+            .collect();
         assert_eq!(steps, [5, 0, 0, 7]);
     }
 }

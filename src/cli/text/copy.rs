@@ -38,7 +38,12 @@ impl Found {
         let at = self.kept.iter().position(|kept| kept.folder == folder);
         let at = at.unwrap_or_else(|| {
             let (folder, to) = (folder.to_owned(), to.to_owned());
-            self.kept.push(Kept { folder, to, uids: UidSet::default(), known: Vec::new() });
+            self.kept.push(Kept {
+                folder,
+                to,
+                uids: UidSet::default(),
+                known: Vec::new(),
+            });
             self.kept.len() - 1
         });
         let kept = &mut self.kept[at];
@@ -63,10 +68,20 @@ impl Observer for PlanTable {
         let mut found = lock(&self.0);
         match event {
             Event::FolderPlanned(plan) => found.rows.push(Row::new(plan)),
-            Event::MessageDeleted { side, folder, uid, heading } => {
+            Event::MessageDeleted {
+                side,
+                folder,
+                uid,
+                heading,
+            } => {
                 found.deleted.add(side.name(), folder, *uid, *heading);
             }
-            Event::MessageKept { folder, uid, to, heading } => found.keep(folder, to, *uid, *heading),
+            Event::MessageKept {
+                folder,
+                uid,
+                to,
+                heading,
+            } => found.keep(folder, to, *uid, *heading),
             Event::FolderDeleted { folder } => found.deleted.add_folder("target", folder),
             _ => {}
         }
@@ -79,11 +94,22 @@ impl Observer for PlanTable {
 
 impl Row {
     fn new(plan: &FolderPlanned<'_>) -> Self {
-        let flags = (plan.flags > 0).then(|| format!("flags of {}", units::counted(plan.flags, "message")));
-        let server_side = (plan.server_side > 0)
-            .then(|| format!("{} to copy server-side", units::counted(plan.server_side, "message")));
-        let delete = (plan.delete > 0).then(|| format!("{} to delete", units::counted(plan.delete, "message")));
-        let keep = (plan.keep > 0).then(|| format!("{} to move to Vanished", units::counted(plan.keep, "message")));
+        let flags =
+            (plan.flags > 0).then(|| format!("flags of {}", units::counted(plan.flags, "message")));
+        let server_side = (plan.server_side > 0).then(|| {
+            format!(
+                "{} to copy server-side",
+                units::counted(plan.server_side, "message")
+            )
+        });
+        let delete = (plan.delete > 0)
+            .then(|| format!("{} to delete", units::counted(plan.delete, "message")));
+        let keep = (plan.keep > 0).then(|| {
+            format!(
+                "{} to move to Vanished",
+                units::counted(plan.keep, "message")
+            )
+        });
         let notes = [
             plan.create.then(|| "new".to_owned()),
             (!plan.reason.is_empty()).then(|| harmless::text(plan.reason)),
@@ -110,8 +136,15 @@ impl PlanTable {
         if found.rows.is_empty() {
             return Vec::new();
         }
-        let mut table =
-            Table::new([Align::Left, Align::Left, Align::Left, Align::Right, Align::Right, Align::Right, Align::Left]);
+        let mut table = Table::new([
+            Align::Left,
+            Align::Left,
+            Align::Left,
+            Align::Right,
+            Align::Right,
+            Align::Right,
+            Align::Left,
+        ]);
         table.row(["FROM", "", "TO", "TO COPY", "BYTES", "THERE", "NOTES"]);
         for row in &found.rows {
             table.row([
@@ -143,7 +176,13 @@ impl PlanTable {
         if let Some(sums) = lines.last_mut().filter(|_| found.rows.len() > 1) {
             *sums = paint.bold(sums);
         }
-        for Kept { folder, to, uids, known } in &found.kept {
+        for Kept {
+            folder,
+            to,
+            uids,
+            known,
+        } in &found.kept
+        {
             let count = units::counted(uids.len(), "message");
             lines.push(format!(
                 "would move to {}: {count} from {} (UID {uids})",
@@ -163,23 +202,48 @@ pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec
     let (copied, detail) = copied(summary, dry_run);
     table.row([if dry_run { "to copy" } else { "copied" }, &copied, &detail]);
     table.row(["already there", &units::count(summary.already_there), ""]);
-    table.row(["folders", &units::count(summary.folders), &folders_detail(summary, dry_run)]);
-    for OnlyInView { view, folder, messages } in &summary.only_in_views {
+    table.row([
+        "folders",
+        &units::count(summary.folders),
+        &folders_detail(summary, dry_run),
+    ]);
+    for OnlyInView {
+        view,
+        folder,
+        messages,
+    } in &summary.only_in_views
+    {
         let (view, folder) = (harmless::text(view), harmless::text(folder));
         let done = if dry_run { "to copy to" } else { "copied to" };
-        table.row(["only in views", &units::count(*messages), &format!("in {view} and no folder; {done} {folder}")]);
+        table.row([
+            "only in views",
+            &units::count(*messages),
+            &format!("in {view} and no folder; {done} {folder}"),
+        ]);
     }
-    for (label, count, detail) in further_counts(summary, dry_run).into_iter().filter(|(_, count, _)| *count > 0) {
+    for (label, count, detail) in further_counts(summary, dry_run)
+        .into_iter()
+        .filter(|(_, count, _)| *count > 0)
+    {
         table.row([label, &units::count(count), detail]);
     }
     let mut lines = vec![headline(summary, dry_run, paint)];
-    lines.extend(table.lines().into_iter().chain(left_out::lines(&summary.left_out)).map(|line| format!("  {line}")));
+    lines.extend(
+        table
+            .lines()
+            .into_iter()
+            .chain(left_out::lines(&summary.left_out))
+            .map(|line| format!("  {line}")),
+    );
     lines
 }
 
 /// How many messages were copied, and how many bytes in what time.
 fn copied(summary: &CopySummary, dry_run: bool) -> (String, String) {
-    let (count, bytes) = (units::count(summary.copied), units::bytes(summary.bytes_copied));
+    let (count, bytes) = (
+        units::count(summary.copied),
+        units::bytes(summary.bytes_copied),
+    );
     let took = units::seconds(summary.seconds);
     let detail = if dry_run {
         bytes
@@ -187,7 +251,8 @@ fn copied(summary: &CopySummary, dry_run: bool) -> (String, String) {
         // A rate of nothing says nothing.
         format!("in {took}")
     } else {
-        let rate = units::rate(summary.bytes_copied, summary.seconds).map(|rate| format!(" ({rate})"));
+        let rate =
+            units::rate(summary.bytes_copied, summary.seconds).map(|rate| format!(" ({rate})"));
         format!("{bytes} in {took}{}", rate.unwrap_or_default())
     };
     (count, detail)
@@ -198,20 +263,54 @@ fn further_counts(summary: &CopySummary, dry_run: bool) -> [(&'static str, u64, 
     let either = |to_do, done| if dry_run { to_do } else { done };
     let single = left_out::single_messages(&summary.left_out);
     [
-        ("server-side", summary.copied_server_side, "of these, copied by the target from its other folders"),
-        (either("flags to change", "flags changed"), summary.flags_updated, ""),
+        (
+            "server-side",
+            summary.copied_server_side,
+            "of these, copied by the target from its other folders",
+        ),
+        (
+            either("flags to change", "flags changed"),
+            summary.flags_updated,
+            "",
+        ),
         (either("to delete", "deleted"), summary.deleted, ""),
-        (either("to move", "moved"), summary.kept, "to dated folders under Vanished on the target"),
-        ("not deleted", summary.not_deleted, "still there; the next run retries them"),
-        (either("to repair", "repaired"), summary.repaired, "damaged on the target; the source is taken as good"),
-        ("gone", summary.skipped.saturating_sub(single), "from the source before they could be copied"),
-        ("failed", summary.failed, "listed above; the next run retries them"),
+        (
+            either("to move", "moved"),
+            summary.kept,
+            "to dated folders under Vanished on the target",
+        ),
+        (
+            "not deleted",
+            summary.not_deleted,
+            "still there; the next run retries them",
+        ),
+        (
+            either("to repair", "repaired"),
+            summary.repaired,
+            "damaged on the target; the source is taken as good",
+        ),
+        (
+            "gone",
+            summary.skipped.saturating_sub(single),
+            "from the source before they could be copied",
+        ),
+        (
+            "failed",
+            summary.failed,
+            "listed above; the next run retries them",
+        ),
         ("failed folders", summary.folders_failed, ""),
     ]
 }
 
 fn folders_detail(summary: &CopySummary, dry_run: bool) -> String {
-    let of = |count, done, to_do| format!("{} {}", units::count(count), if dry_run { to_do } else { done });
+    let of = |count, done, to_do| {
+        format!(
+            "{} {}",
+            units::count(count),
+            if dry_run { to_do } else { done }
+        )
+    };
     let mut parts = vec![of(summary.folders_created, "created", "to create")];
     if summary.folders_renamed > 0 {
         parts.push(of(summary.folders_renamed, "renamed", "to rename"));
@@ -225,13 +324,20 @@ fn folders_detail(summary: &CopySummary, dry_run: bool) -> String {
 fn headline(summary: &CopySummary, dry_run: bool, paint: Paint) -> String {
     match (&summary.status, dry_run) {
         (Status::Complete, false) => paint.done("done", &left_out::but(&summary.left_out)),
-        (Status::Complete, true) => paint.done("dry run: nothing was changed", &left_out::planned(&summary.left_out)),
-        (Status::Braked, false) => paint.yellow("finished, but nothing was deleted: --max-delete limit exceeded"),
+        (Status::Complete, true) => paint.done(
+            "dry run: nothing was changed",
+            &left_out::planned(&summary.left_out),
+        ),
+        (Status::Braked, false) => {
+            paint.yellow("finished, but nothing was deleted: --max-delete limit exceeded")
+        }
         (Status::Braked, true) => {
             paint.yellow("dry run: nothing was changed; deletions would be blocked by --max-delete")
         }
         (Status::Partial, false) => paint.yellow("finished, but not everything could be copied"),
-        (Status::Partial, true) => paint.yellow("dry run: nothing was changed; not everything could be planned"),
+        (Status::Partial, true) => {
+            paint.yellow("dry run: nothing was changed; not everything could be planned")
+        }
         (Status::Interrupted, _) => paint.yellow("interrupted"),
         (Status::Stopped(_), _) => paint.red("stopped early"),
     }
@@ -256,25 +362,67 @@ mod tests {
             "  folders           18  17 created",
         ];
         assert_eq!(summary(&copy_summary(), false, plain()), expected);
-        let again = CopySummary { copied: 0, bytes_copied: 0, seconds: 0.31, ..copy_summary() };
-        assert_eq!(summary(&again, false, plain())[1], "  copied          0  in 0.31 s");
-        let partial = CopySummary { status: Status::Partial, failed: 2, ..copy_summary() };
+        let again = CopySummary {
+            copied: 0,
+            bytes_copied: 0,
+            seconds: 0.31,
+            ..copy_summary()
+        };
+        assert_eq!(
+            summary(&again, false, plain())[1],
+            "  copied          0  in 0.31 s"
+        );
+        let partial = CopySummary {
+            status: Status::Partial,
+            failed: 2,
+            ..copy_summary()
+        };
         let lines = summary(&partial, false, plain());
         assert_eq!(lines[0], "finished, but not everything could be copied");
-        assert_eq!(lines[4], "  failed             2  listed above; the next run retries them");
+        assert_eq!(
+            lines[4],
+            "  failed             2  listed above; the next run retries them"
+        );
     }
 
     #[test]
     fn what_was_left_out_stands_beside_done() {
         use mailferry::verbs::{LeftOut, LeftOutFolder};
-        let junk = LeftOutFolder { folder: "Junk".to_owned(), messages: Some(312) };
-        let by_name = LeftOut { by: "--exclude".to_owned(), folders: vec![junk], messages: 312 };
-        let by_date = LeftOut { by: "--since".to_owned(), folders: Vec::new(), messages: 20 };
-        let left = CopySummary { left_out: vec![by_name, by_date], skipped: 21, ..copy_summary() };
+        let junk = LeftOutFolder {
+            folder: "Junk".to_owned(),
+            messages: Some(312),
+        };
+        let by_name = LeftOut {
+            by: "--exclude".to_owned(),
+            folders: vec![junk],
+            messages: 312,
+        };
+        let by_date = LeftOut {
+            by: "--since".to_owned(),
+            folders: Vec::new(),
+            messages: 20,
+        };
+        let left = CopySummary {
+            left_out: vec![by_name, by_date],
+            skipped: 21,
+            ..copy_summary()
+        };
         let lines = summary(&left, false, plain());
-        assert_eq!(lines[0], "done, but 1 folder was left out by --exclude and 20 messages by --since");
-        assert_eq!(lines[4], "  gone               1  from the source before they could be copied");
-        assert_eq!(lines[5..], ["  left out by --exclude: Junk (312 messages)", "  left out by --since: 20 messages"]);
+        assert_eq!(
+            lines[0],
+            "done, but 1 folder was left out by --exclude and 20 messages by --since"
+        );
+        assert_eq!(
+            lines[4],
+            "  gone               1  from the source before they could be copied"
+        );
+        assert_eq!(
+            lines[5..],
+            [
+                "  left out by --exclude: Junk (312 messages)",
+                "  left out by --since: 20 messages"
+            ]
+        );
         let dry = summary(&left, true, plain());
         assert_eq!(
             dry[0],
@@ -297,8 +445,16 @@ mod tests {
             already_there: 3,
             ..FolderPlanned::default()
         };
-        plan.observe(&Event::FolderPlanned(folder("INBOX", "INBOX", "", false, 2)));
-        plan.observe(&Event::FolderPlanned(folder("Gesendet\x1b", "Sent", "same role", true, 1000)));
+        plan.observe(&Event::FolderPlanned(folder(
+            "INBOX", "INBOX", "", false, 2,
+        )));
+        plan.observe(&Event::FolderPlanned(folder(
+            "Gesendet\x1b",
+            "Sent",
+            "same role",
+            true,
+            1000,
+        )));
         let expected = [
             "FROM               TO     TO COPY       BYTES  THERE  NOTES",
             "INBOX           →  INBOX        2     2.0 KiB      3",
@@ -316,11 +472,22 @@ mod tests {
             });
         }
         plan.observe(&Event::FolderDeleted { folder: "Old" });
-        assert_eq!(plan.lines(plain())[4], "would delete on the target: Old: 3 messages (UID 4,7:8) and the folder");
-        let heading = Heading { subject: Some("Hi".to_owned()), ..Heading::default() };
+        assert_eq!(
+            plan.lines(plain())[4],
+            "would delete on the target: Old: 3 messages (UID 4,7:8) and the folder"
+        );
+        let heading = Heading {
+            subject: Some("Hi".to_owned()),
+            ..Heading::default()
+        };
         for n in 1..=22 {
             let (uid, heading) = (Uid::new(n).unwrap(), Some(&heading));
-            plan.observe(&Event::MessageKept { folder: "Work", uid, to: "Vanished/2026-11-25/Work", heading });
+            plan.observe(&Event::MessageKept {
+                folder: "Work",
+                uid,
+                to: "Vanished/2026-11-25/Work",
+                heading,
+            });
         }
         let lines = plan.lines(plain());
         assert_eq!(lines[5], "  UID 1 \"Hi\"");

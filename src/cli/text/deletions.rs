@@ -16,7 +16,8 @@ pub(super) fn line(uid: Uid, heading: Option<&Heading>) -> String {
 /// Lists the given messages, out of a total.
 pub(super) fn listed(known: &[String], of: u64) -> Vec<String> {
     let more = of.saturating_sub(known.len() as u64);
-    let rest = (more > 0 && !known.is_empty()).then(|| format!("  and {} more", units::count(more)));
+    let rest =
+        (more > 0 && !known.is_empty()).then(|| format!("  and {} more", units::count(more)));
     known.iter().cloned().chain(rest).collect()
 }
 
@@ -36,7 +37,13 @@ struct Deletion {
 
 impl Deletions {
     /// Adds a message.
-    pub(super) fn add(&mut self, side: &'static str, folder: &str, uid: Uid, heading: Option<&Heading>) {
+    pub(super) fn add(
+        &mut self,
+        side: &'static str,
+        folder: &str,
+        uid: Uid,
+        heading: Option<&Heading>,
+    ) {
         let deletion = self.of(side, folder);
         deletion.messages.insert(uid);
         if heading.is_some() && deletion.known.len() < LISTED {
@@ -51,16 +58,26 @@ impl Deletions {
 
     /// Yields a line for each folder, followed by one for each of the first messages.
     pub(super) fn lines(&self) -> impl Iterator<Item = String> {
-        self.0
-            .iter()
-            .flat_map(|deletion| [vec![deletion.line()], listed(&deletion.known, deletion.messages.len())].concat())
+        self.0.iter().flat_map(|deletion| {
+            [
+                vec![deletion.line()],
+                listed(&deletion.known, deletion.messages.len()),
+            ]
+            .concat()
+        })
     }
 
     fn of(&mut self, side: &'static str, folder: &str) -> &mut Deletion {
         let is_it = |found: &Deletion| (found.side, found.folder.as_str()) == (side, folder);
         let at = self.0.iter().position(is_it).unwrap_or_else(|| {
             let folder = folder.to_owned();
-            self.0.push(Deletion { side, folder, messages: UidSet::default(), known: Vec::new(), whole: false });
+            self.0.push(Deletion {
+                side,
+                folder,
+                messages: UidSet::default(),
+                known: Vec::new(),
+                whole: false,
+            });
             self.0.len() - 1
         });
         &mut self.0[at]
@@ -70,9 +87,15 @@ impl Deletions {
 impl Deletion {
     fn line(&self) -> String {
         let uids = &self.messages;
-        let messages = (!uids.is_empty()).then(|| format!("{} (UID {uids})", units::counted(uids.len(), "message")));
+        let messages = (!uids.is_empty())
+            .then(|| format!("{} (UID {uids})", units::counted(uids.len(), "message")));
         let whole = self.whole.then(|| "the folder".to_owned());
         let what: Vec<String> = messages.into_iter().chain(whole).collect();
-        format!("would delete on the {}: {}: {}", self.side, harmless::text(&self.folder), what.join(" and "))
+        format!(
+            "would delete on the {}: {}: {}",
+            self.side,
+            harmless::text(&self.folder),
+            what.join(" and ")
+        )
     }
 }

@@ -19,7 +19,11 @@ pub(crate) struct Findings {
 impl Findings {
     /// Makes one that prints to `output`.
     pub(crate) fn new((output, paint): (Arc<Output>, Paint), has_sides: bool) -> Self {
-        Self { output, paint, has_sides }
+        Self {
+            output,
+            paint,
+            has_sides,
+        }
     }
 }
 
@@ -41,13 +45,18 @@ fn lines(finding: &Finding, has_sides: bool, paint: Paint) -> Vec<String> {
         Verdict::Skipped => "skipped".to_owned(),
     };
     let check = format!("D{} {}", finding.check.number(), finding.check.name());
-    let side = if has_sides { format!("{:<7}", finding.side.name()) } else { String::new() };
+    let side = if has_sides {
+        format!("{:<7}", finding.side.name())
+    } else {
+        String::new()
+    };
     let head = format!("{word}  {side}{check:<15}");
     if finding.verdict == Verdict::Skipped {
         return vec![format!("{head} {}", harmless::text(&finding.meaning))];
     }
     let mut lines = vec![format!("{head} {}", harmless::text(&finding.tried))];
-    let mut more = |label: &str, text: &str| lines.push(format!("         {label} {}", harmless::text(text)));
+    let mut more =
+        |label: &str, text: &str| lines.push(format!("         {label} {}", harmless::text(text)));
     more("came back:", &finding.result);
     more("means:    ", &finding.meaning);
     if let Some(advice) = &finding.advice {
@@ -99,14 +108,29 @@ mod tests {
             "         do:        check it",
         ];
         assert_eq!(lines(&finding, false, paint), expected);
-        let skipped = Finding { verdict: Verdict::Skipped, advice: None, ..finding };
-        assert_eq!(lines(&skipped, true, paint), ["skipped  source D5 login        wrong"]);
+        let skipped = Finding {
+            verdict: Verdict::Skipped,
+            advice: None,
+            ..finding
+        };
+        assert_eq!(
+            lines(&skipped, true, paint),
+            ["skipped  source D5 login        wrong"]
+        );
     }
 
     #[test]
     fn the_last_line_counts() {
-        let counts = DoctorSummary { good: 9, doubtful: 1, skipped: 2, ..DoctorSummary::default() };
+        let counts = DoctorSummary {
+            good: 9,
+            doubtful: 1,
+            skipped: 2,
+            ..DoctorSummary::default()
+        };
         let paint = Paint::new(When::Never, false);
-        assert_eq!(summary(&counts, paint), "usable: 9 ok, 1 warning, 0 failed, 2 skipped, in 0 s");
+        assert_eq!(
+            summary(&counts, paint),
+            "usable: 9 ok, 1 warning, 0 failed, 2 skipped, in 0 s"
+        );
     }
 }

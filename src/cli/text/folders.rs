@@ -10,7 +10,13 @@ use mailferry::verbs::{FolderListing, FolderRow};
 
 /// Lists the folders, their totals, and the quota.
 pub(crate) fn listing(listing: &FolderListing, paint: Paint) -> Vec<String> {
-    let mut table = Table::new([Align::Left, Align::Left, Align::Right, Align::Right, Align::Right]);
+    let mut table = Table::new([
+        Align::Left,
+        Align::Left,
+        Align::Right,
+        Align::Right,
+        Align::Right,
+    ]);
     table.row(["FOLDER", "ROLE", "MESSAGES", "UNREAD", "BYTES"]);
     for row in &listing.folders {
         table.row([
@@ -21,7 +27,8 @@ pub(crate) fn listing(listing: &FolderListing, paint: Paint) -> Vec<String> {
             &cell(row, row.bytes, units::bytes),
         ]);
     }
-    let sum = |of: fn(&FolderRow) -> Option<u64>| listing.folders.iter().filter_map(of).sum::<u64>();
+    let sum =
+        |of: fn(&FolderRow) -> Option<u64>| listing.folders.iter().filter_map(of).sum::<u64>();
     table.row([
         units::counted(listing.folders.len() as u64, "folder").as_str(),
         "",
@@ -50,11 +57,18 @@ fn cell(row: &FolderRow, value: Option<u64>, text: fn(u64) -> String) -> String 
 }
 
 fn quota(quota: Quota) -> String {
-    let used = format!("quota: {} of {} used", units::bytes(quota.used), units::bytes(quota.limit));
+    let used = format!(
+        "quota: {} of {} used",
+        units::bytes(quota.used),
+        units::bytes(quota.limit)
+    );
     if quota.limit == 0 {
         return used;
     }
-    format!("{used} ({:.0} %)", quota.used as f64 * 100.0 / quota.limit as f64)
+    format!(
+        "{used} ({:.0} %)",
+        quota.used as f64 * 100.0 / quota.limit as f64
+    )
 }
 
 #[cfg(test)]
@@ -64,7 +78,15 @@ mod tests {
 
     fn row(name: &str, role: Option<SpecialUse>, selectable: bool, n: Option<u64>) -> FolderRow {
         let bytes = n.map(|n| n * 1024);
-        FolderRow { name: name.to_owned(), role, selectable, subscribed: true, messages: n, unread: n, bytes }
+        FolderRow {
+            name: name.to_owned(),
+            role,
+            selectable,
+            subscribed: true,
+            messages: n,
+            unread: n,
+            bytes,
+        }
     }
 
     #[test]
@@ -75,7 +97,10 @@ mod tests {
             row("a\r\nb", None, true, None),
             row("Parent", None, false, None),
         ];
-        let quota = Some(Quota { used: 3 << 20, limit: 12 << 20 });
+        let quota = Some(Quota {
+            used: 3 << 20,
+            limit: 12 << 20,
+        });
         let expected = [
             "FOLDER        ROLE    MESSAGES  UNREAD    BYTES",
             "INBOX                    1,200   1,200  1.2 MiB",
@@ -85,7 +110,12 @@ mod tests {
             "4 folders                1,203   1,203  1.2 MiB",
             "quota: 3.0 MiB of 12.0 MiB used (25 %)",
         ];
-        let listing_ = FolderListing { folders, quota, failed: 0, seconds: 0.1 };
+        let listing_ = FolderListing {
+            folders,
+            quota,
+            failed: 0,
+            seconds: 0.1,
+        };
         assert_eq!(listing(&listing_, Paint::new(When::Never, false)), expected);
     }
 

@@ -47,8 +47,17 @@ impl Observer for ChangeList {
         match event {
             Event::SyncPlanned(plan) if self.detail != Detail::Conflicts => {
                 let (first, second) = (plan.to.first, plan.to.second);
-                let of_folder = [first.copy, second.copy, first.bytes + second.bytes, plan.already_there];
-                found.sums.iter_mut().zip(of_folder).for_each(|(sum, n)| *sum += n);
+                let of_folder = [
+                    first.copy,
+                    second.copy,
+                    first.bytes + second.bytes,
+                    plan.already_there,
+                ];
+                found
+                    .sums
+                    .iter_mut()
+                    .zip(of_folder)
+                    .for_each(|(sum, n)| *sum += n);
                 found.folders.push(folder(plan));
             }
             Event::Change(change) => found.take(change, self.detail),
@@ -58,14 +67,21 @@ impl Observer for ChangeList {
     }
 
     fn headings(&self) -> Headings {
-        if self.detail == Detail::Changes { Headings::Everything } else { Headings::Pressing }
+        if self.detail == Detail::Changes {
+            Headings::Everything
+        } else {
+            Headings::Pressing
+        }
     }
 }
 
 impl ChangeList {
     /// Nothing yet.
     pub(crate) fn new(detail: Detail) -> Self {
-        Self { detail, found: Mutex::default() }
+        Self {
+            detail,
+            found: Mutex::default(),
+        }
     }
 
     /// The table, what would be deleted, and changes in their order.
@@ -73,7 +89,10 @@ impl ChangeList {
         let found = lock(&self.found);
         let mut lines = found.table(paint);
         lines.extend(found.deleted.lines());
-        for side in Side::BOTH.into_iter().filter(|side| found.subscriptions[*side] > 0) {
+        for side in Side::BOTH
+            .into_iter()
+            .filter(|side| found.subscriptions[*side] > 0)
+        {
             let count = units::counted(found.subscriptions[side], "subscription");
             lines.push(format!("would change on the {}: {count}", side.ordinal()));
         }
@@ -109,7 +128,15 @@ impl Found {
         let mut columns = [Align::Right; 7];
         [columns[0], columns[1], columns[6]] = [Align::Left; 3];
         let mut table = Table::new(columns);
-        table.row(["FIRST", "SECOND", "TO FIRST", "TO SECOND", "BYTES", "ON BOTH", "NOTES"]);
+        table.row([
+            "FIRST",
+            "SECOND",
+            "TO FIRST",
+            "TO SECOND",
+            "BYTES",
+            "ON BOTH",
+            "NOTES",
+        ]);
         for folder in &self.folders {
             table.row(folder.each_ref().map(String::as_str));
         }
@@ -117,7 +144,15 @@ impl Found {
             let [first, second, bytes, both] = self.sums;
             let all = units::counted(self.folders.len() as u64, "folder");
             let [first, second, both] = [first, second, both].map(units::count);
-            table.row([all, String::new(), first, second, units::bytes(bytes), both, String::new()]);
+            table.row([
+                all,
+                String::new(),
+                first,
+                second,
+                units::bytes(bytes),
+                both,
+                String::new(),
+            ]);
         }
         let mut lines = table.lines();
         if let Some(head) = lines.first_mut() {
@@ -132,7 +167,9 @@ impl Found {
 
 fn folder(plan: &SyncPlanned<'_>) -> [String; 7] {
     let (first, second) = (plan.to.first, plan.to.second);
-    let notes = notes("first", first).into_iter().chain(notes("second", second));
+    let notes = notes("first", first)
+        .into_iter()
+        .chain(notes("second", second));
     [
         harmless::text(plan.first),
         harmless::text(plan.second),
@@ -146,7 +183,11 @@ fn folder(plan: &SyncPlanned<'_>) -> [String; 7] {
 
 /// What has no column.
 fn notes(side: &str, step: SyncStep) -> Vec<String> {
-    let counted = [(step.moved, "to move in"), (step.flags, "to flag"), (step.delete, "to delete")];
+    let counted = [
+        (step.moved, "to move in"),
+        (step.flags, "to flag"),
+        (step.delete, "to delete"),
+    ];
     let counted = counted.into_iter().filter(|(count, _)| *count > 0);
     let new = step.create.then(|| format!("new on the {side}"));
     new.into_iter()
@@ -157,12 +198,23 @@ fn notes(side: &str, step: SyncStep) -> Vec<String> {
 fn line(change: &Change<'_>) -> String {
     let (from, to) = (change.to.other().ordinal(), change.to.ordinal());
     let about = heading::after_uid(change.heading);
-    let uid = change.uid.map(|uid| format!(" UID {uid}{about}")).unwrap_or_default();
-    let detail = if change.detail.is_empty() { String::new() } else { format!(" {}", harmless::text(change.detail)) };
+    let uid = change
+        .uid
+        .map(|uid| format!(" UID {uid}{about}"))
+        .unwrap_or_default();
+    let detail = if change.detail.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", harmless::text(change.detail))
+    };
     let why = match change.contradiction {
         None => format!(": {}", change.reason),
         Some(both) => {
-            let Contradiction { first, second, settled } = both;
+            let Contradiction {
+                first,
+                second,
+                settled,
+            } = both;
             format!(" (conflict): the first {first}, the second {second}; {settled}")
         }
     };
@@ -211,14 +263,23 @@ pub(crate) fn summary(summary: &SyncSummary, dry_run: bool, paint: Paint) -> Vec
         units::counted(summary.in_both(), "message"),
         units::seconds(summary.seconds)
     ));
-    lines.extend(left_out::lines(&summary.left_out).into_iter().map(|line| format!("  {line}")));
+    lines.extend(
+        left_out::lines(&summary.left_out)
+            .into_iter()
+            .map(|line| format!("  {line}")),
+    );
     lines
 }
 
 fn headline(summary: &SyncSummary, dry_run: bool, paint: Paint) -> String {
-    let (but, planned) = (left_out::but(&summary.left_out), left_out::planned(&summary.left_out));
+    let (but, planned) = (
+        left_out::but(&summary.left_out),
+        left_out::planned(&summary.left_out),
+    );
     match (&summary.status, dry_run) {
-        (Status::Complete, false) if summary.held_back > 0 => paint.yellow("done, but some changes are pending"),
+        (Status::Complete, false) if summary.held_back > 0 => {
+            paint.yellow("done, but some changes are pending")
+        }
         (Status::Complete, false) if summary.total().is_idle() => paint.done("nothing to do", &but),
         (Status::Complete, false) => paint.done("done", &but),
         (Status::Complete, true) => paint.done("dry run: nothing was changed", &planned),
@@ -229,7 +290,9 @@ fn headline(summary: &SyncSummary, dry_run: bool, paint: Paint) -> String {
             paint.yellow("dry run: nothing was changed; deletions would be blocked by --max-delete")
         }
         (Status::Partial, false) => paint.yellow("finished, but not everything could be synced"),
-        (Status::Partial, true) => paint.yellow("dry run: nothing was changed; not everything could be planned"),
+        (Status::Partial, true) => {
+            paint.yellow("dry run: nothing was changed; not everything could be planned")
+        }
         (Status::Interrupted, _) => paint.yellow("interrupted"),
         (Status::Stopped(_), _) => paint.red("stopped early"),
     }
@@ -245,14 +308,30 @@ mod tests {
         let paint = Paint::new(crate::cli::args::When::Never, false);
         let shown = |detail| {
             let list = ChangeList::new(detail);
-            let to_second = SyncStep { create: true, copy: 1000, bytes: 2048, delete: 1, ..SyncStep::default() };
+            let to_second = SyncStep {
+                create: true,
+                copy: 1000,
+                bytes: 2048,
+                delete: 1,
+                ..SyncStep::default()
+            };
             list.observe(&Event::SyncPlanned(SyncPlanned {
                 first: "Work\x1b",
                 second: "Work",
                 already_there: 3,
-                to: Both::new(SyncStep { flags: 2, ..SyncStep::default() }, to_second),
+                to: Both::new(
+                    SyncStep {
+                        flags: 2,
+                        ..SyncStep::default()
+                    },
+                    to_second,
+                ),
             }));
-            for (action, uid) in [("create_folder", None), ("copy", Uid::new(4)), ("delete", Uid::new(7))] {
+            for (action, uid) in [
+                ("create_folder", None),
+                ("copy", Uid::new(4)),
+                ("delete", Uid::new(7)),
+            ] {
                 let (folder, reason) = ("Work", "Nothing is recorded of this folder yet.");
                 let to = Side::TARGET;
                 let (detail, conflict, contradiction) = ("", false, None);
@@ -277,12 +356,18 @@ mod tests {
         ];
         let brief = shown(Detail::Folders);
         assert_eq!(brief[..2], table);
-        let rest = ["would delete on the second: Work: 1 message (UID 7)", "rerun with -v to see each change and why"];
+        let rest = [
+            "would delete on the second: Work: 1 message (UID 7)",
+            "rerun with -v to see each change and why",
+        ];
         assert_eq!(brief[2..], rest);
         let full = shown(Detail::Changes);
         assert_eq!(full[..2], table);
         assert_eq!(full.len(), 5);
-        assert_eq!(full[3], "first → second: copy Work UID 4: Nothing is recorded of this folder yet.");
+        assert_eq!(
+            full[3],
+            "first → second: copy Work UID 4: Nothing is recorded of this folder yet."
+        );
         assert_eq!(shown(Detail::Conflicts).len(), 3);
     }
 
@@ -299,11 +384,27 @@ mod tests {
             contradiction: None,
             heading: None,
         };
-        assert_eq!(line(&change), "second → first: rename folder a\\u{1b} UID 7 b: Why not.");
-        let heading = Heading { subject: Some("s".to_owned()), ..Heading::default() };
-        let known = line(&Change { heading: Some(&heading), ..change });
-        assert_eq!(known, "second → first: rename folder a\\u{1b} UID 7 \"s\" b: Why not.");
-        let contradiction = Some(Contradiction { first: "did this", second: "did that", settled: "so be it" });
+        assert_eq!(
+            line(&change),
+            "second → first: rename folder a\\u{1b} UID 7 b: Why not."
+        );
+        let heading = Heading {
+            subject: Some("s".to_owned()),
+            ..Heading::default()
+        };
+        let known = line(&Change {
+            heading: Some(&heading),
+            ..change
+        });
+        assert_eq!(
+            known,
+            "second → first: rename folder a\\u{1b} UID 7 \"s\" b: Why not."
+        );
+        let contradiction = Some(Contradiction {
+            first: "did this",
+            second: "did that",
+            settled: "so be it",
+        });
         let change = Change {
             action: "rename_folder",
             to: Side::TARGET,
@@ -316,6 +417,9 @@ mod tests {
             heading: None,
         };
         let told = "(conflict): the first did this, the second did that; so be it";
-        assert_eq!(line(&change), format!("first → second: rename folder a\\u{{1b}} UID 7 b {told}"));
+        assert_eq!(
+            line(&change),
+            format!("first → second: rename folder a\\u{{1b}} UID 7 b {told}")
+        );
     }
 }

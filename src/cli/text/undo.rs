@@ -27,9 +27,17 @@ impl Observer for Restorations {
 /// Writes `would restore on the first: INBOX/11 "Invoice" from Ann <ann@example.org>, 2026-03-26`.
 fn line(restored: &Restored<'_>) -> String {
     let side = restored.side.ordinal();
-    let what = if restored.is_there { "still exists" } else { "would restore" };
+    let what = if restored.is_there {
+        "still exists"
+    } else {
+        "would restore"
+    };
     let about = heading::after_uid(restored.heading);
-    format!("{what} on the {side}: {}/{}{about}", harmless::text(restored.folder), restored.uid)
+    format!(
+        "{what} on the {side}: {}/{}{about}",
+        harmless::text(restored.folder),
+        restored.uid
+    )
 }
 
 impl Restorations {
@@ -41,8 +49,18 @@ impl Restorations {
 
 /// Writes the last line.
 pub(crate) fn verdict(total: &UndoSummary, dry_run: bool, paint: Paint) -> String {
-    let UndoSummary { restored, already_there, failed } = *total;
-    let exist = |n: u64| if n == 1 { "still exists" } else { "still exist" };
+    let UndoSummary {
+        restored,
+        already_there,
+        failed,
+    } = *total;
+    let exist = |n: u64| {
+        if n == 1 {
+            "still exists"
+        } else {
+            "still exist"
+        }
+    };
     if restored + failed == 0 && already_there > 0 {
         let all = match already_there {
             1 => "the message still exists".to_owned(),
@@ -59,7 +77,11 @@ pub(crate) fn verdict(total: &UndoSummary, dry_run: bool, paint: Paint) -> Strin
         (false, _) => format!("restored {messages}"),
     };
     if already_there > 0 {
-        text.push_str(&format!(", {} {}", units::count(already_there), exist(already_there)));
+        text.push_str(&format!(
+            ", {} {}",
+            units::count(already_there),
+            exist(already_there)
+        ));
     }
     if failed > 0 {
         text.push_str(&format!(", {} failed", units::count(failed)));
@@ -77,11 +99,25 @@ mod tests {
     fn the_last_line_says_what_is_there() {
         let paint = Paint::new(When::Never, false);
         let said = |restored, already_there, failed, dry_run| {
-            verdict(&UndoSummary { restored, already_there, failed }, dry_run, paint)
+            verdict(
+                &UndoSummary {
+                    restored,
+                    already_there,
+                    failed,
+                },
+                dry_run,
+                paint,
+            )
         };
         assert_eq!(said(1, 0, 0, false), "restored 1 message");
-        assert_eq!(said(3, 1, 2, false), "restored 3 messages, 1 still exists, 2 failed");
-        assert_eq!(said(3, 0, 0, true), "dry run: nothing was changed; 3 messages to restore");
+        assert_eq!(
+            said(3, 1, 2, false),
+            "restored 3 messages, 1 still exists, 2 failed"
+        );
+        assert_eq!(
+            said(3, 0, 0, true),
+            "dry run: nothing was changed; 3 messages to restore"
+        );
         assert!(said(0, 6, 0, false).starts_with("nothing to restore: all 6 messages still exist"));
     }
 }

@@ -79,8 +79,15 @@ impl Differences {
         let mut lines = by_folder(&folders, paint);
         for (folder, kinds) in folders.iter() {
             lines.push(paint.bold(&harmless::text(folder)));
-            for ((_, name), found) in KINDS.iter().zip(kinds).filter(|(_, found)| !found.listed.is_empty()) {
-                lines.push(format!("  {name}: {}", units::count(found.listed.len() as u64 + found.more)));
+            for ((_, name), found) in KINDS
+                .iter()
+                .zip(kinds)
+                .filter(|(_, found)| !found.listed.is_empty())
+            {
+                lines.push(format!(
+                    "  {name}: {}",
+                    units::count(found.listed.len() as u64 + found.more)
+                ));
                 lines.extend(found.listed.iter().map(|text| format!("    {text}")));
                 if found.more > 0 {
                     lines.push(format!("    and {} more", units::count(found.more)));
@@ -140,8 +147,11 @@ fn verdict(summary: &VerifySummary, paint: Paint) -> String {
         (found.dates_differ, "with a different date"),
         (summary.failed, "not compared"),
     ];
-    let counts: Vec<_> =
-        counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", units::count(*n))).collect();
+    let counts: Vec<_> = counts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{} {what}", units::count(*n)))
+        .collect();
     let word = match (&summary.status, summary.is_equal()) {
         (Status::Interrupted, _) => paint.yellow("interrupted"),
         (Status::Stopped(_), _) => paint.red("stopped early"),
@@ -200,8 +210,16 @@ mod tests {
             heading: None,
         };
         found.observe(&Event::Difference(&whole));
-        let differences = event::Differences { missing: 25, extra: 1, ..Default::default() };
-        let summary = VerifySummary { differences, bytes_compared: 2048, ..verify_summary() };
+        let differences = event::Differences {
+            missing: 25,
+            extra: 1,
+            ..Default::default()
+        };
+        let summary = VerifySummary {
+            differences,
+            bytes_compared: 2048,
+            ..verify_summary()
+        };
         let lines = found.lines(&summary, plain());
         let table = [
             "FOLDER     MISSING  EXTRA  CONTENT  FLAGS  DATE",
@@ -211,8 +229,19 @@ mod tests {
             "",
         ];
         assert_eq!(lines[..5], table);
-        assert_eq!(lines[5..9], ["Old", "  only on the target: 1", "    the whole folder", "Work"]);
-        assert_eq!(lines[9..11], ["  missing on the target: 25", "    UID 1: <a@b>\\u{a}"]);
+        assert_eq!(
+            lines[5..9],
+            [
+                "Old",
+                "  only on the target: 1",
+                "    the whole folder",
+                "Work"
+            ]
+        );
+        assert_eq!(
+            lines[9..11],
+            ["  missing on the target: 25", "    UID 1: <a@b>\\u{a}"]
+        );
         assert_eq!(lines[lines.len() - 2], "    and 5 more");
         assert_eq!(
             lines[lines.len() - 1],
@@ -222,8 +251,14 @@ mod tests {
 
     #[test]
     fn what_could_not_be_compared_is_no_difference() {
-        let summary = VerifySummary { status: Status::Partial, failed: 1, ..verify_summary() };
+        let summary = VerifySummary {
+            status: Status::Partial,
+            failed: 1,
+            ..verify_summary()
+        };
         let lines = Differences::default().lines(&summary, plain());
-        assert!(lines[0].starts_with("no difference found, but not everything could be compared: 1 not compared;"));
+        assert!(lines[0].starts_with(
+            "no difference found, but not everything could be compared: 1 not compared;"
+        ));
     }
 }

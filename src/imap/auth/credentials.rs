@@ -100,7 +100,10 @@ struct Held {
 impl Secret {
     /// Makes one that stays the same.
     pub fn fixed(secret: SecretString) -> Self {
-        Self { held: Mutex::new(Some(Held::now(secret))), ..Self::default() }
+        Self {
+            held: Mutex::new(Some(Held::now(secret))),
+            ..Self::default()
+        }
     }
 
     /// Makes one that can be read again; an error is readable text without the secret.
@@ -108,9 +111,17 @@ impl Secret {
         secret: SecretString,
         source: impl Fn() -> Result<SecretString, String> + Send + Sync + 'static,
     ) -> Self {
-        let failed = |text| NoSecret { cause: NoSecretCause::Local, text, hint: None };
+        let failed = |text| NoSecret {
+            cause: NoSecretCause::Local,
+            text,
+            hint: None,
+        };
         let source = move |_: Option<&SecretString>| source().map_err(failed);
-        Self { held: Mutex::new(Some(Held::now(secret))), source: Some(Box::new(source)), is_granted: false }
+        Self {
+            held: Mutex::new(Some(Held::now(secret))),
+            source: Some(Box::new(source)),
+            is_granted: false,
+        }
     }
 
     /// Makes an OAuth 2.0 access token, which is obtained when needed, and again when it has expired or the server has
@@ -118,7 +129,11 @@ impl Secret {
     pub fn granted(
         source: impl Fn(Option<&SecretString>) -> Result<SecretString, NoSecret> + Send + Sync + 'static,
     ) -> Self {
-        Self { held: Mutex::default(), source: Some(Box::new(source)), is_granted: true }
+        Self {
+            held: Mutex::default(),
+            source: Some(Box::new(source)),
+            is_granted: true,
+        }
     }
 
     /// Makes none: the mechanism needs none.
@@ -144,7 +159,9 @@ impl Secret {
     pub(super) fn renewed(&self, refused: &SecretString) -> Result<Option<SecretString>, Error> {
         let mut held = lock(&self.held);
         let is_other = |secret: &SecretString| secret.expose_secret() != refused.expose_secret();
-        let (Some(now), Some(source)) = (&mut *held, &self.source) else { return Ok(None) };
+        let (Some(now), Some(source)) = (&mut *held, &self.source) else {
+            return Ok(None);
+        };
         if !is_other(&now.secret) {
             *now = Held::now(source(Some(refused))?);
         }
@@ -181,7 +198,10 @@ impl Kind {
 
 impl Held {
     fn now(secret: SecretString) -> Self {
-        Self { secret, since: Instant::now() }
+        Self {
+            secret,
+            since: Instant::now(),
+        }
     }
 }
 
@@ -193,7 +213,9 @@ fn is_token(secret: &SecretString, wanted: Option<Mechanism>) -> bool {
     }
     let text = secret.expose_secret();
     // RFC 6750 section 2.1 `b64token`.
-    let may_be = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
+    let may_be = text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
     may_be && (text.len() > 128 || text.starts_with("ya29."))
 }
 
@@ -218,7 +240,11 @@ mod tests {
             (&"x y".repeat(129), None, false),
         ];
         for (secret, wanted, expected) in table {
-            assert_eq!(is_token(&secret.into(), wanted), expected, "{secret} {wanted:?}");
+            assert_eq!(
+                is_token(&secret.into(), wanted),
+                expected,
+                "{secret} {wanted:?}"
+            );
         }
     }
 
@@ -230,51 +256,90 @@ mod tests {
             counted.fetch_add(1, Ordering::Relaxed);
             Ok("second".into())
         });
-        assert_eq!(text(secret.current(Some(Mechanism::XOAuth2)).unwrap()).as_deref(), Some("first"));
+        assert_eq!(
+            text(secret.current(Some(Mechanism::XOAuth2)).unwrap()).as_deref(),
+            Some("first")
+        );
         for _ in 0..3 {
-            assert_eq!(text(secret.renewed(&"first".into()).unwrap()).as_deref(), Some("second"));
+            assert_eq!(
+                text(secret.renewed(&"first".into()).unwrap()).as_deref(),
+                Some("second")
+            );
         }
         assert_eq!(reads.load(Ordering::Relaxed), 1);
-        assert_eq!(text(secret.renewed(&"second".into()).unwrap()), None, "the source has no other");
+        assert_eq!(
+            text(secret.renewed(&"second".into()).unwrap()),
+            None,
+            "the source has no other"
+        );
     }
 
     #[test]
     fn a_token_that_is_not_fresh_is_read_again_and_a_password_is_not() {
         let old = || {
             let secret = Secret::renewable("first".into(), || Ok("second".into()));
-            let since = Instant::now().checked_sub(FRESH + Duration::from_secs(1)).unwrap();
+            let since = Instant::now()
+                .checked_sub(FRESH + Duration::from_secs(1))
+                .unwrap();
             secret.held.lock().unwrap().as_mut().unwrap().since = since;
             secret
         };
-        for (wanted, expected) in
-            [(Some(Mechanism::OAuthBearer), "second"), (Some(Mechanism::Plain), "first"), (None, "first")]
-        {
-            assert_eq!(text(old().current(wanted).unwrap()).as_deref(), Some(expected), "{wanted:?}");
+        for (wanted, expected) in [
+            (Some(Mechanism::OAuthBearer), "second"),
+            (Some(Mechanism::Plain), "first"),
+            (None, "first"),
+        ] {
+            assert_eq!(
+                text(old().current(wanted).unwrap()).as_deref(),
+                Some(expected),
+                "{wanted:?}"
+            );
         }
     }
 
     #[test]
     fn a_fixed_secret_is_never_another() {
-        assert_eq!(text(Secret::fixed("x".into()).renewed(&"x".into()).unwrap()), None);
+        assert_eq!(
+            text(Secret::fixed("x".into()).renewed(&"x".into()).unwrap()),
+            None
+        );
         assert_eq!(text(Secret::none().current(None).unwrap()), None);
     }
 
     #[test]
     fn a_source_that_fails_is_an_error() {
         let secret = Secret::renewable("first".into(), || Err("no luck".to_owned()));
-        assert!(matches!(secret.renewed(&"first".into()), Err(Error::Secret(error)) if error.text == "no luck"));
+        assert!(
+            matches!(secret.renewed(&"first".into()), Err(Error::Secret(error)) if error.text == "no luck")
+        );
     }
 
     #[test]
     fn a_granted_token_is_got_when_it_is_needed_and_told_which_one_was_refused() {
-        let secret = Secret::granted(|refused| match refused.map(secrecy::ExposeSecret::expose_secret) {
-            None => Ok("first".into()),
-            Some("first") => Ok("second".into()),
-            Some(other) => panic!("{other}"),
-        });
-        assert_eq!(text(secret.current(None).unwrap()).as_deref(), Some("first"));
-        assert_eq!(secret.kind(&"first".into(), None), Kind::Granted, "whatever it looks like");
-        assert_eq!(text(secret.renewed(&"first".into()).unwrap()).as_deref(), Some("second"));
-        assert_eq!(text(secret.current(None).unwrap()).as_deref(), Some("second"));
+        let secret =
+            Secret::granted(
+                |refused| match refused.map(secrecy::ExposeSecret::expose_secret) {
+                    None => Ok("first".into()),
+                    Some("first") => Ok("second".into()),
+                    Some(other) => panic!("{other}"),
+                },
+            );
+        assert_eq!(
+            text(secret.current(None).unwrap()).as_deref(),
+            Some("first")
+        );
+        assert_eq!(
+            secret.kind(&"first".into(), None),
+            Kind::Granted,
+            "whatever it looks like"
+        );
+        assert_eq!(
+            text(secret.renewed(&"first".into()).unwrap()).as_deref(),
+            Some("second")
+        );
+        assert_eq!(
+            text(secret.current(None).unwrap()).as_deref(),
+            Some("second")
+        );
     }
 }

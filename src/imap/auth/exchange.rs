@@ -51,8 +51,16 @@ impl Failure {
     fn into_outcome(self) -> Result<Outcome, Self> {
         match self {
             Self::Refused(text) => {
-                let reply = Reply { completion: Completion::No, code: None, text };
-                Ok(Outcome { reply, remark: None, was_refused_at_once: false })
+                let reply = Reply {
+                    completion: Completion::No,
+                    code: None,
+                    text,
+                };
+                Ok(Outcome {
+                    reply,
+                    remark: None,
+                    was_refused_at_once: false,
+                })
             }
             failure => Err(failure),
         }
@@ -61,12 +69,17 @@ impl Failure {
     pub(super) fn into_error(self, mechanism: Mechanism, offered: &Capabilities) -> Error {
         match self {
             Self::Distrust(text) => Error::NoLogin(format!("{mechanism}: {text}")),
-            Self::Refused(text) => {
-                Error::Login { text, code: None, way: mechanism.name(), offered: choose::list(offered) }
-            }
+            Self::Refused(text) => Error::Login {
+                text,
+                code: None,
+                way: mechanism.name(),
+                offered: choose::list(offered),
+            },
             Self::Unfit(text) => Error::NoMechanism {
                 text: format!("{mechanism}: {text}"),
-                hint: "check the password and the user name, or choose another mechanism with auth=".to_owned(),
+                hint:
+                    "check the password and the user name, or choose another mechanism with auth="
+                        .to_owned(),
             },
         }
     }
@@ -95,7 +108,11 @@ pub(super) fn run(
 ) -> Result<Outcome, Error> {
     let fail = |failure: Failure| failure.into_error(mechanism, offered);
     let mut first = sasl.initial().map_err(fail)?;
-    let sent_at_once = if offered.has("SASL-IR") { first.take() } else { None };
+    let sent_at_once = if offered.has("SASL-IR") {
+        first.take()
+    } else {
+        None
+    };
     let ticket = connection.send(&command(mechanism, sent_at_once))?;
     let mut answers = 0;
     while answers < MAX_CHALLENGES {
@@ -105,7 +122,11 @@ pub(super) fn run(
                 return Err(fail(Failure::Distrust(text.to_owned())));
             }
             Answered::Reply(reply) => {
-                return Ok(Outcome { reply, remark: sasl.remark(), was_refused_at_once: answers == 0 });
+                return Ok(Outcome {
+                    reply,
+                    remark: sasl.remark(),
+                    was_refused_at_once: answers == 0,
+                });
             }
             Answered::Challenge(challenge) => challenge,
         };
@@ -124,7 +145,9 @@ pub(super) fn run(
             }
         }
     }
-    Err(Error::Protocol(format!("it keeps asking in {mechanism} without end")))
+    Err(Error::Protocol(format!(
+        "it keeps asking in {mechanism} without end"
+    )))
 }
 
 /// AUTHENTICATE, with the first answer if that goes at once.

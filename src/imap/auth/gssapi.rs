@@ -17,14 +17,24 @@ use zeroize::Zeroizing;
 const NO_LAYER: u8 = 1;
 
 /// Starts an exchange with the service `imap` on a host.
-pub(super) fn begin(host: &str, user: &str, authzid: Option<&str>) -> Result<Box<dyn Sasl>, Failure> {
-    let failed =
-        |error: libgssapi::error::Error| Failure::Unfit(format!("no Kerberos ticket (kinit gets one): {error}"));
-    let target = Name::new(format!("imap@{host}").as_bytes(), Some(GSS_NT_HOSTBASED_SERVICE)).map_err(failed)?;
+pub(super) fn begin(
+    host: &str,
+    user: &str,
+    authzid: Option<&str>,
+) -> Result<Box<dyn Sasl>, Failure> {
+    let failed = |error: libgssapi::error::Error| {
+        Failure::Unfit(format!("no Kerberos ticket (kinit gets one): {error}"))
+    };
+    let target = Name::new(
+        format!("imap@{host}").as_bytes(),
+        Some(GSS_NT_HOSTBASED_SERVICE),
+    )
+    .map_err(failed)?;
     let mut kerberos = OidSet::new();
     kerberos.add(GSS_MECH_KRB5).map_err(failed)?;
     let ticket = Cred::acquire(None, None, CredUsage::Initiate, Some(&kerberos)).map_err(failed)?;
-    let flags = CtxFlags::GSS_C_MUTUAL_FLAG | CtxFlags::GSS_C_INTEG_FLAG | CtxFlags::GSS_C_SEQUENCE_FLAG;
+    let flags =
+        CtxFlags::GSS_C_MUTUAL_FLAG | CtxFlags::GSS_C_INTEG_FLAG | CtxFlags::GSS_C_SEQUENCE_FLAG;
     Ok(Box::new(Gssapi {
         context: ClientCtx::new(Some(ticket), target, flags, Some(GSS_MECH_KRB5)),
         user: user.to_owned(),
@@ -43,14 +53,16 @@ struct Gssapi {
 impl Sasl for Gssapi {
     fn initial(&mut self) -> Result<Option<Message>, Failure> {
         let token = self.context.step(None, None);
-        let token =
-            token.map_err(|error| Failure::Unfit(format!("Kerberos has no ticket for this server: {error}")))?;
+        let token = token.map_err(|error| {
+            Failure::Unfit(format!("Kerberos has no ticket for this server: {error}"))
+        })?;
         Ok(Some(token.map(|token| message(&token)).unwrap_or_default()))
     }
 
     fn answer(&mut self, challenge: &[u8]) -> Result<Message, Failure> {
-        let wrong =
-            |error: libgssapi::error::Error| Failure::Distrust(format!("the server's response is invalid: {error}"));
+        let wrong = |error: libgssapi::error::Error| {
+            Failure::Distrust(format!("the server's response is invalid: {error}"))
+        };
         if self.is_done {
             return Err(asks_too_much());
         }
@@ -60,11 +72,15 @@ impl Sasl for Gssapi {
         }
         let principal = self.context.source_name().map_err(wrong)?.to_string();
         if self.authzid.is_empty() && !is_same_user(&principal, &self.user) {
-            return Err(Failure::Unfit(format!("the Kerberos ticket is for {principal}, not for the address's user")));
+            return Err(Failure::Unfit(format!(
+                "the Kerberos ticket is for {principal}, not for the address's user"
+            )));
         }
         let offer = self.context.unwrap(challenge).map_err(wrong)?;
         if offer.len() != 4 || offer[0] & NO_LAYER == 0 {
-            return Err(Failure::Distrust("the server demands a security layer of its own besides TLS".to_owned()));
+            return Err(Failure::Distrust(
+                "the server demands a security layer of its own besides TLS".to_owned(),
+            ));
         }
         let choice = [&[NO_LAYER, 0, 0, 0], self.authzid.as_bytes()].concat();
         let answer = self.context.wrap(false, &choice).map_err(wrong)?;
@@ -80,8 +96,12 @@ impl Sasl for Gssapi {
 /// Reports whether a ticket for `ann@EXAMPLE.ORG` is one for `ann` or `ann@example.org`; otherwise another user's
 /// mailbox would be filled.
 fn is_same_user(principal: &str, user: &str) -> bool {
-    let local = principal.split_once('@').map_or(principal, |(local, _)| local);
-    [principal, local].iter().any(|name| name.eq_ignore_ascii_case(user))
+    let local = principal
+        .split_once('@')
+        .map_or(principal, |(local, _)| local);
+    [principal, local]
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(user))
 }
 
 fn message(bytes: &[u8]) -> Message {
@@ -94,7 +114,12 @@ mod tests {
 
     #[test]
     fn a_ticket_is_for_one_user() {
-        for (user, expected) in [("ann", true), ("Ann@example.org", true), ("bob", false), ("ann@other.org", false)] {
+        for (user, expected) in [
+            ("ann", true),
+            ("Ann@example.org", true),
+            ("bob", false),
+            ("ann@other.org", false),
+        ] {
             assert_eq!(is_same_user("ann@EXAMPLE.ORG", user), expected, "{user}");
         }
     }

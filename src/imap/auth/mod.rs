@@ -57,7 +57,12 @@ pub(super) fn authenticate(
     loop {
         let way = choose(connection, credentials, offered, secret.as_ref())?;
         connection.begin_login(secret.as_ref());
-        let attempt = Attempt { credentials, server, offered, secret: secret.as_ref() };
+        let attempt = Attempt {
+            credentials,
+            server,
+            offered,
+            secret: secret.as_ref(),
+        };
         let result = attempt.run(connection, way);
         connection.end_login();
         let outcome = result?;
@@ -79,9 +84,17 @@ pub(super) fn authenticate(
             (secret, may_renew) = (Some(newer), false);
             continue;
         }
-        let words = remark.map_or_else(|| reply.text.clone(), |remark| format!("{} ({remark})", reply.text));
+        let words = remark.map_or_else(
+            || reply.text.clone(),
+            |remark| format!("{} ({remark})", reply.text),
+        );
         let text = connection.redacted(&words);
-        return Err(Error::Login { text, code: reply.code, way: way.name(), offered: choose::list(offered) });
+        return Err(Error::Login {
+            text,
+            code: reply.code,
+            way: way.name(),
+            offered: choose::list(offered),
+        });
     }
 }
 
@@ -100,17 +113,20 @@ fn choose(
         held: secret.map_or(Held::Nothing, kind),
         has_certificate: credentials.has_certificate,
         has_authzid: credentials.authzid.is_some(),
-        can_bind: (wanted.is_some() || !credentials.cannot_bind()) && connection.server_end_point().is_some(),
+        can_bind: (wanted.is_some() || !credentials.cannot_bind())
+            && connection.server_end_point().is_some(),
         gave_up_binding: credentials.cannot_bind(),
         is_encrypted: connection.is_encrypted(),
-        is_ascii: secret.is_none_or(|secret| secret.expose_secret().is_ascii()) && credentials.user.is_ascii(),
+        is_ascii: secret.is_none_or(|secret| secret.expose_secret().is_ascii())
+            && credentials.user.is_ascii(),
     };
     let way = choose::choose(&situation)?;
     // What the user has named is what the user wants.
     match credentials.recall.last().filter(|_| wanted.is_none()) {
-        Some(before) if choose::is_downgrade(&situation, before, way) => {
-            Err(Error::Downgrade { before, now: way.name() })
-        }
+        Some(before) if choose::is_downgrade(&situation, before, way) => Err(Error::Downgrade {
+            before,
+            now: way.name(),
+        }),
         _ => Ok(way),
     }
 }
@@ -126,7 +142,10 @@ fn binds_otherwise(outcome: &Outcome) -> bool {
 
 /// Reports whether a newer token may work better.
 fn is_about_the_token(reply: &Reply) -> bool {
-    matches!(reply.code, None | Some(Code::AuthenticationFailed | Code::Expired))
+    matches!(
+        reply.code,
+        None | Some(Code::AuthenticationFailed | Code::Expired)
+    )
 }
 
 /// One attempt.
@@ -146,7 +165,11 @@ impl Attempt<'_> {
                     .secret_string(self.credentials.user.as_bytes())
                     .secret_string(self.secret()?.as_bytes());
                 let reply = connection.run(&login, &mut ignore)?;
-                return Ok(Outcome { reply, remark: None, was_refused_at_once: false });
+                return Ok(Outcome {
+                    reply,
+                    remark: None,
+                    was_refused_at_once: false,
+                });
             }
         };
         let mut sasl = self.begin(mechanism, connection.server_end_point())?;
@@ -154,20 +177,34 @@ impl Attempt<'_> {
     }
 
     /// Starts the client's side of a mechanism.
-    fn begin(&self, mechanism: Mechanism, end_point: Option<Vec<u8>>) -> Result<Box<dyn Sasl>, Error> {
+    fn begin(
+        &self,
+        mechanism: Mechanism,
+        end_point: Option<Vec<u8>>,
+    ) -> Result<Box<dyn Sasl>, Error> {
         let user = self.credentials.user.as_str();
         let authzid = self.credentials.authzid.as_deref();
         let sasl: Result<Box<dyn Sasl>, Failure> = match mechanism {
-            Mechanism::Plain | Mechanism::Login => simple::begin(mechanism, authzid, user, self.secret()?),
+            Mechanism::Plain | Mechanism::Login => {
+                simple::begin(mechanism, authzid, user, self.secret()?)
+            }
             Mechanism::CramMd5 => Ok(simple::cram_md5(user, self.secret()?)),
             Mechanism::Ntlm => ntlm::begin(user, self.secret()?),
             Mechanism::Gssapi => self.kerberos(),
-            Mechanism::External => simple::begin(mechanism, Some(authzid.unwrap_or(user)), user, ""),
+            Mechanism::External => {
+                simple::begin(mechanism, Some(authzid.unwrap_or(user)), user, "")
+            }
             Mechanism::Anonymous => simple::begin(mechanism, None, user, ""),
-            Mechanism::OAuthBearer => bearer::oauthbearer(authzid.unwrap_or(user), self.server, self.secret()?),
+            Mechanism::OAuthBearer => {
+                bearer::oauthbearer(authzid.unwrap_or(user), self.server, self.secret()?)
+            }
             Mechanism::XOAuth2 => bearer::xoauth2(user, self.secret()?),
-            Mechanism::ScramSha256Plus | Mechanism::ScramSha1Plus | Mechanism::ScramSha256 | Mechanism::ScramSha1 => {
-                let binding = scram::Binding::of(mechanism, end_point, choose::offers_binding(self.offered));
+            Mechanism::ScramSha256Plus
+            | Mechanism::ScramSha1Plus
+            | Mechanism::ScramSha256
+            | Mechanism::ScramSha1 => {
+                let binding =
+                    scram::Binding::of(mechanism, end_point, choose::offers_binding(self.offered));
                 scram::begin(mechanism, binding, authzid, user, self.secret()?)
             }
         };
@@ -176,7 +213,11 @@ impl Attempt<'_> {
 
     #[cfg(feature = "gssapi")]
     fn kerberos(&self) -> Result<Box<dyn Sasl>, Failure> {
-        gssapi::begin(&self.server.host, &self.credentials.user, self.credentials.authzid.as_deref())
+        gssapi::begin(
+            &self.server.host,
+            &self.credentials.user,
+            self.credentials.authzid.as_deref(),
+        )
     }
 
     #[cfg(not(feature = "gssapi"))]
@@ -191,6 +232,8 @@ impl Attempt<'_> {
             text: "no password for the login".to_owned(),
             hint: "pass a password, or auth=EXTERNAL with client-cert=".to_owned(),
         };
-        self.secret.map(ExposeSecret::expose_secret).ok_or_else(missing)
+        self.secret
+            .map(ExposeSecret::expose_secret)
+            .ok_or_else(missing)
     }
 }

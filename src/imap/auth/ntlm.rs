@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 const MAGIC: &[u8; 8] = b"NTLMSSP\0";
 
 /// UTF-16, target name requested, NTLM, always signed, NTLMv2 challenge, 128 bits (section 2.2.2.5).
-const FLAGS: u32 = 0x0000_0001 | 0x0000_0004 | 0x0000_0200 | 0x0000_8000 | 0x0008_0000 | 0x2000_0000;
+const FLAGS: u32 =
+    0x0000_0001 | 0x0000_0004 | 0x0000_0200 | 0x0000_8000 | 0x0008_0000 | 0x2000_0000;
 
 /// The time between 1601 and 1970, in Windows' tenths of microseconds.
 const EPOCH: u64 = 116_444_736_000_000_000;
@@ -27,8 +28,12 @@ pub(super) fn begin(user: &str, password: &str) -> Result<Box<dyn Sasl>, Failure
     getrandom::fill(&mut client_challenge)
         .map_err(|_| Failure::Unfit("this machine provides no random numbers".to_owned()))?;
     let (domain, user) = user.split_once('\\').unwrap_or(("", user));
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let ticks = u64::try_from(since_1970.as_nanos() / 100).unwrap_or_default().saturating_add(EPOCH);
+    let since_1970 = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let ticks = u64::try_from(since_1970.as_nanos() / 100)
+        .unwrap_or_default()
+        .saturating_add(EPOCH);
     Ok(Box::new(Ntlm {
         domain: domain.to_owned(),
         user: user.to_owned(),
@@ -50,21 +55,33 @@ struct Ntlm {
 impl Sasl for Ntlm {
     fn initial(&mut self) -> Result<Option<Message>, Failure> {
         // Neither domain nor workstation.
-        let message = [&MAGIC[..], &1_u32.to_le_bytes(), &FLAGS.to_le_bytes(), &[0; 16]].concat();
+        let message = [
+            &MAGIC[..],
+            &1_u32.to_le_bytes(),
+            &FLAGS.to_le_bytes(),
+            &[0; 16],
+        ]
+        .concat();
         Ok(Some(Zeroizing::new(message)))
     }
 
     fn answer(&mut self, challenge: &[u8]) -> Result<Message, Failure> {
         let broken = |text: &str| Failure::Distrust(text.to_owned());
-        let password =
-            self.password.take().ok_or_else(|| broken("the server asks for more than the mechanism defines"))?;
-        let challenge = Challenge::read(challenge).ok_or_else(|| broken("the server's challenge is not valid NTLM"))?;
+        let password = self
+            .password
+            .take()
+            .ok_or_else(|| broken("the server asks for more than the mechanism defines"))?;
+        let challenge = Challenge::read(challenge)
+            .ok_or_else(|| broken("the server's challenge is not valid NTLM"))?;
         let key = self.key(&password);
         let blob = self.blob(challenge.target_info);
         let proof = mac(&key, &[&challenge.nonce, &blob]);
         let nt_response = [&proof[..], &blob].concat();
-        let lm_response =
-            [&mac(&key, &[&challenge.nonce, &self.client_challenge])[..], &self.client_challenge].concat();
+        let lm_response = [
+            &mac(&key, &[&challenge.nonce, &self.client_challenge])[..],
+            &self.client_challenge,
+        ]
+        .concat();
         let fields = [
             lm_response,
             nt_response,
@@ -81,13 +98,24 @@ impl Ntlm {
     /// Computes `NTOWFv2`.
     fn key(&self, password: &str) -> Zeroizing<[u8; 16]> {
         let hash = Zeroizing::new(<[u8; 16]>::from(Md4::digest(&*utf16(password))));
-        mac(&hash, &[&utf16(&self.user.to_uppercase()), &utf16(&self.domain)])
+        mac(
+            &hash,
+            &[&utf16(&self.user.to_uppercase()), &utf16(&self.domain)],
+        )
     }
 
     /// Builds `temp`: the version, the time, our challenge and the server's target info.
     fn blob(&self, target_info: &[u8]) -> Vec<u8> {
         let head = [1, 1, 0, 0, 0, 0, 0, 0];
-        [&head[..], &self.ticks.to_le_bytes(), &self.client_challenge, &[0; 4], target_info, &[0; 4]].concat()
+        [
+            &head[..],
+            &self.ticks.to_le_bytes(),
+            &self.client_challenge,
+            &[0; 4],
+            target_info,
+            &[0; 4],
+        ]
+        .concat()
     }
 }
 
@@ -100,7 +128,11 @@ struct Challenge<'a> {
 
 impl<'a> Challenge<'a> {
     fn read(message: &'a [u8]) -> Option<Self> {
-        let number = |at: usize| Some(u32::from_le_bytes(message.get(at..at + 4)?.try_into().ok()?));
+        let number = |at: usize| {
+            Some(u32::from_le_bytes(
+                message.get(at..at + 4)?.try_into().ok()?,
+            ))
+        };
         if !message.starts_with(MAGIC) || number(8)? != 2 {
             return None;
         }
@@ -117,7 +149,11 @@ impl<'a> Challenge<'a> {
             }
             None => &[],
         };
-        Some(Self { flags: number(20)?, nonce, target_info })
+        Some(Self {
+            flags: number(20)?,
+            nonce,
+            target_info,
+        })
     }
 }
 
@@ -135,7 +171,9 @@ fn authenticate(fields: &[Vec<u8>; 6], flags: u32) -> Message {
         at += field.len();
     }
     message.extend_from_slice(&flags.to_le_bytes());
-    fields.iter().for_each(|field| message.extend_from_slice(field));
+    fields
+        .iter()
+        .for_each(|field| message.extend_from_slice(field));
     message
 }
 
@@ -144,7 +182,14 @@ fn mac(key: &[u8; 16], parts: &[&[u8]]) -> Zeroizing<[u8; 16]> {
     let mut block = Zeroizing::new([0; 64]);
     block[..key.len()].copy_from_slice(key);
     let begun = Hmac::<Md5>::new((&*block).into());
-    Zeroizing::new(parts.iter().fold(begun, Hmac::chain_update).finalize().into_bytes().into())
+    Zeroizing::new(
+        parts
+            .iter()
+            .fold(begun, Hmac::chain_update)
+            .finalize()
+            .into_bytes()
+            .into(),
+    )
 }
 
 fn utf16(text: &str) -> Zeroizing<Vec<u8>> {
@@ -171,10 +216,17 @@ mod tests {
     }
 
     /// The target info of section 4.2.4.
-    const TARGET_INFO: &[u8] = b"\x02\0\x0c\0D\0o\0m\0a\0i\0n\0\x01\0\x0c\0S\0e\0r\0v\0e\0r\0\0\0\0\0";
+    const TARGET_INFO: &[u8] =
+        b"\x02\0\x0c\0D\0o\0m\0a\0i\0n\0\x01\0\x0c\0S\0e\0r\0v\0e\0r\0\0\0\0\0";
 
     fn challenge() -> Vec<u8> {
-        let mut message = [&MAGIC[..], &2_u32.to_le_bytes(), &[0; 8], &0xe28a_8233_u32.to_le_bytes()].concat();
+        let mut message = [
+            &MAGIC[..],
+            &2_u32.to_le_bytes(),
+            &[0; 8],
+            &0xe28a_8233_u32.to_le_bytes(),
+        ]
+        .concat();
         message.extend_from_slice(&[0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef]);
         message.extend_from_slice(&[0; 8]);
         let length = u16::try_from(TARGET_INFO.len()).unwrap().to_le_bytes();
@@ -186,7 +238,10 @@ mod tests {
     #[test]
     fn as_in_the_specification() {
         // [MS-NLMP] section 4.2.4: NTOWFv2, LMv2 response, NTProofStr.
-        assert_eq!(hex(&*client().key("Password")), "0c868a403bfd7a93a3001ef22ef02e3f");
+        assert_eq!(
+            hex(&*client().key("Password")),
+            "0c868a403bfd7a93a3001ef22ef02e3f"
+        );
         let answer = client().answer(&challenge()).unwrap();
         let field = |number: usize| {
             let at = 12 + 8 * number;
@@ -194,9 +249,15 @@ mod tests {
             let place = u32::from_le_bytes(answer[at + 4..at + 8].try_into().unwrap()) as usize;
             answer[place..place + length].to_vec()
         };
-        assert_eq!(hex(&field(0)), "86c35097ac9cec102554764a57cccc19aaaaaaaaaaaaaaaa");
+        assert_eq!(
+            hex(&field(0)),
+            "86c35097ac9cec102554764a57cccc19aaaaaaaaaaaaaaaa"
+        );
         assert_eq!(hex(&field(1)[..16]), "68cd0ab851e51c96aabc927bebef6a1c");
-        assert_eq!((field(2), field(3)), (utf16("Domain").to_vec(), utf16("User").to_vec()));
+        assert_eq!(
+            (field(2), field(3)),
+            (utf16("Domain").to_vec(), utf16("User").to_vec())
+        );
         assert_eq!((field(4), field(5)), (Vec::new(), Vec::new()));
     }
 
@@ -206,13 +267,18 @@ mod tests {
         let first = client.initial().unwrap().unwrap();
         assert!(first.starts_with(b"NTLMSSP\0\x01\0\0\0") && first.len() == 32);
         assert!(client.answer(&challenge()).is_ok());
-        assert!(client.answer(&challenge()).is_err(), "one challenge is all there is");
+        assert!(
+            client.answer(&challenge()).is_err(),
+            "one challenge is all there is"
+        );
     }
 
     #[test]
     fn a_challenge_is_read_or_refused() {
         let whole = challenge();
-        assert!(Challenge::read(&whole[..40]).is_some_and(|challenge| challenge.target_info.is_empty()));
+        assert!(
+            Challenge::read(&whole[..40]).is_some_and(|challenge| challenge.target_info.is_empty())
+        );
         for end in [0, 8, 12, 31, whole.len() - 1] {
             assert!(Challenge::read(&whole[..end]).is_none(), "{end}");
         }

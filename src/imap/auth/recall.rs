@@ -18,7 +18,10 @@ pub struct Recall {
 impl Recall {
     /// Starts from what the last run saved; `keep` gets this run's mechanism, once, if it differs.
     pub fn new(last: Option<Mechanism>, keep: Option<Keep>) -> Self {
-        Self { last: Mutex::new(last), keep }
+        Self {
+            last: Mutex::new(last),
+            keep,
+        }
     }
 
     pub(super) fn last(&self) -> Option<Mechanism> {

@@ -78,7 +78,11 @@ pub(super) fn begin(
 ) -> Result<Box<dyn Sasl>, Failure> {
     let password = Zeroizing::new(prepared(password).into_owned());
     let session = library::start(mechanism, binding, authzid, &prepared(user), &password)?;
-    Ok(Box::new(Scram { session, waits_for: Awaited::First, is_proved: false }))
+    Ok(Box::new(Scram {
+        session,
+        waits_for: Awaited::First,
+        is_proved: false,
+    }))
 }
 
 /// Returns a name or password in the form that both sides hash (SASLprep, RFC 4013). A text without one is used
@@ -89,7 +93,9 @@ fn prepared(text: &str) -> Cow<'_, str> {
 
 impl Scram {
     fn step(&mut self, input: Option<&[u8]>) -> Result<Message, Failure> {
-        library::step(&mut self.session, input).map(|(_, output)| output).map_err(|error| meaning(&error))
+        library::step(&mut self.session, input)
+            .map(|(_, output)| output)
+            .map_err(|error| meaning(&error))
     }
 }
 
@@ -142,7 +148,10 @@ fn check_first(message: &[u8]) -> Result<(), Failure> {
         Some(iterations) if ITERATIONS.contains(&iterations) => Ok(()),
         iterations => distrust(format!(
             "the server wants the password hashed {} times; mailferry accepts from {} to {} times",
-            iterations.map_or_else(|| "an invalid number of".to_owned(), |iterations| iterations.to_string()),
+            iterations.map_or_else(
+                || "an invalid number of".to_owned(),
+                |iterations| iterations.to_string()
+            ),
             ITERATIONS.start(),
             ITERATIONS.end()
         )),
@@ -158,7 +167,9 @@ fn check_final(message: &[u8]) -> Result<(), Failure> {
     if is_signature {
         Ok(())
     } else {
-        Err(Failure::Distrust("the server's last message is not valid SCRAM".to_owned()))
+        Err(Failure::Distrust(
+            "the server's last message is not valid SCRAM".to_owned(),
+        ))
     }
 }
 

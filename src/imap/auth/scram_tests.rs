@@ -11,7 +11,12 @@ const PASSWORD: &str = "pencil";
 const SALT: &[u8] = b"some salt";
 
 fn mac(key: &[u8], text: &[u8]) -> Vec<u8> {
-    Hmac::<Sha256>::new_from_slice(key).unwrap().chain_update(text).finalize().into_bytes().to_vec()
+    Hmac::<Sha256>::new_from_slice(key)
+        .unwrap()
+        .chain_update(text)
+        .finalize()
+        .into_bytes()
+        .to_vec()
 }
 
 /// Computes `Hi()` of RFC 5802 section 2.
@@ -20,7 +25,9 @@ fn salted(password: &str, iterations: u32) -> Vec<u8> {
     let mut sum = last.clone();
     for _ in 1..iterations {
         last = mac(password.as_bytes(), &last);
-        sum.iter_mut().zip(&last).for_each(|(sum, byte)| *sum ^= byte);
+        sum.iter_mut()
+            .zip(&last)
+            .for_each(|(sum, byte)| *sum ^= byte);
     }
     sum
 }
@@ -39,7 +46,12 @@ impl Server {
         let at = text.find("n=").unwrap();
         let nonce = text[at..].split_once(",r=").unwrap().1;
         let first = format!("r={nonce}server,s={},i={iterations}", STANDARD.encode(SALT));
-        Self { gs2_header: text[..at].to_owned(), bound_to: Vec::new(), first_bare: text[at..].to_owned(), first }
+        Self {
+            gs2_header: text[..at].to_owned(),
+            bound_to: Vec::new(),
+            first_bare: text[at..].to_owned(),
+            first,
+        }
     }
 
     /// Reports whether the proof is right, and returns the server's own.
@@ -47,15 +59,25 @@ impl Server {
         let text = str::from_utf8(client_final).unwrap();
         let (without_proof, proof) = text.split_once(",p=").unwrap();
         let binding = STANDARD.encode([self.gs2_header.as_bytes(), &self.bound_to].concat());
-        assert!(without_proof.starts_with(&format!("c={binding},r=")), "{without_proof}");
+        assert!(
+            without_proof.starts_with(&format!("c={binding},r=")),
+            "{without_proof}"
+        );
         let auth_message = format!("{},{},{without_proof}", self.first_bare, self.first);
         let salted = salted(PASSWORD, 4096);
         let stored_key = Sha256::digest(mac(&salted, b"Client Key"));
         let signature = mac(&stored_key, auth_message.as_bytes());
         let proof = STANDARD.decode(proof).unwrap();
-        let key: Vec<u8> = proof.iter().zip(signature).map(|(proof, signature)| proof ^ signature).collect();
+        let key: Vec<u8> = proof
+            .iter()
+            .zip(signature)
+            .map(|(proof, signature)| proof ^ signature)
+            .collect();
         let own = mac(&mac(&salted, b"Server Key"), auth_message.as_bytes());
-        (Sha256::digest(key) == stored_key, format!("v={}", STANDARD.encode(own)))
+        (
+            Sha256::digest(key) == stored_key,
+            format!("v={}", STANDARD.encode(own)),
+        )
     }
 }
 
@@ -82,7 +104,10 @@ fn both_sides_prove_that_they_know_the_password() {
     let (mut sasl, server) = usual("4096");
     let answer = sasl.answer(server.first.as_bytes()).unwrap();
     let (is_right, signature) = server.finish(&answer);
-    assert!(is_right && !sasl.is_complete(), "the server has not proved anything yet");
+    assert!(
+        is_right && !sasl.is_complete(),
+        "the server has not proved anything yet"
+    );
     assert!(sasl.answer(signature.as_bytes()).unwrap().is_empty());
     assert!(sasl.is_complete());
     distrusts(sasl.answer(b"more"), "more");
@@ -91,8 +116,14 @@ fn both_sides_prove_that_they_know_the_password() {
 #[test]
 fn sha_1_as_in_rfc_5802_but_for_the_nonce() {
     let (mut sasl, first) = start(Mechanism::ScramSha1, Binding::None, PASSWORD);
-    let nonce = str::from_utf8(&first).unwrap().strip_prefix("n,,n=ann,r=").unwrap().to_owned();
-    let answer = sasl.answer(format!("r={nonce}x,s=QSXCR+Q6sek8bf92,i=4096").as_bytes()).unwrap();
+    let nonce = str::from_utf8(&first)
+        .unwrap()
+        .strip_prefix("n,,n=ann,r=")
+        .unwrap()
+        .to_owned();
+    let answer = sasl
+        .answer(format!("r={nonce}x,s=QSXCR+Q6sek8bf92,i=4096").as_bytes())
+        .unwrap();
     assert!(answer.starts_with(format!("c=biws,r={nonce}x,p=").as_bytes()));
 }
 
@@ -105,13 +136,21 @@ fn what_is_said_of_channel_binding() {
         (ScramSha256, None, true, "n,,"),
         (ScramSha256, end_point(), false, "y,,"),
         (ScramSha256, end_point(), true, "n,,"),
-        (ScramSha256Plus, end_point(), true, "p=tls-server-end-point,,"),
+        (
+            ScramSha256Plus,
+            end_point(),
+            true,
+            "p=tls-server-end-point,,",
+        ),
         (ScramSha1Plus, end_point(), true, "p=tls-server-end-point,,"),
     ];
     for (mechanism, end_point, is_offered, header) in table {
         let binding = Binding::of(mechanism, end_point, is_offered);
         let (mut sasl, first) = start(mechanism, binding.clone(), PASSWORD);
-        assert!(first.starts_with(format!("{header}n=ann,r=").as_bytes()), "{mechanism} {binding:?}");
+        assert!(
+            first.starts_with(format!("{header}n=ann,r=").as_bytes()),
+            "{mechanism} {binding:?}"
+        );
         if mechanism == ScramSha256Plus {
             let mut server = Server::new(&first, "4096");
             server.bound_to = vec![7; 32];
@@ -124,20 +163,44 @@ fn what_is_said_of_channel_binding() {
 
 #[test]
 fn who_acts_for_whom_and_odd_names() {
-    let mut sasl = begin(Mechanism::ScramSha256, Binding::None, Some("b=o,b"), "a,n=n", PASSWORD).unwrap();
+    let mut sasl = begin(
+        Mechanism::ScramSha256,
+        Binding::None,
+        Some("b=o,b"),
+        "a,n=n",
+        PASSWORD,
+    )
+    .unwrap();
     let first = sasl.initial().unwrap().unwrap();
     assert!(first.starts_with(b"n,a=b=3Do=2Cb,n=a=2Cn=3Dn,r="));
     // SASLprep: a soft hyphen disappears, a Roman nine becomes two letters.
     assert_eq!(prepared("I\u{ad}\u{2168}"), "IIX");
-    assert_eq!(prepared("a\u{7}b"), "a\u{7}b", "what can't be prepared is taken as it is");
+    assert_eq!(
+        prepared("a\u{7}b"),
+        "a\u{7}b",
+        "what can't be prepared is taken as it is"
+    );
 }
 
 #[test]
 fn a_server_chooses_the_work_within_limits() {
-    for iterations in ["1", "4095", "1000001", "2147483647", "4294967296", "-1", "+5000", "", "x"] {
+    for iterations in [
+        "1",
+        "4095",
+        "1000001",
+        "2147483647",
+        "4294967296",
+        "-1",
+        "+5000",
+        "",
+        "x",
+    ] {
         let (mut sasl, server) = usual(iterations);
         let started = std::time::Instant::now();
-        distrusts(sasl.answer(server.first.as_bytes()), "from 4096 to 1000000 times");
+        distrusts(
+            sasl.answer(server.first.as_bytes()),
+            "from 4096 to 1000000 times",
+        );
         assert!(started.elapsed().as_secs() < 5, "{iterations}");
         assert!(!sasl.is_complete());
     }
@@ -149,17 +212,32 @@ fn a_server_that_is_not_the_one_it_should_be() {
     let (mut sasl, server) = usual("4096");
     sasl.answer(server.first.as_bytes()).unwrap();
     let wrong = format!("v={}", STANDARD.encode([0; 32]));
-    distrusts(sasl.answer(wrong.as_bytes()), "failed to prove it knows the password");
+    distrusts(
+        sasl.answer(wrong.as_bytes()),
+        "failed to prove it knows the password",
+    );
     assert!(!sasl.is_complete());
-    distrusts(sasl.answer(wrong.as_bytes()), "more than the mechanism defines");
+    distrusts(
+        sasl.answer(wrong.as_bytes()),
+        "more than the mechanism defines",
+    );
     // Its nonce doesn't extend ours, or adds nothing to it.
     let (mut sasl, server) = usual("4096");
-    distrusts(sasl.answer(server.first.replacen("r=", "r=x", 1).as_bytes()), "nonce");
+    distrusts(
+        sasl.answer(server.first.replacen("r=", "r=x", 1).as_bytes()),
+        "nonce",
+    );
     let (mut sasl, server) = usual("4096");
-    distrusts(sasl.answer(server.first.replacen("server,", ",", 1).as_bytes()), "nonce");
+    distrusts(
+        sasl.answer(server.first.replacen("server,", ",", 1).as_bytes()),
+        "nonce",
+    );
     // It demands an unknown extension.
     let (mut sasl, server) = usual("4096");
-    distrusts(sasl.answer(format!("m=x,{}", server.first).as_bytes()), "extension");
+    distrusts(
+        sasl.answer(format!("m=x,{}", server.first).as_bytes()),
+        "extension",
+    );
     // Inputs on which rsasl would panic.
     for first in ["", ",", "r=", "r=x,s", "r=x,s=y,i", "s=x,r=y,i=4096"] {
         distrusts(usual("4096").0.answer(first.as_bytes()), "first message");
@@ -175,7 +253,10 @@ fn a_server_that_is_not_the_one_it_should_be() {
 fn a_refusal_in_the_exchange_is_the_servers_word() {
     let (mut sasl, server) = usual("4096");
     sasl.answer(server.first.as_bytes()).unwrap();
-    assert_eq!(sasl.answer(b"e=invalid-proof").unwrap_err(), Failure::Refused("invalid-proof".to_owned()));
+    assert_eq!(
+        sasl.answer(b"e=invalid-proof").unwrap_err(),
+        Failure::Refused("invalid-proof".to_owned())
+    );
 }
 
 proptest! {

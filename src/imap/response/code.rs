@@ -8,7 +8,10 @@ use crate::mail::UidSet;
 
 /// A response code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the RFCs' own; those that need more than their name have it")]
+#[expect(
+    missing_docs,
+    reason = "the names are the RFCs' own; those that need more than their name have it"
+)]
 pub enum Code {
     Alert,
     AlreadyExists,
@@ -74,16 +77,26 @@ pub enum Code {
 /// `resp-text = ["[" resp-text-code "]" SP] text` (RFC 3501 section 9). Blanks around the code may be missing or
 /// repeated, and the text may be missing.
 pub(super) fn split(line: &[u8]) -> (Option<Code>, &[u8]) {
-    let Some(inside) = line.strip_prefix(b"[") else { return (None, line) };
-    let Some(end) = code_end(inside) else { return (None, line) };
+    let Some(inside) = line.strip_prefix(b"[") else {
+        return (None, line);
+    };
+    let Some(end) = code_end(inside) else {
+        return (None, line);
+    };
     let code = &inside[..end];
-    let name_end = code.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(code.len());
+    let name_end = code
+        .iter()
+        .position(|byte| matches!(byte, b' ' | b'\t'))
+        .unwrap_or(code.len());
     if name_end == 0 {
         return (None, line);
     }
     let name = text(code[..name_end].into()).to_ascii_uppercase();
     let arguments = code[name_end..].trim_ascii();
-    (Some(parse(name, arguments)), inside[end + 1..].trim_ascii_start())
+    (
+        Some(parse(name, arguments)),
+        inside[end + 1..].trim_ascii_start(),
+    )
 }
 
 /// Finds the closing bracket: outside parentheses and quotes, if there is one. In a capability list, a bracket in the
@@ -92,7 +105,9 @@ pub(super) fn split(line: &[u8]) -> (Option<Code>, &[u8]) {
 /// `resp-text-code =/ atom [SP 1*<any TEXT-CHAR except "]">]` (RFC 3501 section 9). A `]` in quotes, in parentheses or
 /// within a capability doesn't end it: servers write one there all the same.
 fn code_end(inside: &[u8]) -> Option<usize> {
-    let is_capability = inside.get(..11).is_some_and(|name| name.eq_ignore_ascii_case(b"CAPABILITY "));
+    let is_capability = inside
+        .get(..11)
+        .is_some_and(|name| name.eq_ignore_ascii_case(b"CAPABILITY "));
     let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
     let outside = inside.iter().enumerate().position(|(at, byte)| {
         match byte {
@@ -141,8 +156,10 @@ fn parse(name: String, arguments: &[u8]) -> Code {
         "TRYCREATE" => Code::TryCreate,
         "UIDNOTSTICKY" => Code::UidNotSticky,
         "UNAVAILABLE" => Code::Unavailable,
-        _ => with_arguments(&name, arguments)
-            .unwrap_or_else(|| Code::Other { name, arguments: text(arguments.into()).into_owned() }),
+        _ => with_arguments(&name, arguments).unwrap_or_else(|| Code::Other {
+            name,
+            arguments: text(arguments.into()).into_owned(),
+        }),
     }
 }
 
@@ -159,18 +176,24 @@ fn parse(name: String, arguments: &[u8]) -> Code {
 /// ```
 /// A 0 for UNSEEN or HIGHESTMODSEQ is accepted, too: it means that there is none.
 fn with_arguments(name: &str, arguments: &[u8]) -> Option<Code> {
-    let words: Vec<&[u8]> = arguments.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
+    let words: Vec<&[u8]> = arguments
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty())
+        .collect();
     match (name, words.as_slice()) {
         ("UIDVALIDITY", [value]) => positive(value).map(Code::UidValidity),
         ("UIDNEXT", [value]) => positive(value).map(Code::UidNext),
         ("UNSEEN", [value]) => number(value).map(Code::Unseen),
         ("HIGHESTMODSEQ", [value]) => number(value).map(Code::HighestModSeq),
-        ("APPENDUID", [validity, uids]) => {
-            Some(Code::AppendUid { validity: positive(validity)?, uids: ordered_set(uids)? })
-        }
-        ("COPYUID", [validity, from, to]) => {
-            Some(Code::CopyUid { validity: positive(validity)?, from: ordered_set(from)?, to: ordered_set(to)? })
-        }
+        ("APPENDUID", [validity, uids]) => Some(Code::AppendUid {
+            validity: positive(validity)?,
+            uids: ordered_set(uids)?,
+        }),
+        ("COPYUID", [validity, from, to]) => Some(Code::CopyUid {
+            validity: positive(validity)?,
+            from: ordered_set(from)?,
+            to: ordered_set(to)?,
+        }),
         ("MODIFIED", [uids]) => UidSet::parse(&text((*uids).into())).map(Code::Modified),
         ("MAILBOXID", [id]) => {
             let id = id.strip_prefix(b"(")?.strip_suffix(b")")?;
@@ -195,7 +218,13 @@ fn permanent_flags(words: &[&[u8]]) -> Option<Vec<String>> {
     (first.starts_with(b"(") && last.ends_with(b")")).then_some(())?;
     let joined = words.join(&b' ');
     let inside = joined.strip_prefix(b"(")?.strip_suffix(b")")?;
-    let flags = inside.split(|byte| *byte == b' ').filter(|flag| !flag.is_empty());
-    let flags = flags.map(|flag| flag.strip_prefix(b"\"").and_then(|flag| flag.strip_suffix(b"\"")).unwrap_or(flag));
+    let flags = inside
+        .split(|byte| *byte == b' ')
+        .filter(|flag| !flag.is_empty());
+    let flags = flags.map(|flag| {
+        flag.strip_prefix(b"\"")
+            .and_then(|flag| flag.strip_suffix(b"\""))
+            .unwrap_or(flag)
+    });
     Some(flags.map(|flag| text(flag.into()).into_owned()).collect())
 }

@@ -51,15 +51,21 @@ impl<'a> Value<'a> {
 ///
 /// `number = 1*DIGIT` (RFC 3501 section 9).
 pub(super) fn number<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
-    let digits = std::str::from_utf8(bytes).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let digits = std::str::from_utf8(bytes)
+        .ok()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
     digits.parse().ok()
 }
 
 /// Decodes a server's text. What isn't UTF-8 is read as Latin-1, so that two different texts stay different.
 pub(super) fn text(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
     match bytes {
-        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map_or_else(|_| latin1(bytes).into(), Cow::Borrowed),
-        Cow::Owned(bytes) => String::from_utf8(bytes).unwrap_or_else(|error| latin1(error.as_bytes())).into(),
+        Cow::Borrowed(bytes) => {
+            std::str::from_utf8(bytes).map_or_else(|_| latin1(bytes).into(), Cow::Borrowed)
+        }
+        Cow::Owned(bytes) => String::from_utf8(bytes)
+            .unwrap_or_else(|error| latin1(error.as_bytes()))
+            .into(),
     }
 }
 
@@ -81,7 +87,12 @@ impl<'a> Cursor<'a> {
     pub(super) fn new(frame: &'a Frame) -> Self {
         let at = frame.bytes().iter().take_while(|byte| **byte == 0).count();
         let end = at + frame.trimmed().len();
-        Self { bytes: &frame.bytes()[..end], literals: frame.literals(), at, streamed: 0 }
+        Self {
+            bytes: &frame.bytes()[..end],
+            literals: frame.literals(),
+            at,
+            streamed: 0,
+        }
     }
 
     /// Returns what has not been read yet, raw.
@@ -96,7 +107,11 @@ impl<'a> Cursor<'a> {
 
     /// Skips blanks. They never matter: servers repeat them, omit them and add them at the end.
     pub(super) fn blanks(&mut self) {
-        self.at += self.rest().iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        self.at += self
+            .rest()
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t'))
+            .count();
     }
 
     /// Reports whether only blanks are left.
@@ -199,9 +214,16 @@ impl<'a> Cursor<'a> {
     ///
     /// `"(" mod-sequence-value ")"` (RFC 7162 section 7 `fetch-mod-resp`) or `"(" objectid ")"` (RFC 8474 section 7).
     /// The parentheses may be missing.
-    #[expect(clippy::option_option, reason = "no value is not the same as an unreadable one")]
+    #[expect(
+        clippy::option_option,
+        reason = "no value is not the same as an unreadable one"
+    )]
     pub(super) fn single(&mut self) -> Option<Option<Value<'a>>> {
-        let mut values = if self.clone().eat(b'(') { self.list()? } else { vec![self.value()?] };
+        let mut values = if self.clone().eat(b'(') {
+            self.list()?
+        } else {
+            vec![self.value()?]
+        };
         let value = values.pop().filter(|value| *value != Value::Nil);
         values.is_empty().then_some(value)
     }
@@ -209,7 +231,10 @@ impl<'a> Cursor<'a> {
     /// Takes the string that begins right here: `None` if none does, `Some(None)` if it is unterminated.
     ///
     /// `string = quoted / literal` (RFC 3501 section 9).
-    #[expect(clippy::option_option, reason = "no string is not the same as an unreadable one")]
+    #[expect(
+        clippy::option_option,
+        reason = "no string is not the same as an unreadable one"
+    )]
     pub(super) fn string_ahead(&mut self) -> Option<Option<Value<'a>>> {
         match self.rest().first()? {
             b'"' => Some(self.value()),
@@ -231,7 +256,11 @@ impl<'a> Cursor<'a> {
         let mut flags = Vec::new();
         while !self.eat(b')') {
             let string = matches!(self.rest().first()?, b'"' | b'{' | b'~');
-            let value = if string { self.value()?.bytes()? } else { Cow::Borrowed(self.flag()?) };
+            let value = if string {
+                self.value()?.bytes()?
+            } else {
+                Cow::Borrowed(self.flag()?)
+            };
             flags.push(text(value));
         }
         Some(flags)
@@ -246,7 +275,10 @@ impl<'a> Cursor<'a> {
 
     fn take_until(&mut self, mut is_end: impl FnMut(u8) -> bool) -> &'a [u8] {
         let rest = self.rest();
-        let count = rest.iter().position(|byte| is_end(*byte)).unwrap_or(rest.len());
+        let count = rest
+            .iter()
+            .position(|byte| is_end(*byte))
+            .unwrap_or(rest.len());
         self.at += count;
         &rest[..count]
     }
@@ -255,7 +287,11 @@ impl<'a> Cursor<'a> {
     fn atom(&mut self) -> Option<Value<'a>> {
         let atom = self.word();
         let is_nil = atom.eq_ignore_ascii_case(b"NIL");
-        (!atom.is_empty()).then_some(if is_nil { Value::Nil } else { Value::Atom(atom) })
+        (!atom.is_empty()).then_some(if is_nil {
+            Value::Nil
+        } else {
+            Value::Atom(atom)
+        })
     }
 
     /// Takes a quoted string. A backslash before anything but `"` and `\` is literal: some servers don't escape it.
@@ -267,7 +303,14 @@ impl<'a> Cursor<'a> {
     /// (RFC 3501 section 9.)
     fn quoted(&mut self) -> Option<Cow<'a, [u8]>> {
         let inside = self.rest().get(1..)?;
-        let special = |from: usize| Some(from + inside.get(from..)?.iter().position(|b| matches!(b, b'"' | b'\\'))?);
+        let special = |from: usize| {
+            Some(
+                from + inside
+                    .get(from..)?
+                    .iter()
+                    .position(|b| matches!(b, b'"' | b'\\'))?,
+            )
+        };
         let mut unescaped = Vec::new();
         let (mut copied, mut at) = (0, special(0)?);
         while inside[at] == b'\\' {
@@ -293,10 +336,14 @@ impl<'a> Cursor<'a> {
     /// `literal = "{" number64 ["+"] "}" CRLF *CHAR8`, `literal8 = "~{" number64 "}" CRLF *OCTET` (RFC 9051 section 9).
     /// The line may end in a bare LF.
     fn literal(&mut self) -> Option<Value<'a>> {
-        let next = self.literals.partition_point(|literal| literal.offset <= self.at);
+        let next = self
+            .literals
+            .partition_point(|literal| literal.offset <= self.at);
         let literal = self.literals.get(next)?;
         let announcement = self.bytes.get(self.at..literal.offset)?;
-        let line_end = announcement.iter().position(|byte| matches!(byte, b'\r' | b'\n' | b' '))?;
+        let line_end = announcement
+            .iter()
+            .position(|byte| matches!(byte, b'\r' | b'\n' | b' '))?;
         if !announcement[..line_end].ends_with(b"}") || announcement.len() - line_end > 2 {
             return None;
         }
@@ -305,7 +352,10 @@ impl<'a> Cursor<'a> {
         self.at = end;
         if literal.streamed {
             self.streamed += 1;
-            return Some(Value::Streamed { size: literal.size, nth: self.streamed - 1 });
+            return Some(Value::Streamed {
+                size: literal.size,
+                nth: self.streamed - 1,
+            });
         }
         Some(Value::String(Cow::Borrowed(bytes)))
     }

@@ -71,7 +71,9 @@ impl BitOr for Attributes {
 impl fmt::Display for Attributes {
     /// Writes the items' names, separated by blanks.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = Self::NAMES.iter().filter(|(attribute, _)| self.contains(*attribute));
+        let names = Self::NAMES
+            .iter()
+            .filter(|(attribute, _)| self.contains(*attribute));
         for (at, (_, name)) in names.enumerate() {
             f.write_str(if at > 0 { " " } else { "" })?;
             f.write_str(name)?;
@@ -149,17 +151,25 @@ impl FetchOpening {
         }
         let number = super::cursor::number(cursor.word())?;
         let mut fetch = Fetch::begin(number, cursor.word())?;
-        let last = frame.literals().iter().filter(|literal| literal.streamed).count().checked_sub(1)?;
+        let last = frame
+            .literals()
+            .iter()
+            .filter(|literal| literal.streamed)
+            .count()
+            .checked_sub(1)?;
         // The frame ends in the middle of its list, so this fails; what it has read by then is right.
         let _ = fetch.read_items(&mut cursor);
-        let is_last =
-            |content: &Option<Content<'_>>| matches!(content, Some(Content::Streamed { nth, .. }) if *nth == last);
+        let is_last = |content: &Option<Content<'_>>| matches!(content, Some(Content::Streamed { nth, .. }) if *nth == last);
         let place = match (is_last(&fetch.body), is_last(&fetch.header)) {
             (true, _) => Attributes::BODY,
             (_, true) => Attributes::HEADER,
             _ => Attributes::default(),
         };
-        Some(Self { seq: fetch.seq, uid: fetch.uid, place })
+        Some(Self {
+            seq: fetch.seq,
+            uid: fetch.uid,
+            place,
+        })
     }
 }
 
@@ -173,10 +183,14 @@ impl<'a> Fetch<'a> {
     /// of the number. A FETCH may have the number 0, as Courier sends it.
     pub(super) fn begin(number: u32, keyword: &[u8]) -> Option<Self> {
         if keyword.eq_ignore_ascii_case(b"FETCH") {
-            return Some(Self { seq: number, ..Self::default() });
+            return Some(Self {
+                seq: number,
+                ..Self::default()
+            });
         }
         let mut fetch = Self::default();
-        (keyword.eq_ignore_ascii_case(b"UIDFETCH") && fetch.set_uid(Some(number)).is_ok()).then_some(fetch)
+        (keyword.eq_ignore_ascii_case(b"UIDFETCH") && fetch.set_uid(Some(number)).is_ok())
+            .then_some(fetch)
     }
 
     /// Parses the list of items.
@@ -196,7 +210,11 @@ impl<'a> Fetch<'a> {
             }
             self.read_item(name, cursor)?;
         }
-        if cursor.is_end() { Ok(()) } else { Err("there is text after its items") }
+        if cursor.is_end() {
+            Ok(())
+        } else {
+            Err("there is text after its items")
+        }
     }
 
     /// Parses one item.
@@ -219,20 +237,40 @@ impl<'a> Fetch<'a> {
             b"FLAGS" => self.set_flags(cursor.flags().ok_or("its FLAGS are not a list")?),
             b"INTERNALDATE" => self.set_internal_date(date(cursor)?),
             b"RFC822.SIZE" => {
-                let size = cursor.value().ok_or("its RFC822.SIZE has no value")?.bytes();
+                let size = cursor
+                    .value()
+                    .ok_or("its RFC822.SIZE has no value")?
+                    .bytes();
                 self.set_size(size.and_then(|bytes| lenient_number(&bytes)));
             }
             b"MODSEQ" => {
-                self.set_mod_seq(cursor.single().ok_or("its MODSEQ is not a number")?.and_then(Value::number));
+                self.set_mod_seq(
+                    cursor
+                        .single()
+                        .ok_or("its MODSEQ is not a number")?
+                        .and_then(Value::number),
+                );
             }
             b"EMAILID" => {
-                self.set_email_id(cursor.single().ok_or("its EMAILID is not a string")?.and_then(Value::text));
+                self.set_email_id(
+                    cursor
+                        .single()
+                        .ok_or("its EMAILID is not a string")?
+                        .and_then(Value::text),
+                );
             }
             b"X-GM-MSGID" => {
-                self.set_gmail_msgid(cursor.value().ok_or("its X-GM-MSGID has no value")?.number());
+                self.set_gmail_msgid(
+                    cursor
+                        .value()
+                        .ok_or("its X-GM-MSGID has no value")?
+                        .number(),
+                );
             }
             b"X-GM-LABELS" => {
-                self.set_gmail_labels(labels(cursor).ok_or("its X-GM-LABELS are not a list of names")?);
+                self.set_gmail_labels(
+                    labels(cursor).ok_or("its X-GM-LABELS are not a list of names")?,
+                );
             }
             b"BODY[]" | b"BODY[]<0>" | b"RFC822" => return self.set_body(content(cursor)?),
             b"RFC822.HEADER" => return self.set_header(content(cursor)?),
@@ -292,12 +330,20 @@ impl<'a> Fetch<'a> {
 
     pub(super) fn set_header(&mut self, header: Content<'a>) -> Result<(), Why> {
         self.mark(Attributes::HEADER);
-        if self.header.replace(header).is_none() { Ok(()) } else { Err("it has two headers") }
+        if self.header.replace(header).is_none() {
+            Ok(())
+        } else {
+            Err("it has two headers")
+        }
     }
 
     pub(super) fn set_body(&mut self, body: Content<'a>) -> Result<(), Why> {
         self.mark(Attributes::BODY);
-        if self.body.replace(body).is_none() { Ok(()) } else { Err("it has two bodies") }
+        if self.body.replace(body).is_none() {
+            Ok(())
+        } else {
+            Err("it has two bodies")
+        }
     }
 
     fn mark(&mut self, attribute: Attributes) {
@@ -308,7 +354,10 @@ impl<'a> Fetch<'a> {
 fn date<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>, Why> {
     match cursor.value().ok_or("its INTERNALDATE has no value")? {
         Value::Nil => Ok(None),
-        value => value.text().ok_or("its INTERNALDATE is not a string").map(Some),
+        value => value
+            .text()
+            .ok_or("its INTERNALDATE is not a string")
+            .map(Some),
     }
 }
 
@@ -330,7 +379,13 @@ fn content<'a>(cursor: &mut Cursor<'a>) -> Result<Content<'a>, Why> {
 /// Takes the names in a list of labels, which may be unquoted (with brackets in them) or NIL for none. A NIL inside the
 /// list is a label of that name.
 fn labels<'a>(cursor: &mut Cursor<'a>) -> Option<Vec<Cow<'a, [u8]>>> {
-    let name = |value: Value<'a>| if value == Value::Nil { Some(Cow::Borrowed(&b"NIL"[..])) } else { value.bytes() };
+    let name = |value: Value<'a>| {
+        if value == Value::Nil {
+            Some(Cow::Borrowed(&b"NIL"[..]))
+        } else {
+            value.bytes()
+        }
+    };
     cursor.list()?.into_iter().map(name).collect()
 }
 

@@ -26,7 +26,9 @@ impl ListedItem {
 
     /// Reports whether it has an attribute, such as `\\Noinferiors`.
     pub fn has(&self, attribute: &str) -> bool {
-        self.attributes.iter().any(|told| told.eq_ignore_ascii_case(attribute))
+        self.attributes
+            .iter()
+            .any(|told| told.eq_ignore_ascii_case(attribute))
     }
 }
 
@@ -52,7 +54,11 @@ pub(super) fn listed(cursor: &mut Cursor<'_>) -> Result<ListedItem, Why> {
     let attributes = cursor.flags().ok_or("its attributes are not a list")?;
     let separator = separator(cursor)?;
     let name = name(cursor)?;
-    Ok(ListedItem { attributes: attributes.into_iter().map(Cow::into_owned).collect(), separator, name })
+    Ok(ListedItem {
+        attributes: attributes.into_iter().map(Cow::into_owned).collect(),
+        separator,
+        name,
+    })
 }
 
 /// Takes `DQUOTE QUOTED-CHAR DQUOTE / nil` (RFC 3501 section 9 `mailbox-list`). An empty string is NIL.
@@ -82,14 +88,19 @@ fn separator(cursor: &mut Cursor<'_>) -> Result<Option<char>, Why> {
 fn name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
     cursor.blanks();
     if let Some(name) = cursor.string_ahead() {
-        let name = name.and_then(Value::bytes).ok_or("its name can't be read")?.into_owned();
+        let name = name
+            .and_then(Value::bytes)
+            .ok_or("its name can't be read")?
+            .into_owned();
         return match cursor.rest().first() {
             None | Some(b' ' | b'\t' | b'(') => Ok(name),
             Some(_) => Err("there is text right after its name"),
         };
     }
     let line = cursor.rest();
-    let extended = (0..line.len()).find(|at| is_extended_data(&line[*at..])).unwrap_or(line.len());
+    let extended = (0..line.len())
+        .find(|at| is_extended_data(&line[*at..]))
+        .unwrap_or(line.len());
     let name = line[..extended].trim_ascii_end();
     match name {
         b"" => Err("it has no name"),
@@ -108,10 +119,16 @@ fn name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
 /// ```
 /// (RFC 9051 section 9.) The name of the item may be quoted.
 fn is_extended_data(text: &[u8]) -> bool {
-    let Some(inside) = text.strip_prefix(b" (") else { return false };
+    let Some(inside) = text.strip_prefix(b" (") else {
+        return false;
+    };
     let inside = inside.strip_prefix(b"\"").unwrap_or(inside);
     let kinds: [&[u8]; 2] = [b"CHILDINFO", b"OLDNAME"];
-    kinds.iter().any(|kind| inside.get(..kind.len()).is_some_and(|word| word.eq_ignore_ascii_case(kind)))
+    kinds.iter().any(|kind| {
+        inside
+            .get(..kind.len())
+            .is_some_and(|word| word.eq_ignore_ascii_case(kind))
+    })
 }
 
 /// Parses `name (item value …)`.
@@ -122,7 +139,10 @@ fn is_extended_data(text: &[u8]) -> bool {
 /// ```
 /// (RFC 9051 section 9.)
 pub(super) fn status(cursor: &mut Cursor<'_>) -> Result<MailboxStatus, Why> {
-    let mut status = MailboxStatus { name: status_name(cursor)?, ..MailboxStatus::default() };
+    let mut status = MailboxStatus {
+        name: status_name(cursor)?,
+        ..MailboxStatus::default()
+    };
     if !cursor.eat(b'(') {
         return Err("it has no list of items");
     }
@@ -133,7 +153,11 @@ pub(super) fn status(cursor: &mut Cursor<'_>) -> Result<MailboxStatus, Why> {
         }
         read_item(&mut status, &item, cursor).ok_or("an item has no value")?;
     }
-    if cursor.is_end() { Ok(status) } else { Err("there is text after its items") }
+    if cursor.is_end() {
+        Ok(status)
+    } else {
+        Err("there is text after its items")
+    }
 }
 
 /// Takes a name that may be unquoted and contain blanks: it extends to the last opening parenthesis after a blank.
@@ -142,15 +166,33 @@ pub(super) fn status(cursor: &mut Cursor<'_>) -> Result<MailboxStatus, Why> {
 fn status_name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
     cursor.blanks();
     if let Some(name) = cursor.string_ahead() {
-        return Ok(name.and_then(Value::bytes).ok_or("its name can't be read")?.into_owned());
+        return Ok(name
+            .and_then(Value::bytes)
+            .ok_or("its name can't be read")?
+            .into_owned());
     }
     let line = cursor.rest();
-    let strict = line.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(line.len());
-    let lenient = || line.windows(2).rposition(|window| window == b" (").unwrap_or(line.len());
-    let end = if line[strict..].trim_ascii_start().starts_with(b"(") { strict } else { lenient() };
+    let strict = line
+        .iter()
+        .position(|byte| matches!(byte, b' ' | b'\t'))
+        .unwrap_or(line.len());
+    let lenient = || {
+        line.windows(2)
+            .rposition(|window| window == b" (")
+            .unwrap_or(line.len())
+    };
+    let end = if line[strict..].trim_ascii_start().starts_with(b"(") {
+        strict
+    } else {
+        lenient()
+    };
     cursor.advance(end);
     let name = line[..end].trim_ascii_end();
-    if name.is_empty() { Err("it has no name") } else { Ok(name.to_vec()) }
+    if name.is_empty() {
+        Err("it has no name")
+    } else {
+        Ok(name.to_vec())
+    }
 }
 
 /// Parses one item.
@@ -167,9 +209,17 @@ fn status_name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
 fn read_item(status: &mut MailboxStatus, item: &[u8], cursor: &mut Cursor<'_>) -> Option<()> {
     if item == b"MAILBOXID" {
         // Cyrus 3.6 sometimes sends freed memory here; that isn't an id (RFC 8474 section 7).
-        let is_id =
-            |id: &Cow<'_, str>| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
-        status.counters.mailbox_id = cursor.single()?.and_then(Value::text).filter(is_id).map(Cow::into_owned);
+        let is_id = |id: &Cow<'_, str>| {
+            !id.is_empty()
+                && id
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+        };
+        status.counters.mailbox_id = cursor
+            .single()?
+            .and_then(Value::text)
+            .filter(is_id)
+            .map(Cow::into_owned);
         return Some(());
     }
     let ahead = cursor.clone().value()?;

@@ -122,7 +122,9 @@ impl<'a> Response<'a> {
     /// `continue-req / response-data / response-tagged` (RFC 3501 section 9 `response`).
     pub fn parse(frame: &'a Frame) -> Self {
         let line = frame.trimmed();
-        status::read(line).or_else(|| data(frame)).unwrap_or(Self::Unknown(line))
+        status::read(line)
+            .or_else(|| data(frame))
+            .unwrap_or(Self::Unknown(line))
     }
 
     /// Returns the response code, if this is a status line that has one.
@@ -163,12 +165,16 @@ fn data(frame: &Frame) -> Option<Response<'_>> {
 fn counted<'a>(frame: &'a Frame, count: u32, cursor: &mut Cursor<'a>) -> Option<Response<'a>> {
     let keyword = cursor.word();
     if let Some(mut fetch) = Fetch::begin(count, keyword) {
-        return Some(proto::read(frame).unwrap_or_else(|| match fetch.read_items(cursor) {
-            Ok(()) => Response::Fetch(fetch),
-            Err(why) => {
-                Response::Unreadable(Unreadable { kind: "FETCH", uid: fetch.uid.or_else(|| find_uid(frame)), why })
-            }
-        }));
+        return Some(
+            proto::read(frame).unwrap_or_else(|| match fetch.read_items(cursor) {
+                Ok(()) => Response::Fetch(fetch),
+                Err(why) => Response::Unreadable(Unreadable {
+                    kind: "FETCH",
+                    uid: fetch.uid.or_else(|| find_uid(frame)),
+                    why,
+                }),
+            }),
+        );
     }
     match keyword.to_ascii_uppercase().as_slice() {
         b"EXISTS" => Some(Response::Exists(count)),
@@ -189,7 +195,8 @@ fn counted<'a>(frame: &'a Frame, count: u32, cursor: &mut Cursor<'a>) -> Option<
 /// (RFC 3501 section 9, and extensions: see each function.)
 fn named<'a>(frame: &'a Frame, keyword: &[u8], cursor: &mut Cursor<'a>) -> Option<Response<'a>> {
     const WHY: Why = "it doesn't follow the standard";
-    let or_unreadable = |response: Option<Response<'a>>, kind| response.unwrap_or_else(|| unreadable(kind, WHY));
+    let or_unreadable =
+        |response: Option<Response<'a>>, kind| response.unwrap_or_else(|| unreadable(kind, WHY));
     let listed = |cursor: &mut Cursor<'a>, kind, make: fn(ListedItem) -> Response<'a>| {
         list::listed(cursor).map_or_else(|why| unreadable(kind, why), make)
     };
@@ -199,41 +206,61 @@ fn named<'a>(frame: &'a Frame, keyword: &[u8], cursor: &mut Cursor<'a>) -> Optio
         b"LIST" => listed(cursor, "LIST", Response::List),
         b"LSUB" => listed(cursor, "LSUB", Response::Lsub),
         b"XLIST" => listed(cursor, "XLIST", Response::XList),
-        b"STATUS" => list::status(cursor).map_or_else(|why| unreadable("STATUS", why), Response::MailboxStatus),
-        b"SEARCH" => search::search(cursor).map_or_else(|why| unreadable("SEARCH", why), Response::Search),
-        b"ESEARCH" => search::esearch(cursor).map_or_else(|why| unreadable("ESEARCH", why), Response::ESearch),
+        b"STATUS" => list::status(cursor)
+            .map_or_else(|why| unreadable("STATUS", why), Response::MailboxStatus),
+        b"SEARCH" => {
+            search::search(cursor).map_or_else(|why| unreadable("SEARCH", why), Response::Search)
+        }
+        b"ESEARCH" => {
+            search::esearch(cursor).map_or_else(|why| unreadable("ESEARCH", why), Response::ESearch)
+        }
         b"VANISHED" => {
             let vanished = search::vanished(cursor);
-            or_unreadable(vanished.map(|(earlier, uids)| Response::Vanished { earlier, uids }), "VANISHED")
+            or_unreadable(
+                vanished.map(|(earlier, uids)| Response::Vanished { earlier, uids }),
+                "VANISHED",
+            )
         }
         b"FLAGS" => proto::read(frame).unwrap_or_else(|| {
             let flags = cursor.flags().filter(|_| cursor.is_end());
             let flags = flags.map(|flags| flags.into_iter().map(Cow::into_owned).collect());
             or_unreadable(flags.map(Response::Flags), "FLAGS")
         }),
-        b"NAMESPACE" => or_unreadable(server::namespace(cursor).map(Response::Namespace), "NAMESPACE"),
+        b"NAMESPACE" => or_unreadable(
+            server::namespace(cursor).map(Response::Namespace),
+            "NAMESPACE",
+        ),
         b"ID" => or_unreadable(server::id(cursor).map(Response::Id), "ID"),
-        b"QUOTA" => {
-            proto::read(frame).unwrap_or_else(|| or_unreadable(quota::quota(cursor).map(Response::Quota), "QUOTA"))
-        }
-        b"QUOTAROOT" => or_unreadable(quota::quota_root(cursor).map(Response::QuotaRoot), "QUOTAROOT"),
+        b"QUOTA" => proto::read(frame)
+            .unwrap_or_else(|| or_unreadable(quota::quota(cursor).map(Response::Quota), "QUOTA")),
+        b"QUOTAROOT" => or_unreadable(
+            quota::quota_root(cursor).map(Response::QuotaRoot),
+            "QUOTAROOT",
+        ),
         _ => return None,
     })
 }
 
 fn unreadable<'a>(kind: &'static str, why: Why) -> Response<'a> {
-    Response::Unreadable(Unreadable { kind, uid: None, why })
+    Response::Unreadable(Unreadable {
+        kind,
+        uid: None,
+        why,
+    })
 }
 
 /// Finds `UID <number>` in an unreadable FETCH, to identify the message. Text that only looks like it may mislead a
 /// reader of the report, but does no other harm.
 fn find_uid(frame: &Frame) -> Option<u32> {
     frame.text().find_map(|text| {
-        let at = text
-            .windows(5)
-            .position(|window| matches!(window[0], b'(' | b' ') && window[1..].eq_ignore_ascii_case(b"UID "))?;
+        let at = text.windows(5).position(|window| {
+            matches!(window[0], b'(' | b' ') && window[1..].eq_ignore_ascii_case(b"UID ")
+        })?;
         let digits = &text[at + 5..];
-        let end = digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
+        let end = digits
+            .iter()
+            .position(|byte| !byte.is_ascii_digit())
+            .unwrap_or(digits.len());
         number(&digits[..end]).filter(|uid| *uid > 0)
     })
 }

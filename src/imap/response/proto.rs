@@ -18,7 +18,9 @@ pub(super) fn read(frame: &Frame) -> Option<Response<'_>> {
     if !frame.is_plain() || frame.depth() > RECURSION || frame.text().any(is_beyond_it) {
         return None;
     }
-    let (rest, response) = catch_unwind(|| imap_proto::Response::parse(frame.bytes())).ok()?.ok()?;
+    let (rest, response) = catch_unwind(|| imap_proto::Response::parse(frame.bytes()))
+        .ok()?
+        .ok()?;
     if !rest.is_empty() {
         return None;
     }
@@ -26,9 +28,9 @@ pub(super) fn read(frame: &Frame) -> Option<Response<'_>> {
         imap_proto::Response::Fetch(seq, items) => fetch(seq, items).map(Response::Fetch),
         // Others may have strings that are literals, or in which it would replace bytes.
         _ if !frame.literals().is_empty() => None,
-        imap_proto::Response::MailboxData(MailboxDatum::Flags(flags)) => {
-            Some(Response::Flags(flags.into_iter().map(Cow::into_owned).collect()))
-        }
+        imap_proto::Response::MailboxData(MailboxDatum::Flags(flags)) => Some(Response::Flags(
+            flags.into_iter().map(Cow::into_owned).collect(),
+        )),
         imap_proto::Response::Quota(quota) => Some(Response::Quota(Quota {
             root: quota.root_name.into_owned(),
             resources: quota.resources.iter().map(resource).collect(),
@@ -39,7 +41,9 @@ pub(super) fn read(frame: &Frame) -> Option<Response<'_>> {
 
 /// Reports whether there is text (apart from literals) at which it would panic or that it would replace by U+FFFD.
 fn is_beyond_it(text: &[u8]) -> bool {
-    text.windows(3).any(|window| window.eq_ignore_ascii_case(b"NIL")) || std::str::from_utf8(text).is_err()
+    text.windows(3)
+        .any(|window| window.eq_ignore_ascii_case(b"NIL"))
+        || std::str::from_utf8(text).is_err()
 }
 
 fn resource(resource: &rfc2087::QuotaResource<'_>) -> QuotaResource {
@@ -48,30 +52,49 @@ fn resource(resource: &rfc2087::QuotaResource<'_>) -> QuotaResource {
         rfc2087::QuotaResourceName::Message => "MESSAGE".to_owned(),
         rfc2087::QuotaResourceName::Atom(name) => name.to_ascii_uppercase(),
     };
-    QuotaResource { name, used: resource.usage, limit: resource.limit }
+    QuotaResource {
+        name,
+        used: resource.usage,
+        limit: resource.limit,
+    }
 }
 
 fn fetch<'a>(seq: u32, items: Vec<AttributeValue<'a>>) -> Option<Fetch<'a>> {
-    let mut fetch = Fetch { seq, ..Fetch::default() };
+    let mut fetch = Fetch {
+        seq,
+        ..Fetch::default()
+    };
     for item in items {
         match item {
             AttributeValue::Uid(uid) => fetch.set_uid(Some(uid)).ok()?,
             AttributeValue::Flags(flags) => fetch.set_flags(flags),
-            AttributeValue::InternalDate(date @ Cow::Borrowed(_)) => fetch.set_internal_date(Some(date)),
+            AttributeValue::InternalDate(date @ Cow::Borrowed(_)) => {
+                fetch.set_internal_date(Some(date))
+            }
             AttributeValue::Rfc822Size(size) => fetch.set_size(Some(size.into())),
             AttributeValue::ModSeq(mod_seq) => fetch.set_mod_seq(Some(mod_seq)),
             AttributeValue::EmailId(id) => fetch.set_email_id(Some(id)),
             AttributeValue::GmailMsgId(id) => fetch.set_gmail_msgid(Some(id)),
             AttributeValue::Rfc822(data)
-            | AttributeValue::BodySection { section: None, index: None | Some(0), data } => {
+            | AttributeValue::BodySection {
+                section: None,
+                index: None | Some(0),
+                data,
+            } => {
                 fetch.set_body(content(data)).ok()?;
             }
             AttributeValue::Rfc822Header(data)
-            | AttributeValue::BodySection { section: Some(SectionPath::Full(MessageSection::Header)), data, .. } => {
+            | AttributeValue::BodySection {
+                section: Some(SectionPath::Full(MessageSection::Header)),
+                data,
+                ..
+            } => {
                 fetch.set_header(content(data)).ok()?;
             }
             // It doesn't unescape labels: `"\\Inbox"` would be a folder's name.
-            AttributeValue::Unknown | AttributeValue::InternalDate(Cow::Owned(_)) | AttributeValue::GmailLabels(_) => {
+            AttributeValue::Unknown
+            | AttributeValue::InternalDate(Cow::Owned(_))
+            | AttributeValue::GmailLabels(_) => {
                 return None;
             }
             _ => {}

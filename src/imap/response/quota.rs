@@ -41,13 +41,23 @@ pub struct QuotaRoot {
 /// (RFC 9208 section 7.) The list may be empty, as RFC 2087 allows.
 pub(super) fn quota(cursor: &mut Cursor<'_>) -> Option<Quota> {
     let root = cursor.value()?.text()?.into_owned();
-    let values = if cursor.is_end() { Vec::new() } else { cursor.list()? };
+    let values = if cursor.is_end() {
+        Vec::new()
+    } else {
+        cursor.list()?
+    };
     let mut resources = Vec::new();
     for resource in values.chunks(3) {
-        let [name, used, limit] = resource else { return None };
+        let [name, used, limit] = resource else {
+            return None;
+        };
         // An invalid number means that nothing is known about the resource.
         if let (Some(used), Some(limit)) = (used.clone().number(), limit.clone().number()) {
-            resources.push(QuotaResource { name: name.clone().text()?.to_ascii_uppercase(), used, limit });
+            resources.push(QuotaResource {
+                name: name.clone().text()?.to_ascii_uppercase(),
+                used,
+                limit,
+            });
         }
     }
     Some(Quota { root, resources })

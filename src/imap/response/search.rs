@@ -120,9 +120,19 @@ pub(super) fn esearch(cursor: &mut Cursor<'_>) -> Result<ESearch, Why> {
     let mut found = ESearch::default();
     cursor.blanks();
     if cursor.rest().starts_with(b"(") {
-        let mut values = cursor.list().ok_or("its correlator is not a list")?.into_iter();
-        let is_tag = values.next().and_then(Value::text).is_some_and(|name| name.eq_ignore_ascii_case("TAG"));
-        found.tag = values.next().filter(|_| is_tag).and_then(Value::text).map(Into::into);
+        let mut values = cursor
+            .list()
+            .ok_or("its correlator is not a list")?
+            .into_iter();
+        let is_tag = values
+            .next()
+            .and_then(Value::text)
+            .is_some_and(|name| name.eq_ignore_ascii_case("TAG"));
+        found.tag = values
+            .next()
+            .filter(|_| is_tag)
+            .and_then(Value::text)
+            .map(Into::into);
     }
     while !cursor.is_end() {
         let item = cursor.word().to_ascii_uppercase();

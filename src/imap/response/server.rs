@@ -26,8 +26,12 @@ pub struct Namespace {
 /// ```
 /// IMAP4rev1 may be missing: `Capabilities::is_imap` checks that.
 pub(super) fn capabilities(text: &[u8]) -> Vec<String> {
-    let words = text.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
-    words.map(|word| super::cursor::text(word.into()).to_ascii_uppercase()).collect()
+    let words = text
+        .split(|byte| matches!(byte, b' ' | b'\t'))
+        .filter(|word| !word.is_empty());
+    words
+        .map(|word| super::cursor::text(word.into()).to_ascii_uppercase())
+        .collect()
 }
 
 /// Parses the fields of ID: `(name value …)`, `()` or NIL.
@@ -52,8 +56,18 @@ pub(super) fn id(cursor: &mut Cursor<'_>) -> Option<Vec<(String, Option<String>)
 /// `namespace-response = "NAMESPACE" SP namespace SP namespace SP namespace` (RFC 9051 section 9; originally RFC 2342).
 pub(super) fn namespace(cursor: &mut Cursor<'_>) -> Option<Namespace> {
     let personal = prefixes(cursor)?;
-    let mut later = || if cursor.is_end() { Some(Vec::new()) } else { prefixes(cursor) };
-    Some(Namespace { personal, other: later()?, shared: later()? })
+    let mut later = || {
+        if cursor.is_end() {
+            Some(Vec::new())
+        } else {
+            prefixes(cursor)
+        }
+    };
+    Some(Namespace {
+        personal,
+        other: later()?,
+        shared: later()?,
+    })
 }
 
 /// Parses one list of namespaces.

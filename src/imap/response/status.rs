@@ -43,7 +43,9 @@ pub enum Condition {
 /// (RFC 3501 section 9.) The text may be missing and blanks may be repeated: the line is clear without them.
 pub(super) fn read(line: &[u8]) -> Option<Response<'_>> {
     if let Some(rest) = line.strip_prefix(b"+") {
-        return Some(Response::Continue { text: rest.strip_prefix(b" ").unwrap_or(rest) });
+        return Some(Response::Continue {
+            text: rest.strip_prefix(b" ").unwrap_or(rest),
+        });
     }
     let (tag, rest) = word(line);
     let (condition, rest) = word(rest);
@@ -51,7 +53,11 @@ pub(super) fn read(line: &[u8]) -> Option<Response<'_>> {
     let (code, rest) = code::split(rest.trim_ascii_start());
     let text = text(Cow::Borrowed(rest));
     if tag == b"*" {
-        return Some(Response::Status { condition, code, text });
+        return Some(Response::Status {
+            condition,
+            code,
+            text,
+        });
     }
     let completion = match condition {
         Condition::Ok => Completion::Ok,
@@ -59,8 +65,15 @@ pub(super) fn read(line: &[u8]) -> Option<Response<'_>> {
         Condition::Bad => Completion::Bad,
         Condition::Bye | Condition::PreAuth => return None,
     };
-    let tag = std::str::from_utf8(tag).ok().filter(|tag| !tag.is_empty())?;
-    Some(Response::Tagged { tag, completion, code, text })
+    let tag = std::str::from_utf8(tag)
+        .ok()
+        .filter(|tag| !tag.is_empty())?;
+    Some(Response::Tagged {
+        tag,
+        completion,
+        code,
+        text,
+    })
 }
 
 fn condition_from(word: &[u8]) -> Option<Condition> {
@@ -71,13 +84,19 @@ fn condition_from(word: &[u8]) -> Option<Condition> {
         (b"BYE", Condition::Bye),
         (b"PREAUTH", Condition::PreAuth),
     ];
-    names.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, condition)| *condition)
+    names
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(word))
+        .map(|(_, condition)| *condition)
 }
 
 /// Splits off the first word.
 fn word(line: &[u8]) -> (&[u8], &[u8]) {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let start = line.iter().position(|byte| !is_blank(byte)).unwrap_or(line.len());
+    let start = line
+        .iter()
+        .position(|byte| !is_blank(byte))
+        .unwrap_or(line.len());
     let line = &line[start..];
     line.split_at(line.iter().position(is_blank).unwrap_or(line.len()))
 }

@@ -56,7 +56,9 @@ impl fmt::Debug for Step {
 
 /// A control character or an 8-bit byte outside a literal, or a NUL in a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a command may not hold control or 8-bit characters outside of a literal, and no NUL at all")]
+#[error(
+    "a command may not hold control or 8-bit characters outside of a literal, and no NUL at all"
+)]
 pub struct ForbiddenByte;
 
 #[derive(Clone)]
@@ -82,14 +84,29 @@ impl Command {
     /// Makes a command that begins with these words, such as `UID FETCH`.
     #[must_use]
     pub fn new(words: &str) -> Self {
-        Self { parts: Vec::new(), tagged: true, joined: false, forbidden: false }.text(words)
+        Self {
+            parts: Vec::new(),
+            tagged: true,
+            joined: false,
+            forbidden: false,
+        }
+        .text(words)
     }
 
     /// Makes a line that answers the server's `+` during authentication: base64, `*`, or nothing. Always a secret.
     #[must_use]
     pub fn continuation(line: &str) -> Self {
-        let command = Self { parts: Vec::new(), tagged: false, joined: true, forbidden: false };
-        if line.is_empty() { command } else { command.push_text(line.as_bytes(), true) }
+        let command = Self {
+            parts: Vec::new(),
+            tagged: false,
+            joined: true,
+            forbidden: false,
+        };
+        if line.is_empty() {
+            command
+        } else {
+            command.push_text(line.as_bytes(), true)
+        }
     }
 
     /// Adds literal grammar: atoms, sequence sets, item lists, search programs. Only printable ASCII can be sent.
@@ -167,7 +184,9 @@ impl Command {
 
     /// Reports whether one of its strings has to be a literal.
     pub fn has_literal(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Part::Literal { .. } | Part::Stream { .. }))
+        self.parts
+            .iter()
+            .any(|part| matches!(part, Part::Literal { .. } | Part::Stream { .. }))
     }
 
     /// Returns the steps to send it. `tag` isn't used for a continuation.
@@ -209,21 +228,32 @@ impl Command {
                     line.extend_from_slice(b"<hidden>");
                 }
                 Part::Text { bytes, .. } => line.extend_from_slice(bytes),
-                Part::Literal { bytes, .. } => line.extend_from_slice(format!("{{{}}}", bytes.len()).as_bytes()),
-                Part::Stream { size, .. } => line.extend_from_slice(format!("{{{size}}}").as_bytes()),
+                Part::Literal { bytes, .. } => {
+                    line.extend_from_slice(format!("{{{}}}", bytes.len()).as_bytes())
+                }
+                Part::Stream { size, .. } => {
+                    line.extend_from_slice(format!("{{{size}}}").as_bytes())
+                }
             }
         }
         line
     }
 
     fn tag(&self, tag: &str) -> Vec<u8> {
-        if self.tagged { tag.as_bytes().to_vec() } else { Vec::new() }
+        if self.tagged {
+            tag.as_bytes().to_vec()
+        } else {
+            Vec::new()
+        }
     }
 
     fn push_text(mut self, bytes: &[u8], secret: bool) -> Self {
         self.forbidden |= !bytes.iter().all(|byte| is_printable(*byte));
         self.separate();
-        self.parts.push(Part::Text { bytes: bytes.to_vec(), secret });
+        self.parts.push(Part::Text {
+            bytes: bytes.to_vec(),
+            secret,
+        });
         self
     }
 
@@ -235,13 +265,19 @@ impl Command {
         // No string may contain NUL (RFC 3501 section 9 `CHAR8`).
         command.forbidden |= bytes.contains(&0);
         command.separate();
-        command.parts.push(Part::Literal { bytes: bytes.to_vec(), secret });
+        command.parts.push(Part::Literal {
+            bytes: bytes.to_vec(),
+            secret,
+        });
         command
     }
 
     fn separate(&mut self) {
         if !self.joined {
-            self.parts.push(Part::Text { bytes: b" ".to_vec(), secret: false });
+            self.parts.push(Part::Text {
+                bytes: b" ".to_vec(),
+                secret: false,
+            });
         }
         self.joined = false;
     }
@@ -273,7 +309,10 @@ fn quote(bytes: &[u8]) -> Vec<u8> {
 
 fn announce(size: u64, binary: bool, mode: LiteralMode, line: &mut Vec<u8>, steps: &mut Vec<Step>) {
     let immediate = mode.is_immediate(size);
-    let (tilde, plus) = (if binary { "~" } else { "" }, if immediate { "+" } else { "" });
+    let (tilde, plus) = (
+        if binary { "~" } else { "" },
+        if immediate { "+" } else { "" },
+    );
     line.extend_from_slice(format!("{tilde}{{{size}{plus}}}\r\n").as_bytes());
     if !immediate {
         flush(line, steps);

@@ -14,7 +14,11 @@ pub struct Literal {
 impl Literal {
     /// Returns how many of its bytes are in the frame.
     pub(crate) fn kept(&self) -> usize {
-        if self.streamed { 0 } else { usize::try_from(self.size).unwrap_or(usize::MAX) }
+        if self.streamed {
+            0
+        } else {
+            usize::try_from(self.size).unwrap_or(usize::MAX)
+        }
     }
 }
 
@@ -36,7 +40,11 @@ impl Frame {
     /// Returns its bytes without the last line end and without the NULs that some servers send before a response.
     pub fn trimmed(&self) -> &[u8] {
         // A literal may end in CR: that one isn't part of the line end.
-        let line = self.literals.last().map_or(0, |literal| literal.offset + literal.kept()).min(self.bytes.len());
+        let line = self
+            .literals
+            .last()
+            .map_or(0, |literal| literal.offset + literal.kept())
+            .min(self.bytes.len());
         let end = line + without_line_end(&self.bytes[line..]).len();
         self.bytes.get(self.leading_nuls()..end).unwrap_or_default()
     }
@@ -59,9 +67,19 @@ impl Frame {
 
     /// Yields the text outside literals, piece by piece.
     pub fn text(&self) -> impl Iterator<Item = &[u8]> {
-        let ends = self.literals.iter().map(|literal| literal.offset).chain([self.bytes.len()]);
-        let starts = [0].into_iter().chain(self.literals.iter().map(|literal| literal.offset + literal.kept()));
-        starts.zip(ends).map(|(start, end)| self.bytes.get(start..end).unwrap_or_default())
+        let ends = self
+            .literals
+            .iter()
+            .map(|literal| literal.offset)
+            .chain([self.bytes.len()]);
+        let starts = [0].into_iter().chain(
+            self.literals
+                .iter()
+                .map(|literal| literal.offset + literal.kept()),
+        );
+        starts
+            .zip(ends)
+            .map(|(start, end)| self.bytes.get(start..end).unwrap_or_default())
     }
 
     pub(super) fn leading_nuls(&self) -> usize {
@@ -92,8 +110,13 @@ pub(super) fn without_line_end(line: &[u8]) -> &[u8] {
 /// `response-data = "*" SP (resp-cond-state / resp-cond-bye / mailbox-data / message-data / capability-data) CRLF` (RFC
 /// 3501 section 9), without the first two.
 pub(super) fn carries_literals(line: &[u8]) -> bool {
-    let Some(rest) = line.strip_prefix(b"*") else { return false };
-    let word = rest.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
+    let Some(rest) = line.strip_prefix(b"*") else {
+        return false;
+    };
+    let word = rest
+        .split(u8::is_ascii_whitespace)
+        .find(|word| !word.is_empty())
+        .unwrap_or_default();
     let status: [&[u8]; 5] = [b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH"];
     !status.iter().any(|name| name.eq_ignore_ascii_case(word))
 }
@@ -114,16 +137,30 @@ pub(super) struct Announced {
 /// text.
 pub(super) fn announced(line: &[u8]) -> Option<Announced> {
     let inner = line.strip_suffix(b"}")?;
-    let (inner, plus) = inner.strip_suffix(b"+").map_or((inner, false), |inner| (inner, true));
-    let digits = inner.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let (inner, plus) = inner
+        .strip_suffix(b"+")
+        .map_or((inner, false), |inner| (inner, true));
+    let digits = inner
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     let (head, digits) = inner.split_at(inner.len() - digits);
-    let (head, negative) = head.strip_suffix(b"-").map_or((head, false), |head| (head, true));
+    let (head, negative) = head
+        .strip_suffix(b"-")
+        .map_or((head, false), |head| (head, true));
     let before = head.strip_suffix(b"{")?;
     if digits.is_empty() {
         return None;
     }
-    let size = std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).filter(|_| !negative);
-    Some(Announced { size, odd: plus || before.ends_with(b"~") })
+    let size = std::str::from_utf8(digits)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .filter(|_| !negative);
+    Some(Announced {
+        size,
+        odd: plus || before.ends_with(b"~"),
+    })
 }
 
 #[cfg(test)]
@@ -153,10 +190,22 @@ mod tests {
 
     #[test]
     fn status_lines_carry_no_literals() {
-        for line in [&b"* OK {5}"[..], b"* ok [ALERT] {5}", b"*  NO", b"A1 OK {5}", b"+ {5}", b"Server {5}", b""] {
+        for line in [
+            &b"* OK {5}"[..],
+            b"* ok [ALERT] {5}",
+            b"*  NO",
+            b"A1 OK {5}",
+            b"+ {5}",
+            b"Server {5}",
+            b"",
+        ] {
             assert!(!carries_literals(line), "{}", line.escape_ascii());
         }
-        for line in [&b"* LIST () \"/\" {5}"[..], b"* 1 FETCH (BODY[] {5}", b"* OKAY {5}"] {
+        for line in [
+            &b"* LIST () \"/\" {5}"[..],
+            b"* 1 FETCH (BODY[] {5}",
+            b"* OKAY {5}",
+        ] {
             assert!(carries_literals(line), "{}", line.escape_ascii());
         }
     }

@@ -77,7 +77,10 @@ impl Framer {
     ///
     /// # Errors
     /// See [`FrameError`]. After an error of the source the call may be repeated.
-    pub fn next<S: ByteSource>(&mut self, source: &mut S) -> Result<Incoming, FrameError<S::Error>> {
+    pub fn next<S: ByteSource>(
+        &mut self,
+        source: &mut S,
+    ) -> Result<Incoming, FrameError<S::Error>> {
         loop {
             if let Some(incoming) = self.advance(|buffer| source.read(buffer).map(Some))? {
                 return Ok(incoming);
@@ -90,7 +93,10 @@ impl Framer {
     ///
     /// # Errors
     /// As [`Framer::next`].
-    pub fn next_available<S: ByteSource>(&mut self, source: &mut S) -> Result<Option<Incoming>, FrameError<S::Error>> {
+    pub fn next_available<S: ByteSource>(
+        &mut self,
+        source: &mut S,
+    ) -> Result<Option<Incoming>, FrameError<S::Error>> {
         self.advance(|buffer| source.read_available(buffer))
     }
 
@@ -103,12 +109,20 @@ impl Framer {
         source: &mut S,
         buffer: &mut [u8],
     ) -> Result<usize, FrameError<S::Error>> {
-        let State::Large { left } = self.state else { return Ok(0) };
-        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let State::Large { left } = self.state else {
+            return Ok(0);
+        };
+        let wanted = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         let count = if self.unused.is_empty() {
             // Straight into the reader's buffer: a large literal isn't copied at all.
             let into = &mut buffer[..wanted];
-            if into.is_empty() { 0 } else { source.read(into).map_err(FrameError::Source)? }
+            if into.is_empty() {
+                0
+            } else {
+                source.read(into).map_err(FrameError::Source)?
+            }
         } else {
             let count = wanted.min(self.unused.len());
             buffer[..count].copy_from_slice(&self.input[self.unused.start..][..count]);
@@ -155,7 +169,9 @@ impl Framer {
             if self.unused.is_empty() {
                 match read(&mut self.input).map_err(FrameError::Source)? {
                     None => return Ok(None),
-                    Some(0) if matches!(self.state, State::Complete) => return Err(FrameError::Closed),
+                    Some(0) if matches!(self.state, State::Complete) => {
+                        return Err(FrameError::Closed);
+                    }
                     Some(0) => return Err(FrameError::Truncated),
                     Some(count) => self.unused = 0..count.min(self.input.len()),
                 }
@@ -182,7 +198,9 @@ impl Framer {
             State::Line => self.consume_line(),
             State::Inline { left } => {
                 let count = left.min(self.unused.len());
-                self.frame.bytes.extend_from_slice(&self.input[self.unused.start..][..count]);
+                self.frame
+                    .bytes
+                    .extend_from_slice(&self.input[self.unused.start..][..count]);
                 self.unused.start += count;
                 if count == left {
                     self.begin_line();
@@ -192,7 +210,9 @@ impl Framer {
                 Ok(None)
             }
             State::Large { left } => {
-                let count = usize::try_from(left).unwrap_or(usize::MAX).min(self.unused.len());
+                let count = usize::try_from(left)
+                    .unwrap_or(usize::MAX)
+                    .min(self.unused.len());
                 self.unused.start += count;
                 self.leave_large(left - count as u64);
                 Ok(None)
@@ -232,7 +252,11 @@ impl Framer {
         self.frame.bytes.extend_from_slice(&fresh[..count]);
         self.unused.start += count;
         self.scan(start);
-        if end.is_some() { self.end_line() } else { Ok(None) }
+        if end.is_some() {
+            self.end_line()
+        } else {
+            Ok(None)
+        }
     }
 
     /// Tracks quotes and parentheses in the frame's bytes from `start` on.
@@ -291,8 +315,14 @@ impl Framer {
         if self.frame.literals.len() == self.limits.literals {
             return Err(Violation::TooManyLiterals(self.limits.literals));
         }
-        let inline = usize::try_from(size).ok().filter(|_| size <= self.limits.inline_literal);
-        self.frame.literals.push(Literal { offset, size, streamed: inline.is_none() });
+        let inline = usize::try_from(size)
+            .ok()
+            .filter(|_| size <= self.limits.inline_literal);
+        self.frame.literals.push(Literal {
+            offset,
+            size,
+            streamed: inline.is_none(),
+        });
         match inline {
             Some(size) if size > self.limits.frame.saturating_sub(offset) => {
                 Err(Violation::FrameTooLong(self.limits.frame))

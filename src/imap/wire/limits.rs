@@ -91,7 +91,9 @@ pub enum Violation {
     #[error("the server sent messages of more than {UNASKED_BYTES} bytes that nobody asked for")]
     TooMuchUnasked,
     /// An endless listing.
-    #[error("the server listed more than {FOLDERS} folders, or names of more than {FOLDER_NAMES} bytes together")]
+    #[error(
+        "the server listed more than {FOLDERS} folders, or names of more than {FOLDER_NAMES} bytes together"
+    )]
     TooManyFolders,
 }
 
@@ -140,7 +142,11 @@ impl Answers {
         }
         let asked = asked();
         let most = asked.saturating_mul(TELLINGS).saturating_add(UNASKED);
-        if self.replies > most { Err(Violation::TooManyReplies { sent: most, asked }) } else { Ok(()) }
+        if self.replies > most {
+            Err(Violation::TooManyReplies { sent: most, asked })
+        } else {
+            Ok(())
+        }
     }
 
     /// Counts the bytes of an unrequested message.
@@ -149,7 +155,11 @@ impl Answers {
     /// There are too many.
     pub fn count_unasked(&mut self, bytes: u64) -> Result<(), Violation> {
         self.unasked_bytes = self.unasked_bytes.saturating_add(bytes);
-        if self.unasked_bytes > UNASKED_BYTES { Err(Violation::TooMuchUnasked) } else { Ok(()) }
+        if self.unasked_bytes > UNASKED_BYTES {
+            Err(Violation::TooMuchUnasked)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -168,7 +178,11 @@ impl Listed {
     pub fn count(&mut self, name: usize) -> Result<(), Violation> {
         self.folders += 1;
         self.bytes += name;
-        if self.folders > FOLDERS || self.bytes > FOLDER_NAMES { Err(Violation::TooManyFolders) } else { Ok(()) }
+        if self.folders > FOLDERS || self.bytes > FOLDER_NAMES {
+            Err(Violation::TooManyFolders)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -178,18 +192,30 @@ mod tests {
 
     #[test]
     fn what_is_counted_has_an_end() {
-        let limits = Limits { responses: 5, remarks: 2, ..Limits::default() };
+        let limits = Limits {
+            responses: 5,
+            remarks: 2,
+            ..Limits::default()
+        };
         let counted = |remarks: &[bool]| {
             let mut unanswered = Unanswered::default();
-            remarks.iter().try_for_each(|is_remark| unanswered.count(&limits, *is_remark))
+            remarks
+                .iter()
+                .try_for_each(|is_remark| unanswered.count(&limits, *is_remark))
         };
         assert_eq!(counted(&[false, true, false, true, false]), Ok(()));
-        assert_eq!(counted(&[true, true, true]), Err(Violation::TooManyRemarks(2)));
+        assert_eq!(
+            counted(&[true, true, true]),
+            Err(Violation::TooManyRemarks(2))
+        );
         assert_eq!(counted(&[false; 6]), Err(Violation::TooManyResponses(5)));
         let mut listed = Listed::default();
         assert!((0..FOLDERS).all(|_| listed.count(FOLDER_NAMES / FOLDERS).is_ok()));
         assert_eq!(listed.count(0), Err(Violation::TooManyFolders));
-        assert_eq!(Listed::default().count(FOLDER_NAMES + 1), Err(Violation::TooManyFolders));
+        assert_eq!(
+            Listed::default().count(FOLDER_NAMES + 1),
+            Err(Violation::TooManyFolders)
+        );
     }
 
     #[test]
@@ -197,8 +223,17 @@ mod tests {
         let mut answers = Answers::default();
         let most = UNASKED + 10 * TELLINGS;
         assert!((0..most).all(|_| answers.count(|| 10).is_ok()));
-        assert_eq!(answers.count(|| 10), Err(Violation::TooManyReplies { sent: most, asked: 10 }));
+        assert_eq!(
+            answers.count(|| 10),
+            Err(Violation::TooManyReplies {
+                sent: most,
+                asked: 10
+            })
+        );
         assert_eq!(answers.count_unasked(UNASKED_BYTES), Ok(()));
-        assert_eq!(answers.count_unasked(u64::MAX), Err(Violation::TooMuchUnasked));
+        assert_eq!(
+            answers.count_unasked(u64::MAX),
+            Err(Violation::TooMuchUnasked)
+        );
     }
 }

@@ -18,7 +18,9 @@ impl Tags {
     pub fn new() -> Self {
         const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
         let random = RandomState::new().build_hasher().finish();
-        let prefix = (0..8).map(|at| char::from(LETTERS[(random >> (at * 5)) as usize % 32])).collect();
+        let prefix = (0..8)
+            .map(|at| char::from(LETTERS[(random >> (at * 5)) as usize % 32]))
+            .collect();
         Self { prefix, count: 0 }
     }
 

@@ -24,7 +24,9 @@ impl Certified {
     /// Makes a certification authority.
     pub(super) fn authority(name: &str) -> Self {
         build(name, VALID, None, |builder| {
-            builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
+            builder
+                .append_extension(BasicConstraints::new().critical().ca().build().unwrap())
+                .unwrap();
         })
     }
 
@@ -67,16 +69,35 @@ fn build(
     let mut subject = X509Name::builder().unwrap();
     subject.append_entry_by_text("CN", name).unwrap();
     let subject = subject.build();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs() as i64;
     let mut builder = X509::builder().unwrap();
     builder.set_version(2).unwrap();
-    builder.set_serial_number(&BigNum::from_u32(1).unwrap().to_asn1_integer().unwrap()).unwrap();
+    builder
+        .set_serial_number(&BigNum::from_u32(1).unwrap().to_asn1_integer().unwrap())
+        .unwrap();
     builder.set_subject_name(&subject).unwrap();
-    builder.set_issuer_name(issuer.map_or(&subject, |issuer| issuer.certificate.subject_name())).unwrap();
-    builder.set_not_before(&Asn1Time::from_unix(now + from).unwrap()).unwrap();
-    builder.set_not_after(&Asn1Time::from_unix(now + to).unwrap()).unwrap();
+    builder
+        .set_issuer_name(issuer.map_or(&subject, |issuer| issuer.certificate.subject_name()))
+        .unwrap();
+    builder
+        .set_not_before(&Asn1Time::from_unix(now + from).unwrap())
+        .unwrap();
+    builder
+        .set_not_after(&Asn1Time::from_unix(now + to).unwrap())
+        .unwrap();
     builder.set_pubkey(&key).unwrap();
     extend(&mut builder);
-    builder.sign(issuer.map_or(&key, |issuer| &issuer.key), MessageDigest::sha256()).unwrap();
-    Certified { certificate: builder.build(), key }
+    builder
+        .sign(
+            issuer.map_or(&key, |issuer| &issuer.key),
+            MessageDigest::sha256(),
+        )
+        .unwrap();
+    Certified {
+        certificate: builder.build(),
+        key,
+    }
 }

@@ -37,7 +37,10 @@ fn what_was_not_sent_yet_is_dropped_with_the_connection() {
     let ends: [fn(Stream); 2] = [drop, |mut stream| stream.shut_down()];
     for end in ends {
         let (got, failed) = what_arrives(end);
-        assert!(failed && got < LENGTH / 2, "{got} bytes, an error: {failed}");
+        assert!(
+            failed && got < LENGTH / 2,
+            "{got} bytes, an error: {failed}"
+        );
     }
 }
 

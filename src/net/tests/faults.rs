@@ -35,10 +35,18 @@ fn listening() -> (u16, mpsc::Receiver<Vec<u8>>) {
 
 #[test]
 fn a_connection_breaks_before_within_or_after_the_write_that_was_named() {
-    for (cut, arrives) in [(Cut::Before, "first"), (Cut::Within, "firstsec"), (Cut::After, "firstsecond")] {
+    for (cut, arrives) in [
+        (Cut::Before, "first"),
+        (Cut::Within, "firstsec"),
+        (Cut::After, "firstsecond"),
+    ] {
         let (port, got) = listening();
         let mut dialer = dialer(settings(port, TlsMode::None));
-        let faults = Arc::new(AtWrite { number: 2, cut, seen: AtomicUsize::new(0) });
+        let faults = Arc::new(AtWrite {
+            number: 2,
+            cut,
+            seen: AtomicUsize::new(0),
+        });
         dialer.inject_faults(Arc::<AtWrite>::clone(&faults));
         let mut stream = dialer.dial().unwrap();
         stream.set_phase(Phase::Reply);
@@ -46,7 +54,10 @@ fn a_connection_breaks_before_within_or_after_the_write_that_was_named() {
         assert_eq!(read_exact(&mut stream, 6), b"answer");
         stream.write(b"second").unwrap();
         assert_eq!(stream.flush().is_ok(), cut == Cut::After);
-        assert_eq!(String::from_utf8(got.recv_timeout(PATIENCE).unwrap()).unwrap(), arrives);
+        assert_eq!(
+            String::from_utf8(got.recv_timeout(PATIENCE).unwrap()).unwrap(),
+            arrives
+        );
         let error = stream.read(&mut [0; 9]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Lost, "{error}");
         stream.write(b"third").unwrap();
@@ -59,7 +70,14 @@ fn a_connection_breaks_before_within_or_after_the_write_that_was_named() {
 fn a_handshake_breaks_too() {
     let (port, got) = listening();
     let mut dialer = dialer(settings(port, TlsMode::Implicit));
-    dialer.inject_faults(Arc::new(AtWrite { number: 1, cut: Cut::Within, seen: AtomicUsize::new(0) }));
+    dialer.inject_faults(Arc::new(AtWrite {
+        number: 1,
+        cut: Cut::Within,
+        seen: AtomicUsize::new(0),
+    }));
     assert!(dialer.dial().is_err());
-    assert!(got.recv_timeout(PATIENCE).unwrap().len() > 50, "half of a ClientHello");
+    assert!(
+        got.recv_timeout(PATIENCE).unwrap().len() > 50,
+        "half of a ClientHello"
+    );
 }

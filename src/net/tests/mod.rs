@@ -29,7 +29,11 @@ fn serve(script: impl FnOnce(TcpStream) + Send + 'static) -> u16 {
 
 /// Returns a port without a listener.
 fn closed_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 fn settings(port: u16, tls: TlsMode) -> DialSettings {

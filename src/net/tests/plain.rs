@@ -15,7 +15,10 @@ fn plain(port: u16) -> Stream {
 /// Makes a stream with its own limits.
 fn limited(port: u16, timeout: Duration, grace: Duration, stop: &Arc<Stop>) -> Stream {
     let tcp = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    Stream::plain(Socket::new(tcp, Arc::new(Limits::new(timeout, grace, Arc::clone(stop)))).unwrap(), Duration::ZERO)
+    Stream::plain(
+        Socket::new(tcp, Arc::new(Limits::new(timeout, grace, Arc::clone(stop)))).unwrap(),
+        Duration::ZERO,
+    )
 }
 
 /// Says nothing until the client is gone.
@@ -51,17 +54,29 @@ fn localhost_is_reached_although_the_server_knows_only_ipv4() {
 fn a_host_that_has_no_address() {
     // A label of more than 63 bytes is rejected without a query (RFC 1035 section 2.3.4).
     let host = "x".repeat(300);
-    let error = dialer(DialSettings { host, ..settings(143, TlsMode::None) }).dial().err().unwrap();
+    let error = dialer(DialSettings {
+        host,
+        ..settings(143, TlsMode::None)
+    })
+    .dial()
+    .err()
+    .unwrap();
     assert!(matches!(error, Error::NoAddress { .. }), "{error}");
     assert_eq!(error.kind(), ErrorKind::Unreachable);
 }
 
 #[test]
 fn silence_names_what_was_waited_for() {
-    let dialer = dialer(DialSettings { timeout: SHORT, ..settings(serve(mute), TlsMode::StartTls) });
+    let dialer = dialer(DialSettings {
+        timeout: SHORT,
+        ..settings(serve(mute), TlsMode::StartTls)
+    });
     let mut stream = dialer.dial().unwrap();
     let error = stream.read(&mut [0; 9]).unwrap_err();
-    assert_eq!(error.to_string(), "the server sent nothing for 0.3 s while mailferry waited for the greeting");
+    assert_eq!(
+        error.to_string(),
+        "the server sent nothing for 0.3 s while mailferry waited for the greeting"
+    );
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     assert!(error.hint().unwrap().contains("imaps://"));
 
@@ -76,7 +91,10 @@ fn silence_names_what_was_waited_for() {
         let mut stream = limited(serve(mute), Duration::from_millis(40), PATIENCE, &stop);
         stream.set_phase(phase);
         let error = stream.read(&mut [0; 9]).unwrap_err();
-        assert_eq!(error.to_string(), format!("the server sent nothing for 0.0 s while mailferry {text}"));
+        assert_eq!(
+            error.to_string(),
+            format!("the server sent nothing for 0.0 s while mailferry {text}")
+        );
         assert_eq!((error.kind(), error.hint()), (ErrorKind::Lost, None));
     }
 }
@@ -105,7 +123,10 @@ fn what_is_not_taken_ends_a_write() {
     let mut stream = limited(port, SHORT, PATIENCE, &Arc::new(Stop::new()));
     stream.set_phase(Phase::Sending);
     let error = stream.write(&vec![b'x'; 64 << 20]).unwrap_err();
-    assert_eq!(error.to_string(), "the server took nothing for 0.3 s while mailferry was sending a message");
+    assert_eq!(
+        error.to_string(),
+        "the server took nothing for 0.3 s while mailferry was sending a message"
+    );
     assert_eq!(error.kind(), ErrorKind::Lost);
     // Nor do the last words wait for the peer.
     let begun = Instant::now();
@@ -129,7 +150,14 @@ fn what_has_arrived_is_read_without_waiting() {
     assert_eq!(&buf[..12], b"* 1 EXISTS\r\n");
     assert_eq!(poll(&mut stream, &mut buf), 0, "the peer has closed");
     assert_eq!(stream.read(&mut buf).unwrap(), 0);
-    assert_eq!(stream.traffic(), Traffic { sent: 0, received: 12, round_trips: 0 });
+    assert_eq!(
+        stream.traffic(),
+        Traffic {
+            sent: 0,
+            received: 12,
+            round_trips: 0
+        }
+    );
 }
 
 #[test]
@@ -156,25 +184,45 @@ fn round_trips_and_bytes_are_counted() {
         tcp.write_all(b"!").unwrap();
     });
     let mut stream = plain(port);
-    let traffic = |sent, received, round_trips| Traffic { sent, received, round_trips };
+    let traffic = |sent, received, round_trips| Traffic {
+        sent,
+        received,
+        round_trips,
+    };
     read_exact(&mut stream, 5);
-    assert_eq!(stream.traffic(), traffic(0, 5, 0), "nothing was written before the greeting");
+    assert_eq!(
+        stream.traffic(),
+        traffic(0, 5, 0),
+        "nothing was written before the greeting"
+    );
     stream.write(b"").unwrap();
     stream.write(b"abc").unwrap();
     assert_eq!(stream.traffic(), traffic(0, 5, 0), "not sent yet");
     stream.write(b"def").unwrap();
     read_exact(&mut stream, 2);
     read_exact(&mut stream, 4);
-    assert_eq!(stream.traffic(), traffic(6, 11, 1), "two writes and two reads are one round trip");
+    assert_eq!(
+        stream.traffic(),
+        traffic(6, 11, 1),
+        "two writes and two reads are one round trip"
+    );
     stream.write(b"ghijkl").unwrap();
     stream.flush().unwrap();
     poll(&mut stream, &mut [0; 6]);
-    assert_eq!(stream.traffic(), traffic(12, 17, 1), "a poll waits for nothing");
+    assert_eq!(
+        stream.traffic(),
+        traffic(12, 17, 1),
+        "a poll waits for nothing"
+    );
     stream.write(&[b'm'; 10_000]).unwrap();
     stream.write(&[b'n'; 10_000]).unwrap();
     assert_eq!(stream.traffic().sent, 10_012, "gathered up to 16 KiB");
     stream.write(&[b'o'; 20_000]).unwrap();
-    assert_eq!(stream.traffic().sent, 40_012, "large ones at once, after what was gathered");
+    assert_eq!(
+        stream.traffic().sent,
+        40_012,
+        "large ones at once, after what was gathered"
+    );
     read_exact(&mut stream, 1);
     assert_eq!(stream.traffic(), traffic(40_012, 18, 2));
 }
@@ -189,7 +237,10 @@ fn bytes_arrive_in_the_order_of_writing() {
     });
     let mut stream = plain(port);
     let mut expected = Vec::new();
-    for (index, size) in [1, 16_383, 16_384, 5, 16_379, 1, 100_000, 0, 7].into_iter().enumerate() {
+    for (index, size) in [1, 16_383, 16_384, 5, 16_379, 1, 100_000, 0, 7]
+        .into_iter()
+        .enumerate()
+    {
         let piece = vec![index as u8; size];
         stream.write(&piece).unwrap();
         expected.extend(piece);
@@ -211,12 +262,22 @@ fn a_request_to_stop_ends_a_wait_after_some_grace() {
     });
     let begun = Instant::now();
     let error = stream.read(&mut [0; 9]).unwrap_err();
-    assert_eq!(error.to_string(), "stopped while mailferry waited for a reply");
+    assert_eq!(
+        error.to_string(),
+        "stopped while mailferry waited for a reply"
+    );
     assert_eq!(error.kind(), ErrorKind::Interrupted);
-    assert!(begun.elapsed() >= SHORT * 2 && begun.elapsed() < PATIENCE / 2, "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() >= SHORT * 2 && begun.elapsed() < PATIENCE / 2,
+        "{:?}",
+        begun.elapsed()
+    );
     // There is one grace period for everything that follows.
     let begun = Instant::now();
-    assert_eq!(stream.write(&[0; 20_000]).unwrap_err().kind(), ErrorKind::Interrupted);
+    assert_eq!(
+        stream.write(&[0; 20_000]).unwrap_err().kind(),
+        ErrorKind::Interrupted
+    );
     assert!(begun.elapsed() < SHORT);
 }
 
@@ -248,7 +309,14 @@ fn writing_to_a_peer_that_is_gone() {
     let mut stream = plain(serve(drop));
     assert_eq!(stream.read(&mut [0; 9]).unwrap(), 0);
     stream.set_phase(Phase::Reply);
-    let error = (0..1000).find_map(|_| stream.write(&[0; 20_000]).err()).unwrap();
-    assert!(error.to_string().starts_with("the connection broke while mailferry waited for a reply: "), "{error}");
+    let error = (0..1000)
+        .find_map(|_| stream.write(&[0; 20_000]).err())
+        .unwrap();
+    assert!(
+        error
+            .to_string()
+            .starts_with("the connection broke while mailferry waited for a reply: "),
+        "{error}"
+    );
     assert_eq!(error.kind(), ErrorKind::Lost);
 }

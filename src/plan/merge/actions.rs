@@ -128,7 +128,10 @@ pub struct FlagOutcomes {
 impl FlagOutcomes {
     /// Returns the outcome with this number; a quiet one for a number never assigned.
     pub fn get(&self, number: u32) -> FlagMerge {
-        self.outcomes.get(number as usize).cloned().unwrap_or_default()
+        self.outcomes
+            .get(number as usize)
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Returns the number of the outcome for these sets of flags, which is computed the first time.
@@ -150,12 +153,16 @@ impl FlagOutcomes {
 
     /// Reports whether a closed side would have to change something.
     pub(super) fn waits(&self, number: u32) -> bool {
-        self.outcomes.get(number as usize).is_some_and(|outcome| outcome.waits)
+        self.outcomes
+            .get(number as usize)
+            .is_some_and(|outcome| outcome.waits)
     }
 
     /// Reports whether nothing changes, neither on a side nor in the base.
     pub(super) fn stays(&self, number: u32) -> bool {
-        self.outcomes.get(number as usize).is_none_or(|outcome| outcome.stays)
+        self.outcomes
+            .get(number as usize)
+            .is_none_or(|outcome| outcome.stays)
     }
 }
 
@@ -207,7 +214,10 @@ impl FolderMerge {
         let flags_stay = |number: &u32| self.flags.get(*number).is_quiet();
         self.incoming.all(Vec::is_empty)
             && self.deletions.all(Vec::is_empty)
-            && self.agreements.iter().all(|agreement| flags_stay(&agreement.flags))
+            && self
+                .agreements
+                .iter()
+                .all(|agreement| flags_stay(&agreement.flags))
             && self.joined.iter().all(|joined| flags_stay(&joined.flags))
             && self.ties.is_empty()
     }
@@ -222,15 +232,35 @@ impl FolderMerge {
     /// them, a side is read-only, or they may be parts of moves to folders that could not be read. A later run that may
     /// make them finds them again, as long as no checkpoint moves past them.
     pub fn held_back(&self) -> u64 {
-        let is_held = |row: Row| matches!(row, Row::OneWay | Row::NotPermitted | Row::TooMany | Row::PerhapsMoved);
-        let left = Side::BOTH.into_iter().flat_map(|side| &self.left[side]).filter(|left| is_held(left.row)).count();
-        let pending = self.pending.iter().filter(|pending| is_held(pending.row)).count();
-        let joined = self.joined.iter().filter(|joined| self.flags.waits(joined.flags)).count();
+        let is_held = |row: Row| {
+            matches!(
+                row,
+                Row::OneWay | Row::NotPermitted | Row::TooMany | Row::PerhapsMoved
+            )
+        };
+        let left = Side::BOTH
+            .into_iter()
+            .flat_map(|side| &self.left[side])
+            .filter(|left| is_held(left.row))
+            .count();
+        let pending = self
+            .pending
+            .iter()
+            .filter(|pending| is_held(pending.row))
+            .count();
+        let joined = self
+            .joined
+            .iter()
+            .filter(|joined| self.flags.waits(joined.flags))
+            .count();
         (left + pending + joined) as u64 + self.flags_waiting
     }
 
     /// Leaves the folder unchanged on both sides.
     pub(super) fn refuse(&mut self, row: Row, side: Side) {
-        *self = Self { refused: Some(Refusal { row, side }), ..Self::default() };
+        *self = Self {
+            refused: Some(Refusal { row, side }),
+            ..Self::default()
+        };
     }
 }

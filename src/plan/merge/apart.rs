@@ -17,8 +17,10 @@ pub(super) fn keep_one_place(folders: &[Folder<'_>], merges: &mut [FolderMerge],
         return;
     }
     for (at, folder) in folders.iter().enumerate() {
-        let deletions =
-            merges.get_mut(at).map(|merge| std::mem::take(&mut merge.deletions[winner])).unwrap_or_default();
+        let deletions = merges
+            .get_mut(at)
+            .map(|merge| std::mem::take(&mut merge.deletions[winner]))
+            .unwrap_or_default();
         for deletion in deletions {
             let twin = doomed.take(folder, deletion.pair);
             let closed = folder.closed(loser, policy.new_mail);
@@ -28,7 +30,10 @@ pub(super) fn keep_one_place(folders: &[Folder<'_>], merges: &mut [FolderMerge],
             let merge = &mut merges[at];
             match (twin, closed) {
                 (None, _) => merge.deletions[winner].push(deletion),
-                (Some(_), Some(row)) => merge.left[winner].push(Left { index: deletion.index, row }),
+                (Some(_), Some(row)) => merge.left[winner].push(Left {
+                    index: deletion.index,
+                    row,
+                }),
                 (Some(_), None) => come_back(merge, loser, &deletion),
             }
         }
@@ -48,11 +53,17 @@ impl Doomed {
         for (at, (folder, merge)) in folders.iter().zip(merges).enumerate() {
             for deletion in &merge.deletions[side] {
                 for trace in traces(folder, deletion.pair) {
-                    by_trace.entry(trace).or_default().push((at, deletion.index));
+                    by_trace
+                        .entry(trace)
+                        .or_default()
+                        .push((at, deletion.index));
                 }
             }
         }
-        Self { by_trace, taken: HashSet::new() }
+        Self {
+            by_trace,
+            taken: HashSet::new(),
+        }
     }
 
     /// Takes one that is the same as this pair's message and not taken yet.
@@ -70,7 +81,10 @@ impl Doomed {
 }
 
 fn traces(folder: &Folder<'_>, pair: u32) -> impl Iterator<Item = Trace> {
-    let prints = folder.base.and_then(|base| base.pairs().get(pair as usize)).map(|pair| pair.prints);
+    let prints = folder
+        .base
+        .and_then(|base| base.pairs().get(pair as usize))
+        .map(|pair| pair.prints);
     let [first, second] = Side::BOTH.map(|side| prints.and_then(|prints| prints.trace(side)));
     first.into_iter().chain(second.filter(|_| first != second))
 }
@@ -79,9 +93,20 @@ fn traces(folder: &Folder<'_>, pair: u32) -> impl Iterator<Item = Trace> {
 fn come_back(merge: &mut FolderMerge, to: Side, deletion: &Deletion) {
     let row = Row::MovedApart;
     let place = merge.incoming[to].partition_point(|incoming| incoming.from < deletion.index);
-    merge.incoming[to].insert(place, Incoming { from: deletion.index, row });
-    merge.pending.retain(|pending| pending.pair != deletion.pair);
-    merge.dropped.push(Dropped { pair: deletion.pair, row });
+    merge.incoming[to].insert(
+        place,
+        Incoming {
+            from: deletion.index,
+            row,
+        },
+    );
+    merge
+        .pending
+        .retain(|pending| pending.pair != deletion.pair);
+    merge.dropped.push(Dropped {
+        pair: deletion.pair,
+        row,
+    });
 }
 
 fn take_back(merge: &mut FolderMerge, side: Side, index: u32, row: Row) {

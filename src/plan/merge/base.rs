@@ -21,7 +21,10 @@ const NO_KEY: u32 = 1;
 impl Prints {
     /// Makes the fingerprints of two messages that are the same, as scans show them; `None`: not shown yet.
     pub fn of(messages: Both<Option<&Message>>) -> Self {
-        Self { keys: messages.map(|m| m.map_or(UNKNOWN, key_print)), looks: messages.map(|m| m.map_or(UNKNOWN, look)) }
+        Self {
+            keys: messages.map(|m| m.map_or(UNKNOWN, key_print)),
+            looks: messages.map(|m| m.map_or(UNKNOWN, look)),
+        }
     }
 
     /// Restores fingerprints saved as [`Prints::keys`] and [`Prints::looks`].
@@ -52,8 +55,14 @@ impl Prints {
     /// Returns the trace by which a message on `side` that is this one in another folder is found; `None` if it can't
     /// be told.
     pub fn trace(self, side: Side) -> Option<Trace> {
-        let look = if self.looks[side] == UNKNOWN { self.looks[side.other()] } else { self.looks[side] };
-        Some(self.key(side)).filter(|key| *key > NO_KEY).map(|key| (key, look))
+        let look = if self.looks[side] == UNKNOWN {
+            self.looks[side.other()]
+        } else {
+            self.looks[side]
+        };
+        Some(self.key(side))
+            .filter(|key| *key > NO_KEY)
+            .map(|key| (key, look))
     }
 
     /// Reports whether `message` on `side` is another one: its INTERNALDATE differs, or its size and its header do.
@@ -86,7 +95,11 @@ impl Prints {
 
     /// Returns one side's key, or the other's if it is unknown: they are usually the same.
     fn key(self, side: Side) -> u32 {
-        if self.keys[side] == UNKNOWN { self.keys[side.other()] } else { self.keys[side] }
+        if self.keys[side] == UNKNOWN {
+            self.keys[side.other()]
+        } else {
+            self.keys[side]
+        }
     }
 }
 
@@ -96,7 +109,9 @@ pub type Trace = (u32, u32);
 
 /// Returns a message's trace; `None` if its header doesn't distinguish it from others.
 pub fn trace(message: &Message) -> Option<Trace> {
-    Some(key_print(message)).filter(|key| *key > NO_KEY).map(|key| (key, look(message)))
+    Some(key_print(message))
+        .filter(|key| *key > NO_KEY)
+        .map(|key| (key, look(message)))
 }
 
 fn key_print(message: &Message) -> u32 {
@@ -115,8 +130,8 @@ fn look(message: &Message) -> u32 {
         return UNKNOWN;
     }
     let seconds = message.date().map_or(i64::MIN, InternalDate::seconds);
-    let look =
-        u32::from(short_hash(&seconds.to_be_bytes())) << 16 | u32::from(short_hash(&message.size().to_be_bytes()));
+    let look = u32::from(short_hash(&seconds.to_be_bytes())) << 16
+        | u32::from(short_hash(&message.size().to_be_bytes()));
     look.max(UNKNOWN + 1)
 }
 
@@ -126,7 +141,9 @@ fn date_part(look: u32) -> u32 {
 
 /// Computes FNV-1a, with its two halves folded into one.
 fn short_hash(bytes: &[u8]) -> u16 {
-    let hash = bytes.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    let hash = bytes.iter().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    });
     let [a, b, c, d] = hash.to_be_bytes();
     u16::from_be_bytes([a ^ c, b ^ d])
 }
@@ -192,7 +209,10 @@ pub struct BaseFolder {
 impl BaseFolder {
     /// Makes a base without pairs. `marks` are both sides' counters before that run wrote anything itself.
     pub fn new(marks: Both<Counters>) -> Self {
-        Self { marks, ..Self::default() }
+        Self {
+            marks,
+            ..Self::default()
+        }
     }
 
     /// Marks the state as older than the mailboxes (its generation isn't that of the last run): no deletion is inferred
@@ -215,7 +235,13 @@ impl BaseFolder {
     pub fn add(&mut self, uids: Both<Uid>, flags: &AgreedFlags, prints: Prints, state: PairState) {
         let lacks = Both::of(|side| self.sets.intern(flags.lacks[side].clone()));
         let flags = self.sets.intern(flags.flags.clone());
-        let pair = BasePair { uids, flags, lacks, prints, state };
+        let pair = BasePair {
+            uids,
+            flags,
+            lacks,
+            prints,
+            state,
+        };
         for side in Side::BOTH.into_iter().filter(|side| pair.is_on(*side)) {
             self.highest[side] = self.highest[side].max(uids[side].get());
         }
@@ -239,7 +265,10 @@ impl BaseFolder {
 
     /// Returns the flags that a pair's two messages agreed on.
     pub fn flags(&self, pair: &BasePair) -> AgreedFlags {
-        AgreedFlags { flags: self.sets.get(pair.flags), lacks: pair.lacks.map(|set| self.sets.get(set)) }
+        AgreedFlags {
+            flags: self.sets.get(pair.flags),
+            lacks: pair.lacks.map(|set| self.sets.get(set)),
+        }
     }
 
     /// Returns the messages on `side` that the other side refused.
@@ -253,7 +282,10 @@ impl BaseFolder {
 
     /// Returns the lowest UIDNEXT that a side can have now: its last one, or more if messages were written since.
     pub(super) fn least_uid_next(&self, side: Side) -> u32 {
-        self.marks[side].uid_next.unwrap_or(1).max(self.highest[side].saturating_add(1))
+        self.marks[side]
+            .uid_next
+            .unwrap_or(1)
+            .max(self.highest[side].saturating_add(1))
     }
 
     pub(super) fn is_stale(&self) -> bool {
@@ -268,8 +300,20 @@ mod tests {
     #[test]
     fn a_message_of_which_only_flags_were_asked_for_contradicts_nothing() {
         let uid = Uid::new(7).unwrap();
-        let seen = Message::new(uid, 100, InternalDate::new(1_700_000_000, 0), 0, HeaderKey::WithId([3; 16]));
-        let other = Message::new(uid, 200, InternalDate::new(1_600_000_000, 0), 0, HeaderKey::WithId([4; 16]));
+        let seen = Message::new(
+            uid,
+            100,
+            InternalDate::new(1_700_000_000, 0),
+            0,
+            HeaderKey::WithId([3; 16]),
+        );
+        let other = Message::new(
+            uid,
+            200,
+            InternalDate::new(1_600_000_000, 0),
+            0,
+            HeaderKey::WithId([4; 16]),
+        );
         let prints = Prints::of(Both::new(Some(&seen), Some(&seen)));
         let bare = Message::bare(uid, 0);
         for side in Side::BOTH {
@@ -291,7 +335,11 @@ mod tests {
         let prints = Prints::of(Both::new(Some(&sent), None));
         assert!(prints.contradict(Side::Second, &at(1_600_000_000, other_key)));
         // A server that keeps no dates, one that rewrites headers, and a header that was not requested.
-        for same in [at(1_600_000_000, key), at(1_700_000_000, other_key), at(1_600_000_000, HeaderKey::Unknown)] {
+        for same in [
+            at(1_600_000_000, key),
+            at(1_700_000_000, other_key),
+            at(1_600_000_000, HeaderKey::Unknown),
+        ] {
             assert!(!prints.contradict(Side::Second, &same));
         }
         assert!(

@@ -67,9 +67,16 @@ impl FlagMerge {
 }
 
 /// Merges the flags of a pair: rows 1 to 4 and 7.
-pub fn merge_flags(base: Option<&AgreedFlags>, sides: Both<FlagState<'_>>, prefer: Prefer) -> FlagMerge {
+pub fn merge_flags(
+    base: Option<&AgreedFlags>,
+    sides: Both<FlagState<'_>>,
+    prefer: Prefer,
+) -> FlagMerge {
     let Some(base) = base else {
-        return FlagMerge { stays: false, ..merge_flags(Some(&joined(&sides)), sides, prefer) };
+        return FlagMerge {
+            stays: false,
+            ..merge_flags(Some(&joined(&sides)), sides, prefer)
+        };
     };
     let held = Both::of(|side| base.held(side, sides[side].now));
     let added = held.first.union(&held.second).minus(&base.flags);
@@ -78,22 +85,41 @@ pub fn merge_flags(base: Option<&AgreedFlags>, sides: Both<FlagState<'_>>, prefe
     let supported = Both::of(|side| sides[side].permanent.split(&wanted).0);
     let missing = Both::of(|side| wanted.minus(&held[side]));
     let too_many = Both::of(|side| sides[side].now.minus(&wanted));
-    let if_open = |side: Side, flags: Flags| if sides[side].open { flags } else { Flags::default() };
+    let if_open = |side: Side, flags: Flags| {
+        if sides[side].open {
+            flags
+        } else {
+            Flags::default()
+        }
+    };
     let add = Both::of(|side| if_open(side, common(&missing[side], &supported[side])));
     let remove = Both::of(|side| if_open(side, too_many[side].clone()));
     let waiting = Side::BOTH.iter().fold(Flags::default(), |waiting, side| {
-        if sides[*side].open { waiting } else { waiting.union(&missing[*side]).union(&too_many[*side]) }
+        if sides[*side].open {
+            waiting
+        } else {
+            waiting.union(&missing[*side]).union(&too_many[*side])
+        }
     });
     let settled = wanted.minus(&waiting);
     let flags = settled.union(&common(&base.flags, &waiting));
     let lacks = Both::of(|side| {
         let has = sides[side].now.minus(&remove[side]).union(&add[side]);
-        settled.minus(&has).union(&common(&common(&base.lacks[side], &flags), &waiting))
+        settled
+            .minus(&has)
+            .union(&common(&common(&base.lacks[side], &flags), &waiting))
     });
     let unsupported = Both::of(|side| if_open(side, missing[side].minus(&supported[side])));
     let agreed = AgreedFlags { flags, lacks };
     let quiet = add.all(Flags::is_empty) && remove.all(Flags::is_empty);
-    FlagMerge { stays: quiet && agreed == *base, waits: !waiting.is_empty(), add, remove, agreed, unsupported }
+    FlagMerge {
+        stays: quiet && agreed == *base,
+        waits: !waiting.is_empty(),
+        add,
+        remove,
+        agreed,
+        unsupported,
+    }
 }
 
 /// Makes a base if there is none (row 3): as if both had agreed on each side's own flags, and on nothing else.
@@ -110,7 +136,9 @@ fn without_contradiction(wanted: Flags, base: &Flags, held: &Both<Flags>, winner
     let verdicts = Flags::from_names(["$Junk", "$NotJunk"]);
     let is_new = |flags: &Flags| !common(&flags.minus(base), &verdicts).is_empty();
     if verdicts.minus(&wanted).is_empty() && held.all(is_new) {
-        return wanted.minus(&verdicts).union(&common(&held[winner], &verdicts));
+        return wanted
+            .minus(&verdicts)
+            .union(&common(&held[winner], &verdicts));
     }
     wanted
 }

@@ -119,7 +119,9 @@ impl FolderPair {
 
     /// Returns the side that used to have it and doesn't any more.
     fn missing_on(&self) -> Option<Side> {
-        Side::BOTH.into_iter().find(|side| self.base.is_some() && self.is_on(side.other()) && !self.is_on(*side))
+        Side::BOTH
+            .into_iter()
+            .find(|side| self.base.is_some() && self.is_on(side.other()) && !self.is_on(*side))
     }
 
     fn is_on(&self, side: Side) -> bool {
@@ -155,16 +157,47 @@ pub struct FoldersMerge {
 }
 
 /// Merges the folders of both sides. `known` are those in the base, `seen` those that each side lists.
-pub fn merge_folders(known: &[KnownFolder], seen: Both<&[SeenFolder]>, policy: &Policy) -> FoldersMerge {
-    let mail = Both::of(|side| seen[side].iter().enumerate().filter(|(_, folder)| folder.kind != FolderKind::NoMail));
-    let numbers = mail.clone().map(|folders| folders.map(|(number, _)| number).collect::<Vec<_>>());
-    let folders = mail.map(|folders| folders.map(|(_, folder)| folder.clone()).collect::<Vec<_>>());
+pub fn merge_folders(
+    known: &[KnownFolder],
+    seen: Both<&[SeenFolder]>,
+    policy: &Policy,
+) -> FoldersMerge {
+    let mail = Both::of(|side| {
+        seen[side]
+            .iter()
+            .enumerate()
+            .filter(|(_, folder)| folder.kind != FolderKind::NoMail)
+    });
+    let numbers = mail
+        .clone()
+        .map(|folders| folders.map(|(number, _)| number).collect::<Vec<_>>());
+    let folders = mail.map(|folders| {
+        folders
+            .map(|(_, folder)| folder.clone())
+            .collect::<Vec<_>>()
+    });
     let places = Both::of(|side| locate(known, &folders[side], side));
-    let names = folders.as_ref().map(|folders| Names::new(folders.iter().map(|folder| folder.name.clone())));
-    let left = Side::BOTH.into_iter().flat_map(|side| not_mail(seen[side], side)).collect();
-    let merge = FoldersMerge { left, ..FoldersMerge::default() };
+    let names = folders
+        .as_ref()
+        .map(|folders| Names::new(folders.iter().map(|folder| folder.name.clone())));
+    let left = Side::BOTH
+        .into_iter()
+        .flat_map(|side| not_mail(seen[side], side))
+        .collect();
+    let merge = FoldersMerge {
+        left,
+        ..FoldersMerge::default()
+    };
     let restored = Both::of(|side| has_gone_back(known, &folders[side], &places[side], side));
-    let mut merger = Merger { restored, known, folders: &folders, places, names, policy, merge };
+    let mut merger = Merger {
+        restored,
+        known,
+        folders: &folders,
+        places,
+        names,
+        policy,
+        merge,
+    };
     merger.rename();
     merger.pair_known();
     merger.pair_new();
@@ -172,30 +205,50 @@ pub fn merge_folders(known: &[KnownFolder], seen: Both<&[SeenFolder]>, policy: &
     merger.subscribe();
     let mut merge = merger.merge;
     for pair in &mut merge.pairs {
-        pair.seen = Both::of(|side| pair.seen[side].and_then(|number| numbers[side].get(number).copied()));
+        pair.seen =
+            Both::of(|side| pair.seen[side].and_then(|number| numbers[side].get(number).copied()));
     }
     merge
 }
 
 fn not_mail(seen: &[SeenFolder], side: Side) -> impl Iterator<Item = LeftFolder> {
-    let folders = seen.iter().filter(|folder| folder.kind == FolderKind::NoMail);
-    folders.map(move |folder| LeftFolder { side, name: folder.name.clone(), row: Row::NotAFolder })
+    let folders = seen
+        .iter()
+        .filter(|folder| folder.kind == FolderKind::NoMail);
+    folders.map(move |folder| LeftFolder {
+        side,
+        name: folder.name.clone(),
+        row: Row::NotAFolder,
+    })
 }
 
 /// Reports whether a folder that is still the same has a lower UIDNEXT than before: under its own name, or as a folder
 /// that is new to this side with the UIDVALIDITY of exactly one missing folder, which was renamed after the backup.
-fn has_gone_back(known: &[KnownFolder], seen: &[SeenFolder], places: &[Whereabouts], side: Side) -> bool {
+fn has_gone_back(
+    known: &[KnownFolder],
+    seen: &[SeenFolder],
+    places: &[Whereabouts],
+    side: Side,
+) -> bool {
     let taken: HashSet<_> = places.iter().filter_map(|place| place.folder()).collect();
     let is_alone = |mark: &Counters| {
-        known.iter().filter(|other| other.identities[side].mark.uid_validity == mark.uid_validity).count() == 1
+        known
+            .iter()
+            .filter(|other| other.identities[side].mark.uid_validity == mark.uid_validity)
+            .count()
+            == 1
     };
     known.iter().zip(places).any(|(known, place)| {
         let then = &known.identities[side];
         match place {
-            Whereabouts::At(number) => seen.get(*number).is_some_and(|now| now.identity.is_earlier_than(then)),
+            Whereabouts::At(number) => seen
+                .get(*number)
+                .is_some_and(|now| now.identity.is_earlier_than(then)),
             Whereabouts::Replaced(_) => false,
             Whereabouts::Gone => (0..).zip(seen).any(|(number, now)| {
-                !taken.contains(&number) && now.identity.is_earlier_than(then) && is_alone(&then.mark)
+                !taken.contains(&number)
+                    && now.identity.is_earlier_than(then)
+                    && is_alone(&then.mark)
             }),
         }
     })
@@ -204,10 +257,17 @@ fn has_gone_back(known: &[KnownFolder], seen: &[SeenFolder], places: &[Whereabou
 impl FolderIdentity {
     /// Reports whether it may be an earlier state of the other, with a lower UIDNEXT.
     fn is_earlier_than(&self, other: &Self) -> bool {
-        let contradicts =
-            self.mailbox_id.is_some() && other.mailbox_id.is_some() && self.mailbox_id != other.mailbox_id;
-        let same = self.mark.uid_validity.is_some() && self.mark.uid_validity == other.mark.uid_validity;
-        same && !contradicts && self.mark.uid_next.zip(other.mark.uid_next).is_some_and(|(now, then)| now < then)
+        let contradicts = self.mailbox_id.is_some()
+            && other.mailbox_id.is_some()
+            && self.mailbox_id != other.mailbox_id;
+        let same =
+            self.mark.uid_validity.is_some() && self.mark.uid_validity == other.mark.uid_validity;
+        same && !contradicts
+            && self
+                .mark
+                .uid_next
+                .zip(other.mark.uid_next)
+                .is_some_and(|(now, then)| now < then)
     }
 }
 
@@ -227,11 +287,20 @@ struct Merger<'a> {
 impl Merger<'_> {
     /// Carries renames over: rows 11 and 12.
     fn rename(&mut self) {
-        for side in Side::BOTH.into_iter().filter(|side| self.policy.new_mail[*side]) {
-            let wishes = (0..self.known.len()).filter_map(|folder| self.wish(folder, side)).collect();
+        for side in Side::BOTH
+            .into_iter()
+            .filter(|side| self.policy.new_mail[*side])
+        {
+            let wishes = (0..self.known.len())
+                .filter_map(|folder| self.wish(folder, side))
+                .collect();
             let stuck: HashSet<_> = self.names[side].fulfil(wishes).into_iter().collect();
             for folder in 0..self.known.len() {
-                if self.place(folder, side).folder().is_some_and(|number| stuck.contains(&number)) {
+                if self
+                    .place(folder, side)
+                    .folder()
+                    .is_some_and(|number| stuck.contains(&number))
+                {
                     self.part(folder, side.other());
                 }
             }
@@ -249,10 +318,14 @@ impl Merger<'_> {
     /// Returns the name that a folder on `side` should end up with because of the other side's.
     fn wish(&self, folder: usize, side: Side) -> Option<Wish> {
         let renamed = Both::of(|side| self.renamed(folder, side));
-        let Whereabouts::At(number) = self.place(folder, side) else { return None };
+        let Whereabouts::At(number) = self.place(folder, side) else {
+            return None;
+        };
         let (to, row) = match (&renamed[side], &renamed[side.other()]) {
             (None, Some(name)) => (name, Row::Renamed),
-            (Some(here), Some(there)) if here.key() != there.key() && side != self.policy.prefer.winner() => {
+            (Some(here), Some(there))
+                if here.key() != there.key() && side != self.policy.prefer.winner() =>
+            {
                 (there, Row::RenamedApart)
             }
             // A renamed folder may still have it below itself here, but no longer there.
@@ -261,18 +334,27 @@ impl Merger<'_> {
             }
             _ => return None,
         };
-        Some(Wish { folder: number, to: to.clone(), row })
+        Some(Wish {
+            folder: number,
+            to: to.clone(),
+            row,
+        })
     }
 
     /// Returns the name that a side has given a folder since the last run.
     fn renamed(&self, folder: usize, side: Side) -> Option<FolderName> {
-        let Whereabouts::At(number) = self.place(folder, side) else { return None };
+        let Whereabouts::At(number) = self.place(folder, side) else {
+            return None;
+        };
         let name = &self.folders[side].get(number)?.name;
         (name.key() != self.known.get(folder)?.name.key()).then(|| name.clone())
     }
 
     fn place(&self, folder: usize, side: Side) -> Whereabouts {
-        self.places[side].get(folder).copied().unwrap_or(Whereabouts::Gone)
+        self.places[side]
+            .get(folder)
+            .copied()
+            .unwrap_or(Whereabouts::Gone)
     }
 
     /// Returns a folder's name after all renames.
@@ -290,14 +372,23 @@ impl Merger<'_> {
             if self.leave_unlisted(folder) {
                 continue;
             }
-            match (self.place(folder, Side::First), self.place(folder, Side::Second)) {
+            match (
+                self.place(folder, Side::First),
+                self.place(folder, Side::Second),
+            ) {
                 (Gone, Gone) => self.forget(folder),
                 (At(_), Gone) => self.deleted(folder, Side::Second, lost.second),
                 (Gone, At(_)) => self.deleted(folder, Side::First, lost.first),
                 (first @ (At(_) | Replaced(_)), second @ (At(_) | Replaced(_))) => {
-                    let renamed = Side::BOTH.into_iter().any(|side| self.renamed(folder, side).is_some());
+                    let renamed = Side::BOTH
+                        .into_iter()
+                        .any(|side| self.renamed(folder, side).is_some());
                     if !renamed || matches!((first, second), (At(_), At(_))) {
-                        self.push(Some(folder), Both::new(first.folder(), second.folder()), None);
+                        self.push(
+                            Some(folder),
+                            Both::new(first.folder(), second.folder()),
+                            None,
+                        );
                     } else {
                         // Recreated here, renamed there: two folders now, and both are new to the other side.
                         self.forget(folder);
@@ -310,29 +401,48 @@ impl Merger<'_> {
 
     /// Leaves a folder alone that is missing on a side which may still have it; reports whether it was.
     fn leave_unlisted(&mut self, folder: usize) -> bool {
-        let is_hidden = |side: &Side| self.policy.unlisted[*side] && self.place(folder, *side).folder().is_none();
-        let Some(side) = Side::BOTH.into_iter().find(is_hidden) else { return false };
+        let is_hidden = |side: &Side| {
+            self.policy.unlisted[*side] && self.place(folder, *side).folder().is_none()
+        };
+        let Some(side) = Side::BOTH.into_iter().find(is_hidden) else {
+            return false;
+        };
         let here = side.other();
         if let Some(number) = self.place(folder, here).folder()
             && let Some(name) = self.name(here, number)
         {
-            self.merge.left.push(LeftFolder { side: here, name, row: Row::Unlisted });
+            self.merge.left.push(LeftFolder {
+                side: here,
+                name,
+                row: Row::Unlisted,
+            });
         }
         true
     }
 
     /// Forgets a folder. Its messages may have been moved elsewhere, so it stays a pair for this run.
     fn forget(&mut self, folder: usize) {
-        let Some(known) = self.known.get(folder) else { return };
+        let Some(known) = self.known.get(folder) else {
+            return;
+        };
         let names = Both::of(|_| known.name.clone());
-        self.merge.pairs.push(FolderPair { names, base: Some(folder), seen: Both::default(), comes_back: None });
+        self.merge.pairs.push(FolderPair {
+            names,
+            base: Some(folder),
+            seen: Both::default(),
+            comes_back: None,
+        });
     }
 
     /// Decides about a deleted folder: rows 13, 14 and 17.
     fn deleted(&mut self, folder: usize, gone: Side, lost: bool) {
         let here = gone.other();
-        let Some(number) = self.place(folder, here).folder() else { return };
-        let Some(seen) = self.folders[here].get(number) else { return };
+        let Some(number) = self.place(folder, here).folder() else {
+            return;
+        };
+        let Some(seen) = self.folders[here].get(number) else {
+            return;
+        };
         let comes_back = self.why_back(folder, gone, seen);
         let forbidden = match comes_back {
             Some(_) => !self.policy.new_mail[gone],
@@ -341,10 +451,18 @@ impl Merger<'_> {
         if lost || forbidden {
             let row = if lost { Row::Emptied } else { Row::OneWay };
             let name = self.name(here, number).unwrap_or_else(|| seen.name.clone());
-            self.merge.left.push(LeftFolder { side: here, name, row });
+            self.merge.left.push(LeftFolder {
+                side: here,
+                name,
+                row,
+            });
             return;
         }
-        self.push(Some(folder), Both::of(|side| (side == here).then_some(number)), comes_back);
+        self.push(
+            Some(folder),
+            Both::of(|side| (side == here).then_some(number)),
+            comes_back,
+        );
     }
 
     /// Returns why a folder that is missing on `gone` doesn't count as deleted.
@@ -362,30 +480,50 @@ impl Merger<'_> {
 
     /// Reports whether a side that had several folders now lists none, except INBOX.
     fn has_lost_all(&self, side: Side) -> bool {
-        let had = self.known.iter().filter(|known| !known.name.is_inbox()).count();
+        let had = self
+            .known
+            .iter()
+            .filter(|known| !known.name.is_inbox())
+            .count();
         let limit = self.policy.limits[side.other()];
         had >= ALL_GONE
-            && self.folders[side].iter().all(|folder| folder.name.is_inbox())
+            && self.folders[side]
+                .iter()
+                .all(|folder| folder.name.is_inbox())
             && !limit.allows_emptying(DeletionLimit::SMALL + 1)
     }
 
     fn push(&mut self, base: Option<usize>, seen: Both<Option<usize>>, comes_back: Option<Row>) {
         let name = |side: Side| seen[side].and_then(|number| self.name(side, number));
         let names = Both::of(|side| name(side).or_else(|| name(side.other())));
-        if let Both { first: Some(first), second: Some(second) } = names {
-            self.merge.pairs.push(FolderPair { names: Both::new(first, second), base, seen, comes_back });
+        if let Both {
+            first: Some(first),
+            second: Some(second),
+        } = names
+        {
+            self.merge.pairs.push(FolderPair {
+                names: Both::new(first, second),
+                base,
+                seen,
+                comes_back,
+            });
         }
     }
 
     /// Pairs folders that are in no pair yet.
     fn pair_new(&mut self) {
         let rest = Both::of(|side| self.unpaired(side));
-        let second: HashMap<String, usize> =
-            rest.second.iter().filter_map(|number| Some((self.name(Side::Second, *number)?.key(), *number))).collect();
+        let second: HashMap<String, usize> = rest
+            .second
+            .iter()
+            .filter_map(|number| Some((self.name(Side::Second, *number)?.key(), *number)))
+            .collect();
         let mut missing = Both::of(|side| self.missing(side));
         let mut met = HashSet::new();
         for number in &rest.first {
-            let there = self.name(Side::First, *number).and_then(|name| second.get(&name.key()).copied());
+            let there = self
+                .name(Side::First, *number)
+                .and_then(|name| second.get(&name.key()).copied());
             met.extend(there);
             self.take_up(Both::new(Some(*number), there), &mut missing);
         }
@@ -397,7 +535,13 @@ impl Merger<'_> {
     /// Returns the pairs whose folder is missing on this side, by their name on the other.
     fn missing(&self, side: Side) -> HashMap<String, usize> {
         let mut missing = HashMap::new();
-        for (at, pair) in self.merge.pairs.iter().enumerate().filter(|(_, pair)| pair.missing_on() == Some(side)) {
+        for (at, pair) in self
+            .merge
+            .pairs
+            .iter()
+            .enumerate()
+            .filter(|(_, pair)| pair.missing_on() == Some(side))
+        {
             missing.entry(pair.names[side.other()].key()).or_insert(at);
         }
         missing
@@ -405,21 +549,39 @@ impl Merger<'_> {
 
     /// Returns the folders on a side that are in no pair and were not left alone.
     fn unpaired(&self, side: Side) -> Vec<usize> {
-        let mut paired: HashSet<_> = self.merge.pairs.iter().filter_map(|pair| pair.seen[side]).collect();
-        let left: HashSet<_> =
-            self.merge.left.iter().filter(|left| left.side == side).map(|left| left.name.key()).collect();
-        paired.extend(
-            (0..self.folders[side].len())
-                .filter(|number| self.name(side, *number).is_some_and(|name| left.contains(&name.key()))),
-        );
-        (0..self.folders[side].len()).filter(|number| !paired.contains(number)).collect()
+        let mut paired: HashSet<_> = self
+            .merge
+            .pairs
+            .iter()
+            .filter_map(|pair| pair.seen[side])
+            .collect();
+        let left: HashSet<_> = self
+            .merge
+            .left
+            .iter()
+            .filter(|left| left.side == side)
+            .map(|left| left.name.key())
+            .collect();
+        paired.extend((0..self.folders[side].len()).filter(|number| {
+            self.name(side, *number)
+                .is_some_and(|name| left.contains(&name.key()))
+        }));
+        (0..self.folders[side].len())
+            .filter(|number| !paired.contains(number))
+            .collect()
     }
 
     /// Adds a folder without a base. If it has the name of a folder that was deleted on its side, the two become one.
     fn take_up(&mut self, seen: Both<Option<usize>>, missing: &mut Both<HashMap<String, usize>>) {
-        let Some(side) = Side::BOTH.into_iter().find(|side| seen[*side].is_some()) else { return };
-        let Some((number, other)) = seen[side].map(|number| (number, side.other())) else { return };
-        let Some(name) = self.name(side, number) else { return };
+        let Some(side) = Side::BOTH.into_iter().find(|side| seen[*side].is_some()) else {
+            return;
+        };
+        let Some((number, other)) = seen[side].map(|number| (number, side.other())) else {
+            return;
+        };
+        let Some(name) = self.name(side, number) else {
+            return;
+        };
         if seen[other].is_some() {
             return self.push(None, seen, None);
         }
@@ -427,10 +589,17 @@ impl Merger<'_> {
         if let Some(pair) = namesake.and_then(|at| self.merge.pairs.get_mut(at)) {
             (pair.base, pair.seen[side], pair.comes_back) = (None, Some(number), None);
         } else if self.policy.new_mail[other] {
-            self.merge.new[other].push(NewFolder { name, row: Row::NewFolder });
+            self.merge.new[other].push(NewFolder {
+                name,
+                row: Row::NewFolder,
+            });
             self.push(None, seen, None);
         } else {
-            self.merge.left.push(LeftFolder { side, name, row: Row::OneWay });
+            self.merge.left.push(LeftFolder {
+                side,
+                name,
+                row: Row::OneWay,
+            });
         }
     }
 
@@ -438,7 +607,10 @@ impl Merger<'_> {
     fn make_anew(&mut self) {
         for pair in &self.merge.pairs {
             if let (Some(side), Some(row)) = (pair.missing_on(), pair.comes_back) {
-                self.merge.new[side].push(NewFolder { name: pair.names[side].clone(), row });
+                self.merge.new[side].push(NewFolder {
+                    name: pair.names[side].clone(),
+                    row,
+                });
             }
         }
         for side in Side::BOTH {
@@ -451,18 +623,30 @@ impl Merger<'_> {
 impl Merger<'_> {
     fn subscribe(&mut self) {
         for pair in &self.merge.pairs {
-            let base = pair.base.and_then(|folder| self.known.get(folder)).map(|known| known.subscribed);
-            let now = Both::of(|side| self.folders[side].get(pair.seen[side]?).map(|folder| folder.subscribed));
+            let base = pair
+                .base
+                .and_then(|folder| self.known.get(folder))
+                .map(|known| known.subscribed);
+            let now = Both::of(|side| {
+                self.folders[side]
+                    .get(pair.seen[side]?)
+                    .map(|folder| folder.subscribed)
+            });
             if pair.deleted_on().is_some() || !now.any(Option::is_some) {
                 continue;
             }
             let wanted = merge_subscription(base, now);
             for side in Side::BOTH {
-                let old = pair.seen[side].and_then(|number| self.folders[side].get(number)).map(|folder| &folder.name);
+                let old = pair.seen[side]
+                    .and_then(|number| self.folders[side].get(number))
+                    .map(|folder| &folder.name);
                 let renamed = old.filter(|old| old.key() != pair.names[side].key());
                 let changes = &mut self.merge.subscriptions[side];
                 let mut change = |name: &FolderName, subscribed| {
-                    changes.push(SubscriptionChange { name: name.clone(), subscribed });
+                    changes.push(SubscriptionChange {
+                        name: name.clone(),
+                        subscribed,
+                    });
                 };
                 if let Some(old) = renamed.filter(|_| now[side] == Some(true)) {
                     change(old, false);
@@ -499,11 +683,23 @@ pub enum Fate {
 
 /// Decides what becomes of a folder that was deleted on `gone`, given what is to be done with its messages once moves
 /// are found and the deletion limit is applied. `number` is its index in the account.
-pub fn fate(gone: Side, number: usize, views: Both<&View>, merge: &FolderMerge, moves: &[Move]) -> Fate {
+pub fn fate(
+    gone: Side,
+    number: usize,
+    views: Both<&View>,
+    merge: &FolderMerge,
+    moves: &[Move],
+) -> Fate {
     let here = gone.other();
-    let comes_in = moves.iter().any(|moved| moved.to == number && moved.side == gone);
-    let leaving = moves.iter().filter(|moved| moved.from == number && moved.side == here).count();
-    let staying = views[here].count() - (merge.deletions[here].len() as u64 + leaving as u64).min(views[here].count());
+    let comes_in = moves
+        .iter()
+        .any(|moved| moved.to == number && moved.side == gone);
+    let leaving = moves
+        .iter()
+        .filter(|moved| moved.from == number && moved.side == here)
+        .count();
+    let staying = views[here].count()
+        - (merge.deletions[here].len() as u64 + leaving as u64).min(views[here].count());
     if !merge.incoming[gone].is_empty() || comes_in {
         Fate::ComesBack(gone)
     } else if staying > 0 || views[here].extent() != Extent::Complete || merge.refused.is_some() {

@@ -12,8 +12,9 @@ pub fn headers_wanted(folder: &Folder<'_>) -> Both<Vec<u32>> {
     let known = Both::of(|side| accounted_for(folder, side));
     Both::of(|side| {
         let messages = (0..).zip(folder.views[side].messages());
-        let wanted =
-            messages.zip(&known[side]).filter(|((_, message), known)| !**known && message.key() == HeaderKey::Unknown);
+        let wanted = messages
+            .zip(&known[side])
+            .filter(|((_, message), known)| !**known && message.key() == HeaderKey::Unknown);
         wanted.map(|((index, _), _)| index).collect()
     })
 }
@@ -22,10 +23,16 @@ pub fn headers_wanted(folder: &Folder<'_>) -> Both<Vec<u32>> {
 fn accounted_for(folder: &Folder<'_>, side: Side) -> Vec<bool> {
     let view = folder.views[side];
     let mut known = vec![false; view.messages().len()];
-    let Some(base) = folder.base.filter(|_| doubts(folder).all(Option::is_none)) else { return known };
+    let Some(base) = folder.base.filter(|_| doubts(folder).all(Option::is_none)) else {
+        return known;
+    };
     for pair in base.pairs().iter().filter(|pair| pair.is_on(side)) {
-        let Some(index) = view.find(pair.uids[side]) else { continue };
-        let alike = view.at(index).is_some_and(|found| !pair.prints.differ_in_looks(side, found));
+        let Some(index) = view.find(pair.uids[side]) else {
+            continue;
+        };
+        let alike = view
+            .at(index)
+            .is_some_and(|found| !pair.prints.differ_in_looks(side, found));
         if let Some(known) = known.get_mut(index as usize) {
             *known = alike;
         }

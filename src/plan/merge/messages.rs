@@ -24,7 +24,9 @@
 //! If the base is void ([`trust`](super::trust)), all messages are of the second kind, so nothing is deleted. Time O(n
 //! log n); memory: two bytes per message and the result, and another 40 bytes for each unpaired message.
 
-use super::actions::{Agreement, Deletion, Dropped, FolderMerge, Incoming, Joined, Learned, Left, Pending, Vanished};
+use super::actions::{
+    Agreement, Deletion, Dropped, FolderMerge, Incoming, Joined, Learned, Left, Pending, Vanished,
+};
 use super::flags::{FlagState, merge_flags};
 use super::trust::{Doubts, Trust, doubts, trust};
 use super::view::Presence;
@@ -56,7 +58,14 @@ impl FolderMerge {
         let rows = self.rows.unwrap_or([Row::FoundOnBoth, Row::NewMail]);
         self.ties.clear();
         let mut merger = Merger::new(folder, policy, std::mem::take(self));
-        for Settled { pairs, missing, extra, doubtful, .. } in settled {
+        for Settled {
+            pairs,
+            missing,
+            extra,
+            doubtful,
+            ..
+        } in settled
+        {
             merger.take_up(pairs, missing, extra, rows);
             merger.leave(Side::First, doubtful.source, Row::Undecided);
             merger.leave(Side::Second, doubtful.target, Row::Undecided);
@@ -85,7 +94,14 @@ impl<'a> Merger<'a> {
         let taken = Both::of(|side| vec![false; folder.views[side].messages().len()]);
         let is_capped = |side: Side| folder.views[side].extent() == Extent::Capped;
         let shows_all_new = Both::of(|side| is_capped(side) && shows_all_new(folder, side));
-        Self { folder, policy, doubts: doubts(folder), shows_all_new, merge, taken }
+        Self {
+            folder,
+            policy,
+            doubts: doubts(folder),
+            shows_all_new,
+            merge,
+            taken,
+        }
     }
 }
 
@@ -101,7 +117,9 @@ impl Merger<'_> {
                 }
             }
             match record.state {
-                PairState::DeletedOn(side) => self.try_deletion_again(pair, side, seen[side.other()]),
+                PairState::DeletedOn(side) => {
+                    self.try_deletion_again(pair, side, seen[side.other()])
+                }
                 PairState::Settled => self.merge_pair(base, pair, record, seen),
             }
         }
@@ -111,7 +129,11 @@ impl Merger<'_> {
     }
 
     fn presence(&self, record: &BasePair, side: Side) -> Presence {
-        if record.is_on(side) { self.folder.views[side].presence(record.uids[side]) } else { Presence::Gone }
+        if record.is_on(side) {
+            self.folder.views[side].presence(record.uids[side])
+        } else {
+            Presence::Gone
+        }
     }
 
     /// Notes that the base knows this message.
@@ -121,18 +143,31 @@ impl Merger<'_> {
         }
     }
 
-    fn merge_pair(&mut self, base: &BaseFolder, pair: u32, record: &BasePair, seen: Both<Presence>) {
+    fn merge_pair(
+        &mut self,
+        base: &BaseFolder,
+        pair: u32,
+        record: &BasePair,
+        seen: Both<Presence>,
+    ) {
         use Presence::{Gone, Here, Unseen};
         match (seen.first, seen.second) {
             (Here(first), Here(second)) => self.agree(base, pair, record, Both::new(first, second)),
             (Gone, Gone) => {
                 self.merge.vanished.push(Vanished { pair, here: None });
-                self.merge.dropped.push(Dropped { pair, row: Row::DeletedOnBoth });
+                self.merge.dropped.push(Dropped {
+                    pair,
+                    row: Row::DeletedOnBoth,
+                });
             }
             (Gone, Here(index)) => self.delete(base, pair, record, Side::Second, index),
             (Here(index), Gone) => self.delete(base, pair, record, Side::First, index),
-            (Here(index), Unseen) => self.leave(Side::First, vec![index], self.why_unseen(Side::Second)),
-            (Unseen, Here(index)) => self.leave(Side::Second, vec![index], self.why_unseen(Side::First)),
+            (Here(index), Unseen) => {
+                self.leave(Side::First, vec![index], self.why_unseen(Side::Second))
+            }
+            (Unseen, Here(index)) => {
+                self.leave(Side::Second, vec![index], self.why_unseen(Side::First))
+            }
             (Unseen, Gone) => self.remember_unseen(pair, Side::Second),
             (Gone, Unseen) => self.remember_unseen(pair, Side::First),
             (Unseen, Unseen) => {}
@@ -144,12 +179,20 @@ impl Merger<'_> {
     fn remember_unseen(&mut self, pair: u32, gone: Side) {
         if self.folder.views[gone].extent() == Extent::Absent {
             let row = self.why_unseen(gone.other());
-            self.merge.pending.push(Pending { pair, deleted_on: gone, row });
+            self.merge.pending.push(Pending {
+                pair,
+                deleted_on: gone,
+                row,
+            });
         }
     }
 
     fn why_unseen(&self, side: Side) -> Row {
-        if self.folder.views[side].extent() == Extent::Capped { Row::Capped } else { Row::Hidden }
+        if self.folder.views[side].extent() == Extent::Capped {
+            Row::Capped
+        } else {
+            Row::Hidden
+        }
     }
 
     /// Merges the flags of a pair that exists on both sides: rows 1, 2, 4 and 7.
@@ -163,17 +206,28 @@ impl Merger<'_> {
             self.merge.learned.push(Learned { pair, prints });
         }
         if !self.merge.flags.stays(flags) {
-            self.merge.agreements.push(Agreement { pair, messages, flags });
+            self.merge.agreements.push(Agreement {
+                pair,
+                messages,
+                flags,
+            });
         }
     }
 
     /// Decides about the message at `index` on side `here` that is gone from the other side: rows 5, 13, 14 and 34.
     fn delete(&mut self, base: &BaseFolder, pair: u32, record: &BasePair, here: Side, index: u32) {
         let gone = here.other();
-        self.merge.vanished.push(Vanished { pair, here: Some((here, index)) });
+        self.merge.vanished.push(Vanished {
+            pair,
+            here: Some((here, index)),
+        });
         let agreed = base.flags(record);
         let changed = agreed.held(here, &self.folder.views[here].flags_at(index)) != agreed.flags;
-        let (row, back) = match (self.folder.comes_back, self.folder.views[gone].extent(), changed) {
+        let (row, back) = match (
+            self.folder.comes_back,
+            self.folder.views[gone].extent(),
+            changed,
+        ) {
             (Some(row), Extent::Absent, _) => (row, true),
             (None, Extent::Absent, true) => (Row::FolderDeletedAndChanged, true),
             (None, Extent::Absent, false) => (Row::FolderDeleted, false),
@@ -192,14 +246,27 @@ impl Merger<'_> {
 
     fn delete_or_remember(&mut self, pair: u32, here: Side, index: u32, row: Row) {
         match self.folder.closed(here, self.policy.deletions) {
-            Some(row) => self.merge.pending.push(Pending { pair, deleted_on: here.other(), row }),
+            Some(row) => self.merge.pending.push(Pending {
+                pair,
+                deleted_on: here.other(),
+                row,
+            }),
             None => {
                 // If its folder comes back there, the pair's UID will belong to another message.
                 if self.folder.views[here.other()].extent() == Extent::Absent {
-                    self.merge.pending.push(Pending { pair, deleted_on: here.other(), row });
+                    self.merge.pending.push(Pending {
+                        pair,
+                        deleted_on: here.other(),
+                        row,
+                    });
                 }
                 let keep_first = self.policy.keep_deleted;
-                self.merge.deletions[here].push(Deletion { index, pair, row, keep_first });
+                self.merge.deletions[here].push(Deletion {
+                    index,
+                    pair,
+                    row,
+                    keep_first,
+                });
             }
         }
     }
@@ -207,11 +274,17 @@ impl Merger<'_> {
     /// Retries a deletion: it was deleted on `deleted_on` before, and the other side did not let it go (row 34).
     fn try_deletion_again(&mut self, pair: u32, deleted_on: Side, seen: Presence) {
         match seen {
-            Presence::Here(index) => match self.folder.closed(deleted_on.other(), self.policy.deletions) {
+            Presence::Here(index) => match self
+                .folder
+                .closed(deleted_on.other(), self.policy.deletions)
+            {
                 Some(row) => self.leave(deleted_on.other(), vec![index], row),
                 None => self.delete_or_remember(pair, deleted_on.other(), index, Row::Deleted),
             },
-            Presence::Gone => self.merge.dropped.push(Dropped { pair, row: Row::DeletedOnBoth }),
+            Presence::Gone => self.merge.dropped.push(Dropped {
+                pair,
+                row: Row::DeletedOnBoth,
+            }),
             Presence::Unseen => {}
         }
     }
@@ -223,7 +296,10 @@ impl Merger<'_> {
             return;
         }
         let refused = base.refused(side);
-        let found: Vec<_> = refused.iter().filter_map(|uid| self.folder.views[side].find(uid)).collect();
+        let found: Vec<_> = refused
+            .iter()
+            .filter_map(|uid| self.folder.views[side].find(uid))
+            .collect();
         for index in &found {
             self.account_for(side, *index);
         }
@@ -258,33 +334,73 @@ impl Merger<'_> {
 impl Merger<'_> {
     fn join(&mut self, [same, alone]: [Row; 2]) {
         let rest = Both::of(|side| {
-            (0_u32..).zip(&self.taken[side]).filter(|(_, taken)| !**taken).map(|(index, _)| index).collect::<Vec<_>>()
+            (0_u32..)
+                .zip(&self.taken[side])
+                .filter(|(_, taken)| !**taken)
+                .map(|(index, _)| index)
+                .collect::<Vec<_>>()
         });
         let messages = Both::of(|side| {
-            rest[side].iter().filter_map(|index| self.folder.views[side].at(*index).copied()).collect()
+            rest[side]
+                .iter()
+                .filter_map(|index| self.folder.views[side].at(*index).copied())
+                .collect()
         });
         let Both { first, second }: Both<Vec<_>> = messages;
-        let Matching { pairs, missing, extra, ties } = join_folders(&first, &second, &self.folder.rules);
+        let Matching {
+            pairs,
+            missing,
+            extra,
+            ties,
+        } = join_folders(&first, &second, &self.folder.rules);
         // Nothing in common: the folder was recreated with other mail (row 15).
         let other_mail = same == Row::NewUids && pairs.is_empty() && ties.is_empty();
-        let rows = if other_mail { [Row::Recreated; 2] } else { [same, alone] };
+        let rows = if other_mail {
+            [Row::Recreated; 2]
+        } else {
+            [same, alone]
+        };
         let back = |side: Side, found: Vec<u32>| -> Vec<u32> {
-            found.iter().filter_map(|at| rest[side].get(*at as usize).copied()).collect()
+            found
+                .iter()
+                .filter_map(|at| rest[side].get(*at as usize).copied())
+                .collect()
         };
         let pairs = pairs.iter().filter_map(|(first, second)| {
-            Some((*rest.first.get(*first as usize)?, *rest.second.get(*second as usize)?))
+            Some((
+                *rest.first.get(*first as usize)?,
+                *rest.second.get(*second as usize)?,
+            ))
         });
-        self.take_up(pairs.collect(), back(Side::First, missing), back(Side::Second, extra), rows);
-        let tie = |tie: Tie| Tie { source: back(Side::First, tie.source), target: back(Side::Second, tie.target) };
+        self.take_up(
+            pairs.collect(),
+            back(Side::First, missing),
+            back(Side::Second, extra),
+            rows,
+        );
+        let tie = |tie: Tie| Tie {
+            source: back(Side::First, tie.source),
+            target: back(Side::Second, tie.target),
+        };
         self.merge.ties = ties.into_iter().map(tie).collect();
         self.merge.rows = Some(rows);
     }
 
-    fn take_up(&mut self, pairs: Vec<(u32, u32)>, on_first: Vec<u32>, on_second: Vec<u32>, [same, alone]: [Row; 2]) {
+    fn take_up(
+        &mut self,
+        pairs: Vec<(u32, u32)>,
+        on_first: Vec<u32>,
+        on_second: Vec<u32>,
+        [same, alone]: [Row; 2],
+    ) {
         for (first, second) in pairs {
             let messages = Both::new(first, second);
             let flags = self.flag_outcome(None, messages);
-            self.merge.joined.push(Joined { messages, flags, row: same });
+            self.merge.joined.push(Joined {
+                messages,
+                flags,
+                row: same,
+            });
         }
         for (from, messages) in [(Side::First, on_first), (Side::Second, on_second)] {
             for index in messages {
@@ -297,11 +413,17 @@ impl Merger<'_> {
     fn copy(&mut self, from: Side, index: u32, row: Row) {
         let to = from.other();
         let row = match (self.folder.views[to].extent(), self.folder.base) {
-            (Extent::Absent, Some(_)) => self.folder.comes_back.unwrap_or(Row::FolderDeletedAndChanged),
+            (Extent::Absent, Some(_)) => self
+                .folder
+                .comes_back
+                .unwrap_or(Row::FolderDeletedAndChanged),
             (Extent::Absent, None) => Row::NewFolder,
             _ => row,
         };
-        let hindrance = self.folder.closed(to, self.policy.new_mail).or_else(|| self.may_be_unseen(from, index));
+        let hindrance = self
+            .folder
+            .closed(to, self.policy.new_mail)
+            .or_else(|| self.may_be_unseen(from, index));
         match hindrance {
             Some(row) => self.leave(from, vec![index], row),
             None => self.merge.incoming[to].push(Incoming { from: index, row }),
@@ -314,21 +436,40 @@ impl Merger<'_> {
         if self.folder.views[from.other()].extent() != Extent::Capped {
             return None;
         }
-        let base = self.folder.base.filter(|base| self.doubts.all(Option::is_none) && !base.is_unfinished());
+        let base = self
+            .folder
+            .base
+            .filter(|base| self.doubts.all(Option::is_none) && !base.is_unfinished());
         let known_until = base.and_then(|base| base.mark(from).uid_next);
         let is_new = known_until.is_some_and(|next| self.folder.views[from].uid_at(index) >= next);
-        if is_new && self.shows_all_new[from.other()] { None } else { Some(Row::Capped) }
+        if is_new && self.shows_all_new[from.other()] {
+            None
+        } else {
+            Some(Row::Capped)
+        }
     }
 }
 
 /// Reports whether every UID that a side has assigned since the last run is shown or in the base.
 fn shows_all_new(folder: &Folder<'_>, side: Side) -> bool {
-    let Some(base) = folder.base else { return false };
+    let Some(base) = folder.base else {
+        return false;
+    };
     let view = folder.views[side];
-    let (Some(then), Some(now)) = (base.mark(side).uid_next, view.mark().uid_next) else { return false };
-    let shown = view.messages().iter().filter(|message| message.uid().get() >= then).count();
+    let (Some(then), Some(now)) = (base.mark(side).uid_next, view.mark().uid_next) else {
+        return false;
+    };
+    let shown = view
+        .messages()
+        .iter()
+        .filter(|message| message.uid().get() >= then)
+        .count();
     let is_unseen = |uid: &Uid| uid.get() >= then && view.find(*uid).is_none();
-    let written = base.pairs().iter().filter(|pair| pair.is_on(side) && is_unseen(&pair.uids[side])).count();
+    let written = base
+        .pairs()
+        .iter()
+        .filter(|pair| pair.is_on(side) && is_unseen(&pair.uids[side]))
+        .count();
     (shown + written) as u64 == u64::from(now.saturating_sub(then))
 }
 
@@ -341,15 +482,33 @@ impl Merger<'_> {
     /// Returns the outcome for the flags of two messages.
     fn flag_outcome(&mut self, base: Option<(&BaseFolder, &BasePair)>, messages: Both<u32>) -> u32 {
         let views = self.folder.views;
-        let [agreed, lacks_first, lacks_second] = base.map_or([u32::MAX; 3], |(_, pair)| pair.flag_sets());
-        let set = |side: Side| views[side].at(messages[side]).map_or(u32::MAX, Message::flags);
-        let sets = [agreed, lacks_first, lacks_second, set(Side::First), set(Side::Second)];
+        let [agreed, lacks_first, lacks_second] =
+            base.map_or([u32::MAX; 3], |(_, pair)| pair.flag_sets());
+        let set = |side: Side| {
+            views[side]
+                .at(messages[side])
+                .map_or(u32::MAX, Message::flags)
+        };
+        let sets = [
+            agreed,
+            lacks_first,
+            lacks_second,
+            set(Side::First),
+            set(Side::Second),
+        ];
         let open = Both::of(|side| self.folder.closed(side, self.policy.flags).is_none());
         self.merge.flags.number(sets, || {
             let now = Both::of(|side| views[side].flags_at(messages[side]));
-            let sides =
-                Both::of(|side| FlagState { now: &now[side], permanent: views[side].permanent(), open: open[side] });
-            merge_flags(base.map(|(folder, pair)| folder.flags(pair)).as_ref(), sides, self.policy.prefer)
+            let sides = Both::of(|side| FlagState {
+                now: &now[side],
+                permanent: views[side].permanent(),
+                open: open[side],
+            });
+            merge_flags(
+                base.map(|(folder, pair)| folder.flags(pair)).as_ref(),
+                sides,
+                self.policy.prefer,
+            )
         })
     }
 }

@@ -46,13 +46,14 @@ mod view;
 mod whereabouts;
 
 pub use actions::{
-    Agreement, Deletion, Dropped, FlagOutcomes, FolderMerge, Incoming, Joined, Kept, Learned, Left, Pending, Refusal,
+    Agreement, Deletion, Dropped, FlagOutcomes, FolderMerge, Incoming, Joined, Kept, Learned, Left,
+    Pending, Refusal,
 };
 pub use base::{BaseFolder, BasePair, PairState, Prints, Trace, trace};
 pub use flags::{AgreedFlags, FlagMerge, FlagState, merge_flags};
 pub use folders::{
-    Fate, FolderIdentity, FolderKind, FolderPair, FoldersMerge, KnownFolder, LeftFolder, NewFolder, SeenFolder,
-    SubscriptionChange, fate, merge_folders,
+    Fate, FolderIdentity, FolderKind, FolderPair, FoldersMerge, KnownFolder, LeftFolder, NewFolder,
+    SeenFolder, SubscriptionChange, fate, merge_folders,
 };
 pub use headers::headers_wanted;
 pub use messages::merge_messages;

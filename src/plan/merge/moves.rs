@@ -65,14 +65,25 @@ pub fn merge_moves(
     is_same: &mut dyn FnMut(Both<At>) -> bool,
 ) -> Vec<Move> {
     let traces = Traces::of(folders, merges);
-    let mut moves = Moves { folders, policy, is_same, found: Found::default() };
+    let mut moves = Moves {
+        folders,
+        policy,
+        is_same,
+        found: Found::default(),
+    };
     for (number, (folder, merge)) in folders.iter().zip(merges.iter()).enumerate() {
         let Some(base) = folder.base else { continue };
         for vanished in &merge.vanished {
-            let origin = Origin { folder: number, base, pair: vanished.pair };
+            let origin = Origin {
+                folder: number,
+                base,
+                pair: vanished.pair,
+            };
             let places = traces.destinations(&origin);
             match vanished.here {
-                Some((side, index)) => moves.gone_from_other(&origin, side, index, places[side.other()]),
+                Some((side, index)) => {
+                    moves.gone_from_other(&origin, side, index, places[side.other()])
+                }
                 None => moves.gone_from_both(origin, places),
             }
         }
@@ -129,8 +140,13 @@ impl Traces {
     fn note_vanished(&mut self, folder: &Folder<'_>, merge: &FolderMerge) {
         let Some(base) = folder.base else { return };
         for vanished in &merge.vanished {
-            let Some(pair) = base.pairs().get(vanished.pair as usize) else { continue };
-            for side in Side::BOTH.into_iter().filter(|side| vanished.here.is_none_or(|(here, _)| here != *side)) {
+            let Some(pair) = base.pairs().get(vanished.pair as usize) else {
+                continue;
+            };
+            for side in Side::BOTH
+                .into_iter()
+                .filter(|side| vanished.here.is_none_or(|(here, _)| here != *side))
+            {
                 if let Some(trace) = pair.prints.trace(side) {
                     self.0[side].entry(trace).or_default().vanished += 1;
                 }
@@ -140,19 +156,42 @@ impl Traces {
 
     fn note_appeared(&mut self, number: usize, folder: &Folder<'_>, merge: &FolderMerge) {
         // After a restored backup or with an old state, old places aren't news.
-        if !matches!(merge.rows, Some([_, Row::NewMail | Row::FirstRun | Row::NewUids | Row::Recreated])) {
+        if !matches!(
+            merge.rows,
+            Some([
+                _,
+                Row::NewMail | Row::FirstRun | Row::NewUids | Row::Recreated
+            ])
+        ) {
             return;
         }
-        let staying: HashSet<_> = merge.vanished.iter().filter_map(|vanished| vanished.here).collect();
+        let staying: HashSet<_> = merge
+            .vanished
+            .iter()
+            .filter_map(|vanished| vanished.here)
+            .collect();
         for side in Side::BOTH {
-            let incoming = merge.incoming[side.other()].iter().map(|incoming| incoming.from);
+            let incoming = merge.incoming[side.other()]
+                .iter()
+                .map(|incoming| incoming.from);
             // If no new mail is allowed, a move still is.
-            let closed = merge.left[side].iter().filter(|left| left.row == Row::OneWay).map(|left| left.index);
-            for index in incoming.chain(closed).filter(|index| !staying.contains(&(side, *index))) {
+            let closed = merge.left[side]
+                .iter()
+                .filter(|left| left.row == Row::OneWay)
+                .map(|left| left.index);
+            for index in incoming
+                .chain(closed)
+                .filter(|index| !staying.contains(&(side, *index)))
+            {
                 self.note(folder, side, index, Place::Alone((number, index)));
             }
             for (at, joined) in (0..).zip(&merge.joined) {
-                self.note(folder, side, joined.messages[side], Place::Joined((number, at)));
+                self.note(
+                    folder,
+                    side,
+                    joined.messages[side],
+                    Place::Joined((number, at)),
+                );
             }
         }
     }
@@ -170,7 +209,8 @@ impl Traces {
         let pair = origin.base.pairs().get(origin.pair as usize);
         Both::of(|side| {
             let slot = self.0[side].get(&pair?.prints.trace(side)?)?;
-            slot.place.filter(|_| slot.vanished == 1 && slot.appeared == 1)
+            slot.place
+                .filter(|_| slot.vanished == 1 && slot.appeared == 1)
         })
     }
 }
@@ -234,7 +274,13 @@ struct Rejoined {
 
 impl<'a> Moves<'a> {
     /// Takes what is still here on `side` and has gone from its folder on the other side, perhaps to a place there.
-    fn gone_from_other(&mut self, origin: &Origin<'_>, side: Side, index: u32, place: Option<Place>) {
+    fn gone_from_other(
+        &mut self,
+        origin: &Origin<'_>,
+        side: Side,
+        index: u32,
+        place: Option<Place>,
+    ) {
         if let Some(Place::Alone(to)) = place {
             self.follow(origin, side, index, to);
         }
@@ -251,10 +297,18 @@ impl<'a> Moves<'a> {
                 self.found.joined.push((origin, one));
             }
             (Some(Place::Alone(place)), None) => {
-                self.found.kept.push(MovedAndDeleted { gone_from: Side::Second, place, former });
+                self.found.kept.push(MovedAndDeleted {
+                    gone_from: Side::Second,
+                    place,
+                    former,
+                });
             }
             (None, Some(Place::Alone(place))) => {
-                self.found.kept.push(MovedAndDeleted { gone_from: Side::First, place, former });
+                self.found.kept.push(MovedAndDeleted {
+                    gone_from: Side::First,
+                    place,
+                    former,
+                });
             }
             _ => {}
         }
@@ -273,9 +327,13 @@ impl<'a> Moves<'a> {
         } else {
             return;
         }
-        self.found.done.insert(Done::Deletion(origin.folder, side, index));
+        self.found
+            .done
+            .insert(Done::Deletion(origin.folder, side, index));
         // It may have been on its way back, because its flags changed here.
-        self.found.done.insert(Done::Incoming(origin.folder, side.other(), index));
+        self.found
+            .done
+            .insert(Done::Incoming(origin.folder, side.other(), index));
         self.found.done.insert(Done::Incoming(to.0, side, to.1));
         self.found.done.insert(Done::Left(to.0, side.other(), to.1));
     }
@@ -284,7 +342,12 @@ impl<'a> Moves<'a> {
         let (folder, pair) = (origin.folder, origin.pair);
         let at = Both::of(|side| (folder, messages[side]));
         if let Some(flags) = origin.flags(self.folders, at, folder, self.policy) {
-            self.found.rejoined.push(Rejoined { folder, pair, messages, flags });
+            self.found.rejoined.push(Rejoined {
+                folder,
+                pair,
+                messages,
+                flags,
+            });
         }
     }
 
@@ -296,11 +359,17 @@ impl<'a> Moves<'a> {
             return;
         }
         if !self.may_leave(loser, from.0) {
-            self.found.apart.push(Apart { folder: origin.folder, pair: origin.pair, places });
+            self.found.apart.push(Apart {
+                folder: origin.folder,
+                pair: origin.pair,
+                places,
+            });
             return;
         }
         self.push(origin, loser, from, to, Row::MovedApart);
-        self.found.done.insert(Done::Incoming(from.0, winner, from.1));
+        self.found
+            .done
+            .insert(Done::Incoming(from.0, winner, from.1));
         self.found.done.insert(Done::Incoming(to.0, loser, to.1));
         self.found.done.insert(Done::Left(from.0, loser, from.1));
         self.found.done.insert(Done::Left(to.0, winner, to.1));
@@ -309,20 +378,30 @@ impl<'a> Moves<'a> {
     /// Reports whether two messages that look the same are the same.
     fn are_same(&mut self, at: Both<At>) -> bool {
         let has_id = |side: Side| {
-            let found = self.folders.get(at[side].0).and_then(|folder| folder.views[side].at(at[side].1));
-            found.is_none_or(|message| !matches!(message.key(), HeaderKey::WithoutId(_) | HeaderKey::Empty))
+            let found = self
+                .folders
+                .get(at[side].0)
+                .and_then(|folder| folder.views[side].at(at[side].1));
+            found.is_none_or(|message| {
+                !matches!(message.key(), HeaderKey::WithoutId(_) | HeaderKey::Empty)
+            })
         };
         Side::BOTH.into_iter().all(has_id) || (self.is_same)(at)
     }
 
     fn may_leave(&self, side: Side, folder: usize) -> bool {
-        let read_only = self.folders.get(folder).is_none_or(|folder| folder.views[side].is_read_only());
+        let read_only = self
+            .folders
+            .get(folder)
+            .is_none_or(|folder| folder.views[side].is_read_only());
         self.policy.deletions[side] && !read_only
     }
 
     fn push(&mut self, origin: &Origin<'_>, side: Side, from: At, to: At, row: Row) {
         let at = |here: Side| if here == side { from } else { to };
-        let Some(flags) = origin.flags(self.folders, Both::of(at), to.0, self.policy) else { return };
+        let Some(flags) = origin.flags(self.folders, Both::of(at), to.0, self.policy) else {
+            return;
+        };
         let pair = (from.0 == origin.folder && row == Row::Moved).then_some(origin.pair);
         let former = origin.former();
         self.found.moves.push(Move {
@@ -341,14 +420,26 @@ impl<'a> Moves<'a> {
 
 impl Origin<'_> {
     fn former(&self) -> Former {
-        Former { folder: self.folder, pair: self.pair }
+        Former {
+            folder: self.folder,
+            pair: self.pair,
+        }
     }
 
     /// Merges the flags of two messages that are in different places and will be in folder `to`.
-    fn flags(&self, folders: &[Folder<'_>], at: Both<At>, to: usize, policy: &Policy) -> Option<FlagMerge> {
+    fn flags(
+        &self,
+        folders: &[Folder<'_>],
+        at: Both<At>,
+        to: usize,
+        policy: &Policy,
+    ) -> Option<FlagMerge> {
         let to = folders.get(to)?;
         let now = Both::of(|side| {
-            folders.get(at[side].0).map(|folder| folder.views[side].flags_at(at[side].1)).unwrap_or_default()
+            folders
+                .get(at[side].0)
+                .map(|folder| folder.views[side].flags_at(at[side].1))
+                .unwrap_or_default()
         });
         let sides = Both::of(|side| FlagState {
             now: &now[side],
@@ -356,7 +447,11 @@ impl Origin<'_> {
             open: policy.flags[side] && !to.views[side].is_read_only(),
         });
         let pair = self.base.pairs().get(self.pair as usize)?;
-        Some(merge_flags(Some(&self.base.flags(pair)), sides, policy.prefer))
+        Some(merge_flags(
+            Some(&self.base.flags(pair)),
+            sides,
+            policy.prefer,
+        ))
     }
 
     /// Merges the flags of two messages that were moved to one folder on both sides.
@@ -368,13 +463,23 @@ impl Origin<'_> {
         policy: &Policy,
     ) -> Option<FlagMerge> {
         let joined = merges.get(at.0)?.joined.get(at.1 as usize)?;
-        self.flags(folders, Both::of(|side| (at.0, joined.messages[side])), at.0, policy)
+        self.flags(
+            folders,
+            Both::of(|side| (at.0, joined.messages[side])),
+            at.0,
+            policy,
+        )
     }
 }
 
 impl Found<'_> {
     /// Row 8: gives what both sides moved to one folder the flags that follow from the base.
-    fn set_joined_flags(&self, folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &Policy) {
+    fn set_joined_flags(
+        &self,
+        folders: &[Folder<'_>],
+        merges: &mut [FolderMerge],
+        policy: &Policy,
+    ) {
         for (origin, at) in &self.joined {
             let outcome = origin.joined_flags(folders, merges, *at, policy);
             set_flags(merges, *at, outcome);
@@ -383,11 +488,24 @@ impl Found<'_> {
 
     /// Row 10: what was moved on one side and is gone on the other stays where it was moved to.
     fn keep_moved(&self, merges: &mut [FolderMerge]) {
-        for MovedAndDeleted { gone_from, place, former } in &self.kept {
-            let Some(merge) = merges.get_mut(place.0) else { continue };
-            for incoming in merge.incoming[*gone_from].iter_mut().filter(|incoming| incoming.from == place.1) {
+        for MovedAndDeleted {
+            gone_from,
+            place,
+            former,
+        } in &self.kept
+        {
+            let Some(merge) = merges.get_mut(place.0) else {
+                continue;
+            };
+            for incoming in merge.incoming[*gone_from]
+                .iter_mut()
+                .filter(|incoming| incoming.from == place.1)
+            {
                 incoming.row = Row::MovedAndDeleted;
-                merge.kept[*gone_from].push(Kept { from: place.1, former: *former });
+                merge.kept[*gone_from].push(Kept {
+                    from: place.1,
+                    former: *former,
+                });
             }
         }
     }
@@ -397,8 +515,10 @@ impl Found<'_> {
         let is_open = |done: Done| !self.done.contains(&done);
         for (number, merge) in merges.iter_mut().enumerate() {
             for side in Side::BOTH {
-                merge.incoming[side].retain(|incoming| is_open(Done::Incoming(number, side, incoming.from)));
-                merge.deletions[side].retain(|deletion| is_open(Done::Deletion(number, side, deletion.index)));
+                merge.incoming[side]
+                    .retain(|incoming| is_open(Done::Incoming(number, side, incoming.from)));
+                merge.deletions[side]
+                    .retain(|deletion| is_open(Done::Deletion(number, side, deletion.index)));
                 merge.left[side].retain(|left| is_open(Done::Left(number, side, left.index)));
             }
         }
@@ -406,22 +526,36 @@ impl Found<'_> {
 }
 
 /// Leaves a message where each side has moved it, and remembers the pair: as two new messages they would be duplicated.
-fn leave_apart(merges: &mut [FolderMerge], Apart { folder, pair, places }: &Apart) {
+fn leave_apart(
+    merges: &mut [FolderMerge],
+    Apart {
+        folder,
+        pair,
+        places,
+    }: &Apart,
+) {
     if let Some(merge) = merges.get_mut(*folder) {
         merge.dropped.retain(|dropped| dropped.pair != *pair);
     }
     for side in Side::BOTH {
         let (at, index) = places[side];
-        let Some(merge) = merges.get_mut(at) else { continue };
+        let Some(merge) = merges.get_mut(at) else {
+            continue;
+        };
         merge.incoming[side.other()].retain(|incoming| incoming.from != index);
         if merge.left[side].iter().all(|left| left.index != index) {
-            merge.left[side].push(Left { index, row: Row::OneWay });
+            merge.left[side].push(Left {
+                index,
+                row: Row::OneWay,
+            });
         }
     }
 }
 
 fn set_flags(merges: &mut [FolderMerge], at: At, outcome: Option<FlagMerge>) {
-    let Some((merge, outcome)) = merges.get_mut(at.0).zip(outcome) else { return };
+    let Some((merge, outcome)) = merges.get_mut(at.0).zip(outcome) else {
+        return;
+    };
     let number = merge.flags.add(outcome);
     if let Some(joined) = merge.joined.get_mut(at.1 as usize) {
         (joined.flags, joined.row) = (number, Row::Moved);
@@ -429,9 +563,26 @@ fn set_flags(merges: &mut [FolderMerge], at: At, outcome: Option<FlagMerge>) {
 }
 
 /// Pairs anew a message that has another UID in its folder.
-fn rejoin(merges: &mut [FolderMerge], Rejoined { folder, pair, messages, flags }: Rejoined) {
-    let Some(merge) = merges.get_mut(folder) else { return };
+fn rejoin(
+    merges: &mut [FolderMerge],
+    Rejoined {
+        folder,
+        pair,
+        messages,
+        flags,
+    }: Rejoined,
+) {
+    let Some(merge) = merges.get_mut(folder) else {
+        return;
+    };
     let flags = merge.flags.add(flags);
-    merge.dropped.push(Dropped { pair, row: Row::Moved });
-    merge.joined.push(Joined { messages, flags, row: Row::Moved });
+    merge.dropped.push(Dropped {
+        pair,
+        row: Row::Moved,
+    });
+    merge.joined.push(Joined {
+        messages,
+        flags,
+        row: Row::Moved,
+    });
 }

@@ -39,7 +39,10 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new(names: impl IntoIterator<Item = FolderName>) -> Self {
-        Self { current: names.into_iter().collect(), renames: Vec::new() }
+        Self {
+            current: names.into_iter().collect(),
+            renames: Vec::new(),
+        }
     }
 
     /// Fulfils as many wishes as possible, outermost names first. Returns the folders that don't get their wish,
@@ -52,7 +55,11 @@ impl Names {
         // Each folder goes aside once, and to its place once plus once for each ancestor that is renamed.
         let most = self.renames.len() + wishes.len() * ROUNDS;
         loop {
-            let open: Vec<_> = wishes.iter().filter(|wish| !self.is_fulfilled(wish)).cloned().collect();
+            let open: Vec<_> = wishes
+                .iter()
+                .filter(|wish| !self.is_fulfilled(wish))
+                .cloned()
+                .collect();
             let next = open.iter().find(|wish| self.can_be(wish.folder, &wish.to));
             if self.renames.len() >= most {
                 return open.iter().map(|wish| wish.folder).collect();
@@ -69,11 +76,15 @@ impl Names {
     }
 
     fn is_fulfilled(&self, wish: &Wish) -> bool {
-        self.current.get(wish.folder).is_none_or(|name| name.key() == wish.to.key())
+        self.current
+            .get(wish.folder)
+            .is_none_or(|name| name.key() == wish.to.key())
     }
 
     fn is_free(&self, name: &FolderName) -> bool {
-        self.current.iter().all(|current| current.key() != name.key())
+        self.current
+            .iter()
+            .all(|current| current.key() != name.key())
     }
 
     /// Reports whether a folder can get a name now: it is free, and not below the folder itself.
@@ -82,14 +93,18 @@ impl Names {
     }
 
     fn is_below_itself(&self, folder: usize, name: &FolderName) -> bool {
-        self.current.get(folder).is_some_and(|current| name.below(current).is_some())
+        self.current
+            .get(folder)
+            .is_some_and(|current| name.below(current).is_some())
     }
 
     /// Finds a folder that is waiting to be renamed and is in the way: it has the name that another one should get (an
     /// exchange of names), or should go below its own name.
     fn in_the_way(&self, wishes: &[Wish], moved_aside: &HashSet<usize>) -> Option<(usize, Row)> {
         let is_wanted = |name: &FolderName| wishes.iter().any(|wish| wish.to.key() == name.key());
-        let mut candidates = wishes.iter().filter(|wish| !moved_aside.contains(&wish.folder));
+        let mut candidates = wishes
+            .iter()
+            .filter(|wish| !moved_aside.contains(&wish.folder));
         let found = candidates.find(|wish| {
             let has_wanted = self.current.get(wish.folder).is_some_and(is_wanted);
             has_wanted || self.is_below_itself(wish.folder, &wish.to)
@@ -99,7 +114,11 @@ impl Names {
 
     /// Returns a free name beside a folder's own.
     fn aside(&self, folder: usize) -> FolderName {
-        let mut name = self.current.get(folder).cloned().unwrap_or_else(FolderName::inbox);
+        let mut name = self
+            .current
+            .get(folder)
+            .cloned()
+            .unwrap_or_else(FolderName::inbox);
         while !self.is_free(&name) {
             let mut levels = name.levels().to_vec();
             if let Some(last) = levels.last_mut() {
@@ -111,7 +130,9 @@ impl Names {
     }
 
     fn rename(&mut self, folder: usize, to: FolderName, row: Row) {
-        let Some(from) = self.current.get(folder).cloned() else { return };
+        let Some(from) = self.current.get(folder).cloned() else {
+            return;
+        };
         for name in &mut self.current {
             if let Some(below) = name.below(&from) {
                 *name = to.join(below);

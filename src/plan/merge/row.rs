@@ -125,14 +125,18 @@ impl Row {
             Self::DeletedOnBoth => "Gone from both sides.",
             Self::Moved => "Moved to another folder on one side.",
             Self::MovedApart => "Moved to different folders on the two sides; one is kept.",
-            Self::MovedAndDeleted => "Moved on one side, deleted on the other; the moved message stays.",
+            Self::MovedAndDeleted => {
+                "Moved on one side, deleted on the other; the moved message stays."
+            }
             Self::Renamed => "Folder renamed on one side.",
             Self::RenamedApart => "Folder renamed differently on the two sides; one name is kept.",
             Self::FolderDeleted => "Folder deleted on one side, unchanged on the other.",
             Self::FolderDeletedAndChanged => {
                 "Folder deleted on one side; what is new or changed in it on the other is kept."
             }
-            Self::Recreated => "Folder deleted and recreated with other mail; nothing in it is deleted.",
+            Self::Recreated => {
+                "Folder deleted and recreated with other mail; nothing in it is deleted."
+            }
             Self::NewUids => "The server gave the folder new UIDs; its mail was matched again.",
             Self::Emptied => {
                 "The folder is suddenly empty; the server may have lost its mail. If this is intended, rerun with \
@@ -148,11 +152,17 @@ impl Row {
             Self::TooMany => "--max-delete limit exceeded; nothing is deleted on this side.",
             Self::Restored => "The server went back to an older state; missing mail is restored.",
             Self::FirstRun => "First sync of this folder: merged, nothing deleted.",
-            Self::StaleState => "The saved state is older than the mailboxes: merged, nothing deleted.",
+            Self::StaleState => {
+                "The saved state is older than the mailboxes: merged, nothing deleted."
+            }
             Self::Hidden => "Hidden by a filter; left alone.",
-            Self::Undecided => "It may be the same as another message, and its content could not be read.",
+            Self::Undecided => {
+                "It may be the same as another message, and its content could not be read."
+            }
             Self::FoundOnBoth => "Already on both sides.",
-            Self::Refused => "The other side refused it before; not retried without --retry-refused.",
+            Self::Refused => {
+                "The other side refused it before; not retried without --retry-refused."
+            }
             Self::NotPermitted => "This side is read-only for that change; pending.",
             Self::NotAFolder => "It holds no mail of its own.",
             Self::NewMail => "New on one side.",
@@ -165,7 +175,9 @@ impl Row {
             Self::Unlisted => {
                 "Missing on the other side, but not all folders there could be listed, so it may be one of those."
             }
-            Self::KeptFolder => "INBOX and folders with a role are never deleted, so it is restored.",
+            Self::KeptFolder => {
+                "INBOX and folders with a role are never deleted, so it is restored."
+            }
         }
     }
 

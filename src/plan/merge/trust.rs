@@ -31,15 +31,29 @@ pub(super) enum Trust {
 pub(super) type Doubts = Both<Option<Row>>;
 
 pub(super) fn trust(folder: &Folder<'_>, doubts: Doubts, policy: &Policy) -> Trust {
-    if let Some(side) = Side::BOTH.into_iter().find(|side| folder.views[*side].extent() == Extent::Incomplete) {
-        return Trust::Refused(Refusal { row: Row::Incomplete, side });
+    if let Some(side) = Side::BOTH
+        .into_iter()
+        .find(|side| folder.views[*side].extent() == Extent::Incomplete)
+    {
+        return Trust::Refused(Refusal {
+            row: Row::Incomplete,
+            side,
+        });
     }
-    let Some(row) = doubts.first.max(doubts.second) else { return Trust::Holds };
+    let Some(row) = doubts.first.max(doubts.second) else {
+        return Trust::Holds;
+    };
     let is_lost = |side: &Side| doubts[*side].is_some() && has_lost_all(folder, *side);
     match Side::BOTH.into_iter().find(is_lost) {
         Some(_) if policy.prefer == Prefer::Keep => Trust::Void(row),
-        Some(side) if !is_newer(folder, side) => Trust::Refused(Refusal { row: Row::LostAll, side }),
-        Some(side) if !is_meant(side, policy) => Trust::Refused(Refusal { row: Row::Emptied, side }),
+        Some(side) if !is_newer(folder, side) => Trust::Refused(Refusal {
+            row: Row::LostAll,
+            side,
+        }),
+        Some(side) if !is_meant(side, policy) => Trust::Refused(Refusal {
+            row: Row::Emptied,
+            side,
+        }),
         // None of its mail exists, and the other side's UIDs still belong to the same messages.
         Some(side) if doubts[side.other()].is_none() => Trust::Holds,
         _ => Trust::Void(row),
@@ -78,22 +92,32 @@ fn doubt(folder: &Folder<'_>, base: &BaseFolder, side: Side) -> Option<Row> {
     if then.uid_validity.is_none() || then.uid_validity != now.uid_validity {
         return Some(Row::NewUids);
     }
-    let went_back = now.uid_next.is_some_and(|next| next < base.least_uid_next(side))
-        || now.mod_seq.zip(then.mod_seq).is_some_and(|(now, then)| now < then);
+    let went_back = now
+        .uid_next
+        .is_some_and(|next| next < base.least_uid_next(side))
+        || now
+            .mod_seq
+            .zip(then.mod_seq)
+            .is_some_and(|(now, then)| now < then);
     (went_back || reuses_uids(folder, base, side)).then_some(Row::Restored)
 }
 
 fn reuses_uids(folder: &Folder<'_>, base: &BaseFolder, side: Side) -> bool {
-    base.pairs().iter().filter(|pair| pair.is_on(side)).any(|pair| {
-        let view = folder.views[side];
-        view.find(pair.uids[side])
-            .and_then(|index| view.at(index))
-            .is_some_and(|found| pair.prints.contradict(side, found))
-    })
+    base.pairs()
+        .iter()
+        .filter(|pair| pair.is_on(side))
+        .any(|pair| {
+            let view = folder.views[side];
+            view.find(pair.uids[side])
+                .and_then(|index| view.at(index))
+                .is_some_and(|found| pair.prints.contradict(side, found))
+        })
 }
 
 /// Reports whether a folder that had mail shows none, while the other side still has some.
 fn has_lost_all(folder: &Folder<'_>, side: Side) -> bool {
-    let had_mail = folder.base.is_some_and(|base| !base.is_stale() && base.pairs().iter().any(|pair| pair.is_on(side)));
+    let had_mail = folder
+        .base
+        .is_some_and(|base| !base.is_stale() && base.pairs().iter().any(|pair| pair.is_on(side)));
     folder.views[side].count() == 0 && had_mail && folder.views[side.other()].count() > 0
 }

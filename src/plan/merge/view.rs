@@ -31,20 +31,41 @@ impl View {
     /// Makes the view of a scanned folder. `exists` is the number of messages according to the server (EXISTS, RFC 3501
     /// section 7.3.1); `hidden` are existing messages that a filter leaves out. The view is complete only if the counts
     /// agree.
-    pub fn new(mut messages: Vec<Message>, flags: FlagTable, hidden: UidSet, mark: Counters, exists: u32) -> Self {
+    pub fn new(
+        mut messages: Vec<Message>,
+        flags: FlagTable,
+        hidden: UidSet,
+        mark: Counters,
+        exists: u32,
+    ) -> Self {
         messages.sort_unstable_by_key(Message::uid);
         messages.dedup_by_key(|message| message.uid());
         messages.retain(|message| !hidden.contains(message.uid()));
         let complete = messages.len() as u64 + hidden.len() == u64::from(exists);
-        let extent = if complete { Extent::Complete } else { Extent::Incomplete };
+        let extent = if complete {
+            Extent::Complete
+        } else {
+            Extent::Incomplete
+        };
         let permanent = PermanentFlags::everything();
-        Self { messages, flags, hidden, permanent, mark, extent, read_only: false }
+        Self {
+            messages,
+            flags,
+            hidden,
+            permanent,
+            mark,
+            extent,
+            read_only: false,
+        }
     }
 
     /// Makes the view of a folder that was deleted on this side, or doesn't exist yet.
     pub fn absent() -> Self {
         let (messages, flags, hidden, mark) = Default::default();
-        Self { extent: Extent::Absent, ..Self::new(messages, flags, hidden, mark, 0) }
+        Self {
+            extent: Extent::Absent,
+            ..Self::new(messages, flags, hidden, mark, 0)
+        }
     }
 
     /// Marks it as one of which the server shows only part.
@@ -117,12 +138,17 @@ impl View {
 
     /// Returns the flags of the message at this index.
     pub(super) fn flags_at(&self, index: u32) -> Flags {
-        self.at(index).map(|message| self.flags(message)).unwrap_or_default()
+        self.at(index)
+            .map(|message| self.flags(message))
+            .unwrap_or_default()
     }
 
     /// Returns the index of the message with this UID, if it is shown.
     pub(super) fn find(&self, uid: Uid) -> Option<u32> {
-        let index = self.messages.binary_search_by_key(&uid, Message::uid).ok()?;
+        let index = self
+            .messages
+            .binary_search_by_key(&uid, Message::uid)
+            .ok()?;
         u32::try_from(index).ok()
     }
 

@@ -39,12 +39,23 @@ pub(super) fn locate(known: &[KnownFolder], seen: &[SeenFolder], side: Side) -> 
         by_name.entry(&known.name).or_insert(folder);
     }
     let found = vec![Whereabouts::Gone; known.len()];
-    let mut search = Search { known, by_name, seen, side, found, taken: HashSet::new() };
+    let mut search = Search {
+        known,
+        by_name,
+        seen,
+        side,
+        found,
+        taken: HashSet::new(),
+    };
     search.by_name(|search, folder, here| search.is_inbox(folder) || search.is_held(folder, here));
     search.by_identity(|identity| identity.mailbox_id.clone());
-    search.by_name(|search, folder, here| !search.contradicts(folder, here) && search.same_generation(folder, here));
+    search.by_name(|search, folder, here| {
+        !search.contradicts(folder, here) && search.same_generation(folder, here)
+    });
     search.by_identity(FolderIdentity::fingerprint);
-    search.by_name(|search, folder, here| !search.contradicts(folder, here) && search.same_generation(folder, here));
+    search.by_name(|search, folder, here| {
+        !search.contradicts(folder, here) && search.same_generation(folder, here)
+    });
     search.replaced();
     search.found
 }
@@ -61,21 +72,30 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn is_inbox(&self, folder: usize) -> bool {
-        self.known.get(folder).is_some_and(|known| known.name.is_inbox())
+        self.known
+            .get(folder)
+            .is_some_and(|known| known.name.is_inbox())
     }
 
     fn ids(&self, folder: usize, here: usize) -> Option<(&FolderIdentity, &FolderIdentity)> {
-        Some((&self.known.get(folder)?.identities[self.side], &self.seen.get(here)?.identity))
+        Some((
+            &self.known.get(folder)?.identities[self.side],
+            &self.seen.get(here)?.identity,
+        ))
     }
 
     /// Reports whether the folder has kept its MAILBOXID.
     fn is_held(&self, folder: usize, here: usize) -> bool {
-        self.ids(folder, here).is_some_and(|(then, now)| then.mailbox_id.is_some() && then.mailbox_id == now.mailbox_id)
+        self.ids(folder, here).is_some_and(|(then, now)| {
+            then.mailbox_id.is_some() && then.mailbox_id == now.mailbox_id
+        })
     }
 
     fn contradicts(&self, folder: usize, here: usize) -> bool {
         self.ids(folder, here).is_some_and(|(then, now)| {
-            then.mailbox_id.is_some() && now.mailbox_id.is_some() && then.mailbox_id != now.mailbox_id
+            then.mailbox_id.is_some()
+                && now.mailbox_id.is_some()
+                && then.mailbox_id != now.mailbox_id
         })
     }
 
@@ -88,19 +108,30 @@ impl Search<'_> {
     /// Returns the folders not yet found, each with the untaken folder that has its name. A folder below a renamed one
     /// has its expected name.
     fn namesakes(&self) -> Vec<(usize, usize)> {
-        let open =
-            |(index, seen): (usize, &SeenFolder)| (!self.taken.contains(&index)).then(|| (seen.name.key(), index));
+        let open = |(index, seen): (usize, &SeenFolder)| {
+            (!self.taken.contains(&index)).then(|| (seen.name.key(), index))
+        };
         let names: HashMap<String, usize> = self.seen.iter().enumerate().filter_map(open).collect();
-        let missing =
-            self.known.iter().zip(&self.found).enumerate().filter(|(_, (_, found))| **found == Whereabouts::Gone);
-        missing.filter_map(|(folder, _)| Some((folder, *names.get(&self.expected_name(folder)?.key())?))).collect()
+        let missing = self
+            .known
+            .iter()
+            .zip(&self.found)
+            .enumerate()
+            .filter(|(_, (_, found))| **found == Whereabouts::Gone);
+        missing
+            .filter_map(|(folder, _)| {
+                Some((folder, *names.get(&self.expected_name(folder)?.key())?))
+            })
+            .collect()
     }
 
     /// Returns the name that a folder has if nobody has renamed it: that in the base, below its parent's current name.
     fn expected_name(&self, folder: usize) -> Option<FolderName> {
         let name = &self.known.get(folder)?.name;
         let moved = name.ancestors().find_map(|ancestor| {
-            let Whereabouts::At(here) = *self.found.get(*self.by_name.get(&ancestor)?)? else { return None };
+            let Whereabouts::At(here) = *self.found.get(*self.by_name.get(&ancestor)?)? else {
+                return None;
+            };
             Some(self.seen.get(here)?.name.join(name.below(&ancestor)?))
         });
         Some(moved.unwrap_or_else(|| name.clone()))
@@ -117,12 +148,20 @@ impl Search<'_> {
     /// Matches folders by a key that exactly one known and one seen folder have.
     fn by_identity<K: Hash + Eq>(&mut self, mark: impl Fn(&FolderIdentity) -> Option<K>) {
         let open = |(folder, known): (usize, &KnownFolder)| {
-            let is_open = self.found.get(folder) == Some(&Whereabouts::Gone) && !known.name.is_inbox();
-            Some((mark(&known.identities[self.side]).filter(|_| is_open)?, folder))
+            let is_open =
+                self.found.get(folder) == Some(&Whereabouts::Gone) && !known.name.is_inbox();
+            Some((
+                mark(&known.identities[self.side]).filter(|_| is_open)?,
+                folder,
+            ))
         };
         let then = unique(self.known.iter().enumerate().filter_map(open));
         let free = |(here, seen): (usize, &SeenFolder)| {
-            Some((mark(&seen.identity).filter(|_| !self.taken.contains(&here) && !seen.name.is_inbox())?, here))
+            Some((
+                mark(&seen.identity)
+                    .filter(|_| !self.taken.contains(&here) && !seen.name.is_inbox())?,
+                here,
+            ))
         };
         let now = unique(self.seen.iter().enumerate().filter_map(free));
         for (mark, folder) in then {
@@ -150,7 +189,10 @@ impl Search<'_> {
 fn unique<K: Hash + Eq>(entries: impl Iterator<Item = (K, usize)>) -> HashMap<K, Option<usize>> {
     let mut found = HashMap::new();
     for (key, value) in entries {
-        found.entry(key).and_modify(|known| *known = None).or_insert(Some(value));
+        found
+            .entry(key)
+            .and_modify(|known| *known = None)
+            .or_insert(Some(value));
     }
     found
 }
@@ -161,6 +203,10 @@ type Fingerprint = (u32, u32, Vec<(u32, u32)>);
 impl FolderIdentity {
     /// Returns what together distinguishes a folder without MAILBOXID from all others.
     fn fingerprint(&self) -> Option<Fingerprint> {
-        Some((self.mark.uid_validity?.0, self.mark.uid_next?, self.uids.as_ref()?.ranges().collect()))
+        Some((
+            self.mark.uid_validity?.0,
+            self.mark.uid_next?,
+            self.uids.as_ref()?.ranges().collect(),
+        ))
     }
 }

@@ -21,11 +21,17 @@ fn each_step_is_there_for_the_next_run_as_soon_as_it_returns() {
     state.checkpoint(&in_step(id, 501)).unwrap();
     let next = only(&place.killed().open());
     assert_eq!((next.intent, next.pairs), (None, 1));
-    assert_eq!(next.checkpoint.map(|(_, target)| target.uid_next), Some(501));
+    assert_eq!(
+        next.checkpoint.map(|(_, target)| target.uid_next),
+        Some(501)
+    );
 
     state.begin(&folder.start()).unwrap();
     let next = only(&place.killed().open());
-    assert_eq!((next.intent, next.checkpoint, next.pairs), (Some(500), None, 1));
+    assert_eq!(
+        (next.intent, next.checkpoint, next.pairs),
+        (Some(500), None, 1)
+    );
 }
 
 /// A log that is cut anywhere gives the state as it was after one of its transactions, never half of one.
@@ -35,7 +41,9 @@ fn a_log_that_is_cut_anywhere_holds_whole_transactions_in_their_order() {
     let state = place.open();
     let id = state.begin(&Folder::new("INBOX").start()).unwrap();
     for batch in 0..4 {
-        let pairs: Vec<_> = (1..=10).map(|n| pair(batch * 10 + n, n, &["\\Seen"])).collect();
+        let pairs: Vec<_> = (1..=10)
+            .map(|n| pair(batch * 10 + n, n, &["\\Seen"]))
+            .collect();
         state.add_pairs(id, &pairs).unwrap();
     }
     let log = place.path().with_extension("db-wal");
@@ -43,13 +51,19 @@ fn a_log_that_is_cut_anywhere_holds_whole_transactions_in_their_order() {
     let mut seen = Vec::new();
     for cut in (0..=length).step_by(1031).chain([length]) {
         let killed = place.killed();
-        let log = std::fs::OpenOptions::new().write(true).open(killed.path().with_extension("db-wal")).unwrap();
+        let log = std::fs::OpenOptions::new()
+            .write(true)
+            .open(killed.path().with_extension("db-wal"))
+            .unwrap();
         log.set_len(cut).unwrap();
         let state = killed.open();
         match state.folders().unwrap().as_slice() {
             [] => seen.push(None),
             [record] => {
-                assert_eq!((record.intent, state.pairs(id).unwrap().len() as u64), (Some(1), record.pairs));
+                assert_eq!(
+                    (record.intent, state.pairs(id).unwrap().len() as u64),
+                    (Some(1), record.pairs)
+                );
                 seen.push(Some(record.pairs));
             }
             more => panic!("{more:?}"),
@@ -57,7 +71,10 @@ fn a_log_that_is_cut_anywhere_holds_whole_transactions_in_their_order() {
     }
     assert!(seen.is_sorted());
     seen.dedup();
-    assert_eq!(seen, [None, Some(0), Some(10), Some(20), Some(30), Some(40)]);
+    assert_eq!(
+        seen,
+        [None, Some(0), Some(10), Some(20), Some(30), Some(40)]
+    );
 }
 
 #[test]
@@ -90,21 +107,36 @@ CREATE TEMP TRIGGER paired AFTER INSERT ON main.pairs
 #[test]
 fn only_the_intent_waits_for_the_disk() {
     let state = Place::new().open();
-    state.read(|connection| Ok(connection.execute_batch(WATCH)?)).unwrap();
+    state
+        .read(|connection| Ok(connection.execute_batch(WATCH)?))
+        .unwrap();
     let folder = Folder::new("INBOX");
     let id = state.begin(&folder.start()).unwrap();
     state.add_pairs(id, &[pair(1, 2, &[])]).unwrap();
     state.checkpoint(&in_step(id, 9)).unwrap();
     state.begin_all(&[folder.start()]).unwrap();
-    state.write(Durability::OnDisk, |_| Err::<(), _>(Fault::Forgotten)).unwrap_err();
+    state
+        .write(Durability::OnDisk, |_| Err::<(), _>(Fault::Forgotten))
+        .unwrap_err();
     state.add_pairs(id, &[pair(2, 3, &[])]).unwrap();
 
     let levels = state.read(|connection| {
         let mut statement = connection.prepare("SELECT what, level FROM levels ORDER BY rowid")?;
-        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i32>(1)?)))?;
+        let rows = statement.query_map([], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, i32>(1)?))
+        })?;
         Ok(rows.collect::<Result<Vec<_>, _>>()?)
     });
     let (normal, full) = (1, 2);
-    let expected = [("intent", full), ("pair", normal), ("checkpoint", normal), ("intent", full), ("pair", normal)];
-    assert_eq!(levels.unwrap(), expected.map(|(what, level)| (what.to_owned(), level)));
+    let expected = [
+        ("intent", full),
+        ("pair", normal),
+        ("checkpoint", normal),
+        ("intent", full),
+        ("pair", normal),
+    ];
+    assert_eq!(
+        levels.unwrap(),
+        expected.map(|(what, level)| (what.to_owned(), level))
+    );
 }

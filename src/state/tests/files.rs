@@ -22,11 +22,25 @@ fn all_files_are_the_owners_alone_and_a_closed_state_is_one_file() {
     for entry in std::fs::read_dir(place.root.path().join("state")).unwrap() {
         let entry = entry.unwrap();
         assert_eq!(entry.metadata().unwrap().mode() & 0o777, 0o600, "{entry:?}");
-        names.push(entry.path().extension().unwrap().to_owned().into_string().unwrap());
+        names.push(
+            entry
+                .path()
+                .extension()
+                .unwrap()
+                .to_owned()
+                .into_string()
+                .unwrap(),
+        );
     }
     names.sort();
     assert_eq!(names, ["db", "db-wal", "lock"]);
-    assert_eq!(std::fs::metadata(place.root.path().join("state")).unwrap().mode() & 0o777, 0o700);
+    assert_eq!(
+        std::fs::metadata(place.root.path().join("state"))
+            .unwrap()
+            .mode()
+            & 0o777,
+        0o700
+    );
     drop(state);
     assert!(!exists(&place.path(), "db-wal"));
 }
@@ -56,9 +70,17 @@ fn a_death_of_either_way_is_known() {
 #[test]
 fn other_mailboxes_are_refused() {
     let place = filled();
-    for (source, target) in [(MAILBOXES.target, MAILBOXES.source), (MAILBOXES.source, "alice@three.example")] {
+    for (source, target) in [
+        (MAILBOXES.target, MAILBOXES.source),
+        (MAILBOXES.source, "alice@three.example"),
+    ] {
         let error = place.open_for(&Mailboxes { source, target }).unwrap_err();
-        assert!(error.message.contains("other mailboxes, alice@one.example and alice@two.example"), "{error}");
+        assert!(
+            error
+                .message
+                .contains("other mailboxes, alice@one.example and alice@two.example"),
+            "{error}"
+        );
     }
     place.open();
 }
@@ -68,7 +90,12 @@ fn a_newer_version_is_refused() {
     let place = filled();
     place.tamper(&format!("PRAGMA user_version = {}", State::FORMAT + 1));
     let error = place.refusal();
-    assert!(error.message.contains(&format!("format {}", State::FORMAT + 1)), "{error}");
+    assert!(
+        error
+            .message
+            .contains(&format!("format {}", State::FORMAT + 1)),
+        "{error}"
+    );
     assert!(error.hint.unwrap().contains("newer mailferry"));
 }
 
@@ -76,14 +103,42 @@ fn a_newer_version_is_refused() {
 fn what_is_no_state_is_refused() {
     type Spoil = fn(&Place);
     let cases: [(&str, Spoil, &str); 8] = [
-        ("garbage", |place| std::fs::write(place.path(), [b'x'; 5000]).unwrap(), "damaged"),
-        ("a short text", |place| std::fs::write(place.path(), "hello").unwrap(), "damaged"),
+        (
+            "garbage",
+            |place| std::fs::write(place.path(), [b'x'; 5000]).unwrap(),
+            "damaged",
+        ),
+        (
+            "a short text",
+            |place| std::fs::write(place.path(), "hello").unwrap(),
+            "damaged",
+        ),
         ("cut in its first page", |place| cut(place, 1000), "damaged"),
-        ("cut after some pages", |place| cut(place, 3 * 4096), "damaged"),
-        ("a page in the middle is lost", |place| overwrite(place, 6 * 4096, &[0xa5; 4096]), "damaged"),
-        ("another program's", |place| place.tamper("PRAGMA application_id = 7"), "not a mailferry state file"),
-        ("no version", |place| place.tamper("PRAGMA user_version = 0"), "damaged"),
-        ("no mailboxes", |place| place.tamper("DELETE FROM mailboxes"), "damaged"),
+        (
+            "cut after some pages",
+            |place| cut(place, 3 * 4096),
+            "damaged",
+        ),
+        (
+            "a page in the middle is lost",
+            |place| overwrite(place, 6 * 4096, &[0xa5; 4096]),
+            "damaged",
+        ),
+        (
+            "another program's",
+            |place| place.tamper("PRAGMA application_id = 7"),
+            "not a mailferry state file",
+        ),
+        (
+            "no version",
+            |place| place.tamper("PRAGMA user_version = 0"),
+            "damaged",
+        ),
+        (
+            "no mailboxes",
+            |place| place.tamper("DELETE FROM mailboxes"),
+            "damaged",
+        ),
     ];
     for (about, spoil, reason) in cases {
         let place = filled();
@@ -95,11 +150,21 @@ fn what_is_no_state_is_refused() {
     std::fs::write(place.path(), "").unwrap();
     std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
     place.tamper("CREATE TABLE folders (id INTEGER)");
-    assert!(place.refusal().message.contains("not a mailferry state file"));
+    assert!(
+        place
+            .refusal()
+            .message
+            .contains("not a mailferry state file")
+    );
 }
 
 fn cut(place: &Place, length: u64) {
-    std::fs::OpenOptions::new().write(true).open(place.path()).unwrap().set_len(length).unwrap();
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(place.path())
+        .unwrap()
+        .set_len(length)
+        .unwrap();
 }
 
 fn overwrite(place: &Place, at: usize, bytes: &[u8]) {
@@ -113,20 +178,36 @@ fn overwrite(place: &Place, at: usize, bytes: &[u8]) {
 fn records_that_cannot_be_are_refused_when_they_are_read() {
     let cases = [
         ("DELETE FROM pairs WHERE source = 7", "999 pairs where 1000"),
-        ("PRAGMA foreign_keys = OFF; DELETE FROM flag_sets", "set of flags"),
+        (
+            "PRAGMA foreign_keys = OFF; DELETE FROM flag_sets",
+            "set of flags",
+        ),
         ("UPDATE pairs SET target = 0 WHERE source = 7", "UID 0"),
-        ("UPDATE pairs SET target = 4294967296 WHERE source = 7", "damaged"),
+        (
+            "UPDATE pairs SET target = 4294967296 WHERE source = 7",
+            "damaged",
+        ),
     ];
     for (sql, reason) in cases {
         let place = filled();
         place.tamper(sql);
         let state = place.open();
         let error = state.pairs(only(&state).id).unwrap_err();
-        assert!(error.message.contains("damaged") && error.message.contains(reason), "{sql}: {error}");
+        assert!(
+            error.message.contains("damaged") && error.message.contains(reason),
+            "{sql}: {error}"
+        );
     }
     let place = filled();
     place.tamper("UPDATE folders SET intent = -1");
-    assert!(place.open().folders().unwrap_err().message.contains("damaged"));
+    assert!(
+        place
+            .open()
+            .folders()
+            .unwrap_err()
+            .message
+            .contains("damaged")
+    );
 }
 
 #[test]
@@ -143,14 +224,34 @@ fn a_file_that_others_may_read_or_that_is_no_file_is_refused() {
     assert!(place.refusal().message.contains("regular file"));
     std::fs::remove_file(&elsewhere).unwrap();
     let error = place.open_for(&MAILBOXES).unwrap_err();
-    assert!(error.message.contains("regular file") && !elsewhere.exists(), "{error}");
+    assert!(
+        error.message.contains("regular file") && !elsewhere.exists(),
+        "{error}"
+    );
     std::fs::remove_file(place.path()).unwrap();
     std::fs::create_dir(place.path()).unwrap();
-    assert!(place.open_for(&MAILBOXES).unwrap_err().message.contains("regular file"));
+    assert!(
+        place
+            .open_for(&MAILBOXES)
+            .unwrap_err()
+            .message
+            .contains("regular file")
+    );
     std::fs::remove_dir(place.path()).unwrap();
     // Whoever opened a pipe would wait for somebody at its other end.
-    rustix::fs::mkfifoat(rustix::fs::CWD, place.path(), rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
-    assert!(place.open_for(&MAILBOXES).unwrap_err().message.contains("regular file"));
+    rustix::fs::mkfifoat(
+        rustix::fs::CWD,
+        place.path(),
+        rustix::fs::Mode::from_raw_mode(0o600),
+    )
+    .unwrap();
+    assert!(
+        place
+            .open_for(&MAILBOXES)
+            .unwrap_err()
+            .message
+            .contains("regular file")
+    );
 }
 
 /// Only root can give a file away, so only root can test this.
@@ -195,8 +296,12 @@ fn a_file_that_was_moved_away_makes_room_for_a_new_one() {
 fn a_program_that_looks_into_it_is_named_as_the_cause() {
     let place = filled();
     let reader = Connection::open(place.path()).unwrap();
-    reader.execute_batch("BEGIN; SELECT * FROM folders").unwrap();
-    let _: i64 = reader.query_row("SELECT count(*) FROM pairs", [], |row| row.get(0)).unwrap();
+    reader
+        .execute_batch("BEGIN; SELECT * FROM folders")
+        .unwrap();
+    let _: i64 = reader
+        .query_row("SELECT count(*) FROM pairs", [], |row| row.get(0))
+        .unwrap();
     let error = place.open_for(&MAILBOXES).unwrap_err();
     assert!(error.message.contains("another program"), "{error}");
 }

@@ -7,37 +7,61 @@ fn a_folder_is_begun_and_brought_into_step() {
     let place = Place::new();
     let state = place.open();
     let name = MailboxName::new(*b"Caf\xe9/\0&AOk-");
-    let folder = Folder { name: name.clone(), ..Folder::new("") };
+    let folder = Folder {
+        name: name.clone(),
+        ..Folder::new("")
+    };
     let id = state.begin(&folder.start()).unwrap();
     let begun = only(&state);
     let validity = (begun.source_uid_validity, begun.target_uid_validity);
     assert_eq!((begun.id, &begun.source, &begun.target), (id, &name, &name));
     assert_eq!(validity, (Some(UidValidity(10)), Some(UidValidity(20))));
-    assert_eq!((begun.checkpoint, begun.intent, begun.pairs), (None, Some(1), 0));
+    assert_eq!(
+        (begun.checkpoint, begun.intent, begun.pairs),
+        (None, Some(1), 0)
+    );
 
     let step = in_step(id, 503);
     assert!(state.checkpoint(&step).unwrap());
     drop(state);
     let record = only(&place.open());
-    assert_eq!((record.id, record.checkpoint, record.intent), (id, Some((step.source, step.target)), None));
+    assert_eq!(
+        (record.id, record.checkpoint, record.intent),
+        (id, Some((step.source, step.target)), None)
+    );
 }
 
 #[test]
 fn many_folders_go_in_one_transaction_and_keep_their_order() {
     let state = Place::new().open();
-    let folders: Vec<_> = ["INBOX", "Sent", "Archive"].into_iter().map(Folder::new).collect();
+    let folders: Vec<_> = ["INBOX", "Sent", "Archive"]
+        .into_iter()
+        .map(Folder::new)
+        .collect();
     let starts: Vec<_> = folders.iter().map(Folder::start).collect();
     let ids = state.begin_all(&starts).unwrap();
     assert_eq!(state.begin_all(&starts).unwrap(), ids);
     let records = state.folders().unwrap();
-    assert_eq!(records.iter().map(|record| record.id).collect::<Vec<_>>(), ids);
     assert_eq!(
-        records.iter().map(|record| &record.source).collect::<Vec<_>>(),
+        records.iter().map(|record| record.id).collect::<Vec<_>>(),
+        ids
+    );
+    assert_eq!(
+        records
+            .iter()
+            .map(|record| &record.source)
+            .collect::<Vec<_>>(),
         [&"INBOX".into(), &"Sent".into(), &"Archive".into()]
     );
     let steps: Vec<_> = ids.iter().map(|id| in_step(*id, 9)).collect();
     assert_eq!(state.checkpoint_all(&steps).unwrap(), [true, true, true]);
-    assert!(state.folders().unwrap().iter().all(|record| record.intent.is_none()));
+    assert!(
+        state
+            .folders()
+            .unwrap()
+            .iter()
+            .all(|record| record.intent.is_none())
+    );
 }
 
 #[test]
@@ -45,7 +69,12 @@ fn one_source_folder_can_have_several_targets_over_the_years() {
     let state = Place::new().open();
     let (folder, other) = (Folder::new("Old"), Folder::new("New"));
     let first = state.begin(&folder.start()).unwrap();
-    let second = state.begin(&FolderStart { target: &other.name, ..folder.start() }).unwrap();
+    let second = state
+        .begin(&FolderStart {
+            target: &other.name,
+            ..folder.start()
+        })
+        .unwrap();
     assert_ne!(first, second);
 }
 
@@ -59,15 +88,60 @@ fn an_intent_covers_all_that_is_not_accounted_for() {
         intent: u32,
     }
     let cases = [
-        Case { about: "a new folder", checkpoint: None, then: &[], intent: 1 },
-        Case { about: "begun again", checkpoint: None, then: &[Some(600)], intent: 1 },
-        Case { about: "was in step", checkpoint: Some(500), then: &[Some(500)], intent: 500 },
-        Case { about: "others added mail since", checkpoint: Some(500), then: &[Some(510)], intent: 500 },
-        Case { about: "an intent still open", checkpoint: Some(500), then: &[Some(510), Some(520)], intent: 500 },
-        Case { about: "the target went back", checkpoint: Some(500), then: &[Some(400)], intent: 400 },
-        Case { about: "it went back in between", checkpoint: Some(500), then: &[Some(400), Some(520)], intent: 400 },
-        Case { about: "no UIDNEXT is told", checkpoint: Some(500), then: &[None], intent: 1 },
-        Case { about: "an UIDNEXT that can't be", checkpoint: Some(500), then: &[Some(0)], intent: 1 },
+        Case {
+            about: "a new folder",
+            checkpoint: None,
+            then: &[],
+            intent: 1,
+        },
+        Case {
+            about: "begun again",
+            checkpoint: None,
+            then: &[Some(600)],
+            intent: 1,
+        },
+        Case {
+            about: "was in step",
+            checkpoint: Some(500),
+            then: &[Some(500)],
+            intent: 500,
+        },
+        Case {
+            about: "others added mail since",
+            checkpoint: Some(500),
+            then: &[Some(510)],
+            intent: 500,
+        },
+        Case {
+            about: "an intent still open",
+            checkpoint: Some(500),
+            then: &[Some(510), Some(520)],
+            intent: 500,
+        },
+        Case {
+            about: "the target went back",
+            checkpoint: Some(500),
+            then: &[Some(400)],
+            intent: 400,
+        },
+        Case {
+            about: "it went back in between",
+            checkpoint: Some(500),
+            then: &[Some(400), Some(520)],
+            intent: 400,
+        },
+        Case {
+            about: "no UIDNEXT is told",
+            checkpoint: Some(500),
+            then: &[None],
+            intent: 1,
+        },
+        Case {
+            about: "an UIDNEXT that can't be",
+            checkpoint: Some(500),
+            then: &[Some(0)],
+            intent: 1,
+        },
     ];
     for case in cases {
         let state = Place::new().open();
@@ -81,7 +155,12 @@ fn an_intent_covers_all_that_is_not_accounted_for() {
             state.begin(&folder.start()).unwrap();
         }
         let record = only(&state);
-        assert_eq!((record.intent, record.checkpoint), (Some(case.intent), None), "{}", case.about);
+        assert_eq!(
+            (record.intent, record.checkpoint),
+            (Some(case.intent), None),
+            "{}",
+            case.about
+        );
     }
 }
 
@@ -112,11 +191,23 @@ fn pairs_of_another_generation_are_void() {
         assert_eq!(state.begin(&folder.start()).unwrap(), id);
         let record = state.folders().unwrap().remove(0);
         assert_eq!(record.pairs, u64::from(stay), "{before:?} {after:?}");
-        assert_eq!(state.pairs(id).unwrap().len(), usize::from(stay), "{before:?} {after:?}");
-        assert_eq!(record.intent, Some(if stay { 500 } else { 1 }), "{before:?} {after:?}");
+        assert_eq!(
+            state.pairs(id).unwrap().len(),
+            usize::from(stay),
+            "{before:?} {after:?}"
+        );
+        assert_eq!(
+            record.intent,
+            Some(if stay { 500 } else { 1 }),
+            "{before:?} {after:?}"
+        );
         assert_eq!(record.source_uid_validity, after.0.map(UidValidity));
         assert_eq!(record.target_uid_validity, after.1.map(UidValidity));
-        assert_eq!(state.pairs(bystander).unwrap().len(), 1, "{before:?} {after:?}");
+        assert_eq!(
+            state.pairs(bystander).unwrap().len(),
+            1,
+            "{before:?} {after:?}"
+        );
     }
 }
 
@@ -146,7 +237,9 @@ fn a_forgotten_folder_is_gone_and_its_name_is_never_given_again() {
     assert_eq!(state.pairs(id).unwrap(), []);
     for error in [
         state.add_pairs(id, &[pair(1, 2, &[])]).unwrap_err(),
-        state.remove_pairs(id, &UidSet::from_uid(uid(1))).unwrap_err(),
+        state
+            .remove_pairs(id, &UidSet::from_uid(uid(1)))
+            .unwrap_err(),
         state.checkpoint(&in_step(id, 9)).unwrap_err(),
     ] {
         assert!(error.message.contains("no longer"), "{error}");
@@ -166,7 +259,10 @@ fn a_renamed_folder_takes_its_pairs_along() {
     state.begin(&new.start()).unwrap();
     state.rename(id, &new.name, &new.name).unwrap();
     let record = only(&state);
-    assert_eq!((record.id, &record.source, &record.target), (id, &new.name, &new.name));
+    assert_eq!(
+        (record.id, &record.source, &record.target),
+        (id, &new.name, &new.name)
+    );
     assert_eq!(state.pairs(id).unwrap().len(), 1);
     state.rename(id, &new.name, &new.name).unwrap();
     assert_eq!(state.begin(&new.start()).unwrap(), id);
@@ -181,9 +277,21 @@ fn what_is_kept_stays_kept_until_the_target_is_made_anew() {
     state.keep(id, &uids).unwrap();
     state.keep(id, &uids).unwrap();
     assert_eq!(state.kept(id).unwrap(), uids);
-    let other_source = FolderStart { source_uid_validity: Some(UidValidity(11)), ..folder.start() };
+    let other_source = FolderStart {
+        source_uid_validity: Some(UidValidity(11)),
+        ..folder.start()
+    };
     state.begin(&other_source).unwrap();
-    assert_eq!(state.kept(id).unwrap(), uids, "the source's generation is not theirs");
-    state.begin(&FolderStart { target_uid_validity: Some(UidValidity(21)), ..other_source }).unwrap();
+    assert_eq!(
+        state.kept(id).unwrap(),
+        uids,
+        "the source's generation is not theirs"
+    );
+    state
+        .begin(&FolderStart {
+            target_uid_validity: Some(UidValidity(21)),
+            ..other_source
+        })
+        .unwrap();
     assert!(state.kept(id).unwrap().is_empty());
 }

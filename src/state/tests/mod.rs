@@ -17,13 +17,20 @@ struct Place {
     pair: PairName,
 }
 
-const MAILBOXES: Mailboxes<'static> = Mailboxes { source: "alice@one.example", target: "alice@two.example" };
+const MAILBOXES: Mailboxes<'static> = Mailboxes {
+    source: "alice@one.example",
+    target: "alice@two.example",
+};
 
 impl Place {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         let directory = StateDirectory::open(&root.path().join("state")).unwrap();
-        Self { root, directory, pair: PairName::new(MAILBOXES.source, MAILBOXES.target) }
+        Self {
+            root,
+            directory,
+            pair: PairName::new(MAILBOXES.source, MAILBOXES.target),
+        }
     }
 
     fn lock(&self) -> PairLock {
@@ -47,23 +54,39 @@ impl Place {
         let copy = Self::new();
         for entry in std::fs::read_dir(self.root.path().join("state")).unwrap() {
             let from = entry.unwrap().path();
-            std::fs::copy(&from, copy.root.path().join("state").join(from.file_name().unwrap())).unwrap();
+            std::fs::copy(
+                &from,
+                copy.root
+                    .path()
+                    .join("state")
+                    .join(from.file_name().unwrap()),
+            )
+            .unwrap();
         }
         copy
     }
 
     /// Does this to the file behind the program's back.
     fn tamper(&self, sql: &str) {
-        Connection::open(self.path()).unwrap().execute_batch(sql).unwrap();
+        Connection::open(self.path())
+            .unwrap()
+            .execute_batch(sql)
+            .unwrap();
     }
 
     /// Why the file is refused; it must be as it was afterwards.
     fn refusal(&self) -> Error {
         let before = std::fs::read(self.path()).unwrap();
         let error = self.open_for(&MAILBOXES).unwrap_err();
-        assert!(std::fs::read(self.path()).unwrap() == before, "the file was changed: {error}");
+        assert!(
+            std::fs::read(self.path()).unwrap() == before,
+            "the file was changed: {error}"
+        );
         assert_eq!(error.kind, ErrorKind::Local);
-        assert!(error.message.contains(&self.path().display().to_string()), "{error}");
+        assert!(
+            error.message.contains(&self.path().display().to_string()),
+            "{error}"
+        );
         assert!(error.hint.is_some(), "{error}");
         error
     }
@@ -78,7 +101,11 @@ fn uid(value: u32) -> Uid {
 }
 
 fn pair(source: u32, target: u32, flags: &[&str]) -> PairRecord {
-    PairRecord { source: uid(source), target: uid(target), flags: Flags::from_names(flags.iter().copied()) }
+    PairRecord {
+        source: uid(source),
+        target: uid(target),
+        flags: Flags::from_names(flags.iter().copied()),
+    }
 }
 
 /// A folder of this name on both sides with these UIDVALIDITYs, whose target's UIDNEXT is 500.
@@ -90,7 +117,11 @@ struct Folder {
 
 impl Folder {
     fn new(name: &str) -> Self {
-        Self { name: name.into(), validity: (Some(10), Some(20)), uid_next: Some(500) }
+        Self {
+            name: name.into(),
+            validity: (Some(10), Some(20)),
+            uid_next: Some(500),
+        }
     }
 
     fn start(&self) -> FolderStart<'_> {
@@ -114,7 +145,11 @@ fn in_step(id: FolderId, target_uid_next: u32) -> FolderInStep {
         messages: 3,
         mod_seq,
     };
-    FolderInStep { id, source: side(10, 44, Some(u64::MAX)), target: side(20, target_uid_next, None) }
+    FolderInStep {
+        id,
+        source: side(10, 44, Some(u64::MAX)),
+        target: side(20, target_uid_next, None),
+    }
 }
 
 fn only(state: &State) -> FolderRecord {

@@ -13,23 +13,41 @@ fn pairs_come_back_by_ascending_source_uid() {
     let place = Place::new();
     let state = place.open();
     let (id, other) = (begun(&state, "INBOX"), begun(&state, "Other"));
-    let (low, high) = (pair(1, 77, &[]), pair(u32::MAX, 5, &["\\Seen", "$Label1", "zebra"]));
+    let (low, high) = (
+        pair(1, 77, &[]),
+        pair(u32::MAX, 5, &["\\Seen", "$Label1", "zebra"]),
+    );
     state.add_pairs(id, &[high.clone(), low.clone()]).unwrap();
     state.add_pairs(other, &[pair(9, 9, &["\\Seen"])]).unwrap();
     drop(state);
     let state = place.open();
     assert_eq!(state.pairs(id).unwrap(), [low, high]);
-    assert_eq!(state.folders().unwrap().iter().map(|record| record.pairs).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(
+        state
+            .folders()
+            .unwrap()
+            .iter()
+            .map(|record| record.pairs)
+            .collect::<Vec<_>>(),
+        [2, 1]
+    );
 }
 
 #[test]
 fn a_pair_takes_the_place_of_one_with_its_source_uid() {
     let state = Place::new().open();
     let id = begun(&state, "INBOX");
-    state.add_pairs(id, &[pair(1, 2, &[]), pair(3, 4, &[])]).unwrap();
+    state
+        .add_pairs(id, &[pair(1, 2, &[]), pair(3, 4, &[])])
+        .unwrap();
     let newer = pair(1, 9, &["\\Flagged"]);
-    state.add_pairs(id, &[newer.clone(), pair(5, 6, &[])]).unwrap();
-    assert_eq!(state.pairs(id).unwrap(), [newer, pair(3, 4, &[]), pair(5, 6, &[])]);
+    state
+        .add_pairs(id, &[newer.clone(), pair(5, 6, &[])])
+        .unwrap();
+    assert_eq!(
+        state.pairs(id).unwrap(),
+        [newer, pair(3, 4, &[]), pair(5, 6, &[])]
+    );
     assert_eq!(only(&state).pairs, 3);
 }
 
@@ -37,8 +55,18 @@ fn a_pair_takes_the_place_of_one_with_its_source_uid() {
 fn flags_change_where_there_is_a_pair() {
     let state = Place::new().open();
     let id = begun(&state, "INBOX");
-    state.add_pairs(id, &[pair(1, 2, &["\\Seen", "a"]), pair(3, 4, &[])]).unwrap();
-    state.set_flags(id, &[(uid(1), Flags::default()), (uid(2), Flags::from_names(["x"]))]).unwrap();
+    state
+        .add_pairs(id, &[pair(1, 2, &["\\Seen", "a"]), pair(3, 4, &[])])
+        .unwrap();
+    state
+        .set_flags(
+            id,
+            &[
+                (uid(1), Flags::default()),
+                (uid(2), Flags::from_names(["x"])),
+            ],
+        )
+        .unwrap();
     assert_eq!(state.pairs(id).unwrap(), [pair(1, 2, &[]), pair(3, 4, &[])]);
 }
 
@@ -50,10 +78,20 @@ fn a_set_of_flags_is_kept_once_whatever_its_order_and_case() {
     for (uid, names) in [(1, ["b", "\\Seen", "A"]), (2, ["\\SEEN", "a", "B"])] {
         state.add_pairs(id, &[pair(uid, uid, &names)]).unwrap();
     }
-    assert_eq!(state.pairs(id).unwrap(), [pair(1, 1, &["\\Seen", "a", "b"]), pair(2, 2, &["\\Seen", "a", "b"])]);
+    assert_eq!(
+        state.pairs(id).unwrap(),
+        [
+            pair(1, 1, &["\\Seen", "a", "b"]),
+            pair(2, 2, &["\\Seen", "a", "b"])
+        ]
+    );
     drop(state);
     let connection = Connection::open(place.path()).unwrap();
-    let names = connection.query_row("SELECT group_concat(names, '|') FROM flag_sets", [], |row| row.get(0));
+    let names = connection.query_row(
+        "SELECT group_concat(names, '|') FROM flag_sets",
+        [],
+        |row| row.get(0),
+    );
     assert_eq!(names, Ok("\\Seen A b".to_owned()));
 }
 
@@ -64,9 +102,16 @@ fn a_set_that_came_with_a_failed_transaction_is_not_relied_on() {
     let id = begun(&state, "INBOX");
     state.forget(gone).unwrap();
     state.add_pairs(gone, &[pair(1, 2, &["new"])]).unwrap_err();
-    state.set_flags(gone, &[(uid(1), Flags::from_names(["newer"]))]).unwrap();
-    state.add_pairs(id, &[pair(1, 2, &["new"]), pair(2, 3, &["newer"])]).unwrap();
-    assert_eq!(state.pairs(id).unwrap(), [pair(1, 2, &["new"]), pair(2, 3, &["newer"])]);
+    state
+        .set_flags(gone, &[(uid(1), Flags::from_names(["newer"]))])
+        .unwrap();
+    state
+        .add_pairs(id, &[pair(1, 2, &["new"]), pair(2, 3, &["newer"])])
+        .unwrap();
+    assert_eq!(
+        state.pairs(id).unwrap(),
+        [pair(1, 2, &["new"]), pair(2, 3, &["newer"])]
+    );
 }
 
 #[test]
@@ -74,8 +119,15 @@ fn a_hundred_thousand_pairs_go_in_by_batches_and_come_back() {
     let place = Place::new();
     let state = place.open();
     let id = begun(&state, "INBOX");
-    let sets: [&[&str]; 4] = [&[], &["\\Seen"], &["\\Seen", "\\Answered"], &["\\Seen", "$Forwarded", "work"]];
-    let pairs: Vec<_> = (1..=100_000).map(|n| pair(n, 200_000 + n, sets[n as usize % 4])).collect();
+    let sets: [&[&str]; 4] = [
+        &[],
+        &["\\Seen"],
+        &["\\Seen", "\\Answered"],
+        &["\\Seen", "$Forwarded", "work"],
+    ];
+    let pairs: Vec<_> = (1..=100_000)
+        .map(|n| pair(n, 200_000 + n, sets[n as usize % 4]))
+        .collect();
     for batch in pairs.chunks(250) {
         state.add_pairs(id, batch).unwrap();
     }
@@ -83,7 +135,9 @@ fn a_hundred_thousand_pairs_go_in_by_batches_and_come_back() {
     let state = place.open();
     assert_eq!(only(&state).pairs, 100_000);
     assert!(state.pairs(id).unwrap() == pairs);
-    state.remove_pairs(id, &UidSet::parse("1:50000,99999:4294967295").unwrap()).unwrap();
+    state
+        .remove_pairs(id, &UidSet::parse("1:50000,99999:4294967295").unwrap())
+        .unwrap();
     assert_eq!(only(&state).pairs, 49_998);
     assert!(state.pairs(id).unwrap() == pairs[50_000..99_998]);
 }
@@ -91,14 +145,19 @@ fn a_hundred_thousand_pairs_go_in_by_batches_and_come_back() {
 #[test]
 fn lanes_write_at_the_same_time() {
     let state = Place::new().open();
-    let folders: Vec<_> = ["a", "b"].into_iter().map(|name| begun(&state, name)).collect();
+    let folders: Vec<_> = ["a", "b"]
+        .into_iter()
+        .map(|name| begun(&state, name))
+        .collect();
     std::thread::scope(|scope| {
         for lane in 0..8 {
             let (state, folders) = (&state, &folders);
             scope.spawn(move || {
                 for n in 0..25 {
                     let uid = 1 + lane * 1000 + n;
-                    state.add_pairs(folders[lane as usize % 2], &[pair(uid, uid, &["\\Seen"])]).unwrap();
+                    state
+                        .add_pairs(folders[lane as usize % 2], &[pair(uid, uid, &["\\Seen"])])
+                        .unwrap();
                 }
             });
         }

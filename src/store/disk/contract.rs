@@ -2,8 +2,8 @@
 
 use crate::mail::{Flags, InternalDate, MailboxName, Uid, UidSet, UidValidity};
 use crate::store::{
-    Body, Connector, Delivery, Error, Fetched, FlagChange, FlagEdit, FolderScan, MessageSink, NewFolder, Refusal,
-    RefusalMeaning, Relocation, Removal, ScanDepth, ScanRequest, Store,
+    Body, Connector, Delivery, Error, Fetched, FlagChange, FlagEdit, FolderScan, MessageSink,
+    NewFolder, Refusal, RefusalMeaning, Relocation, Removal, ScanDepth, ScanRequest, Store,
 };
 use std::collections::BTreeMap;
 
@@ -28,7 +28,10 @@ impl MessageSink for Bytes {
                 bytes
             }
         };
-        assert!(self.0.insert(uid.get(), bytes).is_none(), "{uid} came twice");
+        assert!(
+            self.0.insert(uid.get(), bytes).is_none(),
+            "{uid} came twice"
+        );
         Ok(())
     }
 }
@@ -43,15 +46,25 @@ pub(in crate::store) fn uids(values: &[u32]) -> UidSet {
 
 impl Bench {
     pub(in crate::store) fn of(connector: &dyn Connector) -> Self {
-        Self { store: connector.connect().unwrap() }
+        Self {
+            store: connector.connect().unwrap(),
+        }
     }
 
     pub(in crate::store) fn create(&mut self, name: &str) -> Result<MailboxName, Refusal> {
-        self.store.create(&[NewFolder::new(name.into(), Vec::new())]).unwrap().remove(0)
+        self.store
+            .create(&[NewFolder::new(name.into(), Vec::new())])
+            .unwrap()
+            .remove(0)
     }
 
     /// Delivers one message and waits for its acknowledgement. Returns the UID.
-    pub(in crate::store) fn deliver(&mut self, to: &str, flag_names: &str, body: &[u8]) -> Result<u32, Refusal> {
+    pub(in crate::store) fn deliver(
+        &mut self,
+        to: &str,
+        flag_names: &str,
+        body: &[u8],
+    ) -> Result<u32, Refusal> {
         self.deliver_with(to, flag_names, body, false)
     }
 
@@ -66,30 +79,57 @@ impl Bench {
         let date = InternalDate::new(1_700_000_000, 60);
         let mut cursor = body;
         let body = if body.len() > 1000 {
-            Body::Stream { size: body.len() as u64, from: &mut cursor }
+            Body::Stream {
+                size: body.len() as u64,
+                from: &mut cursor,
+            }
         } else {
             Body::Whole(body)
         };
-        let delivery = Delivery { token: 7, flags: &flags, date, body, careful, binary: false, batch: 0 };
+        let delivery = Delivery {
+            token: 7,
+            flags: &flags,
+            date,
+            body,
+            careful,
+            binary: false,
+            batch: 0,
+        };
         self.store.deliver(&to.into(), delivery).unwrap();
         let mut outcomes = self.store.outcomes(true).unwrap();
         assert_eq!(outcomes.len(), 1);
         assert_eq!(self.store.unacknowledged(), [0u32; 0]);
         let outcome = outcomes.remove(0);
         assert_eq!(outcome.tokens, [7]);
-        outcome.result.map(|placed| placed.unwrap().uids.iter().next().unwrap().get())
+        outcome
+            .result
+            .map(|placed| placed.unwrap().uids.iter().next().unwrap().get())
     }
 
-    pub(in crate::store) fn scan(&mut self, mailbox: &str, depth: ScanDepth) -> Result<FolderScan, Refusal> {
+    pub(in crate::store) fn scan(
+        &mut self,
+        mailbox: &str,
+        depth: ScanDepth,
+    ) -> Result<FolderScan, Refusal> {
         let mailbox = mailbox.into();
-        let request = ScanRequest { mailbox: &mailbox, depth, uids: None, search: None, for_writing: true };
+        let request = ScanRequest {
+            mailbox: &mailbox,
+            depth,
+            uids: None,
+            search: None,
+            for_writing: true,
+        };
         let mut found = None;
-        self.store.scan(&[request], &mut |_, scan| found = Some(scan)).unwrap();
+        self.store
+            .scan(&[request], &mut |_, scan| found = Some(scan))
+            .unwrap();
         found.unwrap()
     }
 
     pub(in crate::store) fn validity(&mut self, mailbox: &str) -> Option<UidValidity> {
-        self.scan(mailbox, ScanDepth::Attributes).unwrap().uid_validity
+        self.scan(mailbox, ScanDepth::Attributes)
+            .unwrap()
+            .uid_validity
     }
 
     /// Returns everything in a folder. Sizes must match the bytes.
@@ -97,18 +137,37 @@ impl Bench {
         let scan = self.scan(mailbox, ScanDepth::Identity).unwrap();
         assert_eq!(scan.exists as usize, scan.messages.len());
         assert!(scan.headings.is_empty(), "nobody asked for them");
-        let headings: BTreeMap<_, _> = self.scan(mailbox, ScanDepth::Headings).unwrap().headings.into_iter().collect();
-        let wanted: UidSet = scan.messages.iter().map(crate::mail::Message::uid).collect();
+        let headings: BTreeMap<_, _> = self
+            .scan(mailbox, ScanDepth::Headings)
+            .unwrap()
+            .headings
+            .into_iter()
+            .collect();
+        let wanted: UidSet = scan
+            .messages
+            .iter()
+            .map(crate::mail::Message::uid)
+            .collect();
         let (bytes, missing, refusal) = self.fetch(mailbox, scan.uid_validity, &wanted);
-        assert!(missing.is_empty() && refusal.is_none(), "{missing} {refusal:?}");
+        assert!(
+            missing.is_empty() && refusal.is_none(),
+            "{missing} {refusal:?}"
+        );
         let read = |message: &crate::mail::Message| {
             let body = bytes[&message.uid().get()].clone();
             assert_eq!(body.len() as u64, u64::from(message.size()));
             assert_eq!(crate::identity::header_key(&body), message.key());
-            assert_eq!(Some(&crate::identity::heading(&body)), headings.get(&message.uid()));
+            assert_eq!(
+                Some(&crate::identity::heading(&body)),
+                headings.get(&message.uid())
+            );
             (
                 message.uid().get(),
-                (body, scan.flags.get(message.flags()).to_string(), message.date().unwrap().seconds()),
+                (
+                    body,
+                    scan.flags.get(message.flags()).to_string(),
+                    message.date().unwrap().seconds(),
+                ),
             )
         };
         scan.messages.iter().map(read).collect()
@@ -148,16 +207,36 @@ impl Bench {
         names: &str,
         unchanged_since: Option<u64>,
     ) -> Result<UidSet, Refusal> {
-        let change =
-            FlagChange { mailbox: mailbox.into(), uids: uids(&[uid]), edit, flags: flags(names), unchanged_since };
+        let change = FlagChange {
+            mailbox: mailbox.into(),
+            uids: uids(&[uid]),
+            edit,
+            flags: flags(names),
+            unchanged_since,
+        };
         self.store.change_flags(&[change]).unwrap().remove(0)
     }
 
-    pub(in crate::store) fn relocate(&mut self, from: &str, uid: u32, to: &str, leave: bool) -> u32 {
+    pub(in crate::store) fn relocate(
+        &mut self,
+        from: &str,
+        uid: u32,
+        to: &str,
+        leave: bool,
+    ) -> u32 {
         let uid_validity = self.validity(from);
-        let relocation = Relocation { from: from.into(), uid_validity, uids: uids(&[uid]), to: to.into(), leave };
+        let relocation = Relocation {
+            from: from.into(),
+            uid_validity,
+            uids: uids(&[uid]),
+            to: to.into(),
+            leave,
+        };
         let mut done = self.store.relocate(&[relocation]).unwrap().remove(0);
-        assert!(done.refusal.is_none() && done.left_behind.is_empty(), "{done:?}");
+        assert!(
+            done.refusal.is_none() && done.left_behind.is_empty(),
+            "{done:?}"
+        );
         assert_eq!(done.uid_validity, self.validity(to));
         let (before, now) = done.placed.pop().unwrap();
         assert_eq!(before.get(), uid);
@@ -166,18 +245,33 @@ impl Bench {
 
     pub(in crate::store) fn names(&mut self) -> Vec<String> {
         let listing = self.store.list().unwrap();
-        listing.mailboxes.iter().map(|mailbox| mailbox.name.to_string()).collect()
+        listing
+            .mailboxes
+            .iter()
+            .map(|mailbox| mailbox.name.to_string())
+            .collect()
     }
 
     pub(in crate::store) fn subscribed(&mut self) -> Vec<String> {
         let listing = self.store.list().unwrap();
-        listing.mailboxes.iter().filter(|mailbox| mailbox.subscribed).map(|mailbox| mailbox.name.to_string()).collect()
+        listing
+            .mailboxes
+            .iter()
+            .filter(|mailbox| mailbox.subscribed)
+            .map(|mailbox| mailbox.name.to_string())
+            .collect()
     }
 }
 
 /// Returns bodies that no store may alter by a byte.
 pub(in crate::store) fn odd_bodies() -> Vec<Vec<u8>> {
-    let large = |line: &str| format!("Subject: large\r\n\r\n{}", line.repeat(200_000 / line.len())).into_bytes();
+    let large = |line: &str| {
+        format!(
+            "Subject: large\r\n\r\n{}",
+            line.repeat(200_000 / line.len())
+        )
+        .into_bytes()
+    };
     let texts = [
         "Subject: a\r\n\r\nplain\r\n",
         "Subject: b\n\nbare\n",
@@ -196,7 +290,13 @@ pub(in crate::store) fn odd_bodies() -> Vec<Vec<u8>> {
         "X-Mailferry: 1 raw 5\r\nSubject: k\r\n\r\nx\r\n",
     ];
     let mut bodies: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
-    bodies.extend([large("a line of text\r\n"), large("a bare line\n"), large("From \r\n"), large("\r\n"), large("x")]);
+    bodies.extend([
+        large("a line of text\r\n"),
+        large("a bare line\n"),
+        large("From \r\n"),
+        large("\r\n"),
+        large("x"),
+    ]);
     bodies.push(b"Subject: l\r\n\r\n\xff\xfe not text\r\n".to_vec());
     bodies
 }
@@ -207,11 +307,20 @@ pub(in crate::store) fn bytes_come_back(connector: &dyn Connector) {
     bench.create("A.b").unwrap();
     for mailbox in ["INBOX", "A.b"] {
         for (number, body) in (1..).zip(odd_bodies()) {
-            let names = ["", "\\Seen", "\\Seen \\Flagged $Label1", "\\Draft \\Answered \\Deleted"][number as usize % 4];
+            let names = [
+                "",
+                "\\Seen",
+                "\\Seen \\Flagged $Label1",
+                "\\Draft \\Answered \\Deleted",
+            ][number as usize % 4];
             assert_eq!(bench.deliver(mailbox, names, &body), Ok(number));
             let expected = (body, flags(names).to_string(), 1_700_000_000);
             let read = bench.read(mailbox);
-            assert!(read[&number] == expected, "{number}: {:?}", read[&number].0.escape_ascii().to_string().get(..200));
+            assert!(
+                read[&number] == expected,
+                "{number}: {:?}",
+                read[&number].0.escape_ascii().to_string().get(..200)
+            );
         }
     }
     let before = bench.read("A.b");
@@ -225,13 +334,30 @@ pub(in crate::store) fn flags_change(connector: &dyn Connector) {
     for body in ["one", "two"] {
         bench.deliver("INBOX", "\\Seen", body.as_bytes()).unwrap();
     }
-    assert_eq!(bench.change("INBOX", 1, FlagEdit::Add, "\\Flagged Red"), Ok(UidSet::default()));
-    assert_eq!(bench.change("INBOX", 1, FlagEdit::Remove, "\\Seen Blue"), Ok(UidSet::default()));
-    assert_eq!(bench.change("INBOX", 99, FlagEdit::Add, "\\Seen"), Ok(UidSet::default()));
+    assert_eq!(
+        bench.change("INBOX", 1, FlagEdit::Add, "\\Flagged Red"),
+        Ok(UidSet::default())
+    );
+    assert_eq!(
+        bench.change("INBOX", 1, FlagEdit::Remove, "\\Seen Blue"),
+        Ok(UidSet::default())
+    );
+    assert_eq!(
+        bench.change("INBOX", 99, FlagEdit::Add, "\\Seen"),
+        Ok(UidSet::default())
+    );
     let read = bench.read("INBOX");
-    assert_eq!(read[&1], (b"one".to_vec(), "(\\Flagged Red)".to_owned(), 1_700_000_000));
-    assert_eq!(read[&2], (b"two".to_vec(), "(\\Seen)".to_owned(), 1_700_000_000));
-    bench.change("INBOX", 1, FlagEdit::Remove, "\\Flagged red").unwrap();
+    assert_eq!(
+        read[&1],
+        (b"one".to_vec(), "(\\Flagged Red)".to_owned(), 1_700_000_000)
+    );
+    assert_eq!(
+        read[&2],
+        (b"two".to_vec(), "(\\Seen)".to_owned(), 1_700_000_000)
+    );
+    bench
+        .change("INBOX", 1, FlagEdit::Remove, "\\Flagged red")
+        .unwrap();
     assert_eq!(bench.read("INBOX")[&1].1, "()");
 }
 
@@ -240,29 +366,59 @@ pub(in crate::store) fn messages_move(connector: &dyn Connector) {
     let mut bench = Bench::of(connector);
     bench.create("Work").unwrap();
     for body in ["one\r\n", "two\n", "three", "four"] {
-        bench.deliver("INBOX", "\\Seen Red", body.as_bytes()).unwrap();
+        bench
+            .deliver("INBOX", "\\Seen Red", body.as_bytes())
+            .unwrap();
     }
     bench.deliver("Work", "Green", b"there").unwrap();
     let moved = bench.relocate("INBOX", 2, "Work", true);
     let copied = bench.relocate("INBOX", 3, "Work", false);
     let work = bench.read("Work");
-    assert_eq!(work[&moved], (b"two\n".to_vec(), "(\\Seen Red)".to_owned(), 1_700_000_000));
-    assert_eq!(work[&copied], (b"three".to_vec(), "(\\Seen Red)".to_owned(), 1_700_000_000));
+    assert_eq!(
+        work[&moved],
+        (b"two\n".to_vec(), "(\\Seen Red)".to_owned(), 1_700_000_000)
+    );
+    assert_eq!(
+        work[&copied],
+        (b"three".to_vec(), "(\\Seen Red)".to_owned(), 1_700_000_000)
+    );
     assert_eq!(work[&1].1, "(Green)");
-    assert_eq!(bench.read("INBOX").into_keys().collect::<Vec<_>>(), [1, 3, 4]);
+    assert_eq!(
+        bench.read("INBOX").into_keys().collect::<Vec<_>>(),
+        [1, 3, 4]
+    );
     // A copy has its own flags.
-    bench.change("Work", copied, FlagEdit::Add, "\\Flagged").unwrap();
+    bench
+        .change("Work", copied, FlagEdit::Add, "\\Flagged")
+        .unwrap();
     assert_eq!(bench.read("INBOX")[&3].1, "(\\Seen Red)");
 
     let uid_validity = bench.validity("INBOX");
     let other = uid_validity.map(|validity| UidValidity(validity.0 + 1));
-    let removal = |uid_validity| Removal { mailbox: "INBOX".into(), uid_validity, uids: uids(&[1, 77]) };
-    let refused = bench.store.remove(&[removal(other)]).unwrap().remove(0).unwrap_err();
+    let removal = |uid_validity| Removal {
+        mailbox: "INBOX".into(),
+        uid_validity,
+        uids: uids(&[1, 77]),
+    };
+    let refused = bench
+        .store
+        .remove(&[removal(other)])
+        .unwrap()
+        .remove(0)
+        .unwrap_err();
     assert_eq!(refused.meaning, RefusalMeaning::NoFolder);
-    bench.store.remove(&[removal(uid_validity)]).unwrap().remove(0).unwrap();
+    bench
+        .store
+        .remove(&[removal(uid_validity)])
+        .unwrap()
+        .remove(0)
+        .unwrap();
     assert_eq!(bench.read("INBOX").into_keys().collect::<Vec<_>>(), [3, 4]);
     let (_, missing, refusal) = bench.fetch("INBOX", other, &uids(&[3]));
-    assert_eq!((missing, refusal.unwrap().meaning), (uids(&[3]), RefusalMeaning::NoFolder));
+    assert_eq!(
+        (missing, refusal.unwrap().meaning),
+        (uids(&[3]), RefusalMeaning::NoFolder)
+    );
     let (_, missing, refusal) = bench.fetch("INBOX", uid_validity, &uids(&[1, 3]));
     assert_eq!((missing, refusal), (uids(&[1]), None));
     // No UID is used twice.
@@ -276,29 +432,59 @@ pub(in crate::store) fn folders_change(connector: &dyn Connector) {
         assert_eq!(bench.create(name), Ok(name.into()));
         bench.deliver(name, "", name.as_bytes()).unwrap();
     }
-    assert_eq!(bench.create("A.b"), Ok("A.b".into()), "one that is there counts as made");
+    assert_eq!(
+        bench.create("A.b"),
+        Ok("A.b".into()),
+        "one that is there counts as made"
+    );
     let all = ["INBOX", "A.b", "A.b.c"].map(MailboxName::from);
-    assert!(bench.store.subscribe(&all).unwrap().iter().all(Result::is_ok));
+    assert!(
+        bench
+            .store
+            .subscribe(&all)
+            .unwrap()
+            .iter()
+            .all(Result::is_ok)
+    );
     assert_eq!(bench.subscribed(), ["INBOX", "A.b", "A.b.c"]);
 
     let before = bench.validity("A.b");
-    let rename =
-        |bench: &mut Bench, from: &str, to: &str| bench.store.rename(&[(from.into(), to.into())]).unwrap().remove(0);
+    let rename = |bench: &mut Bench, from: &str, to: &str| {
+        bench
+            .store
+            .rename(&[(from.into(), to.into())])
+            .unwrap()
+            .remove(0)
+    };
     rename(&mut bench, "A", "N.x").unwrap();
-    assert_eq!(bench.names(), ["INBOX", "AB", "N.x", "N.x.b", "N.x.b.c", "Z"]);
+    assert_eq!(
+        bench.names(),
+        ["INBOX", "AB", "N.x", "N.x.b", "N.x.b.c", "Z"]
+    );
     assert_eq!(bench.read("N.x.b.c")[&1].0, b"A.b.c");
     assert_eq!(bench.validity("N.x.b"), before);
     // Subscriptions stay with the names (RFC 3501 section 6.3.9), until someone changes them.
     assert_eq!(bench.subscribed(), ["INBOX"]);
-    bench.store.unsubscribe(&["A.b".into(), "A.b.c".into(), "never".into()]).unwrap();
+    bench
+        .store
+        .unsubscribe(&["A.b".into(), "A.b.c".into(), "never".into()])
+        .unwrap();
     let new = ["N.x.b", "N.x.b.c"].map(MailboxName::from);
-    assert!(bench.store.subscribe(&new).unwrap().iter().all(Result::is_ok));
+    assert!(
+        bench
+            .store
+            .subscribe(&new)
+            .unwrap()
+            .iter()
+            .all(Result::is_ok)
+    );
     assert_eq!(bench.subscribed(), ["INBOX", "N.x.b", "N.x.b.c"]);
     assert!(rename(&mut bench, "N.x", "Z").is_err());
     assert!(rename(&mut bench, "missing", "q").is_err());
     assert!(rename(&mut bench, "INBOX", "q").is_err());
 
-    let delete = |bench: &mut Bench, name: &str| bench.store.delete(&[name.into()]).unwrap().remove(0);
+    let delete =
+        |bench: &mut Bench, name: &str| bench.store.delete(&[name.into()]).unwrap().remove(0);
     delete(&mut bench, "N.x.b").unwrap();
     assert!(delete(&mut bench, "N.x.b").is_err());
     assert!(delete(&mut bench, "INBOX").is_err());
@@ -307,8 +493,20 @@ pub(in crate::store) fn folders_change(connector: &dyn Connector) {
     // One with the same name is another folder.
     bench.create("N.x.b").unwrap();
     assert_ne!(bench.validity("N.x.b"), before);
-    assert_eq!(bench.deliver("missing", "", b"x").unwrap_err().meaning, RefusalMeaning::NoFolder);
-    for hostile in ["../x", "a/../../x", "x..y", ".", "..", "", "a\nb", &"x".repeat(300)] {
+    assert_eq!(
+        bench.deliver("missing", "", b"x").unwrap_err().meaning,
+        RefusalMeaning::NoFolder
+    );
+    for hostile in [
+        "../x",
+        "a/../../x",
+        "x..y",
+        ".",
+        "..",
+        "",
+        "a\nb",
+        &"x".repeat(300),
+    ] {
         assert!(bench.create(hostile).is_err(), "{hostile:?}");
     }
 }
@@ -318,8 +516,19 @@ pub(in crate::store) fn half_a_message_is_none(connector: &dyn Connector) {
     let mut bench = Bench::of(connector);
     let flags = flags("");
     let mut short = std::io::repeat(b'x').take_only(100_000);
-    let body = Body::Stream { size: 200_000, from: &mut short };
-    let delivery = Delivery { token: 1, flags: &flags, date: None, body, careful: false, binary: false, batch: 0 };
+    let body = Body::Stream {
+        size: 200_000,
+        from: &mut short,
+    };
+    let delivery = Delivery {
+        token: 1,
+        flags: &flags,
+        date: None,
+        body,
+        careful: false,
+        binary: false,
+        batch: 0,
+    };
     assert!(bench.store.deliver(&"INBOX".into(), delivery).is_err());
     assert!(bench.read("INBOX").is_empty());
     assert_eq!(bench.deliver("INBOX", "", b"whole"), Ok(1));

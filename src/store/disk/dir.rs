@@ -52,7 +52,9 @@ impl From<rustix::fs::Stat> for Stat {
             size: u64::try_from(stat.st_size).unwrap_or(0),
             inode: stat.st_ino,
             modified: stat.st_mtime,
-            changed: seconds.saturating_mul(1_000_000_000).saturating_add(stat.st_ctime_nsec),
+            changed: seconds
+                .saturating_mul(1_000_000_000)
+                .saturating_add(stat.st_ctime_nsec),
         }
     }
 }
@@ -74,12 +76,24 @@ const PRIVATE_DIRECTORY: Mode = Mode::RWXU;
 impl Dir {
     /// Opens the directory that the user named; a link in this path is the user's own.
     pub(in crate::store) fn open(path: &Path) -> io::Result<Self> {
-        let fd = rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let fd = rustix::fs::open(
+            path,
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
         let about = rustix::fs::fstat(&fd)?;
         let is_for_another = rustix::process::geteuid().is_root() && about.st_uid != 0;
-        let owner =
-            is_for_another.then(|| (rustix::fs::Uid::from_raw(about.st_uid), rustix::fs::Gid::from_raw(about.st_gid)));
-        Ok(Self { fd: Arc::new(fd), path: path.to_owned(), owner })
+        let owner = is_for_another.then(|| {
+            (
+                rustix::fs::Uid::from_raw(about.st_uid),
+                rustix::fs::Gid::from_raw(about.st_gid),
+            )
+        });
+        Ok(Self {
+            fd: Arc::new(fd),
+            path: path.to_owned(),
+            owner,
+        })
     }
 
     /// Returns its path, for messages.
@@ -98,9 +112,17 @@ impl Dir {
         let fd = rustix::fs::openat(&*self.fd, name, flags, Mode::empty()).map_err(|error| {
             // With DIRECTORY a link is reported as "not a directory".
             let is_link = error == rustix::io::Errno::NOTDIR && self.is(name, Kind::Link);
-            if is_link { rustix::io::Errno::LOOP } else { error }
+            if is_link {
+                rustix::io::Errno::LOOP
+            } else {
+                error
+            }
         })?;
-        Ok(Self { fd: Arc::new(fd), path: self.path_of(name), owner: self.owner })
+        Ok(Self {
+            fd: Arc::new(fd),
+            path: self.path_of(name),
+            owner: self.owner,
+        })
     }
 
     fn is(&self, name: &[u8], kind: Kind) -> bool {
@@ -111,7 +133,13 @@ impl Dir {
     pub(in crate::store) fn make_directory(&self, name: &[u8]) -> io::Result<()> {
         rustix::fs::mkdirat(&*self.fd, name, PRIVATE_DIRECTORY)?;
         if let Some((user, group)) = self.owner {
-            rustix::fs::chownat(&*self.fd, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)?;
+            rustix::fs::chownat(
+                &*self.fd,
+                name,
+                Some(user),
+                Some(group),
+                AtFlags::SYMLINK_NOFOLLOW,
+            )?;
         }
         Ok(())
     }
@@ -131,14 +159,18 @@ impl Dir {
         let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::openat(&*self.fd, name, flags, Mode::empty())?);
         if !file.metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is not a regular file",
+            ));
         }
         Ok(file)
     }
 
     /// Creates a file, private to the owner. If it exists, that is an error.
     pub(in crate::store) fn new_file(&self, name: &[u8]) -> io::Result<File> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&*self.fd, name, flags, PRIVATE_FILE)?;
         if let Some((user, group)) = self.owner {
             rustix::fs::fchown(&fd, Some(user), Some(group))?;
@@ -147,7 +179,11 @@ impl Dir {
     }
 
     /// Returns a file's bytes, at most `limit` of them; `None` if it doesn't exist.
-    pub(in crate::store) fn contents(&self, name: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>> {
+    pub(in crate::store) fn contents(
+        &self,
+        name: &[u8],
+        limit: u64,
+    ) -> io::Result<Option<Vec<u8>>> {
         let file = match self.file(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file?,
@@ -183,7 +219,8 @@ impl Dir {
 
     /// Reports whether it certainly has no such entry.
     pub(in crate::store) fn lacks(&self, name: &[u8]) -> bool {
-        self.stat(name).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        self.stat(name)
+            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
     /// Returns the directory's own metadata.
@@ -215,7 +252,12 @@ impl Dir {
     }
 
     /// Renames an entry; an existing entry with the new name is an error.
-    pub(in crate::store) fn rename_new(&self, name: &[u8], to: &Self, new: &[u8]) -> io::Result<()> {
+    pub(in crate::store) fn rename_new(
+        &self,
+        name: &[u8],
+        to: &Self,
+        new: &[u8],
+    ) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         {
             use rustix::fs::RenameFlags;
@@ -239,7 +281,13 @@ impl Dir {
 
     /// Adds a name for a file; an existing name is an error.
     pub(in crate::store) fn link(&self, name: &[u8], to: &Self, new: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::linkat(&*self.fd, name, &*to.fd, new, AtFlags::empty())?)
+        Ok(rustix::fs::linkat(
+            &*self.fd,
+            name,
+            &*to.fd,
+            new,
+            AtFlags::empty(),
+        )?)
     }
 
     /// Moves a file to a name that must not exist.
@@ -251,7 +299,12 @@ impl Dir {
                 Ok(())
             }
             // Without links, a name of our own can't be taken either.
-            Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported
+                ) =>
+            {
                 self.rename(name, to, new)
             }
             Err(error) => Err(error),
@@ -299,7 +352,13 @@ impl Dir {
 
 /// Sets a file's mtime, in seconds since 1970.
 pub(in crate::store) fn set_modified(file: &File, seconds: i64) -> io::Result<()> {
-    let time = Timespec { tv_sec: seconds, tv_nsec: 0 };
-    let times = rustix::fs::Timestamps { last_access: time, last_modification: time };
+    let time = Timespec {
+        tv_sec: seconds,
+        tv_nsec: 0,
+    };
+    let times = rustix::fs::Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
     Ok(rustix::fs::futimens(file, &times)?)
 }

@@ -45,7 +45,11 @@ impl HeaderFields {
         match (self.place, byte) {
             (Place::LineStart, b'\n') => self.has_ended = true,
             (Place::LineStart, b' ' | b'\t') => {
-                self.place = if self.was_kept { Place::Kept } else { Place::Skipped };
+                self.place = if self.was_kept {
+                    Place::Kept
+                } else {
+                    Place::Skipped
+                };
                 self.keep(byte);
             }
             (Place::LineStart, b'\r') => {}
@@ -91,12 +95,18 @@ impl HeaderFields {
 
     /// Returns the message's identity according to the fields.
     pub(in crate::store) fn key(&self) -> HeaderKey {
-        if self.kept.len() > MAX_KEPT { HeaderKey::Empty } else { identity::header_key(&self.kept) }
+        if self.kept.len() > MAX_KEPT {
+            HeaderKey::Empty
+        } else {
+            identity::header_key(&self.kept)
+        }
     }
 }
 
 fn is_wanted(name: &[u8]) -> bool {
-    identity::FIELDS.split(' ').any(|wanted| name.eq_ignore_ascii_case(wanted.as_bytes()))
+    identity::FIELDS
+        .split(' ')
+        .any(|wanted| name.eq_ignore_ascii_case(wanted.as_bytes()))
 }
 
 /// Reads the fields of a message from its beginning.
@@ -132,11 +142,24 @@ mod tests {
     #[test]
     fn a_header_too_long_to_keep_gives_no_key() {
         let text = format!("Subject: {}\r\n\r\n", "x".repeat(MAX_KEPT));
-        assert_eq!(header_fields(text.as_bytes()).unwrap().key(), HeaderKey::Empty);
+        assert_eq!(
+            header_fields(text.as_bytes()).unwrap().key(),
+            HeaderKey::Empty
+        );
     }
 
     fn any_line() -> impl Strategy<Value = String> {
-        let name = prop::sample::select(vec!["Subject", "DATE", "From ", "X-a", "To", "message-id", "", " ", "\t"]);
+        let name = prop::sample::select(vec![
+            "Subject",
+            "DATE",
+            "From ",
+            "X-a",
+            "To",
+            "message-id",
+            "",
+            " ",
+            "\t",
+        ]);
         let end = prop::sample::select(vec!["\r\n", "\n"]);
         (name, "[ a<@>:]{0,8}", end).prop_map(|(name, value, end)| format!("{name}:{value}{end}"))
     }

@@ -57,7 +57,12 @@ pub(in crate::store) struct WireReader<R> {
 impl<R: Read> WireReader<R> {
     /// Wraps a reader.
     pub(in crate::store) fn new(from: R) -> Self {
-        Self { from, chunk: vec![0; CHUNK], ready: 0..0, after_return: false }
+        Self {
+            from,
+            chunk: vec![0; CHUNK],
+            ready: 0..0,
+            after_return: false,
+        }
     }
 }
 
@@ -104,9 +109,12 @@ mod tests {
 
     #[test]
     fn only_a_line_feed_alone_gets_a_return() {
-        for (from, to) in
-            [("a\nb\n", "a\r\nb\r\n"), ("a\r\nb\n", "a\r\nb\r\n"), ("\n\n", "\r\n\r\n"), ("\r\r\n", "\r\r\n")]
-        {
+        for (from, to) in [
+            ("a\nb\n", "a\r\nb\r\n"),
+            ("a\r\nb\n", "a\r\nb\r\n"),
+            ("\n\n", "\r\n\r\n"),
+            ("\r\r\n", "\r\r\n"),
+        ] {
             for step in 1..5 {
                 assert_eq!(wire(from.as_bytes(), step), to.as_bytes(), "{from:?}");
             }

@@ -29,7 +29,9 @@ impl TreeLock {
         let path = dir.path_of(NAME);
         let failed = |error: io::Error| stopped("lock", &path, &error);
         let mut file = match dir.new_file(NAME) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => dir.file_for_writing(NAME),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                dir.file_for_writing(NAME)
+            }
             made => made,
         }
         .map_err(failed)?;
@@ -40,9 +42,14 @@ impl TreeLock {
                 let mut note = String::new();
                 // An unreadable note doesn't matter: the lock is taken all the same.
                 let _ = (&mut file).take(MAX_NOTE).read_to_string(&mut note);
-                let holder = if note.is_empty() { "another run" } else { note.trim() };
+                let holder = if note.is_empty() {
+                    "another run"
+                } else {
+                    note.trim()
+                };
                 let message = format!("{holder} is writing to {}", dir.path().display());
-                return Err(Error::new(ErrorKind::Locked, message).with_hint("wait for it to finish, then run again"));
+                return Err(Error::new(ErrorKind::Locked, message)
+                    .with_hint("wait for it to finish, then run again"));
             }
         }
         let holder = format!("process {}\n", std::process::id());
@@ -65,7 +72,10 @@ mod tests {
         let first = TreeLock::take(&dir).unwrap();
         let error = TreeLock::take(&dir).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Locked);
-        assert!(error.message.contains(&std::process::id().to_string()), "{error}");
+        assert!(
+            error.message.contains(&std::process::id().to_string()),
+            "{error}"
+        );
         drop(first);
         TreeLock::take(&dir).unwrap();
     }

@@ -49,10 +49,20 @@ impl Place {
 
     fn make(&self) -> Result<Dir, Error> {
         let failed = |error: io::Error| stopped("create", &self.path, &error);
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path).map_err(failed)?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.path)
+            .map_err(failed)?;
         let dir = Dir::open(&self.path).map_err(failed)?;
-        if let Some(parent) = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            Dir::open(parent).and_then(|parent| parent.sync()).map_err(failed)?;
+        if let Some(parent) = self
+            .path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+        {
+            Dir::open(parent)
+                .and_then(|parent| parent.sync())
+                .map_err(failed)?;
         }
         Ok(dir)
     }
@@ -78,25 +88,38 @@ impl Place {
 /// (RFC 3501 section 2.3.1.1). `at_least` is one that another program uses.
 pub(in crate::store) fn new_validity(dir: &Dir, at_least: u32) -> io::Result<u32> {
     let last = dir.contents(VALIDITY, 20)?.unwrap_or_default();
-    let last = str::from_utf8(&last).ok().and_then(|text| text.trim().parse::<u32>().ok()).unwrap_or(0);
+    let last = str::from_utf8(&last)
+        .ok()
+        .and_then(|text| text.trim().parse::<u32>().ok())
+        .unwrap_or(0);
     let now = u32::try_from(seconds_now()).unwrap_or(u32::MAX);
-    let validity = now.max(last.saturating_add(1)).max(at_least.saturating_add(1));
+    let validity = now
+        .max(last.saturating_add(1))
+        .max(at_least.saturating_add(1));
     dir.replace(VALIDITY, |file| writeln!(file, "{validity}"))?;
     Ok(validity)
 }
 
 fn seconds_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |age| age.as_secs())
 }
 
 /// Returns a unique name for a new file, in Maildir's way: time, process, number and host, and random bytes in case two
 /// hosts share a name.
 pub(in crate::store) fn unique() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let (number, process) = (COUNT.fetch_add(1, Ordering::Relaxed), std::process::id());
     let (seconds, micros) = (now.as_secs(), now.subsec_micros());
-    format!("{seconds}.M{micros:06}P{process}Q{number}R{:08x}.{}", chance(), host())
+    format!(
+        "{seconds}.M{micros:06}P{process}Q{number}R{:08x}.{}",
+        chance(),
+        host()
+    )
 }
 
 /// Returns random bytes, from the keys of the standard library's hash tables.
@@ -110,8 +133,17 @@ fn chance() -> u32 {
 fn host() -> &'static str {
     static HOST: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     HOST.get_or_init(|| {
-        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let fit = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') { c } else { '_' };
+        let name = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
+        let fit = |c: char| {
+            if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') {
+                c
+            } else {
+                '_'
+            }
+        };
         name.chars().take(40).map(fit).collect()
     })
 }
@@ -127,7 +159,10 @@ mod tests {
         let first = new_validity(&dir, 0).unwrap();
         let second = new_validity(&dir, 0).unwrap();
         let third = new_validity(&dir, second + 10).unwrap();
-        assert!(first < second && third == second + 11, "{first} {second} {third}");
+        assert!(
+            first < second && third == second + 11,
+            "{first} {second} {third}"
+        );
     }
 
     #[test]
@@ -137,7 +172,10 @@ mod tests {
         std::fs::create_dir(&real).unwrap();
         std::os::unix::fs::symlink(&real, root.path().join("link")).unwrap();
         assert_eq!(Place::canonical(&root.path().join("link")), real);
-        assert_eq!(Place::canonical(&root.path().join("link/new/er")), real.join("new/er"));
+        assert_eq!(
+            Place::canonical(&root.path().join("link/new/er")),
+            real.join("new/er")
+        );
     }
 
     #[test]

@@ -22,7 +22,11 @@ pub(in crate::store) struct Letter {
 /// What requests are read from.
 pub(in crate::store) trait Reading {
     /// Opens a folder, whose UIDs must have this UIDVALIDITY.
-    fn enter(&mut self, mailbox: &MailboxName, generation: Option<UidValidity>) -> Result<(), Refusal>;
+    fn enter(
+        &mut self,
+        mailbox: &MailboxName,
+        generation: Option<UidValidity>,
+    ) -> Result<(), Refusal>;
 
     /// Opens a message in that folder; `None` if it is gone.
     fn letter(&mut self, uid: Uid) -> Result<Option<Letter>, Refusal>;
@@ -61,7 +65,12 @@ impl Request {
 
 impl Requests {
     /// Requests messages.
-    pub(in crate::store) fn ask(&mut self, mailbox: &MailboxName, generation: Option<UidValidity>, uids: &UidSet) {
+    pub(in crate::store) fn ask(
+        &mut self,
+        mailbox: &MailboxName,
+        generation: Option<UidValidity>,
+        uids: &UidSet,
+    ) {
         self.queue.push_back(Request {
             mailbox: mailbox.clone(),
             generation,
@@ -80,12 +89,18 @@ impl Requests {
     ) -> Result<Fetched, Error> {
         let Self { queue, whole } = self;
         let Some(request) = queue.front_mut() else {
-            return Err(Error::new(crate::store::ErrorKind::Protocol, "nothing was asked for"));
+            return Err(Error::new(
+                crate::store::ErrorKind::Protocol,
+                "nothing was asked for",
+            ));
         };
         if !request.entered {
             request.entered = true;
             if let Err(refusal) = from.enter(&request.mailbox, request.generation) {
-                request.uids.drain(..).for_each(|(first, last)| request.missing.insert_range(first..=last));
+                request
+                    .uids
+                    .drain(..)
+                    .for_each(|(first, last)| request.missing.insert_range(first..=last));
                 request.refuse(refusal);
             }
         }
@@ -106,7 +121,9 @@ impl Requests {
             }
         }
         let done = queue.pop_front();
-        let (missing, refusal) = done.map(|request| (request.missing, request.refusal)).unwrap_or_default();
+        let (missing, refusal) = done
+            .map(|request| (request.missing, request.refusal))
+            .unwrap_or_default();
         Ok(Fetched::RequestDone { missing, refusal })
     }
 }
@@ -121,7 +138,15 @@ fn pass(
     let Letter { size, reader, path } = letter;
     let mut exact = Exact { reader, left: size };
     if size > WHOLE {
-        return sink.message(uid, Body::Stream { size, from: &mut exact }).map(Ok);
+        return sink
+            .message(
+                uid,
+                Body::Stream {
+                    size,
+                    from: &mut exact,
+                },
+            )
+            .map(Ok);
     }
     whole.clear();
     if let Err(error) = exact.read_to_end(whole) {
@@ -139,13 +164,18 @@ struct Exact {
 
 impl Read for Exact {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = usize::try_from(self.left).unwrap_or(CHUNK).min(buffer.len());
+        let wanted = usize::try_from(self.left)
+            .unwrap_or(CHUNK)
+            .min(buffer.len());
         if wanted == 0 {
             return Ok(0);
         }
         let count = self.reader.read(&mut buffer[..wanted])?;
         if count == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter while it was read"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "it became shorter while it was read",
+            ));
         }
         self.left -= count as u64;
         Ok(count)

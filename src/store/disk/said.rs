@@ -11,7 +11,10 @@ pub(in crate::store) fn refused(what: &str, path: &Path, error: &io::Error) -> R
         io::ErrorKind::NotFound => RefusalMeaning::NoFolder,
         _ => RefusalMeaning::Permanent,
     };
-    Refusal { meaning, text: format!("cannot {what} {}: {}", path.display(), reason(error)) }
+    Refusal {
+        meaning,
+        text: format!("cannot {what} {}: {}", path.display(), reason(error)),
+    }
 }
 
 /// Makes an error that ends the run.
@@ -20,7 +23,10 @@ pub(in crate::store) fn stopped(what: &str, path: &Path, error: &io::Error) -> E
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Full,
         _ => ErrorKind::Local,
     };
-    let failed = Error::new(kind, format!("cannot {what} {}: {}", path.display(), reason(error)));
+    let failed = Error::new(
+        kind,
+        format!("cannot {what} {}: {}", path.display(), reason(error)),
+    );
     match error.kind() {
         io::ErrorKind::PermissionDenied => failed.with_hint("run as the user who owns the mail"),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -37,20 +43,31 @@ pub(in crate::store) fn stopped(what: &str, path: &Path, error: &io::Error) -> E
 
 /// Makes a permanent refusal with our own text.
 pub(in crate::store) fn permanent(text: impl Into<String>) -> Refusal {
-    Refusal { meaning: RefusalMeaning::Permanent, text: text.into() }
+    Refusal {
+        meaning: RefusalMeaning::Permanent,
+        text: text.into(),
+    }
 }
 
 /// Makes the refusal for a folder that doesn't exist.
 pub(in crate::store) fn gone(path: &Path) -> Refusal {
     let text = format!("the folder {} no longer exists; run again", path.display());
-    Refusal { meaning: RefusalMeaning::NoFolder, text }
+    Refusal {
+        meaning: RefusalMeaning::NoFolder,
+        text,
+    }
 }
 
 /// Makes the refusal for UIDs with another UIDVALIDITY, which mean nothing in this folder.
 pub(in crate::store) fn made_anew(path: &Path) -> Refusal {
-    let text =
-        format!("the messages in {} were renumbered during the run (UIDVALIDITY changed); run again", path.display());
-    Refusal { meaning: RefusalMeaning::NoFolder, text }
+    let text = format!(
+        "the messages in {} were renumbered during the run (UIDVALIDITY changed); run again",
+        path.display()
+    );
+    Refusal {
+        meaning: RefusalMeaning::NoFolder,
+        text,
+    }
 }
 
 /// Returns the system's reason, in clearer words for a symbolic link and for a file size limit.

@@ -70,7 +70,8 @@ pub(in crate::store) trait Numbered {
 }
 
 /// Another program's list, used if it is complete: passes each UID and name to the function.
-pub(in crate::store) type ForeignList<'a> = dyn Fn(&mut dyn FnMut(u32, &[u8])) -> Option<Lines> + 'a;
+pub(in crate::store) type ForeignList<'a> =
+    dyn Fn(&mut dyn FnMut(u32, &[u8])) -> Option<Lines> + 'a;
 
 /// One folder's numbers, for all connections of this process.
 #[derive(Debug, Default)]
@@ -81,7 +82,11 @@ pub(in crate::store) struct Numbers {
 #[derive(Debug)]
 enum Told {
     /// A list in the folder, open for appending if the mailbox may be written to.
-    Listed { validity: u32, next: u32, list: Option<File> },
+    Listed {
+        validity: u32,
+        next: u32,
+        list: Option<File>,
+    },
     /// A list for this run.
     Passing { next: u32, list: File },
 }
@@ -115,7 +120,9 @@ impl Numbers {
             self.number_again(place, messages, foreign)?;
         }
         Ok(match &self.told {
-            Some(Told::Listed { validity, next, .. }) => (Generation::Lasting(UidValidity(*validity)), *next),
+            Some(Told::Listed { validity, next, .. }) => {
+                (Generation::Lasting(UidValidity(*validity)), *next)
+            }
             Some(Told::Passing { next, .. }) => (Generation::Passing, *next),
             None => (Generation::Passing, 1),
         })
@@ -130,7 +137,12 @@ impl Numbers {
         if !matches!(self.told, Some(Told::Listed { list: Some(_), .. })) {
             self.open_for_good(place, &mut Nobody, 0)?;
         }
-        let Some(Told::Listed { validity, next, list: Some(list) }) = &mut self.told else {
+        let Some(Told::Listed {
+            validity,
+            next,
+            list: Some(list),
+        }) = &mut self.told
+        else {
             return Err(io::Error::other("the list of UIDs is not open"));
         };
         let mut text = Vec::new();
@@ -146,15 +158,27 @@ impl Numbers {
     }
 
     /// Rewrites the list after messages have gone: by ascending UID.
-    pub(in crate::store) fn rewrite(&mut self, place: &ListPlace<'_>, names: &[(u32, String)]) -> io::Result<()> {
-        let Some(Told::Listed { validity, next, .. }) = self.told else { return Ok(()) };
+    pub(in crate::store) fn rewrite(
+        &mut self,
+        place: &ListPlace<'_>,
+        names: &[(u32, String)],
+    ) -> io::Result<()> {
+        let Some(Told::Listed { validity, next, .. }) = self.told else {
+            return Ok(());
+        };
         place.dir.replace(place.name, |file| {
             writeln!(file, "1 V{validity} N{next}")?;
-            names.iter().try_for_each(|(uid, name)| write_line(file, *uid, name.as_bytes()))
+            names
+                .iter()
+                .try_for_each(|(uid, name)| write_line(file, *uid, name.as_bytes()))
         })?;
         let mut list = place.dir.file_for_writing(place.name)?;
         list.seek(SeekFrom::End(0))?;
-        self.told = Some(Told::Listed { validity, next, list: Some(list) });
+        self.told = Some(Told::Listed {
+            validity,
+            next,
+            list: Some(list),
+        });
         Ok(())
     }
 
@@ -170,7 +194,14 @@ impl Numbers {
         };
         self.open_for_good(place, messages, at_least)?;
         if messages.unnumbered() > 0 {
-            let Some(Told::Listed { next, list: Some(list), .. }) = &mut self.told else { return Ok(()) };
+            let Some(Told::Listed {
+                next,
+                list: Some(list),
+                ..
+            }) = &mut self.told
+            else {
+                return Ok(());
+            };
             let mut writer = BufWriter::new(&mut *list);
             messages.number_rest(&mut |name| {
                 let uid = *next;
@@ -186,15 +217,26 @@ impl Numbers {
     }
 
     /// Reads the folder's list, and starts a new one if there is no valid one.
-    fn open_for_good(&mut self, place: &ListPlace<'_>, messages: &mut dyn Numbered, at_least: u32) -> io::Result<()> {
+    fn open_for_good(
+        &mut self,
+        place: &ListPlace<'_>,
+        messages: &mut dyn Numbered,
+        at_least: u32,
+    ) -> io::Result<()> {
         let known_next = match &self.told {
             Some(Told::Listed { next, .. }) => *next,
             _ => 1,
         };
         let mut matched = 0;
-        let read = read_own(place, &mut |uid, name| matched += u64::from(messages.set(name, uid)))?;
+        let read = read_own(place, &mut |uid, name| {
+            matched += u64::from(messages.set(name, uid))
+        })?;
         let (validity, next, rewrite) = match read {
-            Some(lines) => (lines.validity, lines.next.max(known_next), lines.count > MAX_STALE.max(matched) + matched),
+            Some(lines) => (
+                lines.validity,
+                lines.next.max(known_next),
+                lines.count > MAX_STALE.max(matched) + matched,
+            ),
             None => {
                 messages.clear();
                 let validity = new_validity(place.root, at_least)?;
@@ -216,7 +258,11 @@ impl Numbers {
             list.set_len(lines.sound)?;
         }
         list.seek(SeekFrom::End(0))?;
-        self.told = Some(Told::Listed { validity, next, list: Some(list) });
+        self.told = Some(Told::Listed {
+            validity,
+            next,
+            list: Some(list),
+        });
         Ok(())
     }
 
@@ -231,7 +277,11 @@ impl Numbers {
             messages.set(name, uid);
         })? && messages.unnumbered() == 0
         {
-            self.told = Some(Told::Listed { validity: lines.validity, next: lines.next, list: None });
+            self.told = Some(Told::Listed {
+                validity: lines.validity,
+                next: lines.next,
+                list: None,
+            });
             return Ok(());
         }
         messages.clear();
@@ -239,11 +289,18 @@ impl Numbers {
             messages.set(name, uid);
         }) && messages.unnumbered() == 0
         {
-            self.told = Some(Told::Listed { validity: lines.validity, next: lines.next, list: None });
+            self.told = Some(Told::Listed {
+                validity: lines.validity,
+                next: lines.next,
+                list: None,
+            });
             return Ok(());
         }
         messages.clear();
-        self.told = Some(Told::Passing { next: 1, list: tempfile::tempfile()? });
+        self.told = Some(Told::Passing {
+            next: 1,
+            list: tempfile::tempfile()?,
+        });
         self.number_passing(messages)
     }
 
@@ -260,7 +317,8 @@ impl Numbers {
                 let mut set = |uid: u32, name: &[u8]| {
                     messages.set(name, uid);
                 };
-                let own = read_own(place, &mut set)?.is_some_and(|lines| lines.validity == validity);
+                let own =
+                    read_own(place, &mut set)?.is_some_and(|lines| lines.validity == validity);
                 if !own {
                     messages.clear();
                     let theirs = foreign(&mut |uid, name| {
@@ -284,7 +342,9 @@ impl Numbers {
     }
 
     fn number_passing(&mut self, messages: &mut dyn Numbered) -> io::Result<()> {
-        let Some(Told::Passing { next, list }) = &mut self.told else { return Ok(()) };
+        let Some(Told::Passing { next, list }) = &mut self.told else {
+            return Ok(());
+        };
         list.seek(SeekFrom::End(0))?;
         let mut writer = BufWriter::new(list);
         messages.number_rest(&mut |name| {
@@ -321,7 +381,8 @@ impl Numbered for Nobody {
 }
 
 fn after(uid: u32) -> io::Result<u32> {
-    uid.checked_add(1).ok_or_else(|| io::Error::other("the folder has run out of UIDs"))
+    uid.checked_add(1)
+        .ok_or_else(|| io::Error::other("the folder has run out of UIDs"))
 }
 
 /// Reads the folder's own list. `None`: there is none, or it is invalid.
@@ -338,14 +399,30 @@ fn read_own(place: &ListPlace<'_>, each: &mut dyn FnMut(u32, &[u8])) -> io::Resu
 /// ```abnf
 /// list = first-line *line
 /// ```
-fn read_list(from: &mut impl io::BufRead, each: &mut dyn FnMut(u32, &[u8])) -> io::Result<Option<Lines>> {
+fn read_list(
+    from: &mut impl io::BufRead,
+    each: &mut dyn FnMut(u32, &[u8]),
+) -> io::Result<Option<Lines>> {
     let mut line = Vec::new();
-    io::Read::by_ref(from).take(MAX_LINE).read_until(b'\n', &mut line)?;
-    let Some((validity, next)) = first_line(&line) else { return Ok(None) };
+    io::Read::by_ref(from)
+        .take(MAX_LINE)
+        .read_until(b'\n', &mut line)?;
+    let Some((validity, next)) = first_line(&line) else {
+        return Ok(None);
+    };
     let found = each_line(from, each)?;
-    let Some((last, count, bytes)) = found else { return Ok(None) };
-    let Some(next) = last.checked_add(1).map(|after| after.max(next)) else { return Ok(None) };
-    Ok(Some(Lines { validity, next, count, sound: line.len() as u64 + bytes }))
+    let Some((last, count, bytes)) = found else {
+        return Ok(None);
+    };
+    let Some(next) = last.checked_add(1).map(|after| after.max(next)) else {
+        return Ok(None);
+    };
+    Ok(Some(Lines {
+        validity,
+        next,
+        count,
+        sound: line.len() as u64 + bytes,
+    }))
 }
 
 /// Parses the first line.
@@ -354,7 +431,10 @@ fn read_list(from: &mut impl io::BufRead, each: &mut dyn FnMut(u32, &[u8])) -> i
 /// first-line = "1 V" nz-number " N" nz-number LF
 /// ```
 fn first_line(line: &[u8]) -> Option<(u32, u32)> {
-    let rest = str::from_utf8(line).ok()?.strip_suffix('\n')?.strip_prefix("1 V")?;
+    let rest = str::from_utf8(line)
+        .ok()?
+        .strip_suffix('\n')?
+        .strip_prefix("1 V")?;
     let (validity, next) = rest.split_once(" N")?;
     let (validity, next) = (validity.parse().ok()?, next.parse().ok()?);
     (validity > 0 && next > 0).then_some((validity, next))
@@ -362,13 +442,20 @@ fn first_line(line: &[u8]) -> Option<(u32, u32)> {
 
 /// Visits every message in a list. Returns the last UID, how many there are and the bytes of their lines. `None` if an
 /// invalid line precedes a valid one.
-fn each_line(from: &mut impl io::BufRead, each: &mut dyn FnMut(u32, &[u8])) -> io::Result<Option<(u32, u64, u64)>> {
+fn each_line(
+    from: &mut impl io::BufRead,
+    each: &mut dyn FnMut(u32, &[u8]),
+) -> io::Result<Option<(u32, u64, u64)>> {
     let (mut last, mut count, mut sound) = (0, 0, 0);
     let mut is_cut = false;
     let mut line = Vec::new();
     loop {
         line.clear();
-        if io::Read::by_ref(from).take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+        if io::Read::by_ref(from)
+            .take(MAX_LINE)
+            .read_until(b'\n', &mut line)?
+            == 0
+        {
             return Ok(Some((last, count, sound)));
         }
         match parse_line(&line).filter(|(uid, _)| *uid > last) {

@@ -8,7 +8,9 @@ use crate::imap::{self, Credentials, NoSecret, NoSecretCause, Recall, Secret, Tr
 use crate::mail::Side;
 use crate::net::{self, DialSettings, Dialer, FaultInjector};
 use crate::store::guard::Guarded;
-use crate::store::{Access, AccountName, Connector, Error, ErrorKind, ReadConnector, ReadStore, Store};
+use crate::store::{
+    Access, AccountName, Connector, Error, ErrorKind, ReadConnector, ReadStore, Store,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -67,7 +69,10 @@ impl Account {
             client_key: address.client_key.clone(),
             compression: address.compression,
             timeout: address.timeout.unwrap_or(TIMEOUT),
-            connect_timeout: address.timeout.unwrap_or(CONNECT_TIMEOUT).min(CONNECT_TIMEOUT),
+            connect_timeout: address
+                .timeout
+                .unwrap_or(CONNECT_TIMEOUT)
+                .min(CONNECT_TIMEOUT),
         };
         Ok(Self {
             dialer: Dialer::new(settings, run.stop).map_err(|error| from_net(&error))?,
@@ -75,8 +80,13 @@ impl Account {
             prefix: address.prefix.clone(),
             separator: address.separator,
             max_connections: address.connections,
-            provider: address.provider.or_else(|| Provider::of_host(&address.host)),
-            name: AccountName { side, name: format!("{}@{}", address.user, address.host) },
+            provider: address
+                .provider
+                .or_else(|| Provider::of_host(&address.host)),
+            name: AccountName {
+                side,
+                name: format!("{}@{}", address.user, address.host),
+            },
             access,
             observer: run.observer,
             trace: run.trace,
@@ -106,7 +116,12 @@ impl Account {
         }
         let (observer, side) = (Arc::clone(&self.observer), self.name.side);
         Some(Box::new(move |direction, line| {
-            observer.observe(&Event::Trace { side, connection, direction, line });
+            observer.observe(&Event::Trace {
+                side,
+                connection,
+                direction,
+                line,
+            });
         }))
     }
 }
@@ -150,7 +165,10 @@ fn from_net(error: &net::Error) -> Error {
         net::ErrorKind::Interrupted => ErrorKind::Interrupted,
         net::ErrorKind::Local => ErrorKind::Local,
     };
-    Error { hint: error.hint(), ..Error::new(kind, error.to_string()) }
+    Error {
+        hint: error.hint(),
+        ..Error::new(kind, error.to_string())
+    }
 }
 
 impl From<imap::Error> for Error {
@@ -166,8 +184,15 @@ impl From<&imap::Error> for Error {
             imap::Error::Net(error) => return from_net(error),
             imap::Error::Closed | imap::Error::Truncated => ErrorKind::Lost,
             imap::Error::Bye { text, code } => return super::refusal::goodbye(text, code.as_ref()),
-            imap::Error::TurnedAway { text, code } => return super::refusal::turned_away(text, code.as_ref()),
-            imap::Error::Login { text, code, way, offered } => {
+            imap::Error::TurnedAway { text, code } => {
+                return super::refusal::turned_away(text, code.as_ref());
+            }
+            imap::Error::Login {
+                text,
+                code,
+                way,
+                offered,
+            } => {
                 return super::refusal::refused_login(text, code.as_ref(), way, offered);
             }
             imap::Error::NoMechanism { text, hint } => {
@@ -197,5 +222,8 @@ fn without_secret(reason: &NoSecret, error: &imap::Error) -> Error {
         NoSecretCause::Untrusted => ErrorKind::Untrusted,
         NoSecretCause::Local => ErrorKind::Local,
     };
-    Error { hint: reason.hint.clone(), ..Error::new(kind, error.to_string()) }
+    Error {
+        hint: reason.hint.clone(),
+        ..Error::new(kind, error.to_string())
+    }
 }

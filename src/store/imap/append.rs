@@ -7,7 +7,10 @@
 
 use super::refusal::{Asked, refusal};
 use super::session::Session;
-use crate::imap::{Code, Command, Completion, Error as ImapError, LiteralMode, Received, Reply, Step, Ticket, ignore};
+use crate::imap::{
+    Code, Command, Completion, Error as ImapError, LiteralMode, Received, Reply, Step, Ticket,
+    ignore,
+};
 use crate::mail::MailboxName;
 use crate::net::Phase;
 use crate::store::{Body, Delivery, Error, ErrorKind, Outcome, Placed, Refusal, RefusalMeaning};
@@ -64,7 +67,12 @@ impl Appends {
     pub(super) fn unacknowledged(&self) -> Vec<u32> {
         let waiting = self.waiting.iter().map(|(_, batch)| batch);
         let told = self.told.iter().flat_map(|outcome| &outcome.tokens);
-        waiting.chain(&self.open).flat_map(|batch| &batch.tokens).chain(told).copied().collect()
+        waiting
+            .chain(&self.open)
+            .flat_map(|batch| &batch.tokens)
+            .chain(told)
+            .copied()
+            .collect()
     }
 
     pub(super) fn is_broken(&self) -> bool {
@@ -74,53 +82,94 @@ impl Appends {
 
 impl Session {
     /// Sends one message.
-    pub(super) fn append(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error> {
+    pub(super) fn append(
+        &mut self,
+        mailbox: &MailboxName,
+        delivery: Delivery<'_>,
+    ) -> Result<(), Error> {
         if let Some(error) = &self.appends.broken {
             return Err(error.clone());
         }
         self.ensure_alive().map_err(|error| self.fail(&error))?;
         self.connection.set_phase(Phase::Sending);
         let size = delivery.body.size();
-        if let Some(limit) = self.capabilities.append_limit().filter(|limit| size > *limit) {
+        if let Some(limit) = self
+            .capabilities
+            .append_limit()
+            .filter(|limit| size > *limit)
+        {
             let text = format!("it has {size} bytes, and the server accepts at most {limit}");
-            let result = Err(Refusal { meaning: RefusalMeaning::Permanent, text });
-            self.appends.told.push(Outcome { tokens: vec![delivery.token], result });
+            let result = Err(Refusal {
+                meaning: RefusalMeaning::Permanent,
+                text,
+            });
+            self.appends.told.push(Outcome {
+                tokens: vec![delivery.token],
+                result,
+            });
             return Ok(());
         }
         let immediate = self.capabilities.literal_mode().is_immediate(size);
         let unasked = immediate && !delivery.careful && size < ASK_FROM_BYTES;
-        let sent =
-            if unasked && self.capabilities.literal_mode() == LiteralMode::Plus && self.capabilities.has("MULTIAPPEND")
-            {
-                self.append_to_batch(mailbox, delivery, size)
-            } else {
-                self.append_alone(mailbox, delivery, size, unasked)
-            };
+        let sent = if unasked
+            && self.capabilities.literal_mode() == LiteralMode::Plus
+            && self.capabilities.has("MULTIAPPEND")
+        {
+            self.append_to_batch(mailbox, delivery, size)
+        } else {
+            self.append_alone(mailbox, delivery, size, unasked)
+        };
         sent.map_err(|error| self.fail(&error))
     }
 
     /// Adds a message to the open MULTIAPPEND, or starts one.
-    fn append_to_batch(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>, size: u64) -> Result<(), ImapError> {
-        if !self.appends.open.as_ref().is_some_and(|batch| batch.takes(mailbox, delivery.batch, size)) {
+    fn append_to_batch(
+        &mut self,
+        mailbox: &MailboxName,
+        delivery: Delivery<'_>,
+        size: u64,
+    ) -> Result<(), ImapError> {
+        if !self
+            .appends
+            .open
+            .as_ref()
+            .is_some_and(|batch| batch.takes(mailbox, delivery.batch, size))
+        {
             self.end_batch()?;
             self.keep_up()?;
             // The folder's name is the same for all; each message follows with its flags, date and literal.
-            let (ticket, steps) = self.connection.begin(&Command::new("APPEND").mailbox(mailbox))?;
+            let (ticket, steps) = self
+                .connection
+                .begin(&Command::new("APPEND").mailbox(mailbox))?;
             for step in steps {
                 if let Step::Write(bytes) = step {
-                    self.connection.write(bytes.strip_suffix(b"\r\n").unwrap_or(&bytes))?;
+                    self.connection
+                        .write(bytes.strip_suffix(b"\r\n").unwrap_or(&bytes))?;
                 }
             }
             let (mailbox, number) = (mailbox.clone(), delivery.batch);
-            self.appends.open =
-                Some(Batch { ticket, mailbox, number, tokens: Vec::new(), bytes: 0, unasked: true, early: None });
+            self.appends.open = Some(Batch {
+                ticket,
+                mailbox,
+                number,
+                tokens: Vec::new(),
+                bytes: 0,
+                unasked: true,
+                early: None,
+            });
         }
-        let Some(batch) = &mut self.appends.open else { return Ok(()) };
+        let Some(batch) = &mut self.appends.open else {
+            return Ok(());
+        };
         // From here on the message is in doubt until the reply.
         batch.tokens.push(delivery.token);
         batch.bytes += size;
-        let date = delivery.date.map(|date| format!("\"{date}\" ")).unwrap_or_default();
-        self.connection.write(format!(" {} {date}{{{size}+}}\r\n", delivery.flags).as_bytes())?;
+        let date = delivery
+            .date
+            .map(|date| format!("\"{date}\" "))
+            .unwrap_or_default();
+        self.connection
+            .write(format!(" {} {date}{{{size}+}}\r\n", delivery.flags).as_bytes())?;
         self.write_body(delivery.body, size)
     }
 
@@ -134,14 +183,30 @@ impl Session {
     ) -> Result<(), ImapError> {
         self.end_batch()?;
         self.keep_up()?;
-        let mut command = Command::new("APPEND").mailbox(mailbox).flags(delivery.flags);
+        let mut command = Command::new("APPEND")
+            .mailbox(mailbox)
+            .flags(delivery.flags);
         if let Some(date) = delivery.date {
             command = command.date(date);
         }
-        let mode = if unasked { self.capabilities.literal_mode() } else { LiteralMode::Synchronizing };
-        let (ticket, steps) = self.connection.begin_with(&command.stream(size, delivery.binary), mode)?;
+        let mode = if unasked {
+            self.capabilities.literal_mode()
+        } else {
+            LiteralMode::Synchronizing
+        };
+        let (ticket, steps) = self
+            .connection
+            .begin_with(&command.stream(size, delivery.binary), mode)?;
         let (mailbox, number, tokens) = (mailbox.clone(), delivery.batch, vec![delivery.token]);
-        self.appends.open = Some(Batch { ticket, mailbox, number, tokens, bytes: size, unasked, early: None });
+        self.appends.open = Some(Batch {
+            ticket,
+            mailbox,
+            number,
+            tokens,
+            bytes: size,
+            unasked,
+            early: None,
+        });
         let mut body = Some(delivery.body);
         for step in steps {
             match step {
@@ -205,7 +270,9 @@ impl Session {
 
     /// Finishes the open command, so that the server can answer it.
     fn end_batch(&mut self) -> Result<(), ImapError> {
-        let Some(mut batch) = self.appends.open.take() else { return Ok(()) };
+        let Some(mut batch) = self.appends.open.take() else {
+            return Ok(());
+        };
         // The server expects the rest of a command that it has already answered.
         if let Some(reply) = batch.early.take() {
             self.tell(batch, &reply);
@@ -218,7 +285,11 @@ impl Session {
 
     /// Waits for replies if too many are outstanding, until half of them have arrived: the rest keeps the server busy.
     fn keep_up(&mut self) -> Result<(), ImapError> {
-        if self.appends.waiting.len() < APPENDS_AHEAD { Ok(()) } else { self.make_room(APPENDS_AHEAD / 2) }
+        if self.appends.waiting.len() < APPENDS_AHEAD {
+            Ok(())
+        } else {
+            self.make_room(APPENDS_AHEAD / 2)
+        }
     }
 
     /// Waits until fewer than `limit` replies are outstanding.
@@ -232,7 +303,11 @@ impl Session {
     }
 
     pub(super) fn acknowledged(&mut self, wait: bool) -> Result<Vec<Outcome>, Error> {
-        let received = if wait { self.wait_for_all() } else { self.look() };
+        let received = if wait {
+            self.wait_for_all()
+        } else {
+            self.look()
+        };
         match received.map_err(|error| self.fail(&error)) {
             // Report earlier results first; the next call reports the break.
             Err(error) if self.appends.told.is_empty() => Err(error),
@@ -263,7 +338,11 @@ impl Session {
     }
 
     fn take_reply(&mut self, ticket: Ticket, reply: &Reply) {
-        let at = self.appends.waiting.iter().position(|(waiting, _)| *waiting == ticket);
+        let at = self
+            .appends
+            .waiting
+            .iter()
+            .position(|(waiting, _)| *waiting == ticket);
         if let Some((_, batch)) = at.and_then(|at| self.appends.waiting.remove(at)) {
             self.tell(batch, reply);
         } else if let Some(batch) = self.appends.open.take_if(|open| open.ticket == ticket) {
@@ -277,7 +356,10 @@ impl Session {
         if reply.completion == Completion::Bad {
             self.tell(batch, reply);
         } else {
-            self.appends.open = Some(Batch { early: Some(reply.clone()), ..batch });
+            self.appends.open = Some(Batch {
+                early: Some(reply.clone()),
+                ..batch
+            });
         }
     }
 
@@ -285,7 +367,9 @@ impl Session {
         if reply.completion == Completion::Bad && batch.unasked {
             // The server may be reading the messages' lines as commands by now.
             let message = format!("the server did not understand an APPEND: {}", reply.text);
-            self.appends.broken.get_or_insert(Error::new(ErrorKind::Protocol, message));
+            self.appends
+                .broken
+                .get_or_insert(Error::new(ErrorKind::Protocol, message));
             self.connection.shut_down();
         }
         let result = if reply.is_ok() {
@@ -297,7 +381,10 @@ impl Session {
             }
             Err(refusal)
         };
-        self.appends.told.push(Outcome { tokens: batch.tokens, result });
+        self.appends.told.push(Outcome {
+            tokens: batch.tokens,
+            result,
+        });
     }
 
     /// Notes that nothing more can be sent on this connection.
@@ -310,9 +397,10 @@ impl Session {
 /// Returns where the messages are, if the server reports as many as were sent.
 fn placed(reply: &Reply, count: usize) -> Option<Placed> {
     match &reply.code {
-        Some(Code::AppendUid { validity, uids }) if uids.len() == count as u64 => {
-            Some(Placed { uid_validity: crate::mail::UidValidity(*validity), uids: uids.clone() })
-        }
+        Some(Code::AppendUid { validity, uids }) if uids.len() == count as u64 => Some(Placed {
+            uid_validity: crate::mail::UidValidity(*validity),
+            uids: uids.clone(),
+        }),
         _ => None,
     }
 }

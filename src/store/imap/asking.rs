@@ -36,16 +36,26 @@ pub(super) struct ChangedSince {
 
 impl Asking {
     fn new(set: String, items: Items) -> Self {
-        Self { set, items, changed_since: None, search: None }
+        Self {
+            set,
+            items,
+            changed_since: None,
+            search: None,
+        }
     }
 
     pub(super) fn command(&self) -> Command {
         if let Some(search) = self.search {
             return Command::new(search).text(&self.set);
         }
-        let fetch = Command::new("UID FETCH").text(&self.set).text(self.items.text());
+        let fetch = Command::new("UID FETCH")
+            .text(&self.set)
+            .text(self.items.text());
         match &self.changed_since {
-            Some(ChangedSince { mod_seq, vanished: true }) => fetch.text(&format!("(CHANGEDSINCE {mod_seq} VANISHED)")),
+            Some(ChangedSince {
+                mod_seq,
+                vanished: true,
+            }) => fetch.text(&format!("(CHANGEDSINCE {mod_seq} VANISHED)")),
             Some(ChangedSince { mod_seq, .. }) => fetch.text(&format!("(CHANGEDSINCE {mod_seq})")),
             None => fetch,
         }
@@ -73,7 +83,9 @@ impl Items {
     /// Returns the least that a scan needs of a message with this UID.
     pub(super) fn least(depth: ScanDepth, uid: Uid) -> Self {
         match depth {
-            ScanDepth::Since(Baseline { uid_next, known, .. }) if uid < uid_next => match known {
+            ScanDepth::Since(Baseline {
+                uid_next, known, ..
+            }) if uid < uid_next => match known {
                 KnownDepth::Attributes => Self::Attributes,
                 KnownDepth::Flags | KnownDepth::Changes(_) => Self::Flags,
             },
@@ -84,10 +96,16 @@ impl Items {
     /// Returns the most that a response has, if at least this.
     pub(super) fn found(fetch: &Fetch<'_>, least: Self) -> Option<Self> {
         if least == Self::Size {
-            return fetch.present.contains(Attributes::SIZE).then_some(Self::Size);
+            return fetch
+                .present
+                .contains(Attributes::SIZE)
+                .then_some(Self::Size);
         }
         let attributes = Attributes::FLAGS | Attributes::INTERNAL_DATE | Attributes::SIZE;
-        let has_header = matches!(fetch.header, Some(Content::Bytes(_) | Content::Streamed { .. }));
+        let has_header = matches!(
+            fetch.header,
+            Some(Content::Bytes(_) | Content::Streamed { .. })
+        );
         let found = match (&fetch.flags, fetch.present.contains(attributes)) {
             (None, _) => return None,
             (_, true) if has_header => Self::Header,
@@ -115,13 +133,20 @@ impl Items {
 /// Returns the HIGHESTMODSEQ since which changes are requested.
 pub(super) fn changes_since(depth: ScanDepth) -> Option<u64> {
     match depth {
-        ScanDepth::Since(Baseline { known: KnownDepth::Changes(mod_seq), .. }) => Some(mod_seq),
+        ScanDepth::Since(Baseline {
+            known: KnownDepth::Changes(mod_seq),
+            ..
+        }) => Some(mod_seq),
         _ => None,
     }
 }
 
 /// Returns what is requested of a folder, in the order of its UIDs.
-pub(super) fn askings(depth: ScanDepth, uids: Option<&UidSet>, telling: ChangeTelling) -> VecDeque<Asking> {
+pub(super) fn askings(
+    depth: ScanDepth,
+    uids: Option<&UidSet>,
+    telling: ChangeTelling,
+) -> VecDeque<Asking> {
     let asking = |items| move |set| Asking::new(set, items);
     let sets = |uids: &UidSet| uids.sequence_sets(SET_BYTES).into_iter();
     match (depth, uids) {
@@ -135,25 +160,45 @@ pub(super) fn askings(depth: ScanDepth, uids: Option<&UidSet>, telling: ChangeTe
 fn since(baseline: Baseline, telling: ChangeTelling) -> Vec<Asking> {
     let mut askings = Vec::new();
     let known = (baseline.uid_next.get() > 1).then(|| format!("1:{}", baseline.uid_next.get() - 1));
-    let fetch = |items, changed_since| move |set| Asking { changed_since, ..Asking::new(set, items) };
+    let fetch = |items, changed_since| {
+        move |set| Asking {
+            changed_since,
+            ..Asking::new(set, items)
+        }
+    };
     match (baseline.known, telling) {
         (KnownDepth::Attributes, _) => askings.extend(known.map(fetch(Items::Attributes, None))),
         (KnownDepth::Flags, _) | (KnownDepth::Changes(_), ChangeTelling::Never) => {
             askings.extend(known.map(fetch(Items::Flags, None)));
         }
         (KnownDepth::Changes(mod_seq), ChangeTelling::Vanished) => {
-            askings.extend(known.map(fetch(Items::Flags, Some(ChangedSince { mod_seq, vanished: true }))));
+            askings.extend(known.map(fetch(
+                Items::Flags,
+                Some(ChangedSince {
+                    mod_seq,
+                    vanished: true,
+                }),
+            )));
         }
         (KnownDepth::Changes(mod_seq), ChangeTelling::Search(search)) => {
-            let changed = Some(ChangedSince { mod_seq, vanished: false });
+            let changed = Some(ChangedSince {
+                mod_seq,
+                vanished: false,
+            });
             askings.extend(known.clone().map(fetch(Items::Flags, changed)));
-            askings.extend(known.map(|set| Asking { search: Some(search), ..Asking::new(set, Items::Flags) }));
+            askings.extend(known.map(|set| Asking {
+                search: Some(search),
+                ..Asking::new(set, Items::Flags)
+            }));
         }
     }
     let probe: UidSet = baseline.probe.into_iter().flatten().collect();
     if !probe.is_empty() {
         askings.push(Asking::new(probe.to_string(), Items::Header));
     }
-    askings.push(Asking::new(format!("{}:*", baseline.uid_next), Items::Header));
+    askings.push(Asking::new(
+        format!("{}:*", baseline.uid_next),
+        Items::Header,
+    ));
     askings
 }

@@ -35,7 +35,10 @@ impl Breaks {
             _ => return error,
         };
         let mut folders = lock(&self.0);
-        let left_out = folders.values().filter(|folder| folder.weight >= LIMIT).count();
+        let left_out = folders
+            .values()
+            .filter(|folder| folder.weight >= LIMIT)
+            .count();
         let folder = folders.entry(mailbox.clone()).or_default();
         folder.weight += weight;
         folder.reason.clone_from(&error.message);
@@ -47,13 +50,18 @@ impl Breaks {
     /// Returns why a folder isn't read again.
     pub(super) fn refusal(&self, mailbox: &MailboxName) -> Option<Refusal> {
         let folders = lock(&self.0);
-        let folder = folders.get(mailbox).filter(|folder| folder.weight >= LIMIT)?;
+        let folder = folders
+            .get(mailbox)
+            .filter(|folder| folder.weight >= LIMIT)?;
         let text = format!(
             "skipped: each connection broke while this folder was read ({}); ask whoever runs the server to check it, \
              and run again",
             folder.reason
         );
-        Some(Refusal { meaning: RefusalMeaning::Transient, text })
+        Some(Refusal {
+            meaning: RefusalMeaning::Transient,
+            text,
+        })
     }
 }
 
@@ -70,11 +78,18 @@ mod tests {
         for (kind, borne) in [(ErrorKind::Lost, 2), (ErrorKind::Stalled, 1)] {
             let breaks = Breaks::default();
             for _ in 0..borne {
-                assert!(!breaks.note(&name("Bad"), Error::new(kind, "gone")).is_over_folder);
+                assert!(
+                    !breaks
+                        .note(&name("Bad"), Error::new(kind, "gone"))
+                        .is_over_folder
+                );
                 assert!(breaks.refusal(&name("Bad")).is_none());
             }
             let error = breaks.note(&name("Bad"), Error::new(kind, "gone"));
-            assert!(error.is_over_folder && error.message.contains("Bad"), "{error:?}");
+            assert!(
+                error.is_over_folder && error.message.contains("Bad"),
+                "{error:?}"
+            );
             assert!(breaks.refusal(&name("Bad")).unwrap().text.contains("gone"));
             assert!(breaks.refusal(&name("Good")).is_none());
         }
@@ -86,8 +101,13 @@ mod tests {
         let over = (0..10).map(|nth| {
             let stalled = || Error::new(ErrorKind::Stalled, "gone");
             breaks.note(&name(&nth.to_string()), stalled());
-            breaks.note(&name(&nth.to_string()), stalled()).is_over_folder
+            breaks
+                .note(&name(&nth.to_string()), stalled())
+                .is_over_folder
         });
-        assert_eq!(over.filter(|is_over_folder| *is_over_folder).count(), MOST_LEFT_OUT);
+        assert_eq!(
+            over.filter(|is_over_folder| *is_over_folder).count(),
+            MOST_LEFT_OUT
+        );
     }
 }

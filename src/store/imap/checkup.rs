@@ -40,7 +40,9 @@ impl Account {
     /// # Errors
     /// The port doesn't speak TLS from the first byte, or something else failed.
     pub fn certificate_at_once(&self) -> Result<CertificateFacts, net::Error> {
-        self.dialer.connect().and_then(|stream: Stream| self.dialer.certificate(stream))
+        self.dialer
+            .connect()
+            .and_then(|stream: Stream| self.dialer.certificate(stream))
     }
 
     /// Converts an error on the way in into what it means for a run.
@@ -53,7 +55,9 @@ impl Account {
     /// # Errors
     /// As [`Connector::connect`](crate::store::Connector::connect).
     pub fn check_up(&self) -> Result<Checkup, Error> {
-        Ok(Checkup { guarded: self.session()? })
+        Ok(Checkup {
+            guarded: self.session()?,
+        })
     }
 }
 
@@ -98,7 +102,11 @@ impl Checkup {
 
     fn run_all(&mut self, count: usize) -> Result<(), Error> {
         let commands = vec![Command::new("NOOP"); count];
-        let replies = self.guarded.store.connection.run_all(&commands, |_, _| Ok(()));
+        let replies = self
+            .guarded
+            .store
+            .connection
+            .run_all(&commands, |_, _| Ok(()));
         self.guarded.named(replies.map(drop).map_err(Error::from))
     }
 
@@ -107,7 +115,9 @@ impl Checkup {
     pub fn idle(&mut self, time: Duration) -> Result<(), (Duration, Error)> {
         let started = Instant::now();
         let idled = self.stay_idle(started, time);
-        self.guarded.named(idled).map_err(|error| (started.elapsed(), error))
+        self.guarded
+            .named(idled)
+            .map_err(|error| (started.elapsed(), error))
     }
 
     fn stay_idle(&mut self, started: Instant, time: Duration) -> Result<(), Error> {

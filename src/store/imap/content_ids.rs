@@ -26,8 +26,13 @@ impl Item {
 
     fn of(self, fetch: &Fetch<'_>) -> Option<ContentId> {
         match self {
-            Self::EmailId => fetch.email_id.as_deref().map(|id| ContentId::new(id.as_bytes())),
-            Self::GmailMessageId => fetch.gmail_msgid.map(|id| ContentId::new(&id.to_be_bytes())),
+            Self::EmailId => fetch
+                .email_id
+                .as_deref()
+                .map(|id| ContentId::new(id.as_bytes())),
+            Self::GmailMessageId => fetch
+                .gmail_msgid
+                .map(|id| ContentId::new(&id.to_be_bytes())),
         }
     }
 }
@@ -40,13 +45,18 @@ struct Answer {
 }
 
 impl Session {
-    pub(super) fn content_ids_of(&mut self, asked: &[SomeMessages<'_>]) -> Result<Vec<HashMap<Uid, ContentId>>, Error> {
+    pub(super) fn content_ids_of(
+        &mut self,
+        asked: &[SomeMessages<'_>],
+    ) -> Result<Vec<HashMap<Uid, ContentId>>, Error> {
         let item = match () {
             () if self.capabilities.has("X-GM-EXT-1") => Item::GmailMessageId,
             () if self.capabilities.has("OBJECTID") => Item::EmailId,
             () => return Ok(asked.iter().map(|_| HashMap::new()).collect()),
         };
-        let Some(last) = asked.last() else { return Ok(Vec::new()) };
+        let Some(last) = asked.last() else {
+            return Ok(Vec::new());
+        };
         self.ensure_alive()?;
         let (mut commands, mut of) = (Vec::new(), Vec::new());
         for (at, SomeMessages { mailbox, uids, .. }) in asked.iter().enumerate() {
@@ -59,22 +69,37 @@ impl Session {
         let replies = self.connection.run_all(&commands, |nth, response| {
             let answer = &mut answers[of[nth]];
             match response {
-                Response::Status { code: Some(Code::UidValidity(validity)), .. } => {
+                Response::Status {
+                    code: Some(Code::UidValidity(validity)),
+                    ..
+                } => {
                     answer.uid_validity = Some(UidValidity(*validity));
                 }
                 Response::Fetch(fetch) => {
-                    answer.ids.extend(fetch.uid.and_then(Uid::new).zip(item.of(fetch)));
+                    answer
+                        .ids
+                        .extend(fetch.uid.and_then(Uid::new).zip(item.of(fetch)));
                 }
                 _ => {}
             }
             Ok(())
         })?;
-        let is_open = of.iter().position(|at| *at + 1 == asked.len()).is_some_and(|nth| replies[nth].is_ok());
-        self.open = is_open.then(|| Open { mailbox: last.mailbox.clone(), for_writing: false });
+        let is_open = of
+            .iter()
+            .position(|at| *at + 1 == asked.len())
+            .is_some_and(|nth| replies[nth].is_ok());
+        self.open = is_open.then(|| Open {
+            mailbox: last.mailbox.clone(),
+            for_writing: false,
+        });
         self.leave_folder()?;
         // Under another UIDVALIDITY the UIDs belong to other messages.
         let ids = |(answer, asked): (Answer, &SomeMessages<'_>)| {
-            if answer.uid_validity == asked.uid_validity { answer.ids } else { HashMap::new() }
+            if answer.uid_validity == asked.uid_validity {
+                answer.ids
+            } else {
+                HashMap::new()
+            }
         };
         Ok(answers.into_iter().zip(asked).map(ids).collect())
     }

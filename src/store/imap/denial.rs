@@ -14,18 +14,26 @@ impl Session {
     pub(super) fn ask_for_denials(&mut self, names: &[MailboxName]) -> Result<Vec<bool>, Error> {
         let mut gone = vec![false; names.len()];
         // INBOX always exists, and no command can name a folder with a NUL in its name.
-        let can_be_gone = |at: &usize| !names[*at].is_inbox() && !names[*at].as_bytes().contains(&0);
+        let can_be_gone =
+            |at: &usize| !names[*at].is_inbox() && !names[*at].as_bytes().contains(&0);
         let asked: Vec<usize> = (0..names.len()).filter(can_be_gone).collect();
         let ask = |at: &usize| {
             let list = Command::new("LIST").string(b"").mailbox(&names[*at]);
-            [list, Command::new("STATUS").mailbox(&names[*at]).text("(MESSAGES)")]
+            [
+                list,
+                Command::new("STATUS")
+                    .mailbox(&names[*at])
+                    .text("(MESSAGES)"),
+            ]
         };
         let commands: Vec<Command> = asked.iter().flat_map(ask).collect();
         let mut shown = vec![false; asked.len()];
         let replies = self.connection.run_all(&commands, |nth, response| {
             let nth = nth / 2;
             match response {
-                Response::List(item) => shown[nth] |= item.is_selectable() && item.name == names[asked[nth]].as_bytes(),
+                Response::List(item) => {
+                    shown[nth] |= item.is_selectable() && item.name == names[asked[nth]].as_bytes()
+                }
                 Response::MailboxStatus(_) | Response::Unreadable(_) => shown[nth] = true,
                 _ => {}
             }
@@ -46,15 +54,34 @@ impl Session {
     }
 
     /// Returns which of these folders the server says don't exist when opening them.
-    pub(super) fn denied_on_opening(&mut self, names: &[MailboxName], asked: &[usize]) -> Result<Vec<usize>, Error> {
+    pub(super) fn denied_on_opening(
+        &mut self,
+        names: &[MailboxName],
+        asked: &[usize],
+    ) -> Result<Vec<usize>, Error> {
         if asked.is_empty() {
             return Ok(Vec::new());
         }
-        let commands: Vec<Command> = asked.iter().map(|at| open_command(&names[*at], false)).collect();
+        let commands: Vec<Command> = asked
+            .iter()
+            .map(|at| open_command(&names[*at], false))
+            .collect();
         let replies = self.connection.run_all(&commands, |_, _| Ok(()))?;
-        let last = asked.iter().zip(&replies).next_back().filter(|(_, reply)| reply.is_ok());
-        self.open = last.map(|(at, _)| Open { mailbox: names[*at].clone(), for_writing: false });
+        let last = asked
+            .iter()
+            .zip(&replies)
+            .next_back()
+            .filter(|(_, reply)| reply.is_ok());
+        self.open = last.map(|(at, _)| Open {
+            mailbox: names[*at].clone(),
+            for_writing: false,
+        });
         self.leave_folder()?;
-        Ok(asked.iter().zip(&replies).filter(|(_, reply)| denies_existence(reply)).map(|(at, _)| *at).collect())
+        Ok(asked
+            .iter()
+            .zip(&replies)
+            .filter(|(_, reply)| denies_existence(reply))
+            .map(|(at, _)| *at)
+            .collect())
     }
 }

@@ -4,7 +4,8 @@ use super::refusal::{Asked, refusal};
 use super::session::{SET_BYTES, Session};
 use crate::imap::wire::{Answers, Violation};
 use crate::imap::{
-    Attributes, Code, Command, Connection, Content, Error as ImapError, Incoming, Received, Reply, Response, Ticket,
+    Attributes, Code, Command, Connection, Content, Error as ImapError, Incoming, Received, Reply,
+    Response, Ticket,
 };
 use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
 use crate::net::Phase;
@@ -54,7 +55,11 @@ impl Session {
         uids: &UidSet,
     ) -> Result<(), ImapError> {
         self.ensure_alive()?;
-        let waits = self.requests.queue.back().is_some_and(|last| !last.sent || self.opens_alone(mailbox));
+        let waits = self
+            .requests
+            .queue
+            .back()
+            .is_some_and(|last| !last.sent || self.opens_alone(mailbox));
         self.requests.queue.push_back(Request {
             mailbox: mailbox.clone(),
             sent: false,
@@ -71,7 +76,9 @@ impl Session {
 
     /// Sends the oldest unsent request.
     fn send_next(&mut self) -> Result<(), ImapError> {
-        let Some(at) = self.requests.queue.iter().position(|request| !request.sent) else { return Ok(()) };
+        let Some(at) = self.requests.queue.iter().position(|request| !request.sent) else {
+            return Ok(());
+        };
         self.connection.set_phase(Phase::Body);
         let mailbox = self.requests.queue[at].mailbox.clone();
         let opening = self.open(&mailbox, false)?;
@@ -79,14 +86,21 @@ impl Session {
         request.sent = true;
         request.opening = opening;
         for set in request.wanted.sequence_sets(SET_BYTES) {
-            let fetch = Command::new("UID FETCH").text(&set).text("(UID BODY.PEEK[])");
+            let fetch = Command::new("UID FETCH")
+                .text(&set)
+                .text("(UID BODY.PEEK[])");
             request.fetches.push_back(self.connection.send(&fetch)?);
         }
         Ok(())
     }
 
     pub(super) fn read_on(&mut self, sink: &mut dyn MessageSink) -> Result<Fetched, Error> {
-        if self.requests.queue.front().is_some_and(|request| !request.sent) {
+        if self
+            .requests
+            .queue
+            .front()
+            .is_some_and(|request| !request.sent)
+        {
             self.send_next()?;
         }
         loop {
@@ -102,16 +116,28 @@ impl Session {
     }
 
     /// Takes what has come. True: a message went to the sink.
-    fn take_incoming(&mut self, incoming: Incoming, sink: &mut dyn MessageSink) -> Result<bool, Error> {
-        let Self { connection, requests, open, .. } = self;
+    fn take_incoming(
+        &mut self,
+        incoming: Incoming,
+        sink: &mut dyn MessageSink,
+    ) -> Result<bool, Error> {
+        let Self {
+            connection,
+            requests,
+            open,
+            ..
+        } = self;
         if let Incoming::LargeLiteral { size } = incoming {
             return requests.take_large(connection, size, sink);
         }
         let mut delivered = Ok(false);
-        let received = connection.take(incoming, &mut |_: Option<Ticket>, response: &Response<'_>| {
-            delivered = requests.take_response(response, sink);
-            Ok(())
-        })?;
+        let received = connection.take(
+            incoming,
+            &mut |_: Option<Ticket>, response: &Response<'_>| {
+                delivered = requests.take_response(response, sink);
+                Ok(())
+            },
+        )?;
         if let Received::Reply(ticket, reply) = received
             && requests.take_reply(ticket, &reply)
         {
@@ -135,7 +161,11 @@ impl Opened {
 impl Request {
     fn end(self, folder: &Opened) -> (UidSet, Option<Refusal>) {
         let missing = self.wanted.minus(&self.received);
-        let refusal = folder.refusal.clone().or_else(|| folder.changed(self.expected)).or(self.refusal);
+        let refusal = folder
+            .refusal
+            .clone()
+            .or_else(|| folder.changed(self.expected))
+            .or(self.refusal);
         let refusal = refusal.filter(|_| !missing.is_empty());
         (missing, refusal)
     }
@@ -157,7 +187,10 @@ impl Requests {
         };
         if oldest.opening.is_none() && oldest.fetches.is_empty() {
             self.answers = Answers::default();
-            return Ok(self.queue.pop_front().map(|request| request.end(&self.folder)));
+            return Ok(self
+                .queue
+                .pop_front()
+                .map(|request| request.end(&self.folder)));
         }
         if oldest.opening.is_some() && !oldest.began {
             (oldest.began, self.folder) = (true, Opened::default());
@@ -172,14 +205,21 @@ impl Requests {
         let mut queue = queue.iter_mut();
         let oldest = queue.next();
         let same_folder = queue.take_while(|request| request.sent && request.opening.is_none());
-        oldest.into_iter().chain(same_folder).find(|request| request.takes(folder, uid))
+        oldest
+            .into_iter()
+            .chain(same_folder)
+            .find(|request| request.takes(folder, uid))
     }
 
     /// Takes a tagged reply. True: it is unknown what is open now. Requests that rely on it are refused, and the next
     /// one has to open its folder again.
     fn take_reply(&mut self, ticket: Ticket, reply: &Reply) -> bool {
-        let is_of = |request: &&mut Request| request.opening == Some(ticket) || request.fetches.contains(&ticket);
-        let Some(request) = self.queue.iter_mut().find(is_of) else { return false };
+        let is_of = |request: &&mut Request| {
+            request.opening == Some(ticket) || request.fetches.contains(&ticket)
+        };
+        let Some(request) = self.queue.iter_mut().find(is_of) else {
+            return false;
+        };
         if request.opening == Some(ticket) {
             request.opening = None;
             if !reply.is_ok() {
@@ -189,20 +229,31 @@ impl Requests {
         }
         request.fetches.retain(|fetch| *fetch != ticket);
         if !reply.is_ok() {
-            request.refusal.get_or_insert_with(|| refusal(reply, Asked::Read));
+            request
+                .refusal
+                .get_or_insert_with(|| refusal(reply, Asked::Read));
         }
         false
     }
 
     /// Takes an untagged response. True: a message was passed to the sink.
-    fn take_response(&mut self, response: &Response<'_>, sink: &mut dyn MessageSink) -> Result<bool, Error> {
+    fn take_response(
+        &mut self,
+        response: &Response<'_>,
+        sink: &mut dyn MessageSink,
+    ) -> Result<bool, Error> {
         match response {
-            Response::Status { code: Some(Code::UidValidity(value)), .. } => {
+            Response::Status {
+                code: Some(Code::UidValidity(value)),
+                ..
+            } => {
                 self.folder.uid_validity = Some(UidValidity(*value));
             }
             Response::Fetch(fetch) => {
                 self.count_reply()?;
-                let (Some(uid), Some(Content::Bytes(bytes))) = (fetch.uid.and_then(Uid::new), &fetch.body) else {
+                let (Some(uid), Some(Content::Bytes(bytes))) =
+                    (fetch.uid.and_then(Uid::new), &fetch.body)
+                else {
                     return Ok(false);
                 };
                 if let Some(request) = self.taker(uid) {
@@ -210,7 +261,9 @@ impl Requests {
                     request.received.insert(uid);
                     return Ok(true);
                 }
-                self.answers.count_unasked(bytes.len() as u64).map_err(endless)?;
+                self.answers
+                    .count_unasked(bytes.len() as u64)
+                    .map_err(endless)?;
             }
             _ => {}
         }
@@ -220,7 +273,9 @@ impl Requests {
     /// Counts a FETCH reply against everything that was requested and isn't done.
     fn count_reply(&mut self) -> Result<(), Error> {
         let queue = &self.queue;
-        self.answers.count(|| queue.iter().map(|request| request.wanted.len()).sum()).map_err(endless)
+        self.answers
+            .count(|| queue.iter().map(|request| request.wanted.len()).sum())
+            .map_err(endless)
     }
 
     /// Takes a large literal. True: a message was passed to the sink.
@@ -231,8 +286,12 @@ impl Requests {
         sink: &mut dyn MessageSink,
     ) -> Result<bool, Error> {
         self.count_reply()?;
-        let opening = connection.fetch_opening().filter(|opening| opening.place == Attributes::BODY);
-        let Some(opening) = opening else { return Ok(false) };
+        let opening = connection
+            .fetch_opening()
+            .filter(|opening| opening.place == Attributes::BODY);
+        let Some(opening) = opening else {
+            return Ok(false);
+        };
         let Some(uid) = opening.uid.and_then(Uid::new) else {
             return self.take_nameless(connection, size, sink);
         };
@@ -240,7 +299,9 @@ impl Requests {
             self.answers.count_unasked(size).map_err(endless)?;
             return Ok(false);
         };
-        stream(connection, size, |from| sink.message(uid, Body::Stream { size, from }))?;
+        stream(connection, size, |from| {
+            sink.message(uid, Body::Stream { size, from })
+        })?;
         request.received.insert(uid);
         Ok(true)
     }
@@ -252,7 +313,12 @@ impl Requests {
         size: u64,
         sink: &mut dyn MessageSink,
     ) -> Result<bool, Error> {
-        let local = |error: io::Error| Error::new(ErrorKind::Local, format!("a temporary file can't be used: {error}"));
+        let local = |error: io::Error| {
+            Error::new(
+                ErrorKind::Local,
+                format!("a temporary file can't be used: {error}"),
+            )
+        };
         let mut file = tempfile::tempfile().map_err(local)?;
         stream(connection, size, |from| {
             let mut chunk = vec![0; 64 << 10];
@@ -267,16 +333,27 @@ impl Requests {
         })?;
         let mut uid = None;
         let incoming = connection.incoming()?;
-        connection.take(incoming, &mut |_: Option<Ticket>, response: &Response<'_>| {
-            if let Response::Fetch(fetch) = response {
-                uid = fetch.uid.and_then(Uid::new);
-            }
-            Ok(())
-        })?;
+        connection.take(
+            incoming,
+            &mut |_: Option<Ticket>, response: &Response<'_>| {
+                if let Response::Fetch(fetch) = response {
+                    uid = fetch.uid.and_then(Uid::new);
+                }
+                Ok(())
+            },
+        )?;
         let Some(uid) = uid else { return Ok(false) };
-        let Some(request) = self.taker(uid) else { return Ok(false) };
+        let Some(request) = self.taker(uid) else {
+            return Ok(false);
+        };
         file.seek(SeekFrom::Start(0)).map_err(local)?;
-        sink.message(uid, Body::Stream { size, from: &mut file })?;
+        sink.message(
+            uid,
+            Body::Stream {
+                size,
+                from: &mut file,
+            },
+        )?;
         request.received.insert(uid);
         Ok(true)
     }
@@ -293,7 +370,11 @@ fn stream(
     size: u64,
     take: impl FnOnce(&mut dyn Read) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let mut literal = LiteralReader { connection, left: size, error: None };
+    let mut literal = LiteralReader {
+        connection,
+        left: size,
+        error: None,
+    };
     let taken = take(&mut literal);
     match literal.error {
         Some(error) => Err(Error::from(&error)),

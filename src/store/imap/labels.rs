@@ -36,14 +36,22 @@ struct Told {
 impl LabelledFolders {
     pub(super) fn new(listed: &[ListedMailbox]) -> Self {
         let role = |mailbox: &ListedMailbox| Some((mailbox.name.clone(), mailbox.special_use?));
-        let trash = listed.iter().find(|mailbox| mailbox.special_use == Some(SpecialUse::Trash));
-        Self { trash: trash.map(|mailbox| mailbox.name.clone()), roles: listed.iter().filter_map(role).collect() }
+        let trash = listed
+            .iter()
+            .find(|mailbox| mailbox.special_use == Some(SpecialUse::Trash));
+        Self {
+            trash: trash.map(|mailbox| mailbox.name.clone()),
+            roles: listed.iter().filter_map(role).collect(),
+        }
     }
 
     /// Reports whether messages that go there leave every other folder: they are in no other, whatever labels they
     /// kept.
     fn takes_all(&self, mailbox: &MailboxName) -> bool {
-        matches!(self.role(mailbox), Some(SpecialUse::Trash | SpecialUse::Junk))
+        matches!(
+            self.role(mailbox),
+            Some(SpecialUse::Trash | SpecialUse::Junk)
+        )
     }
 
     fn role(&self, mailbox: &MailboxName) -> Option<SpecialUse> {
@@ -66,11 +74,26 @@ impl LabelledFolders {
 }
 
 impl Told {
-    fn take(&mut self, folders: &LabelledFolders, mailbox: &MailboxName, uid: Uid, fetch: &Fetch<'_>) {
+    fn take(
+        &mut self,
+        folders: &LabelledFolders,
+        mailbox: &MailboxName,
+        uid: Uid,
+        fetch: &Fetch<'_>,
+    ) {
         // Flag changes by others are reported without labels.
-        let Some(labels) = &fetch.gmail_labels else { return };
-        let is_elsewhere = labels.iter().any(|label| folders.is_another(label, mailbox));
-        if is_elsewhere { &mut self.elsewhere } else { &mut self.only_here }.insert(uid);
+        let Some(labels) = &fetch.gmail_labels else {
+            return;
+        };
+        let is_elsewhere = labels
+            .iter()
+            .any(|label| folders.is_another(label, mailbox));
+        if is_elsewhere {
+            &mut self.elsewhere
+        } else {
+            &mut self.only_here
+        }
+        .insert(uid);
     }
 }
 
@@ -99,7 +122,10 @@ impl Session {
     ) -> Result<Result<(), Refusal>, Error> {
         let role = folders.role(mailbox);
         // What is in the Trash is deleted. Removed from the other two, a message loses a mark, not a folder.
-        if matches!(role, Some(SpecialUse::Trash | SpecialUse::Flagged | SpecialUse::Important)) {
+        if matches!(
+            role,
+            Some(SpecialUse::Trash | SpecialUse::Flagged | SpecialUse::Important)
+        ) {
             return self.expunge_from_folder(uids);
         }
         let told = match self.ask_labels(folders, mailbox, uids)? {
@@ -107,7 +133,10 @@ impl Session {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let unlabelled = if role == Some(SpecialUse::All) {
-            left(&told.elsewhere, "other folders have them too, and this one has all that any other has")
+            left(
+                &told.elsewhere,
+                "other folders have them too, and this one has all that any other has",
+            )
         } else {
             self.expunge_from_folder(&told.elsewhere)?
         };
@@ -117,9 +146,22 @@ impl Session {
     }
 
     /// Returns which messages in the open folder can be moved without leaving other folders, and why the rest can't.
-    pub(super) fn relocatable(&mut self, relocation: &Relocation) -> Result<(UidSet, Option<Refusal>), Error> {
-        let Relocation { from, uids, to, leave, .. } = relocation;
-        let Some(folders) = self.labelled.clone().filter(|folders| folders.takes_all(to)) else {
+    pub(super) fn relocatable(
+        &mut self,
+        relocation: &Relocation,
+    ) -> Result<(UidSet, Option<Refusal>), Error> {
+        let Relocation {
+            from,
+            uids,
+            to,
+            leave,
+            ..
+        } = relocation;
+        let Some(folders) = self
+            .labelled
+            .clone()
+            .filter(|folders| folders.takes_all(to))
+        else {
             return Ok((uids.clone(), None));
         };
         if !leave {
@@ -130,7 +172,10 @@ impl Session {
             Ok(told) => told,
             Err(refusal) => return Ok((UidSet::default(), Some(refusal))),
         };
-        let shared = left(&told.elsewhere, "they are in other folders too, which this server would take them out of");
+        let shared = left(
+            &told.elsewhere,
+            "they are in other folders too, which this server would take them out of",
+        );
         let refused = shared.and(self.refuse_untold(uids, &told)?);
         Ok((told.only_here, refused.err()))
     }
@@ -143,11 +188,18 @@ impl Session {
         uids: &UidSet,
     ) -> Result<Result<Told, Refusal>, Error> {
         let mut told = Told::default();
-        let ask = |set: &String| Command::new("UID FETCH").text(set).text("(UID X-GM-LABELS)");
+        let ask = |set: &String| {
+            Command::new("UID FETCH")
+                .text(set)
+                .text("(UID X-GM-LABELS)")
+        };
         let commands: Vec<Command> = uids.sequence_sets(SET_BYTES).iter().map(ask).collect();
         let replies = self.connection.run_all(&commands, |_, response| {
             if let Response::Fetch(fetch) = response
-                && let Some(uid) = fetch.uid.and_then(Uid::new).filter(|uid| uids.contains(*uid))
+                && let Some(uid) = fetch
+                    .uid
+                    .and_then(Uid::new)
+                    .filter(|uid| uids.contains(*uid))
             {
                 told.take(folders, mailbox, uid, fetch);
             }
@@ -161,8 +213,14 @@ impl Session {
         Ok(Ok(told))
     }
 
-    fn move_to_trash(&mut self, folders: &LabelledFolders, uids: &UidSet) -> Result<Result<(), Refusal>, Error> {
-        let Some(trash) = &folders.trash else { return self.expunge_from_folder(uids) };
+    fn move_to_trash(
+        &mut self,
+        folders: &LabelledFolders,
+        uids: &UidSet,
+    ) -> Result<Result<(), Refusal>, Error> {
+        let Some(trash) = &folders.trash else {
+            return self.expunge_from_folder(uids);
+        };
         let to_trash = |set: &String| Command::new("UID MOVE").text(set).mailbox(trash);
         let moves: Vec<Command> = uids.sequence_sets(SET_BYTES).iter().map(to_trash).collect();
         let replies = self.connection.run_all(&moves, |_, _| Ok(()))?;
@@ -182,7 +240,10 @@ impl Session {
             Ok(())
         })?;
         let searched = all_accepted(&replies);
-        Ok(searched.and(left(&there, "the server doesn't say which other folders they are in")))
+        Ok(searched.and(left(
+            &there,
+            "the server doesn't say which other folders they are in",
+        )))
     }
 }
 
@@ -192,7 +253,10 @@ fn left(uids: &UidSet, why: &str) -> Result<(), Refusal> {
         return Ok(());
     }
     let text = format!("{} of them stay: {why}", uids.len());
-    Err(Refusal { meaning: RefusalMeaning::Permanent, text })
+    Err(Refusal {
+        meaning: RefusalMeaning::Permanent,
+        text,
+    })
 }
 
 #[cfg(test)]
@@ -201,7 +265,10 @@ mod tests {
     use crate::mail::ListedMailbox;
 
     fn listed(name: &str, special_use: Option<SpecialUse>) -> ListedMailbox {
-        ListedMailbox { special_use, ..ListedMailbox::new(name.into(), Some('/')) }
+        ListedMailbox {
+            special_use,
+            ..ListedMailbox::new(name.into(), Some('/'))
+        }
     }
 
     #[test]
@@ -215,15 +282,30 @@ mod tests {
             listed("[Gmail]/Spam", Some(SpecialUse::Junk)),
         ]);
         for (folder, own, others) in [
-            ("INBOX", &["\\Inbox", "\\inbox", "Inbox"][..], &["\\Sent", "Work", "\\Draft", "", "NIL", "Inbox2"][..]),
+            (
+                "INBOX",
+                &["\\Inbox", "\\inbox", "Inbox"][..],
+                &["\\Sent", "Work", "\\Draft", "", "NIL", "Inbox2"][..],
+            ),
             ("inbox", &["\\INBOX", "INBOX"], &["\\Sent", "Work"]),
-            ("Work", &["work", "Work"], &["\\Inbox", "Work/Deep", "Wor", "W"]),
+            (
+                "Work",
+                &["work", "Work"],
+                &["\\Inbox", "Work/Deep", "Wor", "W"],
+            ),
             ("Entw&APw-rfe", &["Entw&APw-rfe"], &["Entwürfe", "\\Draft"]),
             ("[Gmail]/Spam", &["\\Junk", "\\Inbox", "Work"], &[]),
-            ("[Gmail]/Gesendet", &["\\Sent", "\\sent", "[Gmail]/Gesendet"], &["\\Inbox", "Gesendet", "\\Draft"]),
+            (
+                "[Gmail]/Gesendet",
+                &["\\Sent", "\\sent", "[Gmail]/Gesendet"],
+                &["\\Inbox", "Gesendet", "\\Draft"],
+            ),
         ] {
             let is_another = |label: &str| folders.is_another(label.as_bytes(), &folder.into());
-            for label in own.iter().chain(&["\\Important", "\\Starred", "\\Muted", "\\starred"]) {
+            for label in own
+                .iter()
+                .chain(&["\\Important", "\\Starred", "\\Muted", "\\starred"])
+            {
                 assert!(!is_another(label), "{label} in {folder}");
             }
             for label in others {

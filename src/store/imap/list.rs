@@ -6,18 +6,31 @@ use super::refusal::denies_existence;
 use super::session::{Namespaces, Session, status_of};
 use crate::imap::wire::Listed;
 use crate::imap::{Command, Error, ListedItem, MailboxStatus, Namespace, Response, Unreadable};
-use crate::mail::{FolderStatus, Gaps, ListedMailbox, Listing, MailboxName, NameStyle, SpecialUse, Unread};
+use crate::mail::{
+    FolderStatus, Gaps, ListedMailbox, Listing, MailboxName, NameStyle, SpecialUse, Unread,
+};
 use std::collections::{HashMap, HashSet};
 
 impl From<&Namespace> for Namespaces {
     fn from(namespace: &Namespace) -> Self {
-        let prefixes = namespace.other.iter().chain(&namespace.shared).map(|(prefix, _)| prefix.clone());
+        let prefixes = namespace
+            .other
+            .iter()
+            .chain(&namespace.shared)
+            .map(|(prefix, _)| prefix.clone());
         // The first personal namespace has the user's folders; Dovecot's virtual ones come after it. An empty prefix
         // would make every folder another user's.
-        let further = namespace.personal.iter().skip(1).map(|(prefix, _)| prefix.clone());
+        let further = namespace
+            .personal
+            .iter()
+            .skip(1)
+            .map(|(prefix, _)| prefix.clone());
         Self {
             personal: namespace.personal.first().cloned(),
-            foreign: prefixes.chain(further).filter(|prefix| !prefix.is_empty()).collect(),
+            foreign: prefixes
+                .chain(further)
+                .filter(|prefix| !prefix.is_empty())
+                .collect(),
         }
     }
 }
@@ -37,7 +50,13 @@ impl Session {
         let style = self.name_style(&found);
         let are_labels = self.capabilities.has("X-GM-EXT-1");
         let foreign_prefixes = self.namespaces.foreign.clone();
-        Ok(Listing { mailboxes: found.mailboxes, style, foreign_prefixes, gaps: found.gaps, are_labels })
+        Ok(Listing {
+            mailboxes: found.mailboxes,
+            style,
+            foreign_prefixes,
+            gaps: found.gaps,
+            are_labels,
+        })
     }
 
     fn has(&self, capability: &str) -> bool {
@@ -60,7 +79,10 @@ impl Session {
             wanted.push(&status);
         }
         let options = format!("RETURN ({})", wanted.join(" "));
-        let commands = self.patterns().map(|pattern| list_command("LIST", &pattern).text(&options)).collect::<Vec<_>>();
+        let commands = self
+            .patterns()
+            .map(|pattern| list_command("LIST", &pattern).text(&options))
+            .collect::<Vec<_>>();
         let replies = self.connection.run_all(&commands, |_, response| {
             match response {
                 Response::List(item) => found.add(item, None)?,
@@ -70,15 +92,25 @@ impl Session {
             }
             Ok(())
         })?;
-        Ok(if replies.iter().all(crate::imap::Reply::is_ok) { found } else { Found::default() })
+        Ok(if replies.iter().all(crate::imap::Reply::is_ok) {
+            found
+        } else {
+            Found::default()
+        })
     }
 
     /// Sends LIST and LSUB, with XLIST's roles if there is no SPECIAL-USE.
     fn list_plain(&mut self) -> Result<Found, Error> {
-        let list = if self.has("XLIST") && !self.has("SPECIAL-USE") { "XLIST" } else { "LIST" };
+        let list = if self.has("XLIST") && !self.has("SPECIAL-USE") {
+            "XLIST"
+        } else {
+            "LIST"
+        };
         let patterns: Vec<String> = self.patterns().collect();
-        let commands: Vec<Command> =
-            [list, "LSUB"].iter().flat_map(|verb| patterns.iter().map(|pattern| list_command(verb, pattern))).collect();
+        let commands: Vec<Command> = [list, "LSUB"]
+            .iter()
+            .flat_map(|verb| patterns.iter().map(|pattern| list_command(verb, pattern)))
+            .collect();
         let mut found = Found::default();
         let mut subscribed = HashSet::new();
         let replies = self.connection.run_all(&commands, |_, response| {
@@ -93,11 +125,25 @@ impl Session {
             }
             Ok(())
         })?;
-        if let Some(refused) = replies.iter().take(patterns.len()).find(|reply| !reply.is_ok()) {
-            return Err(Error::Protocol(format!("it does not list its folders: {}", refused.text)));
+        if let Some(refused) = replies
+            .iter()
+            .take(patterns.len())
+            .find(|reply| !reply.is_ok())
+        {
+            return Err(Error::Protocol(format!(
+                "it does not list its folders: {}",
+                refused.text
+            )));
         }
-        if let Some(refused) = replies.iter().skip(patterns.len()).find(|reply| !reply.is_ok()) {
-            found.gaps.add(Unread::Subscriptions, format!("the server doesn't list them: {}", refused.text));
+        if let Some(refused) = replies
+            .iter()
+            .skip(patterns.len())
+            .find(|reply| !reply.is_ok())
+        {
+            found.gaps.add(
+                Unread::Subscriptions,
+                format!("the server doesn't list them: {}", refused.text),
+            );
         }
         for mailbox in &mut found.mailboxes {
             mailbox.subscribed = subscribed.contains(mailbox.name.as_bytes());
@@ -108,7 +154,10 @@ impl Session {
     /// Returns patterns that match all of the user's folders. If the user chose a prefix, nothing else is listed: some
     /// servers would list a whole home directory.
     fn patterns(&self) -> impl Iterator<Item = String> + use<> {
-        let chosen = self.chosen_prefix.clone().filter(|prefix| !prefix.is_empty());
+        let chosen = self
+            .chosen_prefix
+            .clone()
+            .filter(|prefix| !prefix.is_empty());
         match chosen {
             Some(prefix) => vec![format!("{prefix}*"), "INBOX".to_owned()],
             None => vec!["*".to_owned()],
@@ -146,8 +195,14 @@ impl Session {
         let can_be_asked = |mailbox: &ListedMailbox| {
             mailbox.selectable && mailbox.status.is_none() && !mailbox.name.as_bytes().contains(&0)
         };
-        let asked: Vec<usize> = (0..mailboxes.len()).filter(|at| can_be_asked(&mailboxes[*at])).collect();
-        let command = |at: &usize| Command::new("STATUS").mailbox(&mailboxes[*at].name).text(&items);
+        let asked: Vec<usize> = (0..mailboxes.len())
+            .filter(|at| can_be_asked(&mailboxes[*at]))
+            .collect();
+        let command = |at: &usize| {
+            Command::new("STATUS")
+                .mailbox(&mailboxes[*at].name)
+                .text(&items)
+        };
         let commands: Vec<Command> = asked.iter().map(command).collect();
         let mut counters: HashMap<usize, FolderStatus> = HashMap::new();
         let mut unread: HashMap<usize, String> = HashMap::new();
@@ -166,22 +221,36 @@ impl Session {
         })?;
         unread.retain(|at, _| !counters.contains_key(at));
         for (at, why) in unread {
-            found.gaps.add(Unread::Folder(mailboxes[at].name.clone()), why);
+            found
+                .gaps
+                .add(Unread::Folder(mailboxes[at].name.clone()), why);
         }
         for (at, status) in counters {
             *status_of(&mut mailboxes[at]) = status;
         }
-        let mut told = mailboxes.iter().filter_map(|mailbox| mailbox.status.as_ref()?.counters.uid_validity);
+        let mut told = mailboxes
+            .iter()
+            .filter_map(|mailbox| mailbox.status.as_ref()?.counters.uid_validity);
         self.gives_uid_validity |= told.any(|validity| validity.0 > 0);
-        let denied = asked.into_iter().zip(&replies).filter(|(_, reply)| denies_existence(reply));
+        let denied = asked
+            .into_iter()
+            .zip(&replies)
+            .filter(|(_, reply)| denies_existence(reply));
         self.drop_phantoms(mailboxes, &denied.map(|(at, _)| at).collect::<Vec<_>>())
     }
 
     /// Drops folders that a server lists although they don't exist, without saying `\NonExistent`, as Dovecot does with
     /// the deleted parent of others. A folder has no mail if the server denies it a second time, on opening it; after
     /// any other answer, the folder stays one that could not be read.
-    fn drop_phantoms(&mut self, mailboxes: &mut [ListedMailbox], denied: &[usize]) -> Result<(), Error> {
-        let names: Vec<MailboxName> = mailboxes.iter().map(|mailbox| mailbox.name.clone()).collect();
+    fn drop_phantoms(
+        &mut self,
+        mailboxes: &mut [ListedMailbox],
+        denied: &[usize],
+    ) -> Result<(), Error> {
+        let names: Vec<MailboxName> = mailboxes
+            .iter()
+            .map(|mailbox| mailbox.name.clone())
+            .collect();
         for at in self.denied_on_opening(&names, denied)? {
             mailboxes[at].selectable = false;
         }
@@ -222,13 +291,20 @@ impl Found {
             selectable: item.is_selectable(),
             no_inferiors: item.has("\\Noinferiors"),
             subscribed: subscribed.unwrap_or_else(|| item.has("\\Subscribed")),
-            special_use: if is_inbox { None } else { special_use(&item.attributes) },
+            special_use: if is_inbox {
+                None
+            } else {
+                special_use(&item.attributes)
+            },
             status: None,
         };
         if item.name.is_empty() {
             // Some servers list the root of all names, which isn't a folder.
             if mailbox.selectable {
-                self.note_gap(Unread::Line, "the server lists a folder without a name".to_owned())?;
+                self.note_gap(
+                    Unread::Line,
+                    "the server lists a folder without a name".to_owned(),
+                )?;
             }
             return Ok(());
         }
@@ -246,7 +322,9 @@ impl Found {
     /// Notes an unreadable response that is, or may be, a line of the listing.
     fn note_unreadable(&mut self, response: &Response<'_>) -> Result<(), Error> {
         match response {
-            Response::Unreadable(line) if line.kind == "LSUB" => self.note_gap(Unread::Subscription, seen_at_vvv(line)),
+            Response::Unreadable(line) if line.kind == "LSUB" => {
+                self.note_gap(Unread::Subscription, seen_at_vvv(line))
+            }
             Response::Unreadable(line) if ["LIST", "XLIST"].contains(&line.kind) => {
                 self.note_gap(Unread::Line, seen_at_vvv(line))
             }
@@ -279,11 +357,19 @@ fn seen_at_vvv(line: &Unreadable) -> String {
 
 /// Reports whether an unknown response begins like part of a listing, such as `* LIST-`.
 fn looks_like_a_listing(line: &[u8]) -> bool {
-    let text = line.strip_prefix(b"*").unwrap_or_default().trim_ascii_start();
-    let begins = |word: &[u8]| text.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
+    let text = line
+        .strip_prefix(b"*")
+        .unwrap_or_default()
+        .trim_ascii_start();
+    let begins = |word: &[u8]| {
+        text.get(..word.len())
+            .is_some_and(|begin| begin.eq_ignore_ascii_case(word))
+    };
     begins(b"LIST") || begins(b"XLIST") || begins(b"LSUB")
 }
 
 fn special_use(attributes: &[String]) -> Option<SpecialUse> {
-    attributes.iter().find_map(|attribute| SpecialUse::from_attribute(attribute))
+    attributes
+        .iter()
+        .find_map(|attribute| SpecialUse::from_attribute(attribute))
 }

@@ -10,7 +10,9 @@ use std::collections::HashSet;
 /// Makes a CREATE, with the folder's role (RFC 6154 section 3).
 pub(super) fn create_command(name: &MailboxName, role: Option<SpecialUse>) -> Command {
     let create = Command::new("CREATE").mailbox(name);
-    role.iter().fold(create, |create, role| create.text(&format!("(USE ({}))", role.attribute())))
+    role.iter().fold(create, |create, role| {
+        create.text(&format!("(USE ({}))", role.attribute()))
+    })
 }
 
 /// A folder's name and its role.
@@ -19,14 +21,23 @@ type Wanted<'a> = (&'a MailboxName, Option<SpecialUse>);
 impl Session {
     /// Creates folders. A refusal's words or code never decide whether one exists, as they differ by server: the folder
     /// is listed.
-    pub(super) fn create_all(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
-        let wanted: Vec<_> = folders.iter().map(|folder| (&folder.name, folder.role)).collect();
+    pub(super) fn create_all(
+        &mut self,
+        folders: &[NewFolder],
+    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+        let wanted: Vec<_> = folders
+            .iter()
+            .map(|folder| (&folder.name, folder.role))
+            .collect();
         let results = self.create_each(&wanted)?;
         self.create_fallbacks(folders, results)
     }
 
     /// Creates folders that were refused with their roles: first without, then by other names.
-    pub(super) fn create_refused(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+    pub(super) fn create_refused(
+        &mut self,
+        folders: &[NewFolder],
+    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
         let plain: Vec<Wanted<'_>> = folders.iter().map(|folder| (&folder.name, None)).collect();
         let results = self.try_to_create(&plain)?;
         self.create_fallbacks(folders, results)
@@ -64,9 +75,14 @@ impl Session {
         folders: &[NewFolder],
         mut results: Vec<Result<MailboxName, Refusal>>,
     ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
-        let refused: Vec<usize> = (0..folders.len()).filter(|at| results[*at].is_err()).collect();
-        let parents: HashSet<&MailboxName> =
-            refused.iter().flat_map(|at| &folders[*at].flattened).map(|flattened| &flattened.parent).collect();
+        let refused: Vec<usize> = (0..folders.len())
+            .filter(|at| results[*at].is_err())
+            .collect();
+        let parents: HashSet<&MailboxName> = refused
+            .iter()
+            .flat_map(|at| &folders[*at].flattened)
+            .map(|flattened| &flattened.parent)
+            .collect();
         if parents.is_empty() {
             return Ok(results);
         }
@@ -84,7 +100,10 @@ impl Session {
     }
 
     /// Creates folders with their roles if the server supports that, and without if it refuses.
-    fn create_each(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+    fn create_each(
+        &mut self,
+        wanted: &[Wanted<'_>],
+    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
         if !self.capabilities.has("CREATE-SPECIAL-USE") {
             let plain: Vec<Wanted<'_>> = wanted.iter().map(|(name, _)| (*name, None)).collect();
             return self.try_to_create(&plain);
@@ -99,11 +118,19 @@ impl Session {
         Ok(results)
     }
 
-    fn try_to_create(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+    fn try_to_create(
+        &mut self,
+        wanted: &[Wanted<'_>],
+    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
         let names: Vec<&MailboxName> = wanted.iter().map(|(name, _)| *name).collect();
-        let commands: Vec<Command> = wanted.iter().map(|(name, role)| create_command(name, *role)).collect();
+        let commands: Vec<Command> = wanted
+            .iter()
+            .map(|(name, role)| create_command(name, *role))
+            .collect();
         let replies = self.connection.run_all(&commands, |_, _| Ok(()))?;
-        let refused: Vec<usize> = (0..names.len()).filter(|at| !replies[*at].is_ok()).collect();
+        let refused: Vec<usize> = (0..names.len())
+            .filter(|at| !replies[*at].is_ok())
+            .collect();
         let doubtful: Vec<&MailboxName> = refused.iter().map(|at| names[*at]).collect();
         let exist = self.which_exist(&doubtful)?;
         let mut results: Vec<_> = names.iter().map(|name| Ok((*name).clone())).collect();
@@ -121,13 +148,27 @@ impl Session {
     }
 
     /// Returns those of these folders that are mailboxes without subfolders, and can't have any.
-    fn which_are_barren(&mut self, names: Vec<&MailboxName>) -> Result<HashSet<MailboxName>, Error> {
-        let are = self.which_are(&names, |item| item.is_selectable() && item.has("\\Noinferiors"))?;
-        Ok(names.into_iter().zip(are).filter(|(_, is)| *is).map(|(name, _)| name.clone()).collect())
+    fn which_are_barren(
+        &mut self,
+        names: Vec<&MailboxName>,
+    ) -> Result<HashSet<MailboxName>, Error> {
+        let are = self.which_are(&names, |item| {
+            item.is_selectable() && item.has("\\Noinferiors")
+        })?;
+        Ok(names
+            .into_iter()
+            .zip(are)
+            .filter(|(_, is)| *is)
+            .map(|(name, _)| name.clone())
+            .collect())
     }
 
     /// Returns which of these folders are listed, with this property.
-    fn which_are(&mut self, names: &[&MailboxName], is: impl Fn(&ListedItem) -> bool) -> Result<Vec<bool>, Error> {
+    fn which_are(
+        &mut self,
+        names: &[&MailboxName],
+        is: impl Fn(&ListedItem) -> bool,
+    ) -> Result<Vec<bool>, Error> {
         // A name with a wildcard in it acts as a pattern; the results are compared with the name itself.
         let list = |name: &&MailboxName| Command::new("LIST").string(b"").mailbox(name);
         let commands: Vec<Command> = names.iter().map(list).collect();
@@ -141,8 +182,14 @@ impl Session {
         Ok(are)
     }
 
-    pub(super) fn subscribe_all(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        let commands: Vec<Command> = mailboxes.iter().map(|name| Command::new("SUBSCRIBE").mailbox(name)).collect();
+    pub(super) fn subscribe_all(
+        &mut self,
+        mailboxes: &[MailboxName],
+    ) -> Result<Vec<Result<(), Refusal>>, Error> {
+        let commands: Vec<Command> = mailboxes
+            .iter()
+            .map(|name| Command::new("SUBSCRIBE").mailbox(name))
+            .collect();
         self.change_each(&commands)
     }
 
@@ -150,17 +197,25 @@ impl Session {
         &mut self,
         renames: &[(MailboxName, MailboxName)],
     ) -> Result<Vec<Result<(), Refusal>>, Error> {
-        let rename = |(from, to): &(MailboxName, MailboxName)| Command::new("RENAME").mailbox(from).mailbox(to);
+        let rename = |(from, to): &(MailboxName, MailboxName)| {
+            Command::new("RENAME").mailbox(from).mailbox(to)
+        };
         self.change_each(&renames.iter().map(rename).collect::<Vec<_>>())
     }
 
-    pub(super) fn delete_all(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    pub(super) fn delete_all(
+        &mut self,
+        mailboxes: &[MailboxName],
+    ) -> Result<Vec<Result<(), Refusal>>, Error> {
         let delete = |name: &MailboxName| Command::new("DELETE").mailbox(name);
         self.change_each(&mailboxes.iter().map(delete).collect::<Vec<_>>())
     }
 
     pub(super) fn unsubscribe_all(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error> {
-        let commands: Vec<Command> = mailboxes.iter().map(|name| Command::new("UNSUBSCRIBE").mailbox(name)).collect();
+        let commands: Vec<Command> = mailboxes
+            .iter()
+            .map(|name| Command::new("UNSUBSCRIBE").mailbox(name))
+            .collect();
         // A folder that was not subscribed to may be refused.
         self.connection.run_all(&commands, |_, _| Ok(()))?;
         Ok(())
@@ -168,11 +223,17 @@ impl Session {
 
     fn change_each(&mut self, commands: &[Command]) -> Result<Vec<Result<(), Refusal>>, Error> {
         let replies = self.connection.run_all(commands, |_, _| Ok(()))?;
-        Ok(replies.iter().map(|reply| accepted(reply, Asked::Change)).collect())
+        Ok(replies
+            .iter()
+            .map(|reply| accepted(reply, Asked::Change))
+            .collect())
     }
 
     /// Changes flags: opens each folder once, with one STORE for many messages per set of flags.
-    pub(super) fn store_all(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
+    pub(super) fn store_all(
+        &mut self,
+        changes: &[FlagChange],
+    ) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
         let mut commands = Vec::new();
         // The change that a command belongs to.
         let mut change_of = Vec::new();
@@ -191,10 +252,15 @@ impl Session {
             }
         }
         let replies = self.connection.run_all(&commands, |_, _| Ok(()))?;
-        self.open = open.map(|mailbox| super::session::Open { mailbox: mailbox.clone(), for_writing: true });
+        self.open = open.map(|mailbox| super::session::Open {
+            mailbox: mailbox.clone(),
+            for_writing: true,
+        });
         let mut results = vec![Ok(UidSet::default()); changes.len()];
         for (at, reply) in change_of.into_iter().zip(&replies) {
-            let Ok(left_alone) = &mut results[at] else { continue };
+            let Ok(left_alone) = &mut results[at] else {
+                continue;
+            };
             match (&reply.code, accepted(reply, Asked::Change)) {
                 // OK or NO, with the rest changed all the same (RFC 7162 section 3.1.3).
                 (Some(Code::Modified(uids)), _) => left_alone.add(uids),
@@ -215,10 +281,17 @@ impl Session {
         let command = Command::new("GETQUOTAROOT").mailbox(&MailboxName::from("INBOX"));
         self.connection.run_all(&[command], |_, response| {
             if let Response::Quota(told) = response {
-                let storage = told.resources.iter().find(|resource| resource.name.eq_ignore_ascii_case("STORAGE"));
+                let storage = told
+                    .resources
+                    .iter()
+                    .find(|resource| resource.name.eq_ignore_ascii_case("STORAGE"));
                 let bytes = |kib: u64| kib.saturating_mul(1024);
-                quota =
-                    storage.map(|storage| Quota { used: bytes(storage.used), limit: bytes(storage.limit) }).or(quota);
+                quota = storage
+                    .map(|storage| Quota {
+                        used: bytes(storage.used),
+                        limit: bytes(storage.limit),
+                    })
+                    .or(quota);
             }
             Ok(())
         })?;
@@ -240,5 +313,9 @@ fn store_command(set: &str, change: &FlagChange, unchanged_since: Option<u64>) -
 }
 
 fn accepted(reply: &Reply, asked: Asked) -> Result<(), Refusal> {
-    if reply.is_ok() { Ok(()) } else { Err(refusal(reply, asked)) }
+    if reply.is_ok() {
+        Ok(())
+    } else {
+        Err(refusal(reply, asked))
+    }
 }

@@ -18,7 +18,9 @@ impl Opening {
     pub(super) fn take(&mut self, response: &Response<'_>) {
         match response {
             Response::Exists(count) => self.scan.exists = *count,
-            Response::Status { code: Some(code), .. } => self.take_code(code),
+            Response::Status {
+                code: Some(code), ..
+            } => self.take_code(code),
             _ => {}
         }
     }
@@ -41,7 +43,9 @@ impl Opening {
 
     fn take_code(&mut self, code: &Code) {
         match code {
-            Code::UidValidity(value) if *value > 0 => self.scan.uid_validity = Some(UidValidity(*value)),
+            Code::UidValidity(value) if *value > 0 => {
+                self.scan.uid_validity = Some(UidValidity(*value))
+            }
             Code::UidNext(value) if *value > 0 => self.scan.uid_next = Some(*value),
             Code::HighestModSeq(value) if *value > 0 => self.scan.highest_mod_seq = Some(*value),
             Code::MailboxId(id) => self.scan.mailbox_id = Some(id.clone()),

@@ -27,14 +27,19 @@ struct Progress {
 
 impl Session {
     /// Creates, subscribes to and opens folders. What the server refuses at once is retried step by step.
-    pub(super) fn prepare_all(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
+    pub(super) fn prepare_all(
+        &mut self,
+        folders: &[NewFolder],
+    ) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
         let progress = self.try_to_prepare(folders)?;
         // A folder that was not created but opens exists already, whatever a listing says.
         let is_refused = |at: &usize| !progress[*at].created && !progress[*at].is_opened;
         let refused: Vec<usize> = (0..folders.len()).filter(is_refused).collect();
         let again: Vec<NewFolder> = refused.iter().map(|at| folders[*at].clone()).collect();
-        let mut names: Vec<Result<MailboxName, Refusal>> =
-            folders.iter().map(|folder| Ok(folder.name.clone())).collect();
+        let mut names: Vec<Result<MailboxName, Refusal>> = folders
+            .iter()
+            .map(|folder| Ok(folder.name.clone()))
+            .collect();
         for (at, created) in refused.iter().zip(self.create_refused(&again)?) {
             names[*at] = created;
         }
@@ -43,7 +48,8 @@ impl Session {
             let is_its_own = name.as_ref().is_ok_and(|name| *name == folder.name);
             if progress.is_subscribed && !is_its_own {
                 // Some servers subscribe to folders that don't exist.
-                self.connection.send_unattended(&Command::new("UNSUBSCRIBE").mailbox(&folder.name))?;
+                self.connection
+                    .send_unattended(&Command::new("UNSUBSCRIBE").mailbox(&folder.name))?;
             }
             prepared.push(name.map(|name| Prepared {
                 name,
@@ -60,7 +66,10 @@ impl Session {
         let mut step_of: Vec<(usize, Step)> = Vec::new();
         for (at, folder) in folders.iter().enumerate() {
             if !folder.exists {
-                commands.push(create_command(&folder.name, folder.role.filter(|_| takes_roles)));
+                commands.push(create_command(
+                    &folder.name,
+                    folder.role.filter(|_| takes_roles),
+                ));
                 step_of.push((at, Step::Create));
             }
             if folder.subscribe {
@@ -70,18 +79,26 @@ impl Session {
             commands.push(open_command(&folder.name, true));
             step_of.push((at, Step::Open));
         }
-        let begun = |folder: &NewFolder| Progress { created: folder.exists, ..Progress::default() };
+        let begun = |folder: &NewFolder| Progress {
+            created: folder.exists,
+            ..Progress::default()
+        };
         let mut progress: Vec<Progress> = folders.iter().map(begun).collect();
-        let replies = self.connection.run_all(&commands, |nth, response: &Response<'_>| {
-            if let (at, Step::Open) = step_of[nth] {
-                progress[at].opening.take(response);
-            }
-            Ok(())
-        })?;
+        let replies = self
+            .connection
+            .run_all(&commands, |nth, response: &Response<'_>| {
+                if let (at, Step::Open) = step_of[nth] {
+                    progress[at].opening.take(response);
+                }
+                Ok(())
+            })?;
         for ((at, step), reply) in step_of.into_iter().zip(&replies) {
             progress[at].take(step, reply);
         }
-        self.open = folders.last().map(|folder| Open { mailbox: folder.name.clone(), for_writing: true });
+        self.open = folders.last().map(|folder| Open {
+            mailbox: folder.name.clone(),
+            for_writing: true,
+        });
         self.leave_folder()?;
         Ok(progress)
     }

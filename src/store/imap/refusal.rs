@@ -36,7 +36,13 @@ const TRANSIENT: &[&str] = &[
 ];
 
 /// Words that mean that the account is full.
-const FULL: &[&str] = &["over quota", "quota exceeded", "overquota", "exceeded your mail quota", "quota limit"];
+const FULL: &[&str] = &[
+    "over quota",
+    "quota exceeded",
+    "overquota",
+    "exceeded your mail quota",
+    "quota limit",
+];
 
 /// Words that mean that a message contains NUL.
 const NUL: &[&str] = &["nul character", "nul byte", "nul octet"];
@@ -54,7 +60,14 @@ pub(super) fn denies_existence(reply: &Reply) -> bool {
 }
 
 /// Words of a server that withholds the reason.
-const WITHHELD: &[&str] = &["permission", "denied", "not allowed", "not permitted", "unauthorized", "acl"];
+const WITHHELD: &[&str] = &[
+    "permission",
+    "denied",
+    "not allowed",
+    "not permitted",
+    "unauthorized",
+    "acl",
+];
 
 /// Reports whether a refusal of STATUS can only mean that the folder doesn't exist, in whatever words: nothing
 /// temporary, and nothing withheld from the user.
@@ -65,18 +78,26 @@ pub(super) fn says_no_such_folder(reply: &Reply) -> bool {
         None => !WITHHELD.iter().any(|words| text.contains(words)),
         Some(_) => false,
     };
-    reply.completion == Completion::No && is_plain && meaning(reply, Asked::Change) == RefusalMeaning::Permanent
+    reply.completion == Completion::No
+        && is_plain
+        && meaning(reply, Asked::Change) == RefusalMeaning::Permanent
 }
 
 /// Converts a reply that isn't OK into a refusal.
 pub(super) fn refusal(reply: &Reply, asked: Asked) -> Refusal {
     let text = words(reply);
-    Refusal { meaning: meaning(reply, asked), text }
+    Refusal {
+        meaning: meaning(reply, asked),
+        text,
+    }
 }
 
 /// Returns the first refusal among the replies to changes.
 pub(super) fn all_accepted(replies: &[Reply]) -> Result<(), Refusal> {
-    replies.iter().find(|reply| !reply.is_ok()).map_or(Ok(()), |reply| Err(refusal(reply, Asked::Change)))
+    replies
+        .iter()
+        .find(|reply| !reply.is_ok())
+        .map_or(Ok(()), |reply| Err(refusal(reply, Asked::Change)))
 }
 
 fn words(reply: &Reply) -> String {
@@ -90,7 +111,9 @@ fn words(reply: &Reply) -> String {
 /// never followed.
 fn with_referral(text: &str, code: Option<&Code>) -> String {
     match code {
-        Some(Code::Referral(url)) => format!("{text} (it refers to {url}, which mailferry doesn't follow)"),
+        Some(Code::Referral(url)) => {
+            format!("{text} (it refers to {url}, which mailferry doesn't follow)")
+        }
         _ => text.to_owned(),
     }
 }
@@ -100,7 +123,9 @@ fn meaning(reply: &Reply, asked: Asked) -> RefusalMeaning {
         // When reading, Gmail means its daily bandwidth limit by this.
         Some(Code::OverQuota) => return RefusalMeaning::Full,
         Some(Code::TryCreate) if asked == Asked::Append => return RefusalMeaning::NoFolder,
-        Some(Code::InUse | Code::Unavailable | Code::ServerBug | Code::Throttled) => return RefusalMeaning::Transient,
+        Some(Code::InUse | Code::Unavailable | Code::ServerBug | Code::Throttled) => {
+            return RefusalMeaning::Transient;
+        }
         Some(Code::TooBig | Code::NoPerm | Code::NonExistent) => return RefusalMeaning::Permanent,
         _ => {}
     }
@@ -128,17 +153,29 @@ fn meaning(reply: &Reply, asked: Asked) -> RefusalMeaning {
 pub(super) fn refused_login(text: &str, code: Option<&Code>, way: &str, offered: &str) -> Error {
     let lower = text.to_ascii_lowercase();
     let text = with_referral(text, code);
-    let busy = ["too many simultaneous", "maximum number of connections", "too many connections"];
+    let busy = [
+        "too many simultaneous",
+        "maximum number of connections",
+        "too many connections",
+    ];
     if matches!(code, Some(Code::Limit)) || busy.iter().any(|words| lower.contains(words)) {
         return Error::new(ErrorKind::TooManyConnections, format!("the server accepts no more connections: {text}"))
             .with_hint("close other programs that use this account, or use fewer connections with -j or connections=");
     }
-    if matches!(code, Some(Code::Unavailable | Code::InUse | Code::ServerBug)) {
-        return Error::new(ErrorKind::Unreachable, format!("the server can't log anyone in right now: {text}"));
+    if matches!(
+        code,
+        Some(Code::Unavailable | Code::InUse | Code::ServerBug)
+    ) {
+        return Error::new(
+            ErrorKind::Unreachable,
+            format!("the server can't log anyone in right now: {text}"),
+        );
     }
-    let hint = if lower.contains("application-specific password") || lower.contains("app password") {
+    let hint = if lower.contains("application-specific password") || lower.contains("app password")
+    {
         "create an app password in the account's security settings and use it here"
-    } else if lower.contains("basic authentication is disabled") || lower.contains("logindisabled") {
+    } else if lower.contains("basic authentication is disabled") || lower.contains("logindisabled")
+    {
         "this provider no longer accepts passwords for IMAP"
     } else if lower.contains("web browser") || lower.contains("web login") {
         "log in to the account in a web browser once, then try again"
@@ -159,17 +196,27 @@ pub(super) fn refused_login(text: &str, code: Option<&Code>, way: &str, offered:
     };
     // A server may offer a mechanism without having what it needs to check this user.
     let hint = match way {
-        "CRAM-MD5" | "SCRAM-SHA-1" | "SCRAM-SHA-256" | "SCRAM-SHA-1-PLUS" | "SCRAM-SHA-256-PLUS" => {
-            format!("{hint}; otherwise try another auth= in the address: the server offers {offered}")
+        "CRAM-MD5" | "SCRAM-SHA-1" | "SCRAM-SHA-256" | "SCRAM-SHA-1-PLUS"
+        | "SCRAM-SHA-256-PLUS" => {
+            format!(
+                "{hint}; otherwise try another auth= in the address: the server offers {offered}"
+            )
         }
         _ => hint.to_owned(),
     };
-    Error::new(ErrorKind::Authentication, format!("the server refused the login by {way}: {text}")).with_hint(hint)
+    Error::new(
+        ErrorKind::Authentication,
+        format!("the server refused the login by {way}: {text}"),
+    )
+    .with_hint(hint)
 }
 
 /// Explains a goodbye: usually temporary.
 pub(super) fn goodbye(text: &str, code: Option<&Code>) -> Error {
-    let message = format!("the server ended the session: {}", with_referral(text, code));
+    let message = format!(
+        "the server ended the session: {}",
+        with_referral(text, code)
+    );
     match code {
         Some(Code::OverQuota) => Error::new(ErrorKind::Full, message),
         _ => Error::new(ErrorKind::Lost, message),
@@ -188,8 +235,20 @@ pub(super) fn turned_away(text: &str, code: Option<&Code>) -> Error {
 mod tests {
     use super::*;
 
-    fn meaning_of(completion: Completion, code: Option<Code>, text: &str, asked: Asked) -> RefusalMeaning {
-        meaning(&Reply { completion, code, text: text.to_owned() }, asked)
+    fn meaning_of(
+        completion: Completion,
+        code: Option<Code>,
+        text: &str,
+        asked: Asked,
+    ) -> RefusalMeaning {
+        meaning(
+            &Reply {
+                completion,
+                code,
+                text: text.to_owned(),
+            },
+            asked,
+        )
     }
 
     #[test]
@@ -197,12 +256,42 @@ mod tests {
         use Asked::{Append, Read};
         use RefusalMeaning::{Date, Flags, Full, NoFolder, Nul, Permanent, Transient};
         for (completion, code, text, asked, expected) in [
-            (Completion::No, Some(Code::OverQuota), "Quota exceeded (mailbox for user is full)", Append, Full),
-            (Completion::No, Some(Code::Alert), "You exceeded your mail quota.", Append, Full),
+            (
+                Completion::No,
+                Some(Code::OverQuota),
+                "Quota exceeded (mailbox for user is full)",
+                Append,
+                Full,
+            ),
+            (
+                Completion::No,
+                Some(Code::Alert),
+                "You exceeded your mail quota.",
+                Append,
+                Full,
+            ),
             (Completion::No, None, "Over quota", Append, Full),
-            (Completion::No, Some(Code::TryCreate), "Mailbox doesn't exist: x", Append, NoFolder),
-            (Completion::No, Some(Code::InUse), "Timeout while waiting for lock", Append, Transient),
-            (Completion::No, None, "Mailbox was deleted under us (0.001 + 0.000 secs).", Append, Transient),
+            (
+                Completion::No,
+                Some(Code::TryCreate),
+                "Mailbox doesn't exist: x",
+                Append,
+                NoFolder,
+            ),
+            (
+                Completion::No,
+                Some(Code::InUse),
+                "Timeout while waiting for lock",
+                Append,
+                Transient,
+            ),
+            (
+                Completion::No,
+                None,
+                "Mailbox was deleted under us (0.001 + 0.000 secs).",
+                Append,
+                Transient,
+            ),
             (
                 Completion::Bad,
                 None,
@@ -217,31 +306,111 @@ mod tests {
                 Read,
                 Transient,
             ),
-            (Completion::No, None, "Message contains NUL characters", Append, Nul),
-            (Completion::No, None, "Message contains invalid header", Append, Permanent),
-            (Completion::Bad, None, "Invalid system flag \\FORWARDED", Append, Flags),
-            (Completion::No, Some(Code::Cannot), "Keyword length too long", Append, Flags),
-            (Completion::No, Some(Code::Limit), "Too many user flags in mailbox", Append, Flags),
-            (Completion::Bad, None, "Invalid date-time in Append command", Append, Date),
-            (Completion::No, None, "Maximum size of appendable message has been exceeded", Append, Permanent),
+            (
+                Completion::No,
+                None,
+                "Message contains NUL characters",
+                Append,
+                Nul,
+            ),
+            (
+                Completion::No,
+                None,
+                "Message contains invalid header",
+                Append,
+                Permanent,
+            ),
+            (
+                Completion::Bad,
+                None,
+                "Invalid system flag \\FORWARDED",
+                Append,
+                Flags,
+            ),
+            (
+                Completion::No,
+                Some(Code::Cannot),
+                "Keyword length too long",
+                Append,
+                Flags,
+            ),
+            (
+                Completion::No,
+                Some(Code::Limit),
+                "Too many user flags in mailbox",
+                Append,
+                Flags,
+            ),
+            (
+                Completion::Bad,
+                None,
+                "Invalid date-time in Append command",
+                Append,
+                Date,
+            ),
+            (
+                Completion::No,
+                None,
+                "Maximum size of appendable message has been exceeded",
+                Append,
+                Permanent,
+            ),
         ] {
-            assert_eq!(meaning_of(completion, code, text, asked), expected, "{text}");
+            assert_eq!(
+                meaning_of(completion, code, text, asked),
+                expected,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn a_folder_is_missing_only_where_nothing_else_can_be_meant() {
         for (completion, code, text, expected) in [
-            (Completion::No, None, "Mailbox doesn't exist: Work (0.001 + 0.000 secs).", true),
-            (Completion::No, Some(Code::NonExistent), "Unknown Mailbox: [Gmail]", true),
-            (Completion::No, Some(Code::Unavailable), "Mailbox doesn't exist: Work", false),
-            (Completion::No, Some(Code::NoPerm), "Permission denied", false),
-            (Completion::No, None, "Mailbox does not exist, or must be subscribed to.", false),
-            (Completion::No, None, "Internal error occurred: mailbox doesn't exist", false),
+            (
+                Completion::No,
+                None,
+                "Mailbox doesn't exist: Work (0.001 + 0.000 secs).",
+                true,
+            ),
+            (
+                Completion::No,
+                Some(Code::NonExistent),
+                "Unknown Mailbox: [Gmail]",
+                true,
+            ),
+            (
+                Completion::No,
+                Some(Code::Unavailable),
+                "Mailbox doesn't exist: Work",
+                false,
+            ),
+            (
+                Completion::No,
+                Some(Code::NoPerm),
+                "Permission denied",
+                false,
+            ),
+            (
+                Completion::No,
+                None,
+                "Mailbox does not exist, or must be subscribed to.",
+                false,
+            ),
+            (
+                Completion::No,
+                None,
+                "Internal error occurred: mailbox doesn't exist",
+                false,
+            ),
             (Completion::Ok, None, "Mailbox doesn't exist", false),
             (Completion::Bad, None, "Mailbox doesn't exist", false),
         ] {
-            let reply = Reply { completion, code, text: text.to_owned() };
+            let reply = Reply {
+                completion,
+                code,
+                text: text.to_owned(),
+            };
             assert_eq!(denies_existence(&reply), expected, "{reply:?}");
         }
     }
@@ -250,34 +419,90 @@ mod tests {
     fn only_a_plain_refusal_denies_a_folder() {
         for (completion, code, text, expected) in [
             (Completion::No, None, "Mailbox doesn't exist: Work", true),
-            (Completion::No, None, "Mailbox does not exist, or must be subscribed to.", true),
+            (
+                Completion::No,
+                None,
+                "Mailbox does not exist, or must be subscribed to.",
+                true,
+            ),
             (Completion::No, None, "STATUS failed: no such mailbox", true),
-            (Completion::No, Some(Code::NonExistent), "Unknown Mailbox: [Gmail]", true),
+            (
+                Completion::No,
+                Some(Code::NonExistent),
+                "Unknown Mailbox: [Gmail]",
+                true,
+            ),
             (Completion::No, None, "Permission denied", false),
             (Completion::No, Some(Code::NoPerm), "no", false),
-            (Completion::No, Some(Code::Unavailable), "Mailbox doesn't exist", false),
-            (Completion::No, None, "Internal error occurred. Refer to server log", false),
-            (Completion::No, None, "Server error - Please try again later", false),
+            (
+                Completion::No,
+                Some(Code::Unavailable),
+                "Mailbox doesn't exist",
+                false,
+            ),
+            (
+                Completion::No,
+                None,
+                "Internal error occurred. Refer to server log",
+                false,
+            ),
+            (
+                Completion::No,
+                None,
+                "Server error - Please try again later",
+                false,
+            ),
             (Completion::Bad, None, "Mailbox doesn't exist", false),
             (Completion::Ok, None, "Status completed", false),
         ] {
-            let reply = Reply { completion, code, text: text.to_owned() };
+            let reply = Reply {
+                completion,
+                code,
+                text: text.to_owned(),
+            };
             assert_eq!(says_no_such_folder(&reply), expected, "{reply:?}");
         }
     }
 
     #[test]
     fn a_full_server_is_no_wrong_password() {
-        let error = refused_login("Too many simultaneous connections. (Failure)", Some(&Code::Alert), "PLAIN", "");
+        let error = refused_login(
+            "Too many simultaneous connections. (Failure)",
+            Some(&Code::Alert),
+            "PLAIN",
+            "",
+        );
         assert_eq!(error.kind, ErrorKind::TooManyConnections);
-        let error = refused_login("Invalid credentials (Failure)", Some(&Code::AuthenticationFailed), "PLAIN", "PLAIN");
+        let error = refused_login(
+            "Invalid credentials (Failure)",
+            Some(&Code::AuthenticationFailed),
+            "PLAIN",
+            "PLAIN",
+        );
         assert_eq!(error.kind, ErrorKind::Authentication);
         assert!(error.hint.is_some_and(|hint| !hint.contains("auth=")));
         let error = refused_login("no", None, "SCRAM-SHA-1", "PLAIN, SCRAM-SHA-1");
-        assert!(error.hint.is_some_and(|hint| hint.contains("offers PLAIN, SCRAM-SHA-1")));
-        let error = refused_login("channel-bindings-dont-match", None, "SCRAM-SHA-1-PLUS", "PLAIN");
-        assert!(error.hint.is_some_and(|hint| hint.contains("man-in-the-middle attack")));
+        assert!(
+            error
+                .hint
+                .is_some_and(|hint| hint.contains("offers PLAIN, SCRAM-SHA-1"))
+        );
+        let error = refused_login(
+            "channel-bindings-dont-match",
+            None,
+            "SCRAM-SHA-1-PLUS",
+            "PLAIN",
+        );
+        assert!(
+            error
+                .hint
+                .is_some_and(|hint| hint.contains("man-in-the-middle attack"))
+        );
         let error = refused_login("no", None, "XOAUTH2", "XOAUTH2");
-        assert!(error.hint.is_some_and(|hint| hint.contains("token has expired")));
+        assert!(
+            error
+                .hint
+                .is_some_and(|hint| hint.contains("token has expired"))
+        );
     }
 }

@@ -12,19 +12,31 @@ use crate::mail::{MailboxName, UidSet, UidValidity};
 use crate::store::{Refusal, RefusalMeaning, Relocated, Relocation, Removal};
 
 impl Session {
-    pub(super) fn relocate_all(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
+    pub(super) fn relocate_all(
+        &mut self,
+        relocations: &[Relocation],
+    ) -> Result<Vec<Relocated>, Error> {
         self.ensure_alive()?;
         self.learn_labels()?;
         let mut results = Vec::with_capacity(relocations.len());
-        let is_same =
-            |a: &Relocation, b: &Relocation| (&a.from, a.uid_validity, a.leave) == (&b.from, b.uid_validity, b.leave);
+        let is_same = |a: &Relocation, b: &Relocation| {
+            (&a.from, a.uid_validity, a.leave) == (&b.from, b.uid_validity, b.leave)
+        };
         // Open a folder once for everything that leaves it.
         for from_one in relocations.chunk_by(is_same) {
-            let Relocation { from, uid_validity, leave, .. } = &from_one[0];
+            let Relocation {
+                from,
+                uid_validity,
+                leave,
+                ..
+            } = &from_one[0];
             match self.open_generation(from, *leave, *uid_validity)? {
                 Ok(()) => results.extend(self.relocate_open(from_one)?),
                 Err(refusal) => {
-                    let refused = || Relocated { refusal: Some(refusal.clone()), ..Relocated::default() };
+                    let refused = || Relocated {
+                        refusal: Some(refusal.clone()),
+                        ..Relocated::default()
+                    };
                     results.extend(from_one.iter().map(|_| refused()));
                 }
             }
@@ -45,8 +57,15 @@ impl Session {
                 Some(refusal) => (UidSet::default(), Some(refusal.clone())),
                 None => self.relocatable(relocation)?,
             };
-            results.push(Relocated { refusal, ..Relocated::default() });
-            let verb = if relocation.leave && has_move { "UID MOVE" } else { "UID COPY" };
+            results.push(Relocated {
+                refusal,
+                ..Relocated::default()
+            });
+            let verb = if relocation.leave && has_move {
+                "UID MOVE"
+            } else {
+                "UID COPY"
+            };
             for set in uids.sequence_sets(SET_BYTES) {
                 commands.push(Command::new(verb).text(&set).mailbox(&relocation.to));
                 sets.push((at, set));
@@ -56,7 +75,11 @@ impl Session {
         let replies = self.connection.run_all(&commands, |_, response| {
             // MOVE reports where messages go before they leave, in an untagged OK (RFC 6851 section 4.3). A server may
             // answer several commands together, so only the messages tell which command it is about.
-            if let Response::Status { code: Some(code @ Code::CopyUid { .. }), .. } = response {
+            if let Response::Status {
+                code: Some(code @ Code::CopyUid { .. }),
+                ..
+            } = response
+            {
                 told.push(code.clone());
             }
             Ok(())
@@ -64,7 +87,11 @@ impl Session {
         for ((at, set), reply) in sets.iter().zip(&replies) {
             results[*at].take(&UidSet::parse(set).unwrap_or_default(), reply, &told);
         }
-        for (relocation, result) in relocations.iter().zip(&mut results).filter(|(relocation, _)| relocation.leave) {
+        for (relocation, result) in relocations
+            .iter()
+            .zip(&mut results)
+            .filter(|(relocation, _)| relocation.leave)
+        {
             if has_move {
                 let left = self.still_there(&result.uids())?;
                 result.forget(&left);
@@ -78,23 +105,39 @@ impl Session {
     /// Returns why nothing can leave the open folder, if a move ends with a plain EXPUNGE: a message that is copied and
     /// then can't be removed would exist twice.
     fn hindrance(&mut self, relocations: &[Relocation]) -> Result<Option<Refusal>, Error> {
-        if self.capabilities.has("MOVE") || self.capabilities.has("UIDPLUS") || self.labelled.is_some() {
+        if self.capabilities.has("MOVE")
+            || self.capabilities.has("UIDPLUS")
+            || self.labelled.is_some()
+        {
             return Ok(None);
         }
-        let leaving: Vec<&UidSet> =
-            relocations.iter().filter(|relocation| relocation.leave).map(|relocation| &relocation.uids).collect();
+        let leaving: Vec<&UidSet> = relocations
+            .iter()
+            .filter(|relocation| relocation.leave)
+            .map(|relocation| &relocation.uids)
+            .collect();
         if leaving.is_empty() {
             return Ok(None);
         }
         Ok(match self.marked_deleted()? {
-            Ok(marked) if marked.iter().all(|uid| leaving.iter().any(|uids| uids.contains(uid))) => None,
+            Ok(marked)
+                if marked
+                    .iter()
+                    .all(|uid| leaving.iter().any(|uids| uids.contains(uid))) =>
+            {
+                None
+            }
             Ok(_) => Some(others_are_marked()),
             Err(refusal) => Some(refusal),
         })
     }
 
     /// Finishes a move without MOVE: removes what is known to be copied.
-    fn remove_copied(&mut self, relocation: &Relocation, result: &mut Relocated) -> Result<(), Error> {
+    fn remove_copied(
+        &mut self,
+        relocation: &Relocation,
+        result: &mut Relocated,
+    ) -> Result<(), Error> {
         let mut copied: UidSet = result.placed.iter().map(|(from, _)| *from).collect();
         copied.add(&result.somewhere);
         if copied.is_empty() {
@@ -107,11 +150,19 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn remove_all(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    pub(super) fn remove_all(
+        &mut self,
+        removals: &[Removal],
+    ) -> Result<Vec<Result<(), Refusal>>, Error> {
         self.ensure_alive()?;
         self.learn_labels()?;
         let mut results = Vec::with_capacity(removals.len());
-        for Removal { mailbox, uid_validity, uids } in removals {
+        for Removal {
+            mailbox,
+            uid_validity,
+            uids,
+        } in removals
+        {
             results.push(match self.open_generation(mailbox, true, *uid_validity)? {
                 Ok(()) => self.expunge_exactly(mailbox, uids)?,
                 Err(refusal) => Err(refusal),
@@ -133,7 +184,11 @@ impl Session {
         let reply = self.connection.run(
             &open_command(mailbox, for_writing),
             &mut |_: Option<Ticket>, response: &Response<'_>| {
-                if let Response::Status { code: Some(Code::UidValidity(validity)), .. } = response {
+                if let Response::Status {
+                    code: Some(Code::UidValidity(validity)),
+                    ..
+                } = response
+                {
                     found = Some(UidValidity(*validity));
                 }
                 Ok(())
@@ -142,16 +197,27 @@ impl Session {
         if !reply.is_ok() {
             return Ok(Err(refusal(&reply, Asked::Change)));
         }
-        self.open = Some(Open { mailbox: mailbox.clone(), for_writing });
+        self.open = Some(Open {
+            mailbox: mailbox.clone(),
+            for_writing,
+        });
         if found != expected {
-            let text = "the folder was recreated during the run (UIDVALIDITY changed); run again".to_owned();
-            return Ok(Err(Refusal { meaning: RefusalMeaning::NoFolder, text }));
+            let text = "the folder was recreated during the run (UIDVALIDITY changed); run again"
+                .to_owned();
+            return Ok(Err(Refusal {
+                meaning: RefusalMeaning::NoFolder,
+                text,
+            }));
         }
         Ok(Ok(()))
     }
 
     /// Removes messages from the open folder, and leaves them in all others.
-    fn expunge_exactly(&mut self, mailbox: &MailboxName, uids: &UidSet) -> Result<Result<(), Refusal>, Error> {
+    fn expunge_exactly(
+        &mut self,
+        mailbox: &MailboxName,
+        uids: &UidSet,
+    ) -> Result<Result<(), Refusal>, Error> {
         match self.labelled.clone() {
             Some(folders) => self.remove_labelled(&folders, mailbox, uids),
             None => self.expunge_from_folder(uids),
@@ -159,14 +225,20 @@ impl Session {
     }
 
     /// Marks messages in the open folder and expunges them.
-    pub(super) fn expunge_from_folder(&mut self, uids: &UidSet) -> Result<Result<(), Refusal>, Error> {
+    pub(super) fn expunge_from_folder(
+        &mut self,
+        uids: &UidSet,
+    ) -> Result<Result<(), Refusal>, Error> {
         if uids.is_empty() {
             return Ok(Ok(()));
         }
         if self.capabilities.has("UIDPLUS") {
             let sets = uids.sequence_sets(SET_BYTES);
             let expunge = |set: &String| Command::new("UID EXPUNGE").text(set);
-            let commands: Vec<Command> = sets.iter().flat_map(|set| [mark_deleted(set), expunge(set)]).collect();
+            let commands: Vec<Command> = sets
+                .iter()
+                .flat_map(|set| [mark_deleted(set), expunge(set)])
+                .collect();
             let replies = self.connection.run_all(&commands, |_, _| Ok(()))?;
             return self.removed(&replies, uids);
         }
@@ -195,7 +267,11 @@ impl Session {
             return Ok(Err(refusal));
         }
         let left = self.still_there(uids)?;
-        Ok(if left.is_empty() { Ok(()) } else { Err(nothing_done(&left)) })
+        Ok(if left.is_empty() {
+            Ok(())
+        } else {
+            Err(nothing_done(&left))
+        })
     }
 
     /// Expunges without UID EXPUNGE: only while exactly the requested messages are marked.
@@ -206,7 +282,11 @@ impl Session {
             Ok(_) => return Ok(Err(others_are_marked())),
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let marks: Vec<Command> = uids.sequence_sets(SET_BYTES).iter().map(|set| mark_deleted(set)).collect();
+        let marks: Vec<Command> = uids
+            .sequence_sets(SET_BYTES)
+            .iter()
+            .map(|set| mark_deleted(set))
+            .collect();
         let replies = self.connection.run_all(&marks, |_, _| Ok(()))?;
         if let Err(refusal) = all_accepted(&replies) {
             return Ok(Err(refusal));
@@ -214,14 +294,21 @@ impl Session {
         // Check again, as others may have marked messages in the meantime.
         match self.marked_deleted()? {
             Ok(marked) if is_ours(&marked) => {
-                let reply = self.connection.run(&Command::new("EXPUNGE"), &mut crate::imap::ignore)?;
+                let reply = self
+                    .connection
+                    .run(&Command::new("EXPUNGE"), &mut crate::imap::ignore)?;
                 self.removed(&[reply], uids)
             }
             Ok(_) => {
                 // If our marks stayed, nobody else could delete anything.
                 let marked = uids.minus(&before);
-                let unmark = |set: &String| Command::new("UID STORE").text(set).text("-FLAGS.SILENT (\\Deleted)");
-                let commands: Vec<Command> = marked.sequence_sets(SET_BYTES).iter().map(unmark).collect();
+                let unmark = |set: &String| {
+                    Command::new("UID STORE")
+                        .text(set)
+                        .text("-FLAGS.SILENT (\\Deleted)")
+                };
+                let commands: Vec<Command> =
+                    marked.sequence_sets(SET_BYTES).iter().map(unmark).collect();
                 self.connection.run_all(&commands, |_, _| Ok(()))?;
                 Ok(Err(others_are_marked()))
             }
@@ -233,13 +320,20 @@ impl Session {
     fn marked_deleted(&mut self) -> Result<Result<UidSet, Refusal>, Error> {
         let mut marked = UidSet::default();
         let search = Command::new("UID SEARCH DELETED");
-        let reply = self.connection.run(&search, &mut |_: Option<Ticket>, response: &Response<'_>| {
-            if let Response::Search(uids) = response {
-                marked.add(uids);
-            }
-            Ok(())
-        })?;
-        Ok(if reply.is_ok() { Ok(marked) } else { Err(refusal(&reply, Asked::Change)) })
+        let reply = self.connection.run(
+            &search,
+            &mut |_: Option<Ticket>, response: &Response<'_>| {
+                if let Response::Search(uids) = response {
+                    marked.add(uids);
+                }
+                Ok(())
+            },
+        )?;
+        Ok(if reply.is_ok() {
+            Ok(marked)
+        } else {
+            Err(refusal(&reply, Asked::Change))
+        })
     }
 }
 
@@ -248,7 +342,8 @@ impl Relocated {
     /// requested is ignored: they would be expunged, or four billion listed one by one.
     fn take(&mut self, asked: &UidSet, reply: &Reply, told: &[Code]) {
         if !reply.is_ok() {
-            self.refusal.get_or_insert_with(|| refusal(reply, Asked::Change));
+            self.refusal
+                .get_or_insert_with(|| refusal(reply, Asked::Change));
             return;
         }
         for code in reply.code.iter().chain(told) {
@@ -266,7 +361,11 @@ impl Relocated {
 
     /// Takes back what the server reported about messages that are still where they were.
     fn forget(&mut self, left: &UidSet) {
-        let is_left: UidSet = self.uids().iter().filter(|uid| left.contains(*uid)).collect();
+        let is_left: UidSet = self
+            .uids()
+            .iter()
+            .filter(|uid| left.contains(*uid))
+            .collect();
         if !is_left.is_empty() {
             self.placed.retain(|(from, _)| !is_left.contains(*from));
             self.somewhere = self.somewhere.minus(&is_left);
@@ -288,16 +387,27 @@ fn is_part(set: &UidSet, of: &UidSet) -> bool {
 }
 
 fn mark_deleted(set: &str) -> Command {
-    Command::new("UID STORE").text(set).text("+FLAGS.SILENT (\\Deleted)")
+    Command::new("UID STORE")
+        .text(set)
+        .text("+FLAGS.SILENT (\\Deleted)")
 }
 
 fn nothing_done(left: &UidSet) -> Refusal {
-    let text = format!("the server said OK, but {} of them are still there", left.len());
-    Refusal { meaning: RefusalMeaning::Permanent, text }
+    let text = format!(
+        "the server said OK, but {} of them are still there",
+        left.len()
+    );
+    Refusal {
+        meaning: RefusalMeaning::Permanent,
+        text,
+    }
 }
 
 fn others_are_marked() -> Refusal {
     let text = "other messages in it are marked \\Deleted, and this server can't remove some without them (it has no \
                 UIDPLUS); expunge the folder in a mail client, then run again";
-    Refusal { meaning: RefusalMeaning::Permanent, text: text.to_owned() }
+    Refusal {
+        meaning: RefusalMeaning::Permanent,
+        text: text.to_owned(),
+    }
 }

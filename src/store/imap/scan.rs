@@ -36,18 +36,23 @@ impl Session {
         loop {
             let is_half_answered = self.connection.is_half_answered();
             // A folder's commands all come before the next folder's.
-            while under_way
-                .back()
-                .is_none_or(|scan| is_half_answered && scan.unsent.is_empty() && self.connection.has_room())
-            {
-                let alone = unsent.peek().is_some_and(|(_, (request, _))| self.opens_alone(request.mailbox));
+            while under_way.back().is_none_or(|scan| {
+                is_half_answered && scan.unsent.is_empty() && self.connection.has_room()
+            }) {
+                let alone = unsent
+                    .peek()
+                    .is_some_and(|(_, (request, _))| self.opens_alone(request.mailbox));
                 if alone && !under_way.is_empty() {
                     break;
                 }
-                let Some((index, (request, found))) = unsent.next() else { break };
+                let Some((index, (request, found))) = unsent.next() else {
+                    break;
+                };
                 under_way.push_back(self.begin_scan(index, request, found)?);
             }
-            let Some(scan) = under_way.pop_front() else { break };
+            let Some(scan) = under_way.pop_front() else {
+                break;
+            };
             self.scanned = Some(requests[scan.index].mailbox.clone());
             let (index, ended) = (scan.index, self.end_scan(scan)?);
             self.scanned = None;
@@ -59,9 +64,13 @@ impl Session {
     /// Enables reports of gone messages if a scan will request only changes. No folder is open here, as ENABLE requires
     /// (RFC 5161).
     fn enable_qresync(&mut self, requests: &[ScanRequest<'_>]) -> Result<(), Error> {
-        let is_wanted = requests.iter().any(|request| changes_since(request.depth).is_some());
-        if is_wanted && !self.has_qresync && self.open.is_none() && self.capabilities.has("QRESYNC") {
-            self.connection.send_unattended(&Command::new("ENABLE QRESYNC"))?;
+        let is_wanted = requests
+            .iter()
+            .any(|request| changes_since(request.depth).is_some());
+        if is_wanted && !self.has_qresync && self.open.is_none() && self.capabilities.has("QRESYNC")
+        {
+            self.connection
+                .send_unattended(&Command::new("ENABLE QRESYNC"))?;
             self.has_qresync = true;
         }
         Ok(())
@@ -69,13 +78,22 @@ impl Session {
 
     /// Returns the UIDs that match each request's SEARCH; `None` for a request without one. All folders are searched at
     /// once.
-    fn search_all(&mut self, requests: &[ScanRequest<'_>]) -> Result<Vec<Option<Result<UidSet, Refusal>>>, Error> {
+    fn search_all(
+        &mut self,
+        requests: &[ScanRequest<'_>],
+    ) -> Result<Vec<Option<Result<UidSet, Refusal>>>, Error> {
         let mut results: Vec<Option<Result<UidSet, Refusal>>> = vec![None; requests.len()];
-        let searching: Vec<(usize, &str)> =
-            requests.iter().enumerate().filter_map(|(at, request)| Some((at, request.search?))).collect();
+        let searching: Vec<(usize, &str)> = requests
+            .iter()
+            .enumerate()
+            .filter_map(|(at, request)| Some((at, request.search?)))
+            .collect();
         let mut commands = Vec::new();
         for (at, search) in &searching {
-            commands.push(open_command(requests[*at].mailbox, requests[*at].for_writing));
+            commands.push(open_command(
+                requests[*at].mailbox,
+                requests[*at].for_writing,
+            ));
             commands.push(Command::new("UID SEARCH").text(search));
         }
         let mut found: Vec<Option<UidSet>> = vec![None; searching.len()];
@@ -87,12 +105,17 @@ impl Session {
             Ok(())
         })?;
         for (nth, (at, _)) in searching.iter().enumerate() {
-            let failed = replies[nth * 2..nth * 2 + 2].iter().find(|reply| !reply.is_ok());
+            let failed = replies[nth * 2..nth * 2 + 2]
+                .iter()
+                .find(|reply| !reply.is_ok());
             results[*at] = Some(match failed {
                 Some(reply) => Err(refusal(reply, Asked::Read)),
                 None => Ok(found[nth].take().unwrap_or_default()),
             });
-            self.open = Some(Open { mailbox: requests[*at].mailbox.clone(), for_writing: requests[*at].for_writing });
+            self.open = Some(Open {
+                mailbox: requests[*at].mailbox.clone(),
+                for_writing: requests[*at].for_writing,
+            });
         }
         Ok(results)
     }
@@ -120,7 +143,10 @@ impl Session {
         self.open = None;
         scan.opening = self.open(request.mailbox, request.for_writing)?;
         scan.unsent = askings(request.depth, uids.as_ref(), self.change_telling());
-        scan.tells_changes = scan.unsent.iter().any(|asking| asking.changed_since.is_some());
+        scan.tells_changes = scan
+            .unsent
+            .iter()
+            .any(|asking| asking.changed_since.is_some());
         scan.wanted = uids;
         self.send_fetches(&mut scan)?;
         Ok(scan)
@@ -140,8 +166,11 @@ impl Session {
     /// Requests a folder's messages, keeping several sets in flight.
     fn send_fetches(&mut self, scan: &mut UnderWay) -> Result<(), Error> {
         while scan.fetches.is_empty() || self.connection.has_room() {
-            let Some(asking) = scan.unsent.pop_front() else { break };
-            scan.fetches.push_back(self.connection.send(&asking.command())?);
+            let Some(asking) = scan.unsent.pop_front() else {
+                break;
+            };
+            scan.fetches
+                .push_back(self.connection.send(&asking.command())?);
         }
         Ok(())
     }
@@ -150,30 +179,39 @@ impl Session {
     fn end_scan(&mut self, mut scan: UnderWay) -> Result<Result<FolderScan, Refusal>, Error> {
         if let Some(opening) = scan.opening {
             let mut told = Opening::default();
-            let reply = self.connection.wait(opening, &mut |_: Option<Ticket>, response: &Response<'_>| {
-                told.take(response);
-                Ok(())
-            })?;
+            let reply = self.connection.wait(
+                opening,
+                &mut |_: Option<Ticket>, response: &Response<'_>| {
+                    told.take(response);
+                    Ok(())
+                },
+            )?;
             told.end(&reply);
             scan.opened(told, &reply);
-            if scan.refusal.is_none() && scan.scan.uid_validity.is_none() && self.gives_uid_validity {
+            if scan.refusal.is_none() && scan.scan.uid_validity.is_none() && self.gives_uid_validity
+            {
                 // The reply that has it was lost or can't be parsed: without it, known UIDs would count as new ones.
-                let text = "the server opened the folder without the UIDVALIDITY that it otherwise gives".to_owned();
-                scan.refusal = Some(Refusal { meaning: RefusalMeaning::Transient, text });
+                let text =
+                    "the server opened the folder without the UIDVALIDITY that it otherwise gives"
+                        .to_owned();
+                scan.refusal = Some(Refusal {
+                    meaning: RefusalMeaning::Transient,
+                    text,
+                });
             }
             self.gives_uid_validity |= scan.scan.uid_validity.is_some();
             scan.make_room();
         }
         while !scan.fetches.is_empty() {
             let due = std::mem::take(&mut scan.fetches);
-            let (done, reply) = self
-                .connection
-                .wait_any(|ticket| due.contains(&ticket), &mut |_: Option<Ticket>, response: &Response<'_>| {
-                    scan.take_fetched(response)
-                })?;
+            let (done, reply) = self.connection.wait_any(
+                |ticket| due.contains(&ticket),
+                &mut |_: Option<Ticket>, response: &Response<'_>| scan.take_fetched(response),
+            )?;
             scan.fetches = due.into_iter().filter(|ticket| *ticket != done).collect();
             if !reply.is_ok() {
-                scan.refusal.get_or_insert_with(|| refusal(&reply, Asked::Read));
+                scan.refusal
+                    .get_or_insert_with(|| refusal(&reply, Asked::Read));
             }
             if scan.refusal.is_none() {
                 self.send_fetches(&mut scan)?;
@@ -241,23 +279,37 @@ impl UnderWay {
     /// Reserves memory for as many messages as the folder has, so that it isn't copied as it grows.
     fn make_room(&mut self) {
         if self.wanted.is_none() && !self.tells_changes {
-            self.scan.messages.reserve_exact(usize::try_from(self.expected.min(MOST_ROOM)).unwrap_or(0));
+            self.scan
+                .messages
+                .reserve_exact(usize::try_from(self.expected.min(MOST_ROOM)).unwrap_or(0));
         }
     }
 
     fn take_fetched(&mut self, response: &Response<'_>) -> Result<(), Error> {
-        if matches!(response, Response::Fetch(_) | Response::Unreadable(Unreadable { kind: "FETCH", .. })) {
+        if matches!(
+            response,
+            Response::Fetch(_) | Response::Unreadable(Unreadable { kind: "FETCH", .. })
+        ) {
             let (exists, wanted) = (self.scan.exists, self.wanted.as_ref());
-            self.answers.count(|| wanted.map_or(u64::from(exists), UidSet::len))?;
+            self.answers
+                .count(|| wanted.map_or(u64::from(exists), UidSet::len))?;
         }
         match response {
             Response::Fetch(fetch) => self.take_fetch(fetch),
             Response::Unreadable(Unreadable { kind: "FETCH", .. }) => self.unreadable += 1,
             Response::Expunge(_) => self.expunged(1),
-            Response::Vanished { earlier: true, uids } => self.gone.add(uids),
+            Response::Vanished {
+                earlier: true,
+                uids,
+            } => self.gone.add(uids),
             Response::Search(uids) => self.found.get_or_insert_default().add(uids),
-            Response::ESearch(found) if found.uid => self.found.get_or_insert_default().add(&found.all),
-            Response::Vanished { earlier: false, uids } => self.expunged(uids.len()),
+            Response::ESearch(found) if found.uid => {
+                self.found.get_or_insert_default().add(&found.all)
+            }
+            Response::Vanished {
+                earlier: false,
+                uids,
+            } => self.expunged(uids.len()),
             _ => {}
         }
         Ok(())
@@ -271,8 +323,14 @@ impl UnderWay {
     /// Takes a FETCH response. A message is known once all its attributes have arrived; fewer are another client's flag
     /// change, reported in passing.
     fn take_fetch(&mut self, fetch: &Fetch<'_>) {
-        let Some(uid) = fetch.uid.and_then(Uid::new) else { return };
-        if self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(uid)) {
+        let Some(uid) = fetch.uid.and_then(Uid::new) else {
+            return;
+        };
+        if self
+            .wanted
+            .as_ref()
+            .is_some_and(|wanted| !wanted.contains(uid))
+        {
             return;
         }
         let Some(items) = Items::found(fetch, Items::least(self.depth, uid)) else {
@@ -299,7 +357,9 @@ impl UnderWay {
             _ => HeaderKey::Unknown,
         };
         let date = fetch.internal_date.as_deref().and_then(InternalDate::parse);
-        self.scan.messages.push(Message::new(uid, fetch.size.unwrap_or(0), date, flags, key));
+        self.scan
+            .messages
+            .push(Message::new(uid, fetch.size.unwrap_or(0), date, flags, key));
     }
 
     fn finish(self) -> Result<FolderScan, Refusal> {
@@ -308,13 +368,30 @@ impl UnderWay {
         }
         let mut scan = self.scan;
         // Of a message that arrived twice, keep what says more.
-        scan.messages.sort_by_key(|message| (message.uid(), message.key() == HeaderKey::Unknown, message.is_bare()));
+        scan.messages.sort_by_key(|message| {
+            (
+                message.uid(),
+                message.key() == HeaderKey::Unknown,
+                message.is_bare(),
+            )
+        });
         scan.messages.dedup_by_key(|message| message.uid());
         let listed = scan.messages.len() as u64;
         let is_whole = self.wanted.is_none() && !self.tells_changes;
-        let absent = if is_whole { self.expected.saturating_sub(listed) } else { 0 };
-        scan.unchanged = self.tells_changes.then(|| self.found.map_or(Unchanged::AllBut(self.gone), Unchanged::Only));
-        let is_listed = |uid: &Uid| scan.messages.binary_search_by_key(uid, Message::uid).is_ok();
+        let absent = if is_whole {
+            self.expected.saturating_sub(listed)
+        } else {
+            0
+        };
+        scan.unchanged = self.tells_changes.then(|| {
+            self.found
+                .map_or(Unchanged::AllBut(self.gone), Unchanged::Only)
+        });
+        let is_listed = |uid: &Uid| {
+            scan.messages
+                .binary_search_by_key(uid, Message::uid)
+                .is_ok()
+        };
         let short = self.short.iter().filter(|uid| !is_listed(uid)).count() as u64;
         scan.unlisted = absent.max(self.unreadable).max(short);
         Ok(scan)

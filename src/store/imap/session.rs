@@ -5,10 +5,13 @@ use super::labels::LabelledFolders;
 use super::{append::Appends, fetch::Requests};
 use crate::address::{NEAR, Provider};
 use crate::imap::{Capabilities, Command, Connection, LiteralMode, LoggedIn, Ticket, ignore};
-use crate::mail::{FolderStatus, InternalDate, ListedMailbox, Listing, MailboxName, Uid, UidSet, UidValidity};
+use crate::mail::{
+    FolderStatus, InternalDate, ListedMailbox, Listing, MailboxName, Uid, UidSet, UidValidity,
+};
 use crate::store::{
-    Connections, ContentId, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome,
-    Prepared, Quota, ReadStore, Refusal, Relocated, Relocation, Removal, ScanRequest, SomeMessages, Store, Traffic,
+    Connections, ContentId, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink,
+    NewFolder, Outcome, Prepared, Quota, ReadStore, Refusal, Relocated, Relocation, Removal,
+    ScanRequest, SomeMessages, Store, Traffic,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -75,13 +78,24 @@ impl Session {
         prefix: Option<&str>,
         separator: Option<char>,
     ) -> Result<Self, crate::imap::Error> {
-        let LoggedIn { mut connection, greeting } = logged_in;
+        let LoggedIn {
+            mut connection,
+            greeting,
+        } = logged_in;
         let capabilities = connection.capabilities().cloned().unwrap_or_default();
         if capabilities.has("ID") {
             // NetEase's servers open no folder for an unidentified client (and GMX rejects an empty list).
             let version = env!("CARGO_PKG_VERSION");
-            let fields = [b"name".as_slice(), b"mailferry", b"version", version.as_bytes()];
-            let id = fields.iter().fold(Command::new("ID").open(), |id, field| id.string(field)).close();
+            let fields = [
+                b"name".as_slice(),
+                b"mailferry",
+                b"version",
+                version.as_bytes(),
+            ];
+            let id = fields
+                .iter()
+                .fold(Command::new("ID").open(), |id, field| id.string(field))
+                .close();
             connection.send_unattended(&id)?;
         }
         if capabilities.has("NAMESPACE") {
@@ -118,7 +132,11 @@ impl Session {
             self.namespaces = Namespaces::from(namespace);
         }
         if let Some(prefix) = &self.chosen_prefix {
-            let told = self.namespaces.personal.as_ref().and_then(|(_, separator)| *separator);
+            let told = self
+                .namespaces
+                .personal
+                .as_ref()
+                .and_then(|(_, separator)| *separator);
             self.namespaces.personal = Some((prefix.as_bytes().to_vec(), self.separator.or(told)));
         }
     }
@@ -129,13 +147,18 @@ impl Session {
         mailbox: &MailboxName,
         for_writing: bool,
     ) -> Result<Option<Ticket>, crate::imap::Error> {
-        let is_open =
-            self.open.as_ref().is_some_and(|open| open.mailbox == *mailbox && open.for_writing == for_writing);
+        let is_open = self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.mailbox == *mailbox && open.for_writing == for_writing);
         if is_open {
             return Ok(None);
         }
         let ticket = self.connection.send(&open_command(mailbox, for_writing))?;
-        self.open = Some(Open { mailbox: mailbox.clone(), for_writing });
+        self.open = Some(Open {
+            mailbox: mailbox.clone(),
+            for_writing,
+        });
         Ok(Some(ticket))
     }
 
@@ -148,13 +171,17 @@ impl Session {
     /// Leaves the open folder, so that the server stops reporting on it and accepts messages for it readily. Nothing is
     /// expunged: without UNSELECT, CLOSE follows an EXAMINE.
     pub(super) fn leave_folder(&mut self) -> Result<(), crate::imap::Error> {
-        let Some(open) = self.open.take() else { return Ok(()) };
+        let Some(open) = self.open.take() else {
+            return Ok(());
+        };
         if self.capabilities.has("UNSELECT") {
             return self.connection.send_unattended(&Command::new("UNSELECT"));
         }
         if open.for_writing {
             // Wait: CLOSE may only follow if this succeeds, and what it reports isn't about any other folder.
-            let reply = self.connection.run(&open_command(&open.mailbox, false), &mut ignore)?;
+            let reply = self
+                .connection
+                .run(&open_command(&open.mailbox, false), &mut ignore)?;
             if !reply.is_ok() {
                 // A failed EXAMINE leaves no folder open (RFC 3501 section 6.3.1).
                 return Ok(());
@@ -165,12 +192,17 @@ impl Session {
 
     /// Reports whether the server is near, and not just the near end of a tunnel to it.
     fn is_near(&self) -> bool {
-        self.connection.distance() < NEAR && self.connection.round_trip().is_some_and(|took| took < QUICK)
+        self.connection.distance() < NEAR
+            && self
+                .connection
+                .round_trip()
+                .is_some_and(|took| took < QUICK)
     }
 
     /// Makes sure that a connection that was idle for long is still open.
     pub(super) fn ensure_alive(&mut self) -> Result<(), crate::imap::Error> {
-        if self.connection.commands_waiting() == 0 && self.connection.last_used().elapsed() > QUIET {
+        if self.connection.commands_waiting() == 0 && self.connection.last_used().elapsed() > QUIET
+        {
             self.connection.run(&Command::new("NOOP"), &mut ignore)?;
         }
         Ok(())
@@ -198,12 +230,22 @@ fn connections(server: &str, is_near: bool) -> Connections {
     } else {
         (2, 4)
     };
-    Connections { usual, most, is_near }
+    Connections {
+        usual,
+        most,
+        is_near,
+    }
 }
 
 /// Returns the server's name from its ID.
 fn server_name(fields: &[(String, Option<String>)]) -> Option<String> {
-    let value = |key: &str| fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(key))?.1.clone();
+    let value = |key: &str| {
+        fields
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(key))?
+            .1
+            .clone()
+    };
     let name = value("name")?;
     Some(match value("version") {
         Some(version) => format!("{name} {version}"),
@@ -271,7 +313,10 @@ impl ReadStore for Session {
         self.read_on(sink)
     }
 
-    fn content_ids(&mut self, asked: &[SomeMessages<'_>]) -> Result<Vec<HashMap<Uid, ContentId>>, Error> {
+    fn content_ids(
+        &mut self,
+        asked: &[SomeMessages<'_>],
+    ) -> Result<Vec<HashMap<Uid, ContentId>>, Error> {
         Ok(self.content_ids_of(asked)?)
     }
 
@@ -280,8 +325,16 @@ impl ReadStore for Session {
     }
 
     fn traffic(&self) -> Traffic {
-        let crate::net::Traffic { sent, received, round_trips } = self.connection.traffic();
-        Traffic { sent, received, round_trips }
+        let crate::net::Traffic {
+            sent,
+            received,
+            round_trips,
+        } = self.connection.traffic();
+        Traffic {
+            sent,
+            received,
+            round_trips,
+        }
     }
 
     fn close(&mut self) {
@@ -295,7 +348,10 @@ impl ReadStore for Session {
 }
 
 impl Store for Session {
-    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+    fn create(
+        &mut self,
+        folders: &[NewFolder],
+    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
         Ok(self.create_all(folders)?)
     }
 
@@ -331,7 +387,10 @@ impl Store for Session {
         Ok(self.remove_all(removals)?)
     }
 
-    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn rename(
+        &mut self,
+        renames: &[(MailboxName, MailboxName)],
+    ) -> Result<Vec<Result<(), Refusal>>, Error> {
         Ok(self.rename_all(renames)?)
     }
 
@@ -339,7 +398,10 @@ impl Store for Session {
         Ok(self.delete_all(mailboxes)?)
     }
 
-    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
+    fn change_flags(
+        &mut self,
+        changes: &[FlagChange],
+    ) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
         Ok(self.store_all(changes)?)
     }
 }

@@ -21,9 +21,20 @@ pub struct Account {
 impl Account {
     /// Prepares to open it; nothing is read yet.
     pub fn new(path: &Path, side: Side, access: Access, if_absent: IfAbsent) -> Self {
-        let name = AccountName { side, name: format!("maildir:{}", path.display()) };
-        let place = Place { path: path.to_owned(), if_absent };
-        Self { place, access, name, tree: Mutex::new(None) }
+        let name = AccountName {
+            side,
+            name: format!("maildir:{}", path.display()),
+        };
+        let place = Place {
+            path: path.to_owned(),
+            if_absent,
+        };
+        Self {
+            place,
+            access,
+            name,
+            tree: Mutex::new(None),
+        }
     }
 
     /// Returns which tree a path refers to, whatever links lead there: absolute, even if it doesn't exist yet.
@@ -57,6 +68,10 @@ impl Connector for Account {
                 tree.insert(opened).clone()
             }
         };
-        Ok(Box::new(Guarded::new(Session::new(shared), self.access, self.name.clone())))
+        Ok(Box::new(Guarded::new(
+            Session::new(shared),
+            self.access,
+            self.name.clone(),
+        )))
     }
 }

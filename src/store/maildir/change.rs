@@ -19,26 +19,33 @@ impl Session {
         let keywords = self.keywords_for(change, &folder)?;
         let mut left_alone = UidSet::default();
         let failed = |error: io::Error| refused("change flags in", folder.dir.path(), &error);
-        self.for_each(&change.mailbox, &folder, change.uids.clone(), &mut |found| {
-            let place = folder.place(found.in_new)?;
-            if let Some(since) = change.unchanged_since
-                && place.stat(found.name)?.changed > since
-            {
-                left_alone.insert(found.uid);
-                return Ok(());
-            }
-            let letters = filename::letters(found.name);
-            let letters = match change.edit {
-                FlagEdit::Add => [letters, &filename::letters_of(&change.flags, &keywords).0].concat(),
-                FlagEdit::Remove => filename::without(letters, &change.flags, &keywords),
-            };
-            let name = filename::with_letters(filename::base(found.name), &letters);
-            // Flags belong to `cur`: messages in `new` have none.
-            if name == found.name || letters.is_empty() && found.in_new {
-                return Ok(());
-            }
-            place.rename_new(found.name, folder.place(false)?, &name)
-        })?;
+        self.for_each(
+            &change.mailbox,
+            &folder,
+            change.uids.clone(),
+            &mut |found| {
+                let place = folder.place(found.in_new)?;
+                if let Some(since) = change.unchanged_since
+                    && place.stat(found.name)?.changed > since
+                {
+                    left_alone.insert(found.uid);
+                    return Ok(());
+                }
+                let letters = filename::letters(found.name);
+                let letters = match change.edit {
+                    FlagEdit::Add => {
+                        [letters, &filename::letters_of(&change.flags, &keywords).0].concat()
+                    }
+                    FlagEdit::Remove => filename::without(letters, &change.flags, &keywords),
+                };
+                let name = filename::with_letters(filename::base(found.name), &letters);
+                // Flags belong to `cur`: messages in `new` have none.
+                if name == found.name || letters.is_empty() && found.in_new {
+                    return Ok(());
+                }
+                place.rename_new(found.name, folder.place(false)?, &name)
+            },
+        )?;
         for (_, place) in folder.places() {
             place.sync().map_err(failed)?;
         }
@@ -47,7 +54,8 @@ impl Session {
 
     /// Returns the folder's keywords, with letters for those to be set.
     fn keywords_for(&self, change: &FlagChange, folder: &Folder) -> Result<Keywords, Refusal> {
-        let failed = |error: io::Error| refused("write", &folder.dir.path_of(super::keywords::NAME), &error);
+        let failed =
+            |error: io::Error| refused("write", &folder.dir.path_of(super::keywords::NAME), &error);
         let keywords = Keywords::read(&folder.dir).map_err(failed)?;
         let (_, without) = filename::letters_of(&change.flags, &keywords);
         if without.is_empty() || change.edit == FlagEdit::Remove {
@@ -55,7 +63,11 @@ impl Session {
         }
         let keywords = Keywords::add_to(&folder.dir, &without).map_err(failed)?;
         let (_, without) = filename::letters_of(&change.flags, &keywords);
-        if without.is_empty() { Ok(keywords) } else { Err(no_letters(&without)) }
+        if without.is_empty() {
+            Ok(keywords)
+        } else {
+            Err(no_letters(&without))
+        }
     }
 
     pub(super) fn remove_one(&self, removal: &Removal) -> Result<(), Refusal> {
@@ -64,11 +76,17 @@ impl Session {
         if index.validity() != removal.uid_validity {
             return Err(made_anew(folder.dir.path()));
         }
-        self.for_each(&removal.mailbox, &folder, removal.uids.clone(), &mut |found| {
-            folder.place(found.in_new)?.remove(found.name)
-        })?;
+        self.for_each(
+            &removal.mailbox,
+            &folder,
+            removal.uids.clone(),
+            &mut |found| folder.place(found.in_new)?.remove(found.name),
+        )?;
         let failed = |error: io::Error| refused("remove messages from", folder.dir.path(), &error);
-        folder.places().try_for_each(|(_, place)| place.sync()).map_err(failed)
+        folder
+            .places()
+            .try_for_each(|(_, place)| place.sync())
+            .map_err(failed)
     }
 
     /// Calls a function for each of these messages that exists. One that is renamed in the meantime is looked for
@@ -86,12 +104,19 @@ impl Session {
             let mut renamed: Vec<Uid> = Vec::new();
             for found in index.all().filter(|found| open.contains(found.uid)) {
                 match act(&found) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => renamed.push(found.uid),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        renamed.push(found.uid)
+                    }
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                         let path = folder.dir.path_of(found.name);
-                        return Err(permanent(format!("cannot rename {}: another file has its name", path.display())));
+                        return Err(permanent(format!(
+                            "cannot rename {}: another file has its name",
+                            path.display()
+                        )));
                     }
-                    Err(error) => return Err(refused("change", &folder.dir.path_of(found.name), &error)),
+                    Err(error) => {
+                        return Err(refused("change", &folder.dir.path_of(found.name), &error));
+                    }
                     Ok(()) => {}
                 }
             }
@@ -100,8 +125,14 @@ impl Session {
             }
             open = renamed.into_iter().collect();
         }
-        let text =
-            format!("renamed again and again in {}: {}", folder.dir.path().display(), counted(open.len(), "message"));
-        Err(Refusal { meaning: RefusalMeaning::Transient, text })
+        let text = format!(
+            "renamed again and again in {}: {}",
+            folder.dir.path().display(),
+            counted(open.len(), "message")
+        );
+        Err(Refusal {
+            meaning: RefusalMeaning::Transient,
+            text,
+        })
     }
 }

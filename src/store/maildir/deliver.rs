@@ -53,11 +53,24 @@ struct Draft {
 
 impl Deliveries {
     pub(super) fn new(tree: Arc<Tree>) -> Self {
-        Self { tree, open: None, told: Vec::new(), in_doubt: Vec::new() }
+        Self {
+            tree,
+            open: None,
+            told: Vec::new(),
+            in_doubt: Vec::new(),
+        }
     }
 
-    pub(super) fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error> {
-        if self.open.as_ref().is_none_or(|open| open.mailbox != *mailbox) {
+    pub(super) fn deliver(
+        &mut self,
+        mailbox: &MailboxName,
+        delivery: Delivery<'_>,
+    ) -> Result<(), Error> {
+        if self
+            .open
+            .as_ref()
+            .is_none_or(|open| open.mailbox != *mailbox)
+        {
             self.commit()?;
             self.open = None;
         }
@@ -65,28 +78,46 @@ impl Deliveries {
         match self.write(mailbox, delivery) {
             Ok(()) => Ok(()),
             Err(Failure::Refused(refusal)) => {
-                self.told.push(Outcome { tokens: vec![token], result: Err(refusal) });
+                self.told.push(Outcome {
+                    tokens: vec![token],
+                    result: Err(refusal),
+                });
                 Ok(())
             }
             Err(Failure::Source) => Err(Error::new(ErrorKind::Lost, "a message was cut short")),
         }?;
         let is_full = |open: &Open| {
-            open.waiting.len() >= BATCH_MESSAGES || open.bytes >= BATCH_BYTES || open.since.elapsed() >= BATCH_TIME
+            open.waiting.len() >= BATCH_MESSAGES
+                || open.bytes >= BATCH_BYTES
+                || open.since.elapsed() >= BATCH_TIME
         };
-        if self.open.as_ref().is_some_and(is_full) { self.commit() } else { Ok(()) }
+        if self.open.as_ref().is_some_and(is_full) {
+            self.commit()
+        } else {
+            Ok(())
+        }
     }
 
     fn write(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Failure> {
         if self.open.is_none() {
             self.open = Some(Open::new(&self.tree, mailbox)?);
         }
-        let Some(open) = &mut self.open else { return Ok(()) };
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
         let letters = open.letters(delivery.flags, delivery.careful)?;
         let draft = format!("{DRAFT}{}", unique());
-        let measure = open.write_draft(&draft, delivery).inspect_err(|_| drop(open.drafts.remove(draft.as_bytes())))?;
+        let measure = open
+            .write_draft(&draft, delivery)
+            .inspect_err(|_| drop(open.drafts.remove(draft.as_bytes())))?;
         let base = filename::new_base(&unique(), measure.0.bytes, measure.0.on_the_wire());
         open.bytes += measure.0.bytes;
-        open.waiting.push(Draft { token: measure.1, name: draft, base, letters });
+        open.waiting.push(Draft {
+            token: measure.1,
+            name: draft,
+            base,
+            letters,
+        });
         Ok(())
     }
 
@@ -102,14 +133,27 @@ impl Deliveries {
     }
 
     pub(super) fn unacknowledged(&self) -> Vec<u32> {
-        let waiting = self.open.iter().flat_map(|open| &open.waiting).map(|draft| draft.token);
-        let told = self.told.iter().flat_map(|outcome| &outcome.tokens).copied();
-        waiting.chain(told).chain(self.in_doubt.iter().copied()).collect()
+        let waiting = self
+            .open
+            .iter()
+            .flat_map(|open| &open.waiting)
+            .map(|draft| draft.token);
+        let told = self
+            .told
+            .iter()
+            .flat_map(|outcome| &outcome.tokens)
+            .copied();
+        waiting
+            .chain(told)
+            .chain(self.in_doubt.iter().copied())
+            .collect()
     }
 
     /// Puts waiting messages from `tmp` in place.
     fn commit(&mut self) -> Result<(), Error> {
-        let Some(open) = &mut self.open else { return Ok(()) };
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
         let waiting = std::mem::take(&mut open.waiting);
         open.bytes = 0;
         open.since = Instant::now();
@@ -146,9 +190,18 @@ impl From<Refusal> for Failure {
 impl Open {
     fn new(tree: &Tree, mailbox: &MailboxName) -> Result<Self, Refusal> {
         let folder = Folder::complete(tree.root_of(mailbox)?, mailbox)?;
-        let keywords = Keywords::read(&folder.dir).map_err(|error| refused("read", folder.dir.path(), &error))?;
+        let keywords = Keywords::read(&folder.dir)
+            .map_err(|error| refused("read", folder.dir.path(), &error))?;
         let (drafts, mailbox) = (folder.drafts()?, mailbox.clone());
-        Ok(Self { mailbox, folder, drafts, keywords, waiting: Vec::new(), bytes: 0, since: Instant::now() })
+        Ok(Self {
+            mailbox,
+            folder,
+            drafts,
+            keywords,
+            waiting: Vec::new(),
+            bytes: 0,
+            since: Instant::now(),
+        })
     }
 
     /// Returns the letters for a message's flags, assigning letters to new keywords. If none are left, the message is
@@ -158,7 +211,13 @@ impl Open {
         if without.is_empty() {
             return Ok(letters);
         }
-        let failed = |error: io::Error| refused("write", &self.folder.dir.path_of(super::keywords::NAME), &error);
+        let failed = |error: io::Error| {
+            refused(
+                "write",
+                &self.folder.dir.path_of(super::keywords::NAME),
+                &error,
+            )
+        };
         self.keywords = Keywords::add_to(&self.folder.dir, &without).map_err(failed)?;
         let (letters, without) = filename::letters_of(flags, &self.keywords);
         if without.is_empty() || careful {
@@ -168,8 +227,13 @@ impl Open {
     }
 
     fn write_draft(&self, name: &str, delivery: Delivery<'_>) -> Result<(Measure, u32), Failure> {
-        let failed =
-            |error: io::Error| Failure::Refused(refused("write", &self.drafts.path_of(name.as_bytes()), &error));
+        let failed = |error: io::Error| {
+            Failure::Refused(refused(
+                "write",
+                &self.drafts.path_of(name.as_bytes()),
+                &error,
+            ))
+        };
         let file = self.drafts.new_file(name.as_bytes()).map_err(failed)?;
         let measure = match delivery.body {
             Body::Whole(bytes) => {
@@ -193,25 +257,38 @@ impl Open {
         let bases: Vec<&[u8]> = drafts.iter().map(|draft| draft.base.as_bytes()).collect();
         let cur = self.folder.place(false)?;
         let mut refusals = Vec::new();
-        let (validity, placed) = tree.place(&self.mailbox, &self.folder, &bases, |validity, uids| {
-            let mut placed = Vec::new();
-            for (draft, uid) in drafts.iter().zip(uids) {
-                let name = filename::with_letters(draft.base.as_bytes(), &draft.letters);
-                match self.drafts.move_new(draft.name.as_bytes(), cur, &name) {
-                    Ok(()) => placed.push((draft.token, *uid)),
-                    Err(error) => {
-                        let refusal = refused("put a message into", cur.path(), &error);
-                        refusals.push(Outcome { tokens: vec![draft.token], result: Err(refusal) });
+        let (validity, placed) =
+            tree.place(&self.mailbox, &self.folder, &bases, |validity, uids| {
+                let mut placed = Vec::new();
+                for (draft, uid) in drafts.iter().zip(uids) {
+                    let name = filename::with_letters(draft.base.as_bytes(), &draft.letters);
+                    match self.drafts.move_new(draft.name.as_bytes(), cur, &name) {
+                        Ok(()) => placed.push((draft.token, *uid)),
+                        Err(error) => {
+                            let refusal = refused("put a message into", cur.path(), &error);
+                            refusals.push(Outcome {
+                                tokens: vec![draft.token],
+                                result: Err(refusal),
+                            });
+                        }
                     }
                 }
-            }
-            cur.sync()?;
-            Ok((validity, placed))
-        })?;
-        let uids: UidSet = placed.iter().filter_map(|(_, uid)| Uid::new(*uid)).collect();
+                cur.sync()?;
+                Ok((validity, placed))
+            })?;
+        let uids: UidSet = placed
+            .iter()
+            .filter_map(|(_, uid)| Uid::new(*uid))
+            .collect();
         let tokens: Vec<u32> = placed.into_iter().map(|(token, _)| token).collect();
         if !tokens.is_empty() {
-            refusals.push(Outcome { tokens, result: Ok(Some(Placed { uid_validity: validity, uids })) });
+            refusals.push(Outcome {
+                tokens,
+                result: Ok(Some(Placed {
+                    uid_validity: validity,
+                    uids,
+                })),
+            });
         }
         Ok(refusals)
     }
@@ -219,9 +296,14 @@ impl Open {
 
 /// Makes the refusal for flags without letters.
 pub(super) fn no_letters(keywords: &[String]) -> Refusal {
-    let text =
-        format!("a Maildir keeps {LETTERS} keywords in a folder, and there is no room for {}", keywords.join(" "));
-    Refusal { meaning: RefusalMeaning::Flags, text }
+    let text = format!(
+        "a Maildir keeps {LETTERS} keywords in a folder, and there is no room for {}",
+        keywords.join(" ")
+    );
+    Refusal {
+        meaning: RefusalMeaning::Flags,
+        text,
+    }
 }
 
 fn stream(
@@ -236,7 +318,11 @@ fn stream(
     loop {
         let count = from.read(&mut chunk).map_err(|_| Failure::Source)?;
         if count == 0 {
-            return if measure.bytes == size { Ok(measure) } else { Err(Failure::Source) };
+            return if measure.bytes == size {
+                Ok(measure)
+            } else {
+                Err(Failure::Source)
+            };
         }
         measure.take(&chunk[..count]);
         file.write_all(&chunk[..count]).map_err(&failed)?;

@@ -34,7 +34,11 @@ impl Shelf {
 }
 
 impl Reading for Shelf {
-    fn enter(&mut self, mailbox: &MailboxName, generation: Option<UidValidity>) -> Result<(), Refusal> {
+    fn enter(
+        &mut self,
+        mailbox: &MailboxName,
+        generation: Option<UidValidity>,
+    ) -> Result<(), Refusal> {
         // The previous folder's index isn't kept longer than needed.
         self.open = None;
         let folder = Folder::open(self.tree.root_of(mailbox)?, mailbox)?;
@@ -42,16 +46,27 @@ impl Reading for Shelf {
         if index.validity() != generation {
             return Err(made_anew(folder.dir.path()));
         }
-        self.open = Some(Open { mailbox: mailbox.clone(), folder, index });
+        self.open = Some(Open {
+            mailbox: mailbox.clone(),
+            folder,
+            index,
+        });
         Ok(())
     }
 
     fn letter(&mut self, uid: Uid) -> Result<Option<Letter>, Refusal> {
-        let Some(open) = &mut self.open else { return Err(gone(Path::new("that was asked for"))) };
+        let Some(open) = &mut self.open else {
+            return Err(gone(Path::new("that was asked for")));
+        };
         for look in 0..LOOKS {
-            let Some(found) = open.index.find(uid) else { return Ok(None) };
+            let Some(found) = open.index.find(uid) else {
+                return Ok(None);
+            };
             let place = open.folder.place(found.in_new);
-            let path = open.folder.dir.path_of(if found.in_new { b"new" } else { b"cur" });
+            let path = open
+                .folder
+                .dir
+                .path_of(if found.in_new { b"new" } else { b"cur" });
             let opened = place.and_then(|place| open_letter(place, found.name));
             match opened {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && look + 1 < LOOKS => {
@@ -60,7 +75,11 @@ impl Reading for Shelf {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => {
                     let name = std::os::unix::ffi::OsStrExt::from_bytes(found.name);
-                    return Err(refused("read", &path.join::<&std::ffi::OsStr>(name), &error));
+                    return Err(refused(
+                        "read",
+                        &path.join::<&std::ffi::OsStr>(name),
+                        &error,
+                    ));
                 }
                 Ok(letter) => return Ok(Some(letter)),
             }
@@ -75,14 +94,26 @@ pub(super) fn open_letter(place: &Dir, name: &[u8]) -> io::Result<Letter> {
     let size = file.metadata()?.len();
     let path = place.path_of(name);
     if filename::wire_size(filename::base(name), size) == Some(size) {
-        return Ok(Letter { size, reader: Box::new(file), path });
+        return Ok(Letter {
+            size,
+            reader: Box::new(file),
+            path,
+        });
     }
     // The size with CRLFs in a file name is trusted only for comparisons: what is delivered is counted.
     let measure = Measure::of(&mut file)?;
     file.rewind()?;
-    Ok(Letter { size: measure.on_the_wire(), reader: reader(file, measure), path })
+    Ok(Letter {
+        size: measure.on_the_wire(),
+        reader: reader(file, measure),
+        path,
+    })
 }
 
 fn reader(file: File, measure: Measure) -> Box<dyn io::Read> {
-    if measure.bare_line_feeds == 0 { Box::new(file) } else { Box::new(WireReader::new(file)) }
+    if measure.bare_line_feeds == 0 {
+        Box::new(file)
+    } else {
+        Box::new(WireReader::new(file))
+    }
 }

@@ -37,7 +37,9 @@ pub(super) fn base(name: &[u8]) -> &[u8] {
 ///
 /// `":2," *flag-letter`, with `flag-letter = %x41-5A / %x61-7A`: capitals for system flags, small letters for keywords.
 pub(super) fn letters(name: &[u8]) -> &[u8] {
-    name.get(base(name).len()..).and_then(|info| info.strip_prefix(b":2,")).unwrap_or_default()
+    name.get(base(name).len()..)
+        .and_then(|info| info.strip_prefix(b":2,"))
+        .unwrap_or_default()
 }
 
 /// Makes a name with these letters, in the order that all programs use.
@@ -50,7 +52,11 @@ pub(super) fn with_letters(base: &[u8], letters: &[u8]) -> Vec<u8> {
 
 /// Makes a new message's base name.
 pub(super) fn new_base(unique: &str, size: u64, on_the_wire: u64) -> String {
-    let mark = if size == on_the_wire { String::new() } else { format!(",{AS_IT_IS}") };
+    let mark = if size == on_the_wire {
+        String::new()
+    } else {
+        format!(",{AS_IT_IS}")
+    };
     format!("{unique},S={size},W={on_the_wire}{mark}")
 }
 
@@ -62,24 +68,32 @@ pub(super) fn new_base(unique: &str, size: u64, on_the_wire: u64) -> String {
 /// ```
 /// (Maildir++ has `S`, Dovecot `W`.)
 pub(super) fn fields(base: &[u8]) -> &[u8] {
-    base.iter().position(|byte| *byte == b',').map_or(&[], |at| &base[at..])
+    base.iter()
+        .position(|byte| *byte == b',')
+        .map_or(&[], |at| &base[at..])
 }
 
 /// Reports whether the file is read unchanged, byte for byte.
 pub(super) fn is_as_it_is(base: &[u8]) -> bool {
-    fields(base).split(|byte| *byte == b',').any(|field| field == AS_IT_IS.as_bytes())
+    fields(base)
+        .split(|byte| *byte == b',')
+        .any(|field| field == AS_IT_IS.as_bytes())
 }
 
 /// Returns the size with CRLFs in a name, if the size in it matches the file's.
 pub(super) fn wire_size(base: &[u8], size: u64) -> Option<u64> {
     let number = |name: &[u8]| {
-        let field = fields(base).split(|byte| *byte == b',').find_map(|field| field.strip_prefix(name))?;
+        let field = fields(base)
+            .split(|byte| *byte == b',')
+            .find_map(|field| field.strip_prefix(name))?;
         str::from_utf8(field).ok()?.parse::<u64>().ok()
     };
     if is_as_it_is(base) {
         return Some(size);
     }
-    (number(b"S=")? == size).then(|| number(b"W="))?.filter(|wire| *wire >= size)
+    (number(b"S=")? == size)
+        .then(|| number(b"W="))?
+        .filter(|wire| *wire >= size)
 }
 
 /// Returns the order in which names are numbered if no list has them: by the time in the name, then by name.
@@ -90,16 +104,28 @@ pub(super) fn wire_size(base: &[u8], size: u64) -> Option<u64> {
 /// (Seconds since 1970 and microseconds, as Dovecot writes them.) A name in another form counts as having time 0.
 pub(super) fn order(base: &[u8]) -> (u64, u64, &[u8]) {
     let number = |bytes: &[u8]| {
-        let end = bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len());
-        str::from_utf8(&bytes[..end]).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0)
+        let end = bytes
+            .iter()
+            .position(|byte| !byte.is_ascii_digit())
+            .unwrap_or(bytes.len());
+        str::from_utf8(&bytes[..end])
+            .ok()
+            .and_then(|digits| digits.parse().ok())
+            .unwrap_or(0)
     };
-    let micros = base.windows(2).position(|pair| pair == b".M").map_or(0, |at| number(&base[at + 2..]));
+    let micros = base
+        .windows(2)
+        .position(|pair| pair == b".M")
+        .map_or(0, |at| number(&base[at + 2..]));
     (number(base), micros, base)
 }
 
 /// Returns the flags for some letters.
 pub(super) fn flags(letters: &[u8], keywords: &Keywords) -> Flags {
-    let system = SYSTEM.iter().filter(|(letter, ..)| letters.contains(letter)).map(|(.., name)| *name);
+    let system = SYSTEM
+        .iter()
+        .filter(|(letter, ..)| letters.contains(letter))
+        .map(|(.., name)| *name);
     let passed = letters.contains(&PASSED).then_some("$Forwarded");
     let known = letters.iter().filter_map(|letter| keywords.name(*letter));
     Flags::from_names(system.chain(passed).chain(known))
@@ -107,8 +133,11 @@ pub(super) fn flags(letters: &[u8], keywords: &Keywords) -> Flags {
 
 /// Returns the letters for flags, and the flags that have none, as all letters for keywords are taken.
 pub(super) fn letters_of(flags: &Flags, keywords: &Keywords) -> (Vec<u8>, Vec<String>) {
-    let mut letters: Vec<u8> =
-        SYSTEM.iter().filter(|(_, flag, _)| flags.has(*flag)).map(|(letter, ..)| *letter).collect();
+    let mut letters: Vec<u8> = SYSTEM
+        .iter()
+        .filter(|(_, flag, _)| flags.has(*flag))
+        .map(|(letter, ..)| *letter)
+        .collect();
     let mut without = Vec::new();
     for keyword in flags.keywords() {
         match keywords.letter(keyword.as_str()) {
@@ -122,10 +151,18 @@ pub(super) fn letters_of(flags: &Flags, keywords: &Keywords) -> (Vec<u8>, Vec<St
 /// Removes flags from some letters; other programs' letters stay.
 pub(super) fn without(letters: &[u8], flags: &Flags, keywords: &Keywords) -> Vec<u8> {
     let (mut gone, _) = letters_of(flags, keywords);
-    if flags.keywords().iter().any(|keyword| keyword.as_str().eq_ignore_ascii_case("$Forwarded")) {
+    if flags
+        .keywords()
+        .iter()
+        .any(|keyword| keyword.as_str().eq_ignore_ascii_case("$Forwarded"))
+    {
         gone.push(PASSED);
     }
-    letters.iter().filter(|letter| !gone.contains(letter)).copied().collect()
+    letters
+        .iter()
+        .filter(|letter| !gone.contains(letter))
+        .copied()
+        .collect()
 }
 
 #[cfg(test)]
@@ -168,7 +205,10 @@ mod tests {
     fn messages_are_ordered_by_their_time() {
         let mut names = ["10.M5P1.h", "9.M9P1.h", "10.M40P1.h", "odd", "10.h"];
         names.sort_by(|a, b| order(a.as_bytes()).cmp(&order(b.as_bytes())));
-        assert_eq!(names, ["odd", "9.M9P1.h", "10.h", "10.M5P1.h", "10.M40P1.h"]);
+        assert_eq!(
+            names,
+            ["odd", "9.M9P1.h", "10.h", "10.M5P1.h", "10.M40P1.h"]
+        );
     }
 
     #[test]
@@ -178,7 +218,17 @@ mod tests {
         assert_eq!(letters_of(&all, &keywords), (b"DSa".to_vec(), vec![]));
         assert_eq!(flags(b"DSa", &keywords), all);
         assert_eq!(flags(b"Pz", &keywords), Flags::from_names(["$Forwarded"]));
-        assert_eq!(letters_of(&Flags::from_names(["new"]), &keywords), (vec![], vec!["new".to_owned()]));
-        assert_eq!(without(b"PSXab", &Flags::from_names(["$Forwarded", "\\Seen"]), &keywords), b"Xb");
+        assert_eq!(
+            letters_of(&Flags::from_names(["new"]), &keywords),
+            (vec![], vec!["new".to_owned()])
+        );
+        assert_eq!(
+            without(
+                b"PSXab",
+                &Flags::from_names(["$Forwarded", "\\Seen"]),
+                &keywords
+            ),
+            b"Xb"
+        );
     }
 }

@@ -23,7 +23,11 @@ pub(super) struct Folder {
 
 /// Returns the name of a mailbox's directory; `None` for INBOX, which is the tree's own.
 pub(super) fn directory_name(mailbox: &MailboxName) -> Option<Vec<u8>> {
-    if mailbox.is_inbox() { None } else { Some([b".", mailbox.as_bytes()].concat()) }
+    if mailbox.is_inbox() {
+        None
+    } else {
+        Some([b".", mailbox.as_bytes()].concat())
+    }
 }
 
 impl Folder {
@@ -33,7 +37,8 @@ impl Folder {
             None => root.clone(),
             Some(name) => {
                 check_reachable(root, &name)?;
-                root.directory(&name).map_err(|error| refused("open", &root.path_of(&name), &error))?
+                root.directory(&name)
+                    .map_err(|error| refused("open", &root.path_of(&name), &error))?
             }
         };
         let (new, cur) = (inner(&dir, b"new")?, inner(&dir, b"cur")?);
@@ -71,7 +76,9 @@ impl Folder {
                 check_not_emptied(&dir)?;
                 // Courier's marker for a folder, which Dovecot creates too.
                 match dir.new_file(b"maildirfolder") {
-                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                        return Err(failed(error));
+                    }
                     _ => {}
                 }
                 dir
@@ -84,12 +91,16 @@ impl Folder {
 
     /// Returns the directory where messages are written before they become visible.
     pub(super) fn drafts(&self) -> Result<Dir, Refusal> {
-        self.dir.directory(b"tmp").map_err(|error| refused("open", &self.dir.path_of(b"tmp"), &error))
+        self.dir
+            .directory(b"tmp")
+            .map_err(|error| refused("open", &self.dir.path_of(b"tmp"), &error))
     }
 
     /// Yields the directories that have messages.
     pub(super) fn places(&self) -> impl Iterator<Item = (bool, &Dir)> {
-        [(true, self.new.as_ref()), (false, self.cur.as_ref())].into_iter().filter_map(|(new, dir)| Some((new, dir?)))
+        [(true, self.new.as_ref()), (false, self.cur.as_ref())]
+            .into_iter()
+            .filter_map(|(new, dir)| Some((new, dir?)))
     }
 
     /// Returns the directory of new messages, or of those that a program has seen.
@@ -117,9 +128,12 @@ impl Folder {
     pub(super) fn settled_change(&self, waits: usize) -> io::Result<Option<u64>> {
         for wait in 0..=waits {
             let last = self.last_change()?;
-            let Some(age) = now().checked_sub(last) else { return Ok(None) };
+            let Some(age) = now().checked_sub(last) else {
+                return Ok(None);
+            };
             if age > TICK.as_nanos() as u64 {
-                let is_coarse = last.is_multiple_of(1_000_000_000) && age <= COARSE_TICK.as_nanos() as u64;
+                let is_coarse =
+                    last.is_multiple_of(1_000_000_000) && age <= COARSE_TICK.as_nanos() as u64;
                 return Ok((!is_coarse).then_some(last));
             }
             if wait < waits {
@@ -131,7 +145,9 @@ impl Folder {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |age| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX))
 }
 
 fn inner(dir: &Dir, name: &[u8]) -> Result<Option<Dir>, Refusal> {
@@ -170,7 +186,11 @@ fn make_inner(dir: &Dir) -> io::Result<()> {
 /// Checks that a name from a listing or a request leads to a directory in the tree and nowhere else.
 fn check_reachable(root: &Dir, name: &[u8]) -> Result<(), Refusal> {
     if name.contains(&b'/') || name.contains(&0) || matches!(name, b"." | b"..") {
-        let text = format!("the folder name {} would lead out of {}", name.escape_ascii(), root.path().display());
+        let text = format!(
+            "the folder name {} would lead out of {}",
+            name.escape_ascii(),
+            root.path().display()
+        );
         return Err(permanent(text));
     }
     Ok(())
@@ -180,14 +200,22 @@ fn check_reachable(root: &Dir, name: &[u8]) -> Result<(), Refusal> {
 /// a file name.
 pub(super) fn check_new_name(root: &Dir, mailbox: &MailboxName) -> Result<(), Refusal> {
     let name = mailbox.as_bytes();
-    let refuse = |why: &str| Err(permanent(format!("{} cannot hold a folder {mailbox}: {why}", root.path().display())));
+    let refuse = |why: &str| {
+        Err(permanent(format!(
+            "{} cannot hold a folder {mailbox}: {why}",
+            root.path().display()
+        )))
+    };
     if name.len() > 254 {
         return refuse("a file name has at most 255 bytes");
     }
     if name.split(|byte| *byte == b'.').any(<[u8]>::is_empty) {
         return refuse("a level of its name is empty");
     }
-    if !name.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'/') {
+    if !name
+        .iter()
+        .all(|byte| matches!(byte, b' '..=b'~') && *byte != b'/')
+    {
         return refuse("its name has a character that isn't allowed in a directory name");
     }
     Ok(())

@@ -61,12 +61,24 @@ pub(super) struct Found<'a> {
 
 impl Index {
     /// Reads a folder and numbers its messages.
-    pub(super) fn read(folder: &Folder, numbers: &mut Numbers, root: &Dir, may_write: bool) -> Result<Self, Refusal> {
+    pub(super) fn read(
+        folder: &Folder,
+        numbers: &mut Numbers,
+        root: &Dir,
+        may_write: bool,
+    ) -> Result<Self, Refusal> {
         let failed = |error: io::Error| refused("read", folder.dir.path(), &error);
         let mut index = Self::list(folder).map_err(failed)?;
-        let place = ListPlace { dir: &folder.dir, name: uidlist::OWN, root, may_write };
+        let place = ListPlace {
+            dir: &folder.dir,
+            name: uidlist::OWN,
+            root,
+            may_write,
+        };
         let theirs = |each: &mut dyn FnMut(u32, &[u8])| uidlist::read_dovecots(&folder.dir, each);
-        let (generation, next) = numbers.number(&place, &mut index, &theirs).map_err(failed)?;
+        let (generation, next) = numbers
+            .number(&place, &mut index, &theirs)
+            .map_err(failed)?;
         (index.generation, index.next) = (generation, next);
         index.entries.retain(|entry| entry.uid != 0);
         index.entries.sort_unstable_by_key(|entry| entry.uid);
@@ -115,10 +127,20 @@ impl Index {
             let Self { names, entries, .. } = self;
             place.each(|name, _| {
                 let base = filename::base(name);
-                let (Ok(at), Ok(length)) = (u32::try_from(names.len()), u8::try_from(name.len())) else { return };
+                let (Ok(at), Ok(length)) = (u32::try_from(names.len()), u8::try_from(name.len()))
+                else {
+                    return;
+                };
                 if lost.remove(base) {
                     names.extend_from_slice(name);
-                    entries.push(Entry { at, uid: 0, length, identity: base.len() as u8, in_new, reading: 0 });
+                    entries.push(Entry {
+                        at,
+                        uid: 0,
+                        length,
+                        identity: base.len() as u8,
+                        in_new,
+                        reading: 0,
+                    });
                 }
             })?;
         }
@@ -135,13 +157,21 @@ impl Index {
                 if name.starts_with(b".") || kind == Kind::Directory {
                     return;
                 }
-                let (Ok(at), Ok(length)) = (u32::try_from(names.len()), u8::try_from(name.len())) else {
+                let (Ok(at), Ok(length)) = (u32::try_from(names.len()), u8::try_from(name.len()))
+                else {
                     too_many = true;
                     return;
                 };
                 let identity = filename::base(name).len() as u8;
                 names.extend_from_slice(name);
-                entries.push(Entry { at, uid: 0, length, identity, in_new, reading });
+                entries.push(Entry {
+                    at,
+                    uid: 0,
+                    length,
+                    identity,
+                    in_new,
+                    reading,
+                });
             })?;
             if too_many {
                 return Err(io::Error::other("it holds more files than can be listed"));
@@ -165,12 +195,23 @@ impl Index {
     /// that no longer have any name that was read.
     fn join_readings(&mut self, folder: &Folder) -> io::Result<HashSet<Vec<u8>>> {
         let mut lost = HashSet::new();
-        let last = self.entries.iter().map(|entry| entry.reading).max().unwrap_or(0);
+        let last = self
+            .entries
+            .iter()
+            .map(|entry| entry.reading)
+            .max()
+            .unwrap_or(0);
         let mut kept: Vec<Entry> = Vec::with_capacity(self.entries.len());
         let mut at = 0;
         while at < self.entries.len() {
-            let same = |entry: &Entry| entry.identity_in(&self.names) == self.entries[at].identity_in(&self.names);
-            let end = at + self.entries[at..].iter().take_while(|entry| same(entry)).count();
+            let same = |entry: &Entry| {
+                entry.identity_in(&self.names) == self.entries[at].identity_in(&self.names)
+            };
+            let end = at
+                + self.entries[at..]
+                    .iter()
+                    .take_while(|entry| same(entry))
+                    .count();
             let group = &self.entries[at..end];
             at = end;
             if group.len() == 1 && group[0].reading == last {
@@ -183,8 +224,9 @@ impl Index {
                 lost.insert(group[0].identity_in(&self.names).to_vec());
             }
         }
-        let clashes =
-            kept.iter().any(|entry| entry.identity == entry.length && entry.name_in(&self.names).contains(&b':'));
+        let clashes = kept.iter().any(|entry| {
+            entry.identity == entry.length && entry.name_in(&self.names).contains(&b':')
+        });
         self.entries = kept;
         if clashes {
             self.sort_by_identity();
@@ -204,7 +246,11 @@ impl Index {
                 continue;
             }
             // Two messages with one base can be told apart only by their whole names.
-            let identity = if inodes.is_empty() { entry.identity } else { entry.length };
+            let identity = if inodes.is_empty() {
+                entry.identity
+            } else {
+                entry.length
+            };
             inodes.push(stat.inode);
             kept.push(Entry { identity, ..*entry });
         }
@@ -223,33 +269,48 @@ impl Index {
 
     /// Yields all messages by ascending UID.
     pub(super) fn all(&self) -> impl Iterator<Item = Found<'_>> {
-        self.entries.iter().filter_map(|entry| entry.found(&self.names))
+        self.entries
+            .iter()
+            .filter_map(|entry| entry.found(&self.names))
     }
 
     /// Returns a message's file.
     pub(super) fn find(&self, uid: Uid) -> Option<Found<'_>> {
-        let at = self.entries.binary_search_by_key(&uid.get(), |entry| entry.uid).ok()?;
+        let at = self
+            .entries
+            .binary_search_by_key(&uid.get(), |entry| entry.uid)
+            .ok()?;
         self.entries[at].found(&self.names)
     }
 
     fn at_identity(&self, name: &[u8]) -> Option<usize> {
-        self.entries.binary_search_by(|entry| entry.identity_in(&self.names).cmp(name)).ok()
+        self.entries
+            .binary_search_by(|entry| entry.identity_in(&self.names).cmp(name))
+            .ok()
     }
 }
 
 impl Entry {
     fn name_in<'n>(&self, names: &'n [u8]) -> &'n [u8] {
         let at = self.at as usize;
-        names.get(at..at + usize::from(self.length)).unwrap_or_default()
+        names
+            .get(at..at + usize::from(self.length))
+            .unwrap_or_default()
     }
 
     fn identity_in<'n>(&self, names: &'n [u8]) -> &'n [u8] {
         let at = self.at as usize;
-        names.get(at..at + usize::from(self.identity)).unwrap_or_default()
+        names
+            .get(at..at + usize::from(self.identity))
+            .unwrap_or_default()
     }
 
     fn found<'n>(&self, names: &'n [u8]) -> Option<Found<'n>> {
-        Some(Found { uid: Uid::new(self.uid)?, name: self.name_in(names), in_new: self.in_new })
+        Some(Found {
+            uid: Uid::new(self.uid)?,
+            name: self.name_in(names),
+            in_new: self.in_new,
+        })
     }
 }
 
@@ -267,8 +328,11 @@ impl Numbered for Index {
     }
 
     fn number_rest(&mut self, take: &mut dyn FnMut(&[u8]) -> io::Result<u32>) -> io::Result<()> {
-        let mut rest: Vec<u32> =
-            (0..).zip(&self.entries).filter(|(_, entry)| entry.uid == 0).map(|(at, _)| at).collect();
+        let mut rest: Vec<u32> = (0..)
+            .zip(&self.entries)
+            .filter(|(_, entry)| entry.uid == 0)
+            .map(|(at, _)| at)
+            .collect();
         let by_time = |a: &u32, b: &u32| -> Ordering {
             let identity = |at: &u32| self.entries[*at as usize].identity_in(&self.names);
             filename::order(identity(a)).cmp(&filename::order(identity(b)))
@@ -294,6 +358,8 @@ impl Numbered for Index {
             .map(|(entry, at)| (entry.uid, at))
             .collect();
         by_uid.sort_unstable();
-        by_uid.into_iter().try_for_each(|(uid, at)| take(uid, self.entries[at as usize].identity_in(&self.names)))
+        by_uid
+            .into_iter()
+            .try_for_each(|(uid, at)| take(uid, self.entries[at as usize].identity_in(&self.names)))
     }
 }

@@ -35,10 +35,15 @@ impl Keywords {
     pub(super) fn parse(text: &[u8]) -> Self {
         let mut keywords = Self::default();
         for line in text.split(|byte| *byte == b'\n') {
-            let Some((number, name)) = str::from_utf8(line).ok().and_then(|line| line.split_once(' ')) else {
+            let Some((number, name)) = str::from_utf8(line)
+                .ok()
+                .and_then(|line| line.split_once(' '))
+            else {
                 continue;
             };
-            let Ok(number) = number.parse::<usize>() else { continue };
+            let Ok(number) = number.parse::<usize>() else {
+                continue;
+            };
             if number < LETTERS && !name.is_empty() {
                 if keywords.names.len() <= number {
                     keywords.names.resize(number + 1, None);
@@ -51,7 +56,9 @@ impl Keywords {
 
     /// Reads a folder's file.
     pub(super) fn read(folder: &Dir) -> io::Result<Self> {
-        Ok(Self::parse(&folder.contents(NAME, MAX_SETTINGS)?.unwrap_or_default()))
+        Ok(Self::parse(
+            &folder.contents(NAME, MAX_SETTINGS)?.unwrap_or_default(),
+        ))
     }
 
     /// Returns a letter's keyword.
@@ -62,7 +69,11 @@ impl Keywords {
 
     /// Returns a keyword's letter.
     pub(super) fn letter(&self, name: &str) -> Option<u8> {
-        let is_it = |known: &Option<String>| known.as_ref().is_some_and(|known| known.eq_ignore_ascii_case(name));
+        let is_it = |known: &Option<String>| {
+            known
+                .as_ref()
+                .is_some_and(|known| known.eq_ignore_ascii_case(name))
+        };
         let number = self.names.iter().position(is_it)?;
         Some(b'a' + u8::try_from(number).ok()?)
     }
@@ -107,8 +118,14 @@ impl Keywords {
     }
 
     fn text(&self) -> String {
-        let known = self.names.iter().enumerate().filter_map(|(number, name)| Some((number, name.as_ref()?)));
-        known.map(|(number, name)| format!("{number} {name}\n")).collect()
+        let known = self
+            .names
+            .iter()
+            .enumerate()
+            .filter_map(|(number, name)| Some((number, name.as_ref()?)));
+        known
+            .map(|(number, name)| format!("{number} {name}\n"))
+            .collect()
     }
 }
 
@@ -127,7 +144,12 @@ impl<'a> Lock<'a> {
         let draft = format!("{DRAFT}{}", unique());
         let file = folder.new_file(draft.as_bytes())?;
         // From here on the draft is removed with the lock; the lock itself isn't ours yet.
-        let mut lock = Self { folder, draft, file, is_used: true };
+        let mut lock = Self {
+            folder,
+            draft,
+            file,
+            is_used: true,
+        };
         let began = Instant::now();
         loop {
             match folder.link(lock.draft.as_bytes(), folder, LOCK) {
@@ -141,7 +163,10 @@ impl<'a> Lock<'a> {
             if age(folder).is_some_and(|age| age > STALE) {
                 folder.remove_if_there(LOCK)?;
             } else if began.elapsed() > PATIENCE {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "another program has locked it"));
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "another program has locked it",
+                ));
             } else {
                 std::thread::sleep(Duration::from_millis(20));
             }
@@ -161,7 +186,9 @@ impl Drop for Lock<'_> {
 /// Returns how long ago the lock was created.
 fn age(folder: &Dir) -> Option<Duration> {
     let made = Duration::from_secs(u64::try_from(folder.stat(LOCK).ok()?.modified).ok()?);
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + made).ok()
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH + made)
+        .ok()
 }
 
 /// Removes locks that killed runs have left in a folder, and no other program's.
@@ -189,9 +216,22 @@ mod tests {
     #[test]
     fn the_file_is_read_as_dovecot_writes_it() {
         let keywords = Keywords::parse(b"0 $Forwarded\n1 NonJunk\n3 x\nbroken\n26 beyond\n");
-        assert_eq!((keywords.name(b'a'), keywords.name(b'b')), (Some("$Forwarded"), Some("NonJunk")));
-        assert_eq!((keywords.name(b'c'), keywords.name(b'd'), keywords.name(b'A')), (None, Some("x"), None));
-        assert_eq!((keywords.letter("nonjunk"), keywords.letter("beyond")), (Some(b'b'), None));
+        assert_eq!(
+            (keywords.name(b'a'), keywords.name(b'b')),
+            (Some("$Forwarded"), Some("NonJunk"))
+        );
+        assert_eq!(
+            (
+                keywords.name(b'c'),
+                keywords.name(b'd'),
+                keywords.name(b'A')
+            ),
+            (None, Some("x"), None)
+        );
+        assert_eq!(
+            (keywords.letter("nonjunk"), keywords.letter("beyond")),
+            (Some(b'b'), None)
+        );
         assert_eq!(keywords.text(), "0 $Forwarded\n1 NonJunk\n3 x\n");
     }
 
@@ -204,7 +244,11 @@ mod tests {
         let keywords = Keywords::add_to(&folder, &names).unwrap();
         assert_eq!(Keywords::read(&folder).unwrap(), keywords);
         assert_eq!(
-            (keywords.letter("k2"), keywords.letter("k25"), keywords.letter("k26")),
+            (
+                keywords.letter("k2"),
+                keywords.letter("k25"),
+                keywords.letter("k26")
+            ),
             (Some(b'c'), Some(b'z'), None)
         );
         assert!(!keywords.has_room());

@@ -34,23 +34,36 @@ impl Session {
         let root = self.tree.root_of(&MailboxName::from("INBOX"))?;
         let failed = |error: io::Error| refused("write", &root.path_of(b"subscriptions"), &error);
         let mut subscriptions = Subscriptions::read(root).map_err(failed)?;
-        if change(&mut subscriptions) { subscriptions.write(root).map_err(failed) } else { Ok(()) }
+        if change(&mut subscriptions) {
+            subscriptions.write(root).map_err(failed)
+        } else {
+            Ok(())
+        }
     }
 
     /// Renames a folder and its subfolders. Nothing is renamed if any of the new names is taken.
     pub(super) fn rename_one(&self, from: &MailboxName, to: &MailboxName) -> Result<(), Refusal> {
         let root = self.tree.root_of(from)?;
         if from.is_inbox() || to.is_inbox() {
-            return Err(permanent("INBOX is the directory itself and keeps its name"));
+            return Err(permanent(
+                "INBOX is the directory itself and keeps its name",
+            ));
         }
         let failed = |error: io::Error| refused("rename", &path_of(root, from), &error);
-        let mailboxes = self.tree.mailboxes(&Subscriptions::default()).map_err(failed)?.0;
+        let mailboxes = self
+            .tree
+            .mailboxes(&Subscriptions::default())
+            .map_err(failed)?
+            .0;
         let below = [from.as_bytes(), b"."].concat();
         let renames: Vec<(&MailboxName, MailboxName)> = mailboxes
             .iter()
             .filter(|mailbox| *mailbox == from || mailbox.as_bytes().starts_with(&below))
             .map(|mailbox| {
-                let rest = mailbox.as_bytes().get(from.as_bytes().len()..).unwrap_or_default();
+                let rest = mailbox
+                    .as_bytes()
+                    .get(from.as_bytes().len()..)
+                    .unwrap_or_default();
                 (mailbox, MailboxName::new([to.as_bytes(), rest].concat()))
             })
             .collect();
@@ -58,10 +71,15 @@ impl Session {
             return Err(gone(&path_of(root, from)));
         }
         if let Some((_, taken)) = renames.iter().find(|(_, new)| mailboxes.contains(new)) {
-            return Err(permanent(format!("a folder {} already exists", path_of(root, taken).display())));
+            return Err(permanent(format!(
+                "a folder {} already exists",
+                path_of(root, taken).display()
+            )));
         }
         for (mailbox, new) in &renames {
-            let (Some(old), Some(name)) = (directory_name(mailbox), directory_name(new)) else { continue };
+            let (Some(old), Some(name)) = (directory_name(mailbox), directory_name(new)) else {
+                continue;
+            };
             check_new_name(root, new)?;
             root.rename_new(&old, root, &name).map_err(failed)?;
             self.tree.forget(mailbox);
@@ -74,13 +92,16 @@ impl Session {
     pub(super) fn delete_one(&self, mailbox: &MailboxName) -> Result<(), Refusal> {
         let root = self.tree.root_of(mailbox)?;
         let Some(name) = directory_name(mailbox) else {
-            return Err(permanent("INBOX is the directory itself and cannot be deleted"));
+            return Err(permanent(
+                "INBOX is the directory itself and cannot be deleted",
+            ));
         };
         // A link, or anything that isn't a folder in the tree, isn't deleted.
         drop(Folder::open(root, mailbox)?);
         let failed = |error: io::Error| refused("delete", &path_of(root, mailbox), &error);
         let grave = format!("{DELETED}{}", unique());
-        root.rename_new(&name, root, grave.as_bytes()).map_err(failed)?;
+        root.rename_new(&name, root, grave.as_bytes())
+            .map_err(failed)?;
         root.sync().map_err(failed)?;
         self.tree.forget(mailbox);
         bury(root, grave.as_bytes()).map_err(failed)

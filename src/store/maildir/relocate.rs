@@ -20,7 +20,11 @@ impl Session {
         result
     }
 
-    fn relocate_into(&self, relocation: &Relocation, result: &mut Relocated) -> Result<(), Refusal> {
+    fn relocate_into(
+        &self,
+        relocation: &Relocation,
+        result: &mut Relocated,
+    ) -> Result<(), Refusal> {
         let from = Folder::complete(self.tree.root_of(&relocation.from)?, &relocation.from)?;
         let to = Folder::complete(self.tree.root_of(&relocation.to)?, &relocation.to)?;
         let index = self.tree.index(&relocation.from, &from, true)?;
@@ -30,17 +34,25 @@ impl Session {
         let failed = |error: io::Error| refused("move messages to", to.dir.path(), &error);
         let here = Keywords::read(&from.dir).map_err(failed)?;
         let mut there = Keywords::read(&to.dir).map_err(failed)?;
-        self.for_each(&relocation.from, &from, relocation.uids.clone(), &mut |found| {
-            let flags = filename::flags(filename::letters(found.name), &here);
-            let (mut letters, without) = filename::letters_of(&flags, &there);
-            if !without.is_empty() {
-                there = Keywords::add_to(&to.dir, &without)?;
-                letters = filename::letters_of(&flags, &there).0;
-            }
-            self.relocate_file(relocation, found, [&from, &to], &letters, result)
-        })?;
+        self.for_each(
+            &relocation.from,
+            &from,
+            relocation.uids.clone(),
+            &mut |found| {
+                let flags = filename::flags(filename::letters(found.name), &here);
+                let (mut letters, without) = filename::letters_of(&flags, &there);
+                if !without.is_empty() {
+                    there = Keywords::add_to(&to.dir, &without)?;
+                    letters = filename::letters_of(&flags, &there).0;
+                }
+                self.relocate_file(relocation, found, [&from, &to], &letters, result)
+            },
+        )?;
         // First the new place, then the old: a crash in between leaves them in at least one.
-        to.places().chain(from.places()).try_for_each(|(_, place)| place.sync()).map_err(failed)
+        to.places()
+            .chain(from.places())
+            .try_for_each(|(_, place)| place.sync())
+            .map_err(failed)
     }
 
     fn relocate_file(
@@ -54,16 +66,22 @@ impl Session {
         let (source, target) = (from.place(found.in_new)?, to.place(false)?);
         // Check that it exists before numbering it.
         source.stat(found.name)?;
-        let base = [unique().as_bytes(), filename::fields(filename::base(found.name))].concat();
+        let base = [
+            unique().as_bytes(),
+            filename::fields(filename::base(found.name)),
+        ]
+        .concat();
         let name = filename::with_letters(&base, letters);
-        let (validity, uid) = self.tree.place(&relocation.to, to, &[&base], |validity, uids| {
-            if relocation.leave {
-                source.rename_new(found.name, target, &name)?;
-            } else {
-                copy(source, found.name, to, &name)?;
-            }
-            Ok((validity, uids.first().copied().and_then(Uid::new)))
-        })?;
+        let (validity, uid) = self
+            .tree
+            .place(&relocation.to, to, &[&base], |validity, uids| {
+                if relocation.leave {
+                    source.rename_new(found.name, target, &name)?;
+                } else {
+                    copy(source, found.name, to, &name)?;
+                }
+                Ok((validity, uids.first().copied().and_then(Uid::new)))
+            })?;
         result.uid_validity = Some(validity);
         match uid {
             Some(uid) => result.placed.push((found.uid, uid)),
@@ -77,7 +95,9 @@ impl Session {
 fn copy(source: &Dir, name: &[u8], to: &Folder, new: &[u8]) -> io::Result<()> {
     let target = to.place(false)?;
     match source.link(name, target, new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound && error.kind() != io::ErrorKind::AlreadyExists => {}
+        Err(error)
+            if error.kind() != io::ErrorKind::NotFound
+                && error.kind() != io::ErrorKind::AlreadyExists => {}
         done => return done,
     }
     let mut original = source.file(name)?;

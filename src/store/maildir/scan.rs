@@ -8,7 +8,8 @@ use super::index::{Found, Index};
 use super::keywords::Keywords;
 use super::session::Session;
 use crate::mail::{
-    FlagTable, Flags, HeaderKey, Heading, InternalDate, MailboxName, Message, PermanentFlags, SystemFlag, Uid, UidSet,
+    FlagTable, Flags, HeaderKey, Heading, InternalDate, MailboxName, Message, PermanentFlags,
+    SystemFlag, Uid, UidSet,
 };
 use crate::store::disk::{Measure, header_fields, permanent, refused};
 use crate::store::{FolderScan, KnownDepth, Refusal, ScanDepth, ScanRequest};
@@ -19,7 +20,9 @@ use std::sync::Arc;
 impl Session {
     pub(super) fn scan_one(&self, request: &ScanRequest<'_>) -> Result<FolderScan, Refusal> {
         if request.search.is_some() {
-            return Err(permanent("a directory of mail cannot be searched by IMAP's SEARCH"));
+            return Err(permanent(
+                "a directory of mail cannot be searched by IMAP's SEARCH",
+            ));
         }
         if self.tree.root().is_none() && request.mailbox.is_inbox() {
             return Ok(FolderScan::default());
@@ -41,7 +44,11 @@ impl Session {
         if request.uids.is_none() {
             scan.messages.reserve_exact(index.len());
         }
-        let reader = Reader { folder: &folder, keywords: &keywords, depth: request.depth };
+        let reader = Reader {
+            folder: &folder,
+            keywords: &keywords,
+            depth: request.depth,
+        };
         let mut letters = LetterTable::default();
         let mut wanted = request.uids.clone();
         let mut index = index;
@@ -51,7 +58,10 @@ impl Session {
                 break;
             }
             index = self.look_again(request.mailbox, &folder)?;
-            let still_there: UidSet = renamed.iter().filter(|uid| index.find(*uid).is_some()).collect();
+            let still_there: UidSet = renamed
+                .iter()
+                .filter(|uid| index.find(*uid).is_some())
+                .collect();
             if look + 1 == LOOKS {
                 scan.unlisted = still_there.len();
             }
@@ -113,17 +123,33 @@ impl Reader<'_> {
         scan: &mut FolderScan,
     ) -> Result<UidSet, Refusal> {
         let mut renamed = UidSet::default();
-        for found in index.all().filter(|found| wanted.is_none_or(|wanted| wanted.contains(found.uid))) {
-            let mut flags = || letters.flags(filename::letters(found.name), self.keywords, &mut scan.flags);
+        for found in index
+            .all()
+            .filter(|found| wanted.is_none_or(|wanted| wanted.contains(found.uid)))
+        {
+            let mut flags = || {
+                letters.flags(
+                    filename::letters(found.name),
+                    self.keywords,
+                    &mut scan.flags,
+                )
+            };
             if self.is_bare(found.uid) {
                 scan.messages.push(Message::bare(found.uid, flags()));
                 continue;
             }
             match self.read(&found) {
-                Ok(Looks { size, date, key, heading }) => {
+                Ok(Looks {
+                    size,
+                    date,
+                    key,
+                    heading,
+                }) => {
                     let flags = flags();
-                    scan.messages.push(Message::new(found.uid, size, date, flags, key));
-                    scan.headings.extend(heading.map(|heading| (found.uid, heading)));
+                    scan.messages
+                        .push(Message::new(found.uid, size, date, flags, key));
+                    scan.headings
+                        .extend(heading.map(|heading| (found.uid, heading)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => renamed.insert(found.uid),
                 Err(error) => return Err(refused("read", self.folder.dir.path(), &error)),
@@ -140,15 +166,32 @@ impl Reader<'_> {
         let date = InternalDate::new(stat.modified, 0);
         let told = filename::wire_size(filename::base(found.name), stat.size);
         if let (Some(size), false) = (told, self.wants_header(found.uid)) {
-            return Ok(Looks { size, date, key: HeaderKey::Unknown, heading: None });
+            return Ok(Looks {
+                size,
+                date,
+                key: HeaderKey::Unknown,
+                heading: None,
+            });
         }
         let mut file = match place.file(found.name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
-            Err(_) => return Ok(Looks { size: stat.size, date, key: HeaderKey::Empty, heading: None }),
+            Err(_) => {
+                return Ok(Looks {
+                    size: stat.size,
+                    date,
+                    key: HeaderKey::Empty,
+                    heading: None,
+                });
+            }
             Ok(file) => file,
         };
-        let (key, heading) = match self.wants_header(found.uid).then(|| header_fields(&mut file)) {
-            Some(Ok(fields)) if self.depth == ScanDepth::Headings => (fields.key(), Some(fields.heading())),
+        let (key, heading) = match self
+            .wants_header(found.uid)
+            .then(|| header_fields(&mut file))
+        {
+            Some(Ok(fields)) if self.depth == ScanDepth::Headings => {
+                (fields.key(), Some(fields.heading()))
+            }
             Some(Ok(fields)) => (fields.key(), None),
             Some(Err(_)) => (HeaderKey::Empty, None),
             None => (HeaderKey::Unknown, None),
@@ -160,22 +203,34 @@ impl Reader<'_> {
                 Measure::of(&mut file).map_or(stat.size, Measure::on_the_wire)
             }
         };
-        Ok(Looks { size, date, key, heading })
+        Ok(Looks {
+            size,
+            date,
+            key,
+            heading,
+        })
     }
 
     fn wants_header(&self, uid: Uid) -> bool {
         match self.depth {
             ScanDepth::Sizes | ScanDepth::Attributes => false,
             ScanDepth::Identity | ScanDepth::Headings => true,
-            ScanDepth::Since(baseline) => uid >= baseline.uid_next || baseline.probe.contains(&Some(uid)),
+            ScanDepth::Since(baseline) => {
+                uid >= baseline.uid_next || baseline.probe.contains(&Some(uid))
+            }
         }
     }
 
     /// Reports whether the name has everything requested of a message.
     fn is_bare(&self, uid: Uid) -> bool {
         match self.depth {
-            ScanDepth::Since(baseline) => baseline.known != KnownDepth::Attributes && !self.wants_header(uid),
-            ScanDepth::Sizes | ScanDepth::Attributes | ScanDepth::Identity | ScanDepth::Headings => false,
+            ScanDepth::Since(baseline) => {
+                baseline.known != KnownDepth::Attributes && !self.wants_header(uid)
+            }
+            ScanDepth::Sizes
+            | ScanDepth::Attributes
+            | ScanDepth::Identity
+            | ScanDepth::Headings => false,
         }
     }
 }

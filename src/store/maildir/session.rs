@@ -5,11 +5,14 @@ use super::fetch::Shelf;
 use super::folder::Folder;
 use super::subscriptions::Subscriptions;
 use super::tree::Tree;
-use crate::mail::{Counters, FolderStatus, Gaps, ListedMailbox, Listing, MailboxName, NameStyle, UidSet, UidValidity};
+use crate::mail::{
+    Counters, FolderStatus, Gaps, ListedMailbox, Listing, MailboxName, NameStyle, UidSet,
+    UidValidity,
+};
 use crate::store::disk::{Requests, stopped};
 use crate::store::{
-    Connections, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Quota, ReadStore,
-    Refusal, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
+    Connections, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome,
+    Quota, ReadStore, Refusal, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
 };
 use std::io;
 use std::sync::Arc;
@@ -36,13 +39,20 @@ impl Session {
     }
 
     fn list_all(&self) -> Result<Listing, Error> {
-        let style = NameStyle { prefix: Vec::new(), separator: Some('.'), utf8: false };
+        let style = NameStyle {
+            prefix: Vec::new(),
+            separator: Some('.'),
+            utf8: false,
+        };
         let Some(root) = self.tree.root() else {
             let inbox = listed(
                 MailboxName::from("INBOX"),
                 false,
                 Some(FolderStatus {
-                    counters: Counters { messages: Some(0), ..Counters::default() },
+                    counters: Counters {
+                        messages: Some(0),
+                        ..Counters::default()
+                    },
                     ..FolderStatus::default()
                 }),
             );
@@ -74,7 +84,10 @@ impl Session {
     fn status(&self, mailbox: &MailboxName) -> Result<FolderStatus, Refusal> {
         let folder = Folder::open(self.tree.root_of(mailbox)?, mailbox)?;
         let index = self.tree.index(mailbox, &folder, false)?;
-        let unseen = index.all().filter(|found| !super::filename::letters(found.name).contains(&b'S')).count();
+        let unseen = index
+            .all()
+            .filter(|found| !super::filename::letters(found.name).contains(&b'S'))
+            .count();
         Ok(FolderStatus {
             counters: Counters {
                 uid_validity: index.validity(),
@@ -90,7 +103,11 @@ impl Session {
 }
 
 fn listed(name: MailboxName, subscribed: bool, status: Option<FolderStatus>) -> ListedMailbox {
-    ListedMailbox { subscribed, status, ..ListedMailbox::new(name, Some('.')) }
+    ListedMailbox {
+        subscribed,
+        status,
+        ..ListedMailbox::new(name, Some('.'))
+    }
 }
 
 impl ReadStore for Session {
@@ -99,7 +116,11 @@ impl ReadStore for Session {
     }
 
     fn connections(&self) -> Connections {
-        Connections { usual: CONNECTIONS, most: CONNECTIONS, is_near: true }
+        Connections {
+            usual: CONNECTIONS,
+            most: CONNECTIONS,
+            is_near: true,
+        }
     }
 
     fn list(&mut self) -> Result<Listing, Error> {
@@ -107,7 +128,10 @@ impl ReadStore for Session {
     }
 
     fn are_gone(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<bool>, Error> {
-        Ok(mailboxes.iter().map(|mailbox| self.tree.is_gone(mailbox)).collect())
+        Ok(mailboxes
+            .iter()
+            .map(|mailbox| self.tree.is_gone(mailbox))
+            .collect())
     }
 
     fn scan(
@@ -147,13 +171,21 @@ impl ReadStore for Session {
 }
 
 impl Store for Session {
-    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
-        Ok(folders.iter().map(|folder| self.create_one(folder)).collect())
+    fn create(
+        &mut self,
+        folders: &[NewFolder],
+    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+        Ok(folders
+            .iter()
+            .map(|folder| self.create_one(folder))
+            .collect())
     }
 
     fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
         let done = self.change_subscriptions(&mut |subscriptions| {
-            mailboxes.iter().fold(false, |changed, mailbox| subscriptions.add(mailbox) | changed)
+            mailboxes.iter().fold(false, |changed, mailbox| {
+                subscriptions.add(mailbox) | changed
+            })
         });
         Ok(vec![done; mailboxes.len()])
     }
@@ -161,7 +193,9 @@ impl Store for Session {
     fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error> {
         // If it can't be written, the next subscription reports that.
         let _ = self.change_subscriptions(&mut |subscriptions| {
-            mailboxes.iter().fold(false, |changed, mailbox| subscriptions.remove(mailbox) | changed)
+            mailboxes.iter().fold(false, |changed, mailbox| {
+                subscriptions.remove(mailbox) | changed
+            })
         });
         Ok(())
     }
@@ -179,22 +213,43 @@ impl Store for Session {
     }
 
     fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
-        Ok(relocations.iter().map(|relocation| self.relocate_one(relocation)).collect())
+        Ok(relocations
+            .iter()
+            .map(|relocation| self.relocate_one(relocation))
+            .collect())
     }
 
     fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        Ok(removals.iter().map(|removal| self.remove_one(removal)).collect())
+        Ok(removals
+            .iter()
+            .map(|removal| self.remove_one(removal))
+            .collect())
     }
 
-    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        Ok(renames.iter().map(|(from, to)| self.rename_one(from, to)).collect())
+    fn rename(
+        &mut self,
+        renames: &[(MailboxName, MailboxName)],
+    ) -> Result<Vec<Result<(), Refusal>>, Error> {
+        Ok(renames
+            .iter()
+            .map(|(from, to)| self.rename_one(from, to))
+            .collect())
     }
 
     fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        Ok(mailboxes.iter().map(|mailbox| self.delete_one(mailbox)).collect())
+        Ok(mailboxes
+            .iter()
+            .map(|mailbox| self.delete_one(mailbox))
+            .collect())
     }
 
-    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
-        Ok(changes.iter().map(|change| self.change_one(change)).collect())
+    fn change_flags(
+        &mut self,
+        changes: &[FlagChange],
+    ) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
+        Ok(changes
+            .iter()
+            .map(|change| self.change_one(change))
+            .collect())
     }
 }

@@ -28,9 +28,13 @@ impl Subscriptions {
             return Ok(Self::parse(&text));
         }
         let couriers = root.contents(COURIERS, MAX_SETTINGS)?.unwrap_or_default();
-        let names =
-            lines(&couriers).map(|line| MailboxName::new(line.strip_prefix(b"INBOX.").unwrap_or(line))).collect();
-        Ok(Self { names, is_old: false })
+        let names = lines(&couriers)
+            .map(|line| MailboxName::new(line.strip_prefix(b"INBOX.").unwrap_or(line)))
+            .collect();
+        Ok(Self {
+            names,
+            is_old: false,
+        })
     }
 
     /// Parses the file.
@@ -44,14 +48,28 @@ impl Subscriptions {
             None => (!text.is_empty(), text),
         };
         let dots = |line: &[u8]| {
-            line.iter().map(|byte| if *byte == b'\t' && !is_old { b'.' } else { *byte }).collect::<Vec<_>>()
+            line.iter()
+                .map(|byte| {
+                    if *byte == b'\t' && !is_old {
+                        b'.'
+                    } else {
+                        *byte
+                    }
+                })
+                .collect::<Vec<_>>()
         };
-        Self { names: lines(body).map(|line| MailboxName::new(dots(line))).collect(), is_old }
+        Self {
+            names: lines(body)
+                .map(|line| MailboxName::new(dots(line)))
+                .collect(),
+            is_old,
+        }
     }
 
     /// Reports whether they include a folder.
     pub(super) fn has(&self, mailbox: &MailboxName) -> bool {
-        self.names.contains(mailbox) || mailbox.is_inbox() && self.names.iter().any(MailboxName::is_inbox)
+        self.names.contains(mailbox)
+            || mailbox.is_inbox() && self.names.iter().any(MailboxName::is_inbox)
     }
 
     /// Adds a folder. False: it was already there.
@@ -71,7 +89,13 @@ impl Subscriptions {
                 file.write_all(HEAD)?;
             }
             for name in &self.names {
-                let tabs = |byte: &u8| if *byte == b'.' && !self.is_old { b'\t' } else { *byte };
+                let tabs = |byte: &u8| {
+                    if *byte == b'.' && !self.is_old {
+                        b'\t'
+                    } else {
+                        *byte
+                    }
+                };
                 let mut line: Vec<u8> = name.as_bytes().iter().map(tabs).collect();
                 line.push(b'\n');
                 file.write_all(&line)?;
@@ -82,7 +106,8 @@ impl Subscriptions {
 }
 
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+    text.split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
 }
 
 #[cfg(test)]
@@ -90,7 +115,11 @@ mod tests {
     use super::*;
 
     fn names(subscriptions: &Subscriptions) -> Vec<String> {
-        subscriptions.names.iter().map(ToString::to_string).collect()
+        subscriptions
+            .names
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
@@ -98,7 +127,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let dir = Dir::open(root.path()).unwrap();
         let path = root.path().join("subscriptions");
-        std::fs::write(root.path().join("courierimapsubscribed"), "INBOX\nINBOX.A.B\n").unwrap();
+        std::fs::write(
+            root.path().join("courierimapsubscribed"),
+            "INBOX\nINBOX.A.B\n",
+        )
+        .unwrap();
         assert_eq!(names(&Subscriptions::read(&dir).unwrap()), ["A.B", "INBOX"]);
         for text in ["V\t2\n\nA\tB c\nINBOX\n", "A.B c\nINBOX\n"] {
             std::fs::write(&path, text).unwrap();

@@ -5,7 +5,9 @@ use super::index::Index;
 use super::subscriptions::Subscriptions;
 use crate::locks::lock;
 use crate::mail::{Gaps, MailboxName, UidValidity, Unread};
-use crate::store::disk::{Dir, IfAbsent, Kind, ListPlace, Numbers, Place, TreeLock, permanent, refused, stopped};
+use crate::store::disk::{
+    Dir, IfAbsent, Kind, ListPlace, Numbers, Place, TreeLock, permanent, refused, stopped,
+};
 use crate::store::{Access, Error, ErrorKind, Refusal};
 use std::collections::HashMap;
 use std::io;
@@ -40,11 +42,18 @@ impl Tree {
             (Some(root), Access::ReadWrite) => Some(TreeLock::take(root)?),
             _ => None,
         };
-        let tree = Self { root, access, numbers: Mutex::default(), indexes: Mutex::default(), _lock: lock };
+        let tree = Self {
+            root,
+            access,
+            numbers: Mutex::default(),
+            indexes: Mutex::default(),
+            _lock: lock,
+        };
         if let (Some(root), Access::ReadWrite) = (&tree.root, access) {
             let made = Folder::make(root, &MailboxName::from("INBOX"));
             made.map_err(|refusal| Error::new(ErrorKind::Local, refusal.text))?;
-            tree.clear_up(root).map_err(|error| stopped("clear up", root.path(), &error))?;
+            tree.clear_up(root)
+                .map_err(|error| stopped("clear up", root.path(), &error))?;
         }
         Ok(tree)
     }
@@ -62,16 +71,21 @@ impl Tree {
         }
         let (mailboxes, _) = self.mailboxes(&Subscriptions::default())?;
         for mailbox in mailboxes {
-            let Ok(folder) = Folder::open(root, &mailbox) else { continue };
+            let Ok(folder) = Folder::open(root, &mailbox) else {
+                continue;
+            };
             super::keywords::clear_up(&folder.dir)?;
-            let Ok(drafts) = folder.drafts() else { continue };
+            let Ok(drafts) = folder.drafts() else {
+                continue;
+            };
             let mut left = Vec::new();
             drafts.each(|name, kind| {
                 if kind == Kind::File && name.starts_with(DRAFT.as_bytes()) {
                     left.push(name.to_vec());
                 }
             })?;
-            left.iter().try_for_each(|name| drafts.remove_if_there(name))?;
+            left.iter()
+                .try_for_each(|name| drafts.remove_if_there(name))?;
         }
         Ok(())
     }
@@ -83,7 +97,9 @@ impl Tree {
 
     /// Returns the root for a folder, which must exist.
     pub(super) fn root_of(&self, mailbox: &MailboxName) -> Result<&Dir, Refusal> {
-        self.root.as_ref().ok_or_else(|| crate::store::disk::gone(Path::new(&mailbox.to_string())))
+        self.root
+            .as_ref()
+            .ok_or_else(|| crate::store::disk::gone(Path::new(&mailbox.to_string())))
     }
 
     pub(super) fn may_write(&self) -> bool {
@@ -92,14 +108,24 @@ impl Tree {
 
     /// Returns all folders, INBOX first, the others by name, and what may be an unreadable one. A link to a directory
     /// is included, and refused by name when it is opened.
-    pub(super) fn mailboxes(&self, subscriptions: &Subscriptions) -> io::Result<(Vec<MailboxName>, Gaps)> {
+    pub(super) fn mailboxes(
+        &self,
+        subscriptions: &Subscriptions,
+    ) -> io::Result<(Vec<MailboxName>, Gaps)> {
         let (mut found, mut gaps) = (Vec::new(), Gaps::default());
-        let Some(root) = &self.root else { return Ok((vec![MailboxName::from("INBOX")], gaps)) };
+        let Some(root) = &self.root else {
+            return Ok((vec![MailboxName::from("INBOX")], gaps));
+        };
         let mut note = |name: &[u8], why: &str| {
             gaps.add(Unread::Path(root.path_of(name).display().to_string()), why);
         };
         root.each(|name, kind| {
-            let Some(mailbox) = name.strip_prefix(b".").filter(|mailbox| !mailbox.is_empty()) else { return };
+            let Some(mailbox) = name
+                .strip_prefix(b".")
+                .filter(|mailbox| !mailbox.is_empty())
+            else {
+                return;
+            };
             let mailbox = MailboxName::new(mailbox);
             let is_subscribed = subscriptions.has(&mailbox);
             match kind {
@@ -108,15 +134,22 @@ impl Tree {
                     note(name, "it has neither `cur` nor `new`, as a folder has");
                 }
                 Kind::Link if root.leads_to_directory(name) => found.push(mailbox),
-                Kind::Link => note(name, "it is a symbolic link that doesn't lead to a directory"),
+                Kind::Link => note(
+                    name,
+                    "it is a symbolic link that doesn't lead to a directory",
+                ),
                 Kind::Other => note(name, "it is not a directory"),
                 Kind::File if is_subscribed => note(name, "it is a file, not a directory"),
                 Kind::Directory | Kind::File => {}
             }
         })?;
-        let (hidden, mut found): (Vec<_>, Vec<_>) = found.into_iter().partition(MailboxName::is_inbox);
+        let (hidden, mut found): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(MailboxName::is_inbox);
         for name in hidden {
-            let why = format!("it reads like INBOX, which is {}; rename it", root.path().display());
+            let why = format!(
+                "it reads like INBOX, which is {}; rename it",
+                root.path().display()
+            );
             note(&[b".", name.as_bytes()].concat(), &why);
         }
         found.sort();
@@ -126,23 +159,34 @@ impl Tree {
 
     /// Reports whether nothing at all is where a folder would be.
     pub(super) fn is_gone(&self, mailbox: &MailboxName) -> bool {
-        let (Some(root), Some(name)) = (&self.root, directory_name(mailbox)) else { return !mailbox.is_inbox() };
+        let (Some(root), Some(name)) = (&self.root, directory_name(mailbox)) else {
+            return !mailbox.is_inbox();
+        };
         root.lacks(&name)
     }
 
     /// Returns a folder's messages: as last read if nothing has changed since, unless `anew`.
-    pub(super) fn index(&self, mailbox: &MailboxName, folder: &Folder, anew: bool) -> Result<Arc<Index>, Refusal> {
+    pub(super) fn index(
+        &self,
+        mailbox: &MailboxName,
+        folder: &Folder,
+        anew: bool,
+    ) -> Result<Arc<Index>, Refusal> {
         if folder.cur.is_none() {
             let path = folder.dir.path_of(b"cur");
-            let text =
-                format!("{} is missing, with any mail in it; if there was none, create that directory", path.display());
+            let text = format!(
+                "{} is missing, with any mail in it; if there was none, create that directory",
+                path.display()
+            );
             return Err(permanent(text));
         }
         let numbers = self.numbers(mailbox);
         let mut numbers = lock(&numbers);
         let known = lock(&self.indexes).get(mailbox).map(Arc::clone);
         if let Some(known) = known.filter(|known| !anew && known.mod_seq.is_some()) {
-            let changed = folder.last_change().map_err(|error| refused("read", folder.dir.path(), &error))?;
+            let changed = folder
+                .last_change()
+                .map_err(|error| refused("read", folder.dir.path(), &error))?;
             if changed == known.read_at {
                 return Ok(known);
             }
@@ -171,7 +215,12 @@ impl Tree {
         let numbers = self.numbers(mailbox);
         let mut numbers = lock(&numbers);
         let root = self.root.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        let place = ListPlace { dir: &folder.dir, name: super::uidlist::OWN, root, may_write: true };
+        let place = ListPlace {
+            dir: &folder.dir,
+            name: super::uidlist::OWN,
+            root,
+            may_write: true,
+        };
         let (validity, uids) = numbers.append(&place, names)?;
         put(validity, &uids)
     }
@@ -199,9 +248,14 @@ fn is_folder(root: &Dir, name: &[u8]) -> bool {
 
 /// Reports whether a directory that isn't a folder used to be one.
 fn was_folder(root: &Dir, name: &[u8]) -> bool {
-    let Ok(dir) = root.directory(name) else { return true };
+    let Ok(dir) = root.directory(name) else {
+        return true;
+    };
     let traces: [&[u8]; 2] = [b"tmp", b"maildirfolder"];
-    traces.iter().chain(&super::uidlist::KNOWN).any(|trace| !dir.lacks(trace))
+    traces
+        .iter()
+        .chain(&super::uidlist::KNOWN)
+        .any(|trace| !dir.lacks(trace))
 }
 
 /// Accepts a directory that is a Maildir, or can become one as it is empty.
@@ -217,9 +271,14 @@ fn keep_if_maildir(root: Dir, if_absent: IfAbsent) -> Result<Option<Dir>, Error>
         (true, ..) | (_, true, IfAbsent::Make) => Ok(Some(root)),
         (_, true, IfAbsent::Imagine) => Ok(None),
         _ => {
-            let message = format!("{} is not a Maildir: it has neither `cur` nor `new`", root.path().display());
+            let message = format!(
+                "{} is not a Maildir: it has neither `cur` nor `new`",
+                root.path().display()
+            );
             let hint = match if_absent {
-                IfAbsent::Fail => "pass the directory that contains `cur` and `new`, such as ~/Maildir",
+                IfAbsent::Fail => {
+                    "pass the directory that contains `cur` and `new`, such as ~/Maildir"
+                }
                 _ => "pass a Maildir, an empty directory or one that doesn't exist yet",
             };
             Err(Error::new(ErrorKind::Local, message).with_hint(hint))

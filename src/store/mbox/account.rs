@@ -29,8 +29,20 @@ impl Account {
         if_absent: IfAbsent,
         observer: Arc<dyn Observer + Send + Sync>,
     ) -> Self {
-        let name = AccountName { side, name: format!("mbox:{}", path.display()) };
-        Self { place: Place { path: path.to_owned(), if_absent }, access, name, observer, tree: Mutex::new(None) }
+        let name = AccountName {
+            side,
+            name: format!("mbox:{}", path.display()),
+        };
+        Self {
+            place: Place {
+                path: path.to_owned(),
+                if_absent,
+            },
+            access,
+            name,
+            observer,
+            tree: Mutex::new(None),
+        }
     }
 }
 
@@ -56,9 +68,14 @@ impl Connector for Account {
             Some(shared) => Arc::clone(shared),
             None => {
                 let opened = Tree::open(&self.place, self.access, Arc::clone(&self.observer));
-                tree.insert(Arc::new(opened.map_err(|error| error.of(&self.name))?)).clone()
+                tree.insert(Arc::new(opened.map_err(|error| error.of(&self.name))?))
+                    .clone()
             }
         };
-        Ok(Box::new(Guarded::new(Session::new(shared), self.access, self.name.clone())))
+        Ok(Box::new(Guarded::new(
+            Session::new(shared),
+            self.access,
+            self.name.clone(),
+        )))
     }
 }

@@ -51,11 +51,24 @@ enum Failure {
 
 impl Deliveries {
     pub(super) fn new(tree: Arc<Tree>) -> Self {
-        Self { tree, open: None, told: Vec::new(), in_doubt: Vec::new() }
+        Self {
+            tree,
+            open: None,
+            told: Vec::new(),
+            in_doubt: Vec::new(),
+        }
     }
 
-    pub(super) fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error> {
-        if self.open.as_ref().is_none_or(|open| open.mailbox != *mailbox) {
+    pub(super) fn deliver(
+        &mut self,
+        mailbox: &MailboxName,
+        delivery: Delivery<'_>,
+    ) -> Result<(), Error> {
+        if self
+            .open
+            .as_ref()
+            .is_none_or(|open| open.mailbox != *mailbox)
+        {
             self.commit(None)?;
             self.open = None;
         }
@@ -63,27 +76,45 @@ impl Deliveries {
         match self.take(mailbox, delivery) {
             Ok(None) => {}
             Ok(Some(spool)) => return self.commit(Some((token, spool))),
-            Err(Failure::Refused(refusal)) => self.told.push(Outcome { tokens: vec![token], result: Err(refusal) }),
-            Err(Failure::Source) => return Err(Error::new(ErrorKind::Lost, "a message was cut short")),
+            Err(Failure::Refused(refusal)) => self.told.push(Outcome {
+                tokens: vec![token],
+                result: Err(refusal),
+            }),
+            Err(Failure::Source) => {
+                return Err(Error::new(ErrorKind::Lost, "a message was cut short"));
+            }
         }
-        let is_full = |open: &Open| open.text.len() >= BATCH_BYTES || open.since.elapsed() >= BATCH_TIME;
-        if self.open.as_ref().is_some_and(is_full) { self.commit(None) } else { Ok(()) }
+        let is_full =
+            |open: &Open| open.text.len() >= BATCH_BYTES || open.since.elapsed() >= BATCH_TIME;
+        if self.open.as_ref().is_some_and(is_full) {
+            self.commit(None)
+        } else {
+            Ok(())
+        }
     }
 
     /// Takes a small message into memory. Returns the file of a large one.
-    fn take(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<Option<Spool>, Failure> {
+    fn take(
+        &mut self,
+        mailbox: &MailboxName,
+        delivery: Delivery<'_>,
+    ) -> Result<Option<Spool>, Failure> {
         if self.open.is_none() {
             let open = Open::new(&self.tree, mailbox).map_err(Failure::Refused)?;
             self.open = Some(open);
         }
-        let Some(open) = &mut self.open else { return Ok(None) };
+        let Some(open) = &mut self.open else {
+            return Ok(None);
+        };
         let date = delivery.date.map_or_else(now, InternalDate::seconds);
-        let failed = |error: io::Error| Failure::Refused(refused("write for", &open.spot.path(), &error));
+        let failed =
+            |error: io::Error| Failure::Refused(refused("write for", &open.spot.path(), &error));
         match delivery.body {
             Body::Whole(bytes) => {
                 let mut measure = Measure::default();
                 measure.take(bytes);
-                let identity = write(&mut open.text, date, delivery.flags, measure, bytes).map_err(failed)?;
+                let identity =
+                    write(&mut open.text, date, delivery.flags, measure, bytes).map_err(failed)?;
                 open.waiting.push((delivery.token, identity));
                 Ok(None)
             }
@@ -92,11 +123,15 @@ impl Deliveries {
                 file.rewind().map_err(failed)?;
                 let mut written = tempfile::tempfile().map_err(failed)?;
                 let mut writer = io::BufWriter::new(&mut written);
-                let identity = write(&mut writer, date, delivery.flags, measure, file).map_err(failed)?;
+                let identity =
+                    write(&mut writer, date, delivery.flags, measure, file).map_err(failed)?;
                 writer.flush().map_err(failed)?;
                 drop(writer);
                 written.rewind().map_err(failed)?;
-                Ok(Some(Spool { file: written, identity }))
+                Ok(Some(Spool {
+                    file: written,
+                    identity,
+                }))
             }
         }
     }
@@ -112,14 +147,27 @@ impl Deliveries {
     }
 
     pub(super) fn unacknowledged(&self) -> Vec<u32> {
-        let waiting = self.open.iter().flat_map(|open| &open.waiting).map(|(token, _)| *token);
-        let told = self.told.iter().flat_map(|outcome| &outcome.tokens).copied();
-        waiting.chain(told).chain(self.in_doubt.iter().copied()).collect()
+        let waiting = self
+            .open
+            .iter()
+            .flat_map(|open| &open.waiting)
+            .map(|(token, _)| *token);
+        let told = self
+            .told
+            .iter()
+            .flat_map(|outcome| &outcome.tokens)
+            .copied();
+        waiting
+            .chain(told)
+            .chain(self.in_doubt.iter().copied())
+            .collect()
     }
 
     /// Appends what waits, followed by a large message.
     fn commit(&mut self, large: Option<(u32, Spool)>) -> Result<(), Error> {
-        let Some(open) = &mut self.open else { return Ok(()) };
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
         let mut waiting = std::mem::take(&mut open.waiting);
         let text = std::mem::take(&mut open.text);
         open.since = Instant::now();
@@ -133,11 +181,15 @@ impl Deliveries {
         }
         let tokens: Vec<u32> = waiting.iter().map(|(token, _)| *token).collect();
         match open.append(&self.tree, &waiting, &text, spool) {
-            Ok(Ok(placed)) => self.told.push(Outcome { tokens, result: Ok(Some(placed)) }),
+            Ok(Ok(placed)) => self.told.push(Outcome {
+                tokens,
+                result: Ok(Some(placed)),
+            }),
             Ok(Err(refusal)) => {
-                self.told.extend(
-                    tokens.into_iter().map(|token| Outcome { tokens: vec![token], result: Err(refusal.clone()) }),
-                );
+                self.told.extend(tokens.into_iter().map(|token| Outcome {
+                    tokens: vec![token],
+                    result: Err(refusal.clone()),
+                }));
             }
             Err(error) => {
                 self.in_doubt.extend(tokens);
@@ -157,9 +209,18 @@ struct Spool {
 impl Open {
     fn new(tree: &Tree, mailbox: &MailboxName) -> Result<Self, Refusal> {
         let spot = tree.spot(mailbox, false)?;
-        spot.dir.file(&spot.name).map_err(|error| refused("open", &spot.path(), &error))?;
+        spot.dir
+            .file(&spot.name)
+            .map_err(|error| refused("open", &spot.path(), &error))?;
         let (waiting, text, since) = (Vec::new(), Vec::new(), Instant::now());
-        Ok(Self { mailbox: mailbox.clone(), spot, known: None, waiting, text, since })
+        Ok(Self {
+            mailbox: mailbox.clone(),
+            spot,
+            known: None,
+            waiting,
+            text,
+            since,
+        })
     }
 
     /// Appends. After a refusal the file is unchanged; after an error that is uncertain.
@@ -180,9 +241,15 @@ impl Open {
                 Ok(index) => index,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            self.known = Some(Contents { stamp, end: index.end, counts: index.counts() });
+            self.known = Some(Contents {
+                stamp,
+                end: index.end,
+                counts: index.counts(),
+            });
         }
-        let Some(known) = &mut self.known else { return Ok(Err(crate::store::disk::gone(&self.spot.path()))) };
+        let Some(known) = &mut self.known else {
+            return Ok(Err(crate::store::disk::gone(&self.spot.path())));
+        };
         let mut names = Vec::with_capacity(messages.len());
         for (_, identity) in messages {
             let count = known.counts.entry(*identity).or_default();
@@ -206,7 +273,10 @@ impl Open {
         }
         known.end = file.stream_position()?;
         known.stamp = self.spot.dir.stat(&self.spot.name)?.into();
-        Ok(Ok(Placed { uid_validity, uids: uids.into_iter().filter_map(Uid::new).collect::<UidSet>() }))
+        Ok(Ok(Placed {
+            uid_validity,
+            uids: uids.into_iter().filter_map(Uid::new).collect::<UidSet>(),
+        }))
     }
 }
 
@@ -223,7 +293,11 @@ fn begin_on_a_new_line(file: &mut File, end: u64) -> io::Result<()> {
     if tail.ends_with(b"\n\n") || tail.ends_with(b"\n\r\n") {
         return Ok(());
     }
-    file.write_all(if tail.ends_with(b"\n") { b"\n" } else { b"\n\n" })
+    file.write_all(if tail.ends_with(b"\n") {
+        b"\n"
+    } else {
+        b"\n\n"
+    })
 }
 
 /// Writes a message in the file's format. Returns its identity.
@@ -234,8 +308,17 @@ pub(super) fn write(
     measure: Measure,
     mut from: impl io::Read,
 ) -> io::Result<Identity> {
-    let own = Own { size: measure.bytes, crlf: measure.bare_line_feeds == 0 };
-    let head = [from_line(date), mark_line(own), flag_lines(flags), END.to_owned()].concat();
+    let own = Own {
+        size: measure.bytes,
+        crlf: measure.bare_line_feeds == 0,
+    };
+    let head = [
+        from_line(date),
+        mark_line(own),
+        flag_lines(flags),
+        END.to_owned(),
+    ]
+    .concat();
     to.write_all(head.as_bytes())?;
     let mut hash = identity_hash(date);
     let mut quoting = Quoting::new();
@@ -253,7 +336,9 @@ pub(super) fn write(
             break;
         }
         hash.update(&chunk[..count]);
-        chunk[..count].iter().for_each(|byte| body.take(*byte, &mut quoting, &mut out));
+        chunk[..count]
+            .iter()
+            .for_each(|byte| body.take(*byte, &mut quoting, &mut out));
         last = out.last().copied().unwrap_or(last);
         to.write_all(&out)?;
     }
@@ -270,7 +355,10 @@ struct LineEnds {
 
 impl LineEnds {
     fn new(crlf: bool) -> Self {
-        Self { crlf, after_return: false }
+        Self {
+            crlf,
+            after_return: false,
+        }
     }
 
     fn take(&mut self, byte: u8, quoting: &mut Quoting, out: &mut Vec<u8>) {
@@ -303,7 +391,11 @@ fn spool(
     loop {
         let count = from.read(&mut chunk).map_err(|_| Failure::Source)?;
         if count == 0 {
-            return if measure.bytes == size { Ok((file, measure)) } else { Err(Failure::Source) };
+            return if measure.bytes == size {
+                Ok((file, measure))
+            } else {
+                Err(Failure::Source)
+            };
         }
         measure.take(&chunk[..count]);
         file.write_all(&chunk[..count]).map_err(&failed)?;
@@ -311,5 +403,7 @@ fn spool(
 }
 
 fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX))
 }

@@ -50,14 +50,33 @@ pub(super) fn from_line(seconds: i64) -> String {
 /// ```
 /// Programs write anything or nothing for the sender, omit the seconds, and put a zone before or after the year.
 pub(super) fn from_date(line: &[u8]) -> Option<i64> {
-    let words: Vec<&str> = str::from_utf8(line.strip_prefix(b"From ")?).ok()?.split_ascii_whitespace().collect();
-    let at = words.iter().rposition(|word| word.contains(':') && word.starts_with(|c: char| c.is_ascii_digit()))?;
-    let (month, day, time) = (words.get(at.checked_sub(2)?)?, words.get(at - 1)?, words[at]);
+    let words: Vec<&str> = str::from_utf8(line.strip_prefix(b"From ")?)
+        .ok()?
+        .split_ascii_whitespace()
+        .collect();
+    let at = words
+        .iter()
+        .rposition(|word| word.contains(':') && word.starts_with(|c: char| c.is_ascii_digit()))?;
+    let (month, day, time) = (
+        words.get(at.checked_sub(2)?)?,
+        words.get(at - 1)?,
+        words[at],
+    );
     // The zone may precede the year, and may be missing.
-    let year = words.get(at + 1..)?.iter().find(|word| word.len() == 4 && word.bytes().all(|b| b.is_ascii_digit()))?;
-    let time = if time.matches(':').count() == 1 { format!("{time}:00") } else { time.to_owned() };
+    let year = words
+        .get(at + 1..)?
+        .iter()
+        .find(|word| word.len() == 4 && word.bytes().all(|b| b.is_ascii_digit()))?;
+    let time = if time.matches(':').count() == 1 {
+        format!("{time}:00")
+    } else {
+        time.to_owned()
+    };
     let text = format!("{month} {day} {time} {year}");
-    let parsed = jiff::fmt::strtime::parse("%b %d %H:%M:%S %Y", text).ok()?.to_datetime().ok()?;
+    let parsed = jiff::fmt::strtime::parse("%b %d %H:%M:%S %Y", text)
+        .ok()?
+        .to_datetime()
+        .ok()?;
     Some(Offset::UTC.to_timestamp(parsed).ok()?.as_second())
 }
 
@@ -69,7 +88,11 @@ pub(super) fn is_own_from_line(line: &[u8]) -> bool {
 
 /// Writes the line that says how a message was written.
 pub(super) fn mark_line(own: Own) -> String {
-    format!("{MARK}{} {}\n", own.size, if own.crlf { "crlf" } else { "asis" })
+    format!(
+        "{MARK}{} {}\n",
+        own.size,
+        if own.crlf { "crlf" } else { "asis" }
+    )
 }
 
 /// Parses that line.
@@ -78,23 +101,40 @@ pub(super) fn mark_line(own: Own) -> String {
 /// mark = "X-Mailferry: 1 " 1*DIGIT SP ( "crlf" / "asis" ) LF
 /// ```
 pub(super) fn parse_mark(line: &[u8]) -> Option<Own> {
-    let (size, how) = str::from_utf8(line).ok()?.strip_prefix(MARK)?.strip_suffix('\n')?.split_once(' ')?;
+    let (size, how) = str::from_utf8(line)
+        .ok()?
+        .strip_prefix(MARK)?
+        .strip_suffix('\n')?
+        .split_once(' ')?;
     let crlf = match how {
         "crlf" => true,
         "asis" => false,
         _ => return None,
     };
-    Some(Own { size: size.parse().ok()?, crlf })
+    Some(Own {
+        size: size.parse().ok()?,
+        crlf,
+    })
 }
 
 /// Writes the lines for a message's flags. `O`, old, keeps mail programs from treating it as newly arrived.
 pub(super) fn flag_lines(flags: &Flags) -> String {
-    let mut lines = format!("Status: {}O\n", if flags.has(SystemFlag::Seen) { "R" } else { "" });
-    let letters: String = LETTERS.iter().filter(|(_, flag, _)| flags.has(*flag)).map(|(letter, ..)| *letter).collect();
+    let mut lines = format!(
+        "Status: {}O\n",
+        if flags.has(SystemFlag::Seen) { "R" } else { "" }
+    );
+    let letters: String = LETTERS
+        .iter()
+        .filter(|(_, flag, _)| flags.has(*flag))
+        .map(|(letter, ..)| *letter)
+        .collect();
     if !letters.is_empty() {
         lines.push_str(&format!("X-Status: {letters}\n"));
     }
-    let keywords: Vec<&str> = flags.names().filter(|name| !name.starts_with('\\')).collect();
+    let keywords: Vec<&str> = flags
+        .names()
+        .filter(|name| !name.starts_with('\\'))
+        .collect();
     if !keywords.is_empty() {
         lines.push_str(&format!("X-Keywords: {}\n", keywords.join(" ")));
     }
@@ -114,7 +154,9 @@ pub(super) fn parse_flag_field(name: &str, value: &[u8], names: &mut Vec<String>
     match name {
         "Status" if value.contains('R') => names.push("\\Seen".to_owned()),
         "X-Status" => {
-            let known = LETTERS.iter().filter(|(letter, ..)| value.contains(*letter));
+            let known = LETTERS
+                .iter()
+                .filter(|(letter, ..)| value.contains(*letter));
             names.extend(known.map(|(.., name)| (*name).to_owned()));
         }
         "X-Keywords" => names.extend(value.split_ascii_whitespace().map(str::to_owned)),
@@ -144,27 +186,46 @@ const FROM: &[u8] = b"From ";
 impl Quoting {
     /// Makes one that quotes, for writing.
     pub(super) fn new() -> Self {
-        Self { undo: false, line: Line::Beginning { marks: 0, matched: 0 } }
+        Self {
+            undo: false,
+            line: Line::Beginning {
+                marks: 0,
+                matched: 0,
+            },
+        }
     }
 
     /// Makes one that unquotes, for reading.
     pub(super) fn undone() -> Self {
-        Self { undo: true, ..Self::new() }
+        Self {
+            undo: true,
+            ..Self::new()
+        }
     }
 
     /// Takes a byte.
     pub(super) fn take(&mut self, byte: u8, out: &mut Vec<u8>) {
         if let Line::Beginning { marks, matched } = self.line {
             if byte == b'>' && matched == 0 {
-                self.line = Line::Beginning { marks: marks + 1, matched };
+                self.line = Line::Beginning {
+                    marks: marks + 1,
+                    matched,
+                };
                 return;
             }
             if byte == FROM[matched] {
                 if matched + 1 < FROM.len() {
-                    self.line = Line::Beginning { marks, matched: matched + 1 };
+                    self.line = Line::Beginning {
+                        marks,
+                        matched: matched + 1,
+                    };
                     return;
                 }
-                let marks = if self.undo { marks.saturating_sub(1) } else { marks + 1 };
+                let marks = if self.undo {
+                    marks.saturating_sub(1)
+                } else {
+                    marks + 1
+                };
                 put(out, marks, FROM);
                 self.line = Line::Rest;
                 return;
@@ -174,7 +235,10 @@ impl Quoting {
         }
         out.push(byte);
         if byte == b'\n' {
-            self.line = Line::Beginning { marks: 0, matched: 0 };
+            self.line = Line::Beginning {
+                marks: 0,
+                matched: 0,
+            };
         }
     }
 
@@ -182,13 +246,19 @@ impl Quoting {
     pub(super) fn end(&mut self, out: &mut Vec<u8>) {
         if let Line::Beginning { marks, matched } = self.line {
             put(out, marks, &FROM[..matched]);
-            self.line = Line::Beginning { marks: 0, matched: 0 };
+            self.line = Line::Beginning {
+                marks: 0,
+                matched: 0,
+            };
         }
     }
 }
 
 fn put(out: &mut Vec<u8>, marks: u64, rest: &[u8]) {
-    out.extend(std::iter::repeat_n(b'>', usize::try_from(marks).unwrap_or(usize::MAX)));
+    out.extend(std::iter::repeat_n(
+        b'>',
+        usize::try_from(marks).unwrap_or(usize::MAX),
+    ));
     out.extend_from_slice(rest);
 }
 
@@ -199,11 +269,23 @@ mod tests {
 
     #[test]
     fn dates_are_written_and_read_as_asctime_has_them() {
-        assert_eq!(from_line(1_706_751_245), "From mailferry Thu Feb  1 01:34:05 2024\n");
+        assert_eq!(
+            from_line(1_706_751_245),
+            "From mailferry Thu Feb  1 01:34:05 2024\n"
+        );
         for (line, date) in [
-            ("From mailferry Thu Feb  1 01:34:05 2024", Some(1_706_751_245)),
-            ("From ann@x.org Thu Feb  1 01:34:05 2024", Some(1_706_751_245)),
-            ("From ann@x.org Thu Feb  1 01:34 +0000 2024\r", Some(1_706_751_240)),
+            (
+                "From mailferry Thu Feb  1 01:34:05 2024",
+                Some(1_706_751_245),
+            ),
+            (
+                "From ann@x.org Thu Feb  1 01:34:05 2024",
+                Some(1_706_751_245),
+            ),
+            (
+                "From ann@x.org Thu Feb  1 01:34 +0000 2024\r",
+                Some(1_706_751_240),
+            ),
             ("From - Thu Feb 01 01:34:05 2024", Some(1_706_751_245)),
             ("From here to there", None),
             ("From ann at 10:30 of 2024", None),
@@ -216,7 +298,12 @@ mod tests {
 
     #[test]
     fn flags_are_written_and_read() {
-        for text in ["", "\\Seen", "\\Seen \\Answered \\Flagged \\Draft \\Deleted $Label1 Red", "Red"] {
+        for text in [
+            "",
+            "\\Seen",
+            "\\Seen \\Answered \\Flagged \\Draft \\Deleted $Label1 Red",
+            "Red",
+        ] {
             let flags = Flags::from_names(text.split_whitespace());
             let mut names = Vec::new();
             for line in flag_lines(&flags).lines() {
@@ -225,7 +312,10 @@ mod tests {
             }
             assert_eq!(Flags::from_names(names.iter().map(String::as_str)), flags);
         }
-        let own = Own { size: 5, crlf: true };
+        let own = Own {
+            size: 5,
+            crlf: true,
+        };
         assert_eq!(parse_mark(mark_line(own).as_bytes()), Some(own));
         assert_eq!(parse_mark(b"X-Mailferry: 1 5 crl"), None);
     }

@@ -46,8 +46,15 @@ impl Found {
             let own = name.strip_suffix(BELOW).unwrap_or(&name);
             let below = [above, own, b"/"].concat();
             if level == MAX_LEVELS {
-                self.note(dir, &name, format!("a folder's name has at most {MAX_LEVELS} levels"));
-            } else if let Err(error) = dir.directory(&name).and_then(|inner| self.collect(&inner, &below, level + 1)) {
+                self.note(
+                    dir,
+                    &name,
+                    format!("a folder's name has at most {MAX_LEVELS} levels"),
+                );
+            } else if let Err(error) = dir
+                .directory(&name)
+                .and_then(|inner| self.collect(&inner, &below, level + 1))
+            {
                 self.note(dir, &name, error.to_string());
             }
         }
@@ -55,13 +62,18 @@ impl Found {
     }
 
     fn note(&mut self, dir: &Dir, name: &[u8], why: impl Into<String>) {
-        self.gaps.add(Unread::Path(dir.path_of(name).display().to_string()), why);
+        self.gaps
+            .add(Unread::Path(dir.path_of(name).display().to_string()), why);
     }
 }
 
 /// Returns why an entry that isn't an mbox file may be the remains of a folder, or be in its place.
 fn why_unread(dir: &Dir, name: &[u8], kind: Kind) -> Option<&'static str> {
-    let has = |endings: &[&[u8]]| endings.iter().any(|ending| !dir.lacks(&[name, *ending].concat()));
+    let has = |endings: &[&[u8]]| {
+        endings
+            .iter()
+            .any(|ending| !dir.lacks(&[name, *ending].concat()))
+    };
     // Files that mail programs keep with a folder's file.
     let was_folder = has(&[UIDS, BELOW, b".msf"]);
     match kind {
@@ -78,7 +90,10 @@ fn why_unread(dir: &Dir, name: &[u8], kind: Kind) -> Option<&'static str> {
 /// Reports whether a file is an mbox: empty, or beginning like one.
 fn is_mbox(dir: &Dir, name: &[u8]) -> bool {
     let mut head = Vec::new();
-    match dir.file(name).and_then(|file| file.take(5).read_to_end(&mut head)) {
+    match dir
+        .file(name)
+        .and_then(|file| file.take(5).read_to_end(&mut head))
+    {
         Ok(_) => head.is_empty() || head == b"From ",
         // If it can't be read, it is refused by name later.
         Err(_) => true,

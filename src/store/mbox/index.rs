@@ -45,7 +45,11 @@ pub(super) struct Stamp {
 
 impl From<Stat> for Stamp {
     fn from(stat: Stat) -> Self {
-        Self { inode: stat.inode, size: stat.size, changed: stat.changed }
+        Self {
+            inode: stat.inode,
+            size: stat.size,
+            changed: stat.changed,
+        }
     }
 }
 
@@ -90,7 +94,11 @@ impl Head {
         let mut line = Vec::new();
         let next_line = |reader: &mut BufReader<Region>, line: &mut Vec<u8>| -> io::Result<()> {
             line.clear();
-            reader.by_ref().take(CHUNK as u64).read_until(b'\n', line).map(drop)
+            reader
+                .by_ref()
+                .take(CHUNK as u64)
+                .read_until(b'\n', line)
+                .map(drop)
         };
         next_line(&mut reader, &mut line)?;
         let from_end = start + line.len() as u64;
@@ -111,7 +119,13 @@ impl Head {
                 break;
             }
         }
-        Ok(Self { is_ours, from_end, own, names, body })
+        Ok(Self {
+            is_ours,
+            from_end,
+            own,
+            names,
+            body,
+        })
     }
 }
 
@@ -119,7 +133,9 @@ impl Index {
     /// Reads a file. `None` if it isn't an mbox.
     pub(super) fn read(file: File, stat: Stat) -> io::Result<Option<Self>> {
         let file = Arc::new(file);
-        let Some((starts, length)) = message_starts(&file)? else { return Ok(None) };
+        let Some((starts, length)) = message_starts(&file)? else {
+            return Ok(None);
+        };
         let mut index = Self {
             file,
             entries: Vec::with_capacity(starts.len()),
@@ -150,7 +166,11 @@ impl Index {
     }
 
     fn region(&self, at: u64, end: u64) -> Region {
-        Region { file: Arc::clone(&self.file), at, end }
+        Region {
+            file: Arc::clone(&self.file),
+            at,
+            end,
+        }
     }
 
     /// Reads a message. `None`: it is one of ours and incomplete.
@@ -159,7 +179,12 @@ impl Index {
         if head.is_ours && head.own.is_none() {
             return Ok(None);
         }
-        let Head { from_end, body, names, .. } = head;
+        let Head {
+            from_end,
+            body,
+            names,
+            ..
+        } = head;
         let Some(own) = head.own else {
             return self.read_foreign(start, from_end, after, date).map(Some);
         };
@@ -171,8 +196,22 @@ impl Index {
         if view.is_longer()? {
             return self.read_foreign(start, from_end, after, date).map(Some);
         }
-        let flags = self.flags.intern(Flags::from_names(names.iter().map(String::as_str)));
-        Ok(Some(Entry { start, body, end: after, after, size, date, own: Some(own), key, flags, uid: 0, identity }))
+        let flags = self
+            .flags
+            .intern(Flags::from_names(names.iter().map(String::as_str)));
+        Ok(Some(Entry {
+            start,
+            body,
+            end: after,
+            after,
+            size,
+            date,
+            own: Some(own),
+            key,
+            flags,
+            uid: 0,
+            identity,
+        }))
     }
 
     /// Reads a message that another program wrote or changed.
@@ -181,8 +220,22 @@ impl Index {
         let mut view = View::new(self.region(body, end), None);
         let (size, key, identity) = digest(&mut view, date)?;
         let names = view.flag_names();
-        let flags = self.flags.intern(Flags::from_names(names.iter().map(String::as_str)));
-        Ok(Entry { start, body, end, after, size, date, own: None, key, flags, uid: 0, identity })
+        let flags = self
+            .flags
+            .intern(Flags::from_names(names.iter().map(String::as_str)));
+        Ok(Entry {
+            start,
+            body,
+            end,
+            after,
+            size,
+            date,
+            own: None,
+            key,
+            flags,
+            uid: 0,
+            identity,
+        })
     }
 
     /// Returns a message as its reader gets it.
@@ -203,21 +256,28 @@ impl Index {
     }
 
     pub(super) fn find(&self, uid: Uid) -> Option<&Entry> {
-        let at = self.entries.binary_search_by_key(&uid.get(), |entry| entry.uid).ok()?;
+        let at = self
+            .entries
+            .binary_search_by_key(&uid.get(), |entry| entry.uid)
+            .ok()?;
         self.entries.get(at)
     }
 
     /// Returns the identity's name in the list of UIDs.
     fn name(&self, place: usize) -> String {
         let identity = &self.entries[self.by_identity[place] as usize].identity;
-        let first = self.by_identity.partition_point(|at| self.entries[*at as usize].identity < *identity);
+        let first = self
+            .by_identity
+            .partition_point(|at| self.entries[*at as usize].identity < *identity);
         identity_name(identity, place - first)
     }
 
     /// Returns how many messages there are of each identity.
     pub(super) fn counts(&self) -> HashMap<Identity, u32> {
         let mut counts = HashMap::with_capacity(self.entries.len());
-        self.entries.iter().for_each(|entry| *counts.entry(entry.identity).or_default() += 1);
+        self.entries
+            .iter()
+            .for_each(|entry| *counts.entry(entry.identity).or_default() += 1);
         counts
     }
 }
@@ -253,7 +313,9 @@ fn flag_field(line: &[u8]) -> Option<(Option<&'static str>, &[u8])> {
         return Some((None, &[]));
     }
     let at = line.iter().position(|byte| *byte == b':')?;
-    let field = format::FLAG_FIELDS.into_iter().find(|field| field.as_bytes() == &line[..at])?;
+    let field = format::FLAG_FIELDS
+        .into_iter()
+        .find(|field| field.as_bytes() == &line[..at])?;
     Some((Some(field), &line[at + 1..]))
 }
 
@@ -301,7 +363,14 @@ type Starts = Option<(Vec<(u64, i64)>, u64)>;
 /// (RFC 4155 appendix A, in words.) A `From ` line starts a message only after an empty line and if it has a date:
 /// others are text that a program has not quoted. The last message may lack its empty line.
 fn message_starts(file: &Arc<File>) -> io::Result<Starts> {
-    let mut reader = BufReader::with_capacity(CHUNK, Region { file: Arc::clone(file), at: 0, end: u64::MAX });
+    let mut reader = BufReader::with_capacity(
+        CHUNK,
+        Region {
+            file: Arc::clone(file),
+            at: 0,
+            end: u64::MAX,
+        },
+    );
     let (mut starts, mut at) = (Vec::new(), 0);
     let (mut start, mut length, mut after_empty) = (0, 0, true);
     let mut line: Vec<u8> = Vec::with_capacity(MAX_FROM);
@@ -341,10 +410,17 @@ fn message_starts(file: &Arc<File>) -> io::Result<Starts> {
 
 impl Numbered for Index {
     fn set(&mut self, name: &[u8], uid: u32) -> bool {
-        let Some((identity, number)) = parse_name(name) else { return false };
-        let first = self.by_identity.partition_point(|at| self.entries[*at as usize].identity < identity);
+        let Some((identity, number)) = parse_name(name) else {
+            return false;
+        };
+        let first = self
+            .by_identity
+            .partition_point(|at| self.entries[*at as usize].identity < identity);
         let found = self.by_identity.get(first + number).copied();
-        match found.and_then(|at| self.entries.get_mut(at as usize)).filter(|entry| entry.identity == identity) {
+        match found
+            .and_then(|at| self.entries.get_mut(at as usize))
+            .filter(|entry| entry.identity == identity)
+        {
             Some(entry) => {
                 entry.uid = uid;
                 true
@@ -377,9 +453,13 @@ impl Numbered for Index {
 
     fn each(&self, take: &mut dyn FnMut(u32, &[u8]) -> io::Result<()>) -> io::Result<()> {
         let uid = |place: &usize| self.entries[self.by_identity[*place] as usize].uid;
-        let mut places: Vec<usize> = (0..self.by_identity.len()).filter(|place| uid(place) != 0).collect();
+        let mut places: Vec<usize> = (0..self.by_identity.len())
+            .filter(|place| uid(place) != 0)
+            .collect();
         places.sort_unstable_by_key(uid);
-        places.into_iter().try_for_each(|place| take(uid(&place), self.name(place).as_bytes()))
+        places
+            .into_iter()
+            .try_for_each(|place| take(uid(&place), self.name(place).as_bytes()))
     }
 }
 

@@ -29,7 +29,9 @@ impl MboxLock {
     pub(super) fn take(dir: &Dir, name: &[u8], file: &File) -> io::Result<Self> {
         let began = Instant::now();
         let lock = dot_lock(dir, &[name, b".lock"].concat(), began)?;
-        while let Err(error) = rustix::fs::fcntl_lock(file, FlockOperation::NonBlockingLockExclusive) {
+        while let Err(error) =
+            rustix::fs::fcntl_lock(file, FlockOperation::NonBlockingLockExclusive)
+        {
             if error != rustix::io::Errno::AGAIN && error != rustix::io::Errno::ACCESS {
                 return Err(error.into());
             }
@@ -63,7 +65,10 @@ fn dot_lock(dir: &Dir, name: &[u8], began: Instant) -> io::Result<MboxLock> {
         }
     };
     dir.remove_if_there(DRAFT)?;
-    locked.map(|()| MboxLock { dir: dir.clone(), name: name.to_vec() })
+    locked.map(|()| MboxLock {
+        dir: dir.clone(),
+        name: name.to_vec(),
+    })
 }
 
 /// Reports whether a dotlock is stale: of a dead mailferry run, as only this one may write here, or too old.
@@ -72,14 +77,21 @@ fn is_left_behind(dir: &Dir, name: &[u8], ours: &str) -> bool {
     if text.starts_with(OURS.as_bytes()) {
         return text != ours.as_bytes();
     }
-    let made = dir.stat(name).ok().and_then(|stat| u64::try_from(stat.modified).ok());
+    let made = dir
+        .stat(name)
+        .ok()
+        .and_then(|stat| u64::try_from(stat.modified).ok());
     let made = made.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-    made.and_then(|made| SystemTime::now().duration_since(made).ok()).is_some_and(|age| age > STALE)
+    made.and_then(|made| SystemTime::now().duration_since(made).ok())
+        .is_some_and(|age| age > STALE)
 }
 
 fn wait(began: Instant) -> io::Result<()> {
     if began.elapsed() > PATIENCE {
-        return Err(io::Error::new(io::ErrorKind::TimedOut, "another program has locked it"));
+        return Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "another program has locked it",
+        ));
     }
     std::thread::sleep(Duration::from_millis(50));
     Ok(())

@@ -29,14 +29,21 @@ impl Tree {
         let (_file, _lock) = spot.lock()?;
         let index = self.index(mailbox)?;
         check(&index)?;
-        let mut fates: Vec<(&Entry, Fate)> = index.entries.iter().map(|entry| (entry, fate(&index, entry))).collect();
+        let mut fates: Vec<(&Entry, Fate)> = index
+            .entries
+            .iter()
+            .map(|entry| (entry, fate(&index, entry)))
+            .collect();
         if fates.iter().all(|(_, fate)| matches!(fate, Fate::Stays)) {
             return Ok(());
         }
         fates.sort_by_key(|(entry, _)| entry.start);
         let failed = |error: io::Error| refused("write", &spot.path(), &error);
-        spot.dir.replace(&spot.name, |to| write_all(&index, &fates, to)).map_err(failed)?;
-        self.renumber(mailbox, &spot, &names(&fates)).map_err(failed)
+        spot.dir
+            .replace(&spot.name, |to| write_all(&index, &fates, to))
+            .map_err(failed)?;
+        self.renumber(mailbox, &spot, &names(&fates))
+            .map_err(failed)
     }
 }
 
@@ -69,7 +76,11 @@ fn write_all(index: &Index, fates: &[(&Entry, Fate)], to: &mut impl Write) -> io
 }
 
 fn region(index: &Index, at: u64, end: u64) -> Region {
-    Region { file: std::sync::Arc::clone(&index.file), at, end }
+    Region {
+        file: std::sync::Arc::clone(&index.file),
+        at,
+        end,
+    }
 }
 
 fn copy(index: &Index, at: u64, end: u64, to: &mut impl Write) -> io::Result<()> {
@@ -81,18 +92,30 @@ fn write_flags(index: &Index, entry: &Entry, flags: &Flags, to: &mut impl Write)
     let mut from = region(index, entry.start, entry.body);
     let mut head = Vec::new();
     from.read_to_end(&mut head)?;
-    let from_end = head.iter().position(|byte| *byte == b'\n').map_or(head.len(), |at| at + 1);
+    let from_end = head
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(head.len(), |at| at + 1);
     to.write_all(&head[..from_end])?;
     if let Some(own) = entry.own {
-        to.write_all([mark_line(own), flag_lines(flags), END.to_owned()].concat().as_bytes())?;
+        to.write_all(
+            [mark_line(own), flag_lines(flags), END.to_owned()]
+                .concat()
+                .as_bytes(),
+        )?;
         return copy(index, entry.body, entry.after, to);
     }
     to.write_all(flag_lines(flags).as_bytes())?;
-    let (mut body, mut filter) = (region(index, entry.body, entry.after), FieldFilter::default());
+    let (mut body, mut filter) = (
+        region(index, entry.body, entry.after),
+        FieldFilter::default(),
+    );
     let (mut chunk, mut out) = (vec![0; CHUNK], Vec::new());
     loop {
         let count = body.read(&mut chunk)?;
-        chunk[..count].iter().for_each(|byte| filter.take(*byte, &mut out));
+        chunk[..count]
+            .iter()
+            .for_each(|byte| filter.take(*byte, &mut out));
         if count == 0 {
             filter.end(&mut out);
         }

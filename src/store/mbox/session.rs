@@ -5,13 +5,16 @@ use super::index::{Entry, Index};
 use super::rewrite::Fate;
 use super::tree::Tree;
 use crate::mail::{
-    Counters, FolderStatus, HeaderKey, InternalDate, ListedMailbox, Listing, MailboxName, Message, NameStyle,
-    PermanentFlags, SystemFlag, Uid, UidSet, UidValidity,
+    Counters, FolderStatus, HeaderKey, InternalDate, ListedMailbox, Listing, MailboxName, Message,
+    NameStyle, PermanentFlags, SystemFlag, Uid, UidSet, UidValidity,
 };
-use crate::store::disk::{Letter, Reading, Requests, gone, header_fields, made_anew, permanent, stopped};
+use crate::store::disk::{
+    Letter, Reading, Requests, gone, header_fields, made_anew, permanent, stopped,
+};
 use crate::store::{
-    Body, Connections, Delivery, Error, Fetched, FlagChange, FlagEdit, FolderScan, MessageSink, NewFolder, Outcome,
-    Quota, ReadStore, Refusal, Relocated, Relocation, Removal, ScanDepth, ScanRequest, Store, Traffic,
+    Body, Connections, Delivery, Error, Fetched, FlagChange, FlagEdit, FolderScan, MessageSink,
+    NewFolder, Outcome, Quota, ReadStore, Refusal, Relocated, Relocation, Removal, ScanDepth,
+    ScanRequest, Store, Traffic,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +30,10 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(tree: Arc<Tree>) -> Self {
         Self {
-            shelf: Shelf { tree: Arc::clone(&tree), open: None },
+            shelf: Shelf {
+                tree: Arc::clone(&tree),
+                open: None,
+            },
             deliveries: Deliveries::new(Arc::clone(&tree)),
             tree,
             requests: Requests::default(),
@@ -46,7 +52,11 @@ impl Session {
             status: self.status(&name).ok(),
             ..ListedMailbox::new(name, Some('/'))
         };
-        let style = NameStyle { prefix: Vec::new(), separator: Some('/'), utf8: true };
+        let style = NameStyle {
+            prefix: Vec::new(),
+            separator: Some('/'),
+            utf8: true,
+        };
         Ok(Listing {
             mailboxes: all.map(mailbox).collect(),
             style,
@@ -58,10 +68,20 @@ impl Session {
 
     fn status(&self, mailbox: &MailboxName) -> Result<FolderStatus, Refusal> {
         let Some(index) = self.index(mailbox)? else {
-            let counters = Counters { messages: Some(0), ..Counters::default() };
-            return Ok(FolderStatus { counters, ..FolderStatus::default() });
+            let counters = Counters {
+                messages: Some(0),
+                ..Counters::default()
+            };
+            return Ok(FolderStatus {
+                counters,
+                ..FolderStatus::default()
+            });
         };
-        let unseen = index.entries.iter().filter(|entry| !index.flags.get(entry.flags).has(SystemFlag::Seen)).count();
+        let unseen = index
+            .entries
+            .iter()
+            .filter(|entry| !index.flags.get(entry.flags).has(SystemFlag::Seen))
+            .count();
         Ok(FolderStatus {
             counters: Counters {
                 uid_validity: index.validity(),
@@ -77,7 +97,11 @@ impl Session {
 
     /// Returns a folder's messages; `None` for an INBOX that doesn't exist yet.
     fn index(&self, mailbox: &MailboxName) -> Result<Option<Arc<Index>>, Refusal> {
-        if mailbox.is_inbox() && self.tree.spot(mailbox, false).is_ok_and(|spot| spot.dir.lacks(&spot.name))
+        if mailbox.is_inbox()
+            && self
+                .tree
+                .spot(mailbox, false)
+                .is_ok_and(|spot| spot.dir.lacks(&spot.name))
             || self.tree.root().is_none() && mailbox.is_inbox()
         {
             return Ok(None);
@@ -87,9 +111,13 @@ impl Session {
 
     fn scan_one(&self, request: &ScanRequest<'_>) -> Result<FolderScan, Refusal> {
         if request.search.is_some() {
-            return Err(permanent("a directory of mail cannot be searched by IMAP's SEARCH"));
+            return Err(permanent(
+                "a directory of mail cannot be searched by IMAP's SEARCH",
+            ));
         }
-        let Some(index) = self.index(request.mailbox)? else { return Ok(FolderScan::default()) };
+        let Some(index) = self.index(request.mailbox)? else {
+            return Ok(FolderScan::default());
+        };
         let mut scan = FolderScan {
             uid_validity: index.validity(),
             uid_next: index.validity().map(|_| index.next),
@@ -101,13 +129,27 @@ impl Session {
         };
         let is_wanted = |uid: Uid| request.uids.as_ref().is_none_or(|uids| uids.contains(uid));
         for entry in &index.entries {
-            let Some(uid) = Uid::new(entry.uid).filter(|uid| is_wanted(*uid)) else { continue };
+            let Some(uid) = Uid::new(entry.uid).filter(|uid| is_wanted(*uid)) else {
+                continue;
+            };
             // They are in the index, so known ones need not be skipped.
             let has_key = !matches!(request.depth, ScanDepth::Sizes | ScanDepth::Attributes);
-            let key = if has_key { entry.key } else { HeaderKey::Unknown };
-            scan.messages.push(Message::new(uid, entry.size, InternalDate::new(entry.date, 0), entry.flags, key));
+            let key = if has_key {
+                entry.key
+            } else {
+                HeaderKey::Unknown
+            };
+            scan.messages.push(Message::new(
+                uid,
+                entry.size,
+                InternalDate::new(entry.date, 0),
+                entry.flags,
+                key,
+            ));
             if request.depth == ScanDepth::Headings {
-                let heading = header_fields(index.view(entry)).ok().map(|fields| fields.heading());
+                let heading = header_fields(index.view(entry))
+                    .ok()
+                    .map(|fields| fields.heading());
                 scan.headings.extend(heading.map(|heading| (uid, heading)));
             }
         }
@@ -116,44 +158,85 @@ impl Session {
 
     /// Changes flags in one folder, in one go.
     fn change_all(&self, changes: &[FlagChange]) -> Result<(), Refusal> {
-        let Some(first) = changes.first() else { return Ok(()) };
-        self.tree.rewrite(&first.mailbox, |_| Ok(()), &mut |index, entry| {
-            let before = index.flags.get(entry.flags);
-            let uid = Uid::new(entry.uid);
-            let ours = changes.iter().filter(|change| uid.is_some_and(|uid| change.uids.contains(uid)));
-            let flags = ours.fold(before.clone(), |flags, change| match change.edit {
-                FlagEdit::Add => flags.union(&change.flags),
-                FlagEdit::Remove => flags.minus(&change.flags),
-            });
-            if flags == before { Fate::Stays } else { Fate::Has(flags) }
-        })
+        let Some(first) = changes.first() else {
+            return Ok(());
+        };
+        self.tree
+            .rewrite(&first.mailbox, |_| Ok(()), &mut |index, entry| {
+                let before = index.flags.get(entry.flags);
+                let uid = Uid::new(entry.uid);
+                let ours = changes
+                    .iter()
+                    .filter(|change| uid.is_some_and(|uid| change.uids.contains(uid)));
+                let flags = ours.fold(before.clone(), |flags, change| match change.edit {
+                    FlagEdit::Add => flags.union(&change.flags),
+                    FlagEdit::Remove => flags.minus(&change.flags),
+                });
+                if flags == before {
+                    Fate::Stays
+                } else {
+                    Fate::Has(flags)
+                }
+            })
     }
 
-    fn remove_one(&self, mailbox: &MailboxName, validity: Option<UidValidity>, uids: &UidSet) -> Result<(), Refusal> {
+    fn remove_one(
+        &self,
+        mailbox: &MailboxName,
+        validity: Option<UidValidity>,
+        uids: &UidSet,
+    ) -> Result<(), Refusal> {
         let path = self.tree.spot(mailbox, false)?.path();
-        let check = |index: &Index| if index.validity() == validity { Ok(()) } else { Err(made_anew(&path)) };
+        let check = |index: &Index| {
+            if index.validity() == validity {
+                Ok(())
+            } else {
+                Err(made_anew(&path))
+            }
+        };
         self.tree.rewrite(mailbox, check, &mut |_, entry| {
-            if Uid::new(entry.uid).is_some_and(|uid| uids.contains(uid)) { Fate::Goes } else { Fate::Stays }
+            if Uid::new(entry.uid).is_some_and(|uid| uids.contains(uid)) {
+                Fate::Goes
+            } else {
+                Fate::Stays
+            }
         })
     }
 
     /// Copies messages to the other folder, and for a move removes those that arrived there.
     fn relocate_one(&mut self, relocation: &Relocation) -> Result<Relocated, Error> {
         let mut result = Relocated::default();
-        let refuse = |result: Relocated, refusal| Ok(Relocated { refusal: Some(refusal), ..result });
+        let refuse = |result: Relocated, refusal| {
+            Ok(Relocated {
+                refusal: Some(refusal),
+                ..result
+            })
+        };
         let index = match self.tree.index(&relocation.from) {
             Ok(index) if index.validity() == relocation.uid_validity => index,
             Ok(_) => return refuse(result, made_anew(relocation.from.to_string().as_ref())),
             Err(refusal) => return refuse(result, refusal),
         };
         for uid in relocation.uids.iter() {
-            let Some(entry) = index.find(uid) else { continue };
+            let Some(entry) = index.find(uid) else {
+                continue;
+            };
             let flags = index.flags.get(entry.flags);
             let mut view = index.view(entry);
-            let body = Body::Stream { size: entry.size, from: &mut view };
+            let body = Body::Stream {
+                size: entry.size,
+                from: &mut view,
+            };
             let date = InternalDate::new(entry.date, 0);
-            let delivery =
-                Delivery { token: uid.get(), flags: &flags, date, body, careful: true, binary: false, batch: 0 };
+            let delivery = Delivery {
+                token: uid.get(),
+                flags: &flags,
+                date,
+                body,
+                careful: true,
+                binary: false,
+                batch: 0,
+            };
             self.deliveries.deliver(&relocation.to, delivery)?;
         }
         for outcome in self.deliveries.outcomes(true)? {
@@ -170,7 +253,8 @@ impl Session {
         let copied = result.uids();
         if relocation.leave
             && !copied.is_empty()
-            && let Err(refusal) = self.remove_one(&relocation.from, relocation.uid_validity, &copied)
+            && let Err(refusal) =
+                self.remove_one(&relocation.from, relocation.uid_validity, &copied)
         {
             result.refusal.get_or_insert(refusal);
             result.left_behind = copied;
@@ -183,16 +267,27 @@ impl Session {
             Ok(()) => return Ok(folder.name.clone()),
             Err(refusal) => refusal,
         };
-        let taken = folder.fallbacks.iter().find(|fallback| self.tree.create(fallback).is_ok());
+        let taken = folder
+            .fallbacks
+            .iter()
+            .find(|fallback| self.tree.create(fallback).is_ok());
         taken.cloned().ok_or(refusal)
     }
 }
 
 /// Returns when the file last changed, if a later change must have a later time.
 fn mod_seq(index: &Index) -> Option<u64> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
-    let age = u64::try_from(now.as_nanos()).ok()?.checked_sub(index.stamp.changed)?;
-    let tick = if index.stamp.changed.is_multiple_of(1_000_000_000) { 2_000_000_000 } else { 25_000_000 };
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .ok()?;
+    let age = u64::try_from(now.as_nanos())
+        .ok()?
+        .checked_sub(index.stamp.changed)?;
+    let tick = if index.stamp.changed.is_multiple_of(1_000_000_000) {
+        2_000_000_000
+    } else {
+        25_000_000
+    };
     (age > tick && index.validity().is_some()).then_some(index.stamp.changed)
 }
 
@@ -203,7 +298,11 @@ struct Shelf {
 }
 
 impl Reading for Shelf {
-    fn enter(&mut self, mailbox: &MailboxName, generation: Option<UidValidity>) -> Result<(), Refusal> {
+    fn enter(
+        &mut self,
+        mailbox: &MailboxName,
+        generation: Option<UidValidity>,
+    ) -> Result<(), Refusal> {
         self.open = None;
         let index = self.tree.index(mailbox)?;
         if index.validity() != generation {
@@ -214,12 +313,18 @@ impl Reading for Shelf {
     }
 
     fn letter(&mut self, uid: Uid) -> Result<Option<Letter>, Refusal> {
-        let Some((mailbox, index)) = &mut self.open else { return Err(gone(Path::new("that was asked for"))) };
+        let Some((mailbox, index)) = &mut self.open else {
+            return Err(gone(Path::new("that was asked for")));
+        };
         // Another program may have written to the file since.
         *index = self.tree.index(mailbox)?;
         let path = self.tree.spot(mailbox, false)?.path();
         let found: Option<&Entry> = index.find(uid);
-        Ok(found.map(|entry| Letter { size: entry.size, reader: Box::new(index.view(entry)), path }))
+        Ok(found.map(|entry| Letter {
+            size: entry.size,
+            reader: Box::new(index.view(entry)),
+            path,
+        }))
     }
 }
 
@@ -229,7 +334,11 @@ impl ReadStore for Session {
     }
 
     fn connections(&self) -> Connections {
-        Connections { usual: 1, most: 1, is_near: true }
+        Connections {
+            usual: 1,
+            most: 1,
+            is_near: true,
+        }
     }
 
     fn list(&mut self) -> Result<Listing, Error> {
@@ -237,7 +346,10 @@ impl ReadStore for Session {
     }
 
     fn are_gone(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<bool>, Error> {
-        Ok(mailboxes.iter().map(|mailbox| self.tree.is_gone(mailbox)).collect())
+        Ok(mailboxes
+            .iter()
+            .map(|mailbox| self.tree.is_gone(mailbox))
+            .collect())
     }
 
     fn scan(
@@ -277,13 +389,21 @@ impl ReadStore for Session {
 }
 
 impl Store for Session {
-    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
-        Ok(folders.iter().map(|folder| self.create_one(folder)).collect())
+    fn create(
+        &mut self,
+        folders: &[NewFolder],
+    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+        Ok(folders
+            .iter()
+            .map(|folder| self.create_one(folder))
+            .collect())
     }
 
     fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
         let done = self.tree.change_subscriptions(&mut |names| {
-            mailboxes.iter().fold(false, |changed, mailbox| names.insert(mailbox.clone()) | changed)
+            mailboxes.iter().fold(false, |changed, mailbox| {
+                names.insert(mailbox.clone()) | changed
+            })
         });
         Ok(vec![done; mailboxes.len()])
     }
@@ -291,7 +411,9 @@ impl Store for Session {
     fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error> {
         // If it can't be written, the next subscription reports that.
         let _ = self.tree.change_subscriptions(&mut |names| {
-            mailboxes.iter().fold(false, |changed, mailbox| names.remove(mailbox) | changed)
+            mailboxes
+                .iter()
+                .fold(false, |changed, mailbox| names.remove(mailbox) | changed)
         });
         Ok(())
     }
@@ -309,28 +431,49 @@ impl Store for Session {
     }
 
     fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error> {
-        relocations.iter().map(|relocation| self.relocate_one(relocation)).collect()
+        relocations
+            .iter()
+            .map(|relocation| self.relocate_one(relocation))
+            .collect()
     }
 
     fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        let remove = |removal: &Removal| self.remove_one(&removal.mailbox, removal.uid_validity, &removal.uids);
+        let remove = |removal: &Removal| {
+            self.remove_one(&removal.mailbox, removal.uid_validity, &removal.uids)
+        };
         Ok(removals.iter().map(remove).collect())
     }
 
-    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        Ok(renames.iter().map(|(from, to)| self.tree.rename(from, to)).collect())
+    fn rename(
+        &mut self,
+        renames: &[(MailboxName, MailboxName)],
+    ) -> Result<Vec<Result<(), Refusal>>, Error> {
+        Ok(renames
+            .iter()
+            .map(|(from, to)| self.tree.rename(from, to))
+            .collect())
     }
 
     fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        Ok(mailboxes.iter().map(|mailbox| self.tree.delete(mailbox)).collect())
+        Ok(mailboxes
+            .iter()
+            .map(|mailbox| self.tree.delete(mailbox))
+            .collect())
     }
 
     /// A file has one time for all its messages: it doesn't show which ones others have changed since.
-    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
+    fn change_flags(
+        &mut self,
+        changes: &[FlagChange],
+    ) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
         let mut results = Vec::with_capacity(changes.len());
         for group in changes.chunk_by(|a, b| a.mailbox == b.mailbox) {
             let done = self.change_all(group);
-            results.extend(group.iter().map(|_| done.clone().map(|()| UidSet::default())));
+            results.extend(
+                group
+                    .iter()
+                    .map(|_| done.clone().map(|()| UidSet::default())),
+            );
         }
         Ok(results)
     }

@@ -15,7 +15,9 @@ struct Ground {
 
 impl Ground {
     fn new() -> Self {
-        Self { root: tempfile::tempdir().unwrap() }
+        Self {
+            root: tempfile::tempdir().unwrap(),
+        }
     }
 
     fn path(&self) -> PathBuf {
@@ -23,7 +25,13 @@ impl Ground {
     }
 
     fn account(&self, access: Access, if_absent: IfAbsent) -> Account {
-        Account::new(&self.path(), Side::TARGET, access, if_absent, Arc::new(Silent))
+        Account::new(
+            &self.path(),
+            Side::TARGET,
+            access,
+            if_absent,
+            Arc::new(Silent),
+        )
     }
 
     fn writer(&self) -> Account {
@@ -80,22 +88,60 @@ fn folders_are_files_and_what_is_below_them_directories() {
     }
     assert!(ground.path().join("A.sbd/b.sbd/c").is_file());
     let before = bench.validity("A/b");
-    let rename =
-        |bench: &mut Bench, from: &str, to: &str| bench.store.rename(&[(from.into(), to.into())]).unwrap().remove(0);
+    let rename = |bench: &mut Bench, from: &str, to: &str| {
+        bench
+            .store
+            .rename(&[(from.into(), to.into())])
+            .unwrap()
+            .remove(0)
+    };
     rename(&mut bench, "A", "N/x").unwrap();
-    assert_eq!(bench.names(), ["INBOX", "N/x", "N/x/b", "N/x/b/c", &crate::mail::MailboxName::from("Ü").to_string()]);
-    assert_eq!((bench.read("N/x/b")[&1].0.as_slice(), bench.validity("N/x/b")), (&b"A/b"[..], before));
+    assert_eq!(
+        bench.names(),
+        [
+            "INBOX",
+            "N/x",
+            "N/x/b",
+            "N/x/b/c",
+            &crate::mail::MailboxName::from("Ü").to_string()
+        ]
+    );
+    assert_eq!(
+        (
+            bench.read("N/x/b")[&1].0.as_slice(),
+            bench.validity("N/x/b")
+        ),
+        (&b"A/b"[..], before)
+    );
     assert!(rename(&mut bench, "N/x", "Ü").is_err() && rename(&mut bench, "INBOX", "q").is_err());
     assert!(rename(&mut bench, "missing", "q").is_err());
-    bench.store.subscribe(&["N/x/b".into(), "INBOX".into()]).unwrap();
-    bench.store.delete(&["N/x/b".into()]).unwrap().remove(0).unwrap();
+    bench
+        .store
+        .subscribe(&["N/x/b".into(), "INBOX".into()])
+        .unwrap();
+    bench
+        .store
+        .delete(&["N/x/b".into()])
+        .unwrap()
+        .remove(0)
+        .unwrap();
     assert_eq!(bench.subscribed(), ["INBOX"]);
     assert_eq!(bench.names()[1..3], ["N/x", "N/x/b/c"]);
     bench.create("N/x/b").unwrap();
     assert_ne!(bench.validity("N/x/b"), before);
-    for hostile in
-        ["../x", "a/../../x", "a//b", ".", "..", "", "a\nb", "x.lock", "x.sbd", "mailferry-x", &"x".repeat(300)]
-    {
+    for hostile in [
+        "../x",
+        "a/../../x",
+        "a//b",
+        ".",
+        "..",
+        "",
+        "a\nb",
+        "x.lock",
+        "x.sbd",
+        "mailferry-x",
+        &"x".repeat(300),
+    ] {
         assert!(bench.create(hostile).is_err(), "{hostile:?}");
     }
 }
@@ -107,22 +153,42 @@ fn what_other_programs_wrote_is_read_and_their_bytes_stay() {
     ground.put("Old/2023", FOREIGN);
     ground.put("notes.txt", "no mail");
     ground.put("INBOX.msf", "// mork");
-    let one =
-        (b"Subject: one\r\n\r\nFrom here\r\nbody\r\n".to_vec(), "(\\Seen \\Flagged Red)".to_owned(), 1_706_751_245);
-    let two = (b"Subject: two\r\n\r\nFrom me to you\r\nend\r\n".to_vec(), "()".to_owned(), 1_706_837_645);
+    let one = (
+        b"Subject: one\r\n\r\nFrom here\r\nbody\r\n".to_vec(),
+        "(\\Seen \\Flagged Red)".to_owned(),
+        1_706_751_245,
+    );
+    let two = (
+        b"Subject: two\r\n\r\nFrom me to you\r\nend\r\n".to_vec(),
+        "()".to_owned(),
+        1_706_837_645,
+    );
     let mut bench = Bench::of(&ground.reader());
     assert_eq!(bench.names(), ["INBOX", "Old/2023"]);
     for name in ["INBOX", "Old/2023"] {
-        assert_eq!(bench.read(name).into_values().collect::<Vec<_>>(), [one.clone(), two.clone()]);
+        assert_eq!(
+            bench.read(name).into_values().collect::<Vec<_>>(),
+            [one.clone(), two.clone()]
+        );
     }
     assert_eq!(ground.text("INBOX"), FOREIGN);
-    assert!(!ground.path().join("INBOX.mailferry-uids").exists(), "what is only read is not written to");
+    assert!(
+        !ground.path().join("INBOX.mailferry-uids").exists(),
+        "what is only read is not written to"
+    );
     // A writer changes flags and appends, without altering a byte of the messages.
     let writer = ground.writer();
     let mut bench = Bench::of(&writer);
-    bench.change("INBOX", 1, FlagEdit::Remove, "\\Flagged").unwrap();
-    bench.change("INBOX", 2, FlagEdit::Add, "\\Answered Blue").unwrap();
-    assert_eq!(bench.deliver("INBOX", "\\Seen", b"Subject: three\r\n\r\nx\r\n"), Ok(3));
+    bench
+        .change("INBOX", 1, FlagEdit::Remove, "\\Flagged")
+        .unwrap();
+    bench
+        .change("INBOX", 2, FlagEdit::Add, "\\Answered Blue")
+        .unwrap();
+    assert_eq!(
+        bench.deliver("INBOX", "\\Seen", b"Subject: three\r\n\r\nx\r\n"),
+        Ok(3)
+    );
     let read = bench.read("INBOX");
     assert_eq!(read[&1], (one.0, "(\\Seen Red)".to_owned(), one.2));
     assert_eq!(read[&2], (two.0, "(\\Answered Blue)".to_owned(), two.2));
@@ -135,9 +201,13 @@ fn a_message_that_a_crash_has_cut_is_not_read_and_gives_way_to_the_next() {
     let whole = {
         let ground = Ground::new();
         let mut bench = Bench::of(&ground.writer());
-        bench.deliver("INBOX", "\\Seen", b"Subject: one\r\n\r\nbody one\r\n").unwrap();
+        bench
+            .deliver("INBOX", "\\Seen", b"Subject: one\r\n\r\nbody one\r\n")
+            .unwrap();
         let first = ground.text("INBOX").len();
-        bench.deliver("INBOX", "Red", b"Subject: two\r\n\r\nbody two\r\n").unwrap();
+        bench
+            .deliver("INBOX", "Red", b"Subject: two\r\n\r\nbody two\r\n")
+            .unwrap();
         (ground.text("INBOX"), first)
     };
     let (text, first) = whole;
@@ -146,10 +216,21 @@ fn a_message_that_a_crash_has_cut_is_not_read_and_gives_way_to_the_next() {
         ground.put("INBOX", &text[..cut]);
         let complete = cut + 1 >= text.len();
         let read = Bench::of(&ground.reader()).read("INBOX");
-        assert_eq!(read.len(), 1 + usize::from(complete), "cut at {cut}: {:?}", &text[first..cut]);
+        assert_eq!(
+            read.len(),
+            1 + usize::from(complete),
+            "cut at {cut}: {:?}",
+            &text[first..cut]
+        );
         let mut bench = Bench::of(&ground.writer());
-        bench.deliver("INBOX", "", b"Subject: next\r\n\r\nx\r\n").unwrap();
-        let bodies: Vec<_> = bench.read("INBOX").into_values().map(|(bytes, ..)| bytes).collect();
+        bench
+            .deliver("INBOX", "", b"Subject: next\r\n\r\nx\r\n")
+            .unwrap();
+        let bodies: Vec<_> = bench
+            .read("INBOX")
+            .into_values()
+            .map(|(bytes, ..)| bytes)
+            .collect();
         assert_eq!(bodies.len(), 2 + usize::from(complete), "cut at {cut}");
         assert_eq!(bodies[0], b"Subject: one\r\n\r\nbody one\r\n");
         assert_eq!(bodies.last().unwrap(), b"Subject: next\r\n\r\nx\r\n");
@@ -165,10 +246,18 @@ fn equal_messages_are_as_many_as_there_are_and_keep_their_numbers() {
         bench.deliver("INBOX", names, b"same").unwrap();
     }
     let uid_validity = bench.validity("INBOX");
-    let removal = crate::store::Removal { mailbox: "INBOX".into(), uid_validity, uids: uids(&[1]) };
+    let removal = crate::store::Removal {
+        mailbox: "INBOX".into(),
+        uid_validity,
+        uids: uids(&[1]),
+    };
     bench.store.remove(&[removal]).unwrap().remove(0).unwrap();
     let flags = |bench: &mut Bench| -> Vec<_> {
-        bench.read("INBOX").into_iter().map(|(uid, (_, flags, _))| (uid, flags)).collect()
+        bench
+            .read("INBOX")
+            .into_iter()
+            .map(|(uid, (_, flags, _))| (uid, flags))
+            .collect()
     };
     let left = [(2, "(\\Seen)".to_owned()), (3, "(\\Flagged)".to_owned())];
     assert_eq!(flags(&mut bench), left);
@@ -179,9 +268,13 @@ fn equal_messages_are_as_many_as_there_are_and_keep_their_numbers() {
 #[test]
 fn a_message_that_another_program_has_changed_is_read_whole() {
     let ground = Ground::new();
-    Bench::of(&ground.writer()).deliver("INBOX", "", b"Subject: one\r\n\r\nbody\r\n").unwrap();
-    let text =
-        ground.text("INBOX").replace("Status: O\n", "").replace("\n\nbody", "\nX-Label: new\nStatus: RO\n\nbody");
+    Bench::of(&ground.writer())
+        .deliver("INBOX", "", b"Subject: one\r\n\r\nbody\r\n")
+        .unwrap();
+    let text = ground
+        .text("INBOX")
+        .replace("Status: O\n", "")
+        .replace("\n\nbody", "\nX-Label: new\nStatus: RO\n\nbody");
     ground.put("INBOX", text);
     let read = Bench::of(&ground.reader()).read("INBOX");
     assert_eq!(read[&1].0, b"Subject: one\r\nX-Label: new\r\n\r\nbody\r\n");
@@ -197,15 +290,28 @@ fn links_and_other_files_are_not_touched() {
     let writer = ground.writer();
     let mut bench = Bench::of(&writer);
     assert_eq!(bench.names(), ["INBOX"]);
-    for refused in [bench.scan("Linked", ScanDepth::Identity).map(drop), bench.deliver("Linked", "", b"x").map(drop)] {
+    for refused in [
+        bench.scan("Linked", ScanDepth::Identity).map(drop),
+        bench.deliver("Linked", "", b"x").map(drop),
+    ] {
         let text = refused.unwrap_err().text;
-        assert!(text.contains("/Linked") && text.contains("symbolic link"), "{text}");
+        assert!(
+            text.contains("/Linked") && text.contains("symbolic link"),
+            "{text}"
+        );
     }
-    assert_eq!(std::fs::read_to_string(ground.root.path().join("outside")).unwrap(), FOREIGN);
+    assert_eq!(
+        std::fs::read_to_string(ground.root.path().join("outside")).unwrap(),
+        FOREIGN
+    );
     let other = Ground::new();
     other.put("notes.txt", "mine");
     for access in [Access::ReadOnly, Access::ReadWrite] {
-        let error = other.account(access, IfAbsent::Make).connect().err().unwrap();
+        let error = other
+            .account(access, IfAbsent::Make)
+            .connect()
+            .err()
+            .unwrap();
         assert_eq!(error.kind, ErrorKind::Local);
     }
     assert!(!other.path().join("INBOX").exists());
@@ -221,7 +327,12 @@ fn a_dotlock_is_waited_for() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             std::thread::sleep(std::time::Duration::from_millis(300));
-            assert_eq!(std::fs::metadata(ground.path().join("INBOX")).unwrap().len(), 0);
+            assert_eq!(
+                std::fs::metadata(ground.path().join("INBOX"))
+                    .unwrap()
+                    .len(),
+                0
+            );
             std::fs::remove_file(&lock).unwrap();
         });
         bench.deliver("INBOX", "", b"x").unwrap();

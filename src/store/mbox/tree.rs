@@ -7,7 +7,8 @@ use crate::event::{Event, Observer};
 use crate::locks::lock;
 use crate::mail::{Gaps, MailboxName, UidValidity};
 use crate::store::disk::{
-    Dir, IfAbsent, Kind, ListPlace, MAX_SETTINGS, Numbers, Place, TreeLock, gone, permanent, refused, stopped,
+    Dir, IfAbsent, Kind, ListPlace, MAX_SETTINGS, Numbers, Place, TreeLock, gone, permanent,
+    refused, stopped,
 };
 use crate::store::{Access, Error, ErrorKind, Refusal};
 use std::collections::{BTreeSet, HashMap};
@@ -59,7 +60,8 @@ impl Spot {
             let file = self.dir.file_for_writing(&self.name).map_err(failed)?;
             let lock = MboxLock::take(&self.dir, &self.name, &file).map_err(failed)?;
             // During the wait, a new file may have replaced it.
-            let is_still_it = self.dir.stat(&self.name).map_err(failed)?.inode == inode(&file).map_err(failed)?;
+            let is_still_it =
+                self.dir.stat(&self.name).map_err(failed)?.inode == inode(&file).map_err(failed)?;
             if is_still_it {
                 return Ok((file, lock));
             }
@@ -82,9 +84,17 @@ impl Tree {
             (Some(root), Access::ReadWrite) => Some(TreeLock::take(root)?),
             _ => None,
         };
-        let tree = Self { root, access, observer, folders: Mutex::default(), _lock: lock };
+        let tree = Self {
+            root,
+            access,
+            observer,
+            folders: Mutex::default(),
+            _lock: lock,
+        };
         if let Some(root) = &tree.root {
-            let (found, _) = tree.mailboxes().map_err(|error| stopped("read", root.path(), &error))?;
+            let (found, _) = tree
+                .mailboxes()
+                .map_err(|error| stopped("read", root.path(), &error))?;
             let is_empty = is_empty(root).map_err(|error| stopped("read", root.path(), &error))?;
             if found.is_empty() && (!is_empty || place.if_absent == IfAbsent::Fail) {
                 let message = format!("{} holds no mbox file", root.path().display());
@@ -115,12 +125,16 @@ impl Tree {
     /// Reports whether nothing at all is where a folder would be: neither its file nor, for a subfolder, its parents'
     /// directories.
     pub(super) fn is_gone(&self, mailbox: &MailboxName) -> bool {
-        let Some(root) = &self.root else { return !mailbox.is_inbox() };
+        let Some(root) = &self.root else {
+            return !mailbox.is_inbox();
+        };
         if mailbox.is_inbox() {
             return false;
         }
         let levels: Vec<&[u8]> = mailbox.as_bytes().split(|byte| *byte == b'/').collect();
-        let Some((name, above)) = levels.split_last() else { return false };
+        let Some((name, above)) = levels.split_last() else {
+            return false;
+        };
         // Its parents' directories, each under both of its possible names.
         let mut dirs = vec![root.clone()];
         for level in above {
@@ -130,7 +144,9 @@ impl Tree {
                     match dir.directory(&entry) {
                         Ok(found) => inner.push(found),
                         // A file with that name is the parent itself.
-                        Err(_) if dir.lacks(&entry) || dir.stat(&entry).is_ok_and(|stat| stat.kind == Kind::File) => {}
+                        Err(_)
+                            if dir.lacks(&entry)
+                                || dir.stat(&entry).is_ok_and(|stat| stat.kind == Kind::File) => {}
                         Err(_) => return false,
                     }
                 }
@@ -146,21 +162,32 @@ impl Tree {
 
     /// Returns where a folder is or would be. With `make`, creates the directories above it.
     pub(super) fn spot(&self, mailbox: &MailboxName, make: bool) -> Result<Spot, Refusal> {
-        let Some(root) = &self.root else { return Err(gone(mailbox.to_string().as_ref())) };
+        let Some(root) = &self.root else {
+            return Err(gone(mailbox.to_string().as_ref()));
+        };
         if mailbox.is_inbox() {
-            return Ok(Spot { dir: root.clone(), name: b"INBOX".to_vec() });
+            return Ok(Spot {
+                dir: root.clone(),
+                name: b"INBOX".to_vec(),
+            });
         }
         let levels: Vec<&[u8]> = mailbox.as_bytes().split(|byte| *byte == b'/').collect();
-        let Some((name, above)) = levels.split_last() else { return Err(gone(root.path())) };
+        let Some((name, above)) = levels.split_last() else {
+            return Err(gone(root.path()));
+        };
         let mut dir = root.clone();
         check_depth(root, mailbox, levels.len())?;
         for level in &levels {
             check_level(root, mailbox, level)?;
         }
         for level in above {
-            dir = below(&dir, level, make).map_err(|error| refused("open", &dir.path_of(level), &error))?;
+            dir = below(&dir, level, make)
+                .map_err(|error| refused("open", &dir.path_of(level), &error))?;
         }
-        Ok(Spot { dir, name: name.to_vec() })
+        Ok(Spot {
+            dir,
+            name: name.to_vec(),
+        })
     }
 
     /// Creates a folder. One that exists already counts as created.
@@ -174,7 +201,10 @@ impl Tree {
             made => {
                 made.map_err(failed)?;
                 self.forget(mailbox);
-                spot.dir.remove_if_there(&spot.list_name()).and_then(|()| spot.dir.sync()).map_err(failed)?;
+                spot.dir
+                    .remove_if_there(&spot.list_name())
+                    .and_then(|()| spot.dir.sync())
+                    .map_err(failed)?;
             }
         }
         Ok(())
@@ -187,7 +217,11 @@ impl Tree {
         let mut folders = self.folders();
         let known = folders.entry(mailbox.clone()).or_default();
         let stat = spot.dir.stat(&spot.name).map_err(failed)?;
-        if let Some(index) = known.index.as_ref().filter(|index| index.stamp == stat.into()) {
+        if let Some(index) = known
+            .index
+            .as_ref()
+            .filter(|index| index.stamp == stat.into())
+        {
             return Ok(Arc::clone(index));
         }
         // Only the current folder's index is kept.
@@ -207,8 +241,16 @@ impl Tree {
         let (generation, next) = match &self.root {
             Some(root) => {
                 let may_write = self.access == Access::ReadWrite;
-                let place = ListPlace { dir: &spot.dir, name: &list, root, may_write };
-                known.numbers.number(&place, &mut index, &|_| None).map_err(failed)?
+                let place = ListPlace {
+                    dir: &spot.dir,
+                    name: &list,
+                    root,
+                    may_write,
+                };
+                known
+                    .numbers
+                    .number(&place, &mut index, &|_| None)
+                    .map_err(failed)?
             }
             None => return Err(gone(&spot.path())),
         };
@@ -230,16 +272,39 @@ impl Tree {
     ) -> io::Result<(UidValidity, Vec<u32>)> {
         let root = self.root.as_ref().ok_or(io::ErrorKind::NotFound)?;
         let list = spot.list_name();
-        let place = ListPlace { dir: &spot.dir, name: &list, root, may_write: true };
-        self.folders().entry(mailbox.clone()).or_default().numbers.append(&place, names)
+        let place = ListPlace {
+            dir: &spot.dir,
+            name: &list,
+            root,
+            may_write: true,
+        };
+        self.folders()
+            .entry(mailbox.clone())
+            .or_default()
+            .numbers
+            .append(&place, names)
     }
 
     /// Rewrites a folder's list of UIDs after messages were removed.
-    pub(super) fn renumber(&self, mailbox: &MailboxName, spot: &Spot, names: &[(u32, String)]) -> io::Result<()> {
+    pub(super) fn renumber(
+        &self,
+        mailbox: &MailboxName,
+        spot: &Spot,
+        names: &[(u32, String)],
+    ) -> io::Result<()> {
         let root = self.root.as_ref().ok_or(io::ErrorKind::NotFound)?;
         let list = spot.list_name();
-        let place = ListPlace { dir: &spot.dir, name: &list, root, may_write: true };
-        self.folders().entry(mailbox.clone()).or_default().numbers.rewrite(&place, names)
+        let place = ListPlace {
+            dir: &spot.dir,
+            name: &list,
+            root,
+            may_write: true,
+        };
+        self.folders()
+            .entry(mailbox.clone())
+            .or_default()
+            .numbers
+            .rewrite(&place, names)
     }
 
     fn folders(&self) -> MutexGuard<'_, HashMap<MailboxName, Known>> {
@@ -260,28 +325,45 @@ impl Tree {
         let with = |spot: &Spot, suffix: &[u8]| [spot.name.as_slice(), suffix].concat();
         let there = |spot: &Spot, suffix: &[u8]| spot.dir.stat(&with(spot, suffix)).is_ok();
         if there(&new, b"") || there(&new, BELOW) {
-            return Err(permanent(format!("a folder {} already exists", new.path().display())));
+            return Err(permanent(format!(
+                "a folder {} already exists",
+                new.path().display()
+            )));
         }
         self.check_depth_below(from, to)?;
-        let parts = [&b""[..], UIDS, BELOW].into_iter().filter(|suffix| there(&old, suffix)).collect::<Vec<_>>();
+        let parts = [&b""[..], UIDS, BELOW]
+            .into_iter()
+            .filter(|suffix| there(&old, suffix))
+            .collect::<Vec<_>>();
         if parts.is_empty() || parts == [UIDS] {
             return Err(gone(&old.path()));
         }
         for suffix in parts {
-            old.dir.rename_new(&with(&old, suffix), &new.dir, &with(&new, suffix)).map_err(failed)?;
+            old.dir
+                .rename_new(&with(&old, suffix), &new.dir, &with(&new, suffix))
+                .map_err(failed)?;
         }
-        new.dir.sync().and_then(|()| old.dir.sync()).map_err(failed)?;
+        new.dir
+            .sync()
+            .and_then(|()| old.dir.sync())
+            .map_err(failed)?;
         self.folders().clear();
         Ok(())
     }
 
     /// Checks that a folder's subfolders are still listed under its new name.
     fn check_depth_below(&self, from: &MailboxName, to: &MailboxName) -> Result<(), Refusal> {
-        let Some(root) = &self.root else { return Ok(()) };
-        let (names, _) = self.mailboxes().map_err(|error| refused("read", root.path(), &error))?;
+        let Some(root) = &self.root else {
+            return Ok(());
+        };
+        let (names, _) = self
+            .mailboxes()
+            .map_err(|error| refused("read", root.path(), &error))?;
         let levels = |name: &[u8]| name.split(|byte| *byte == b'/').count();
         let top = [from.as_bytes(), b"/"].concat();
-        let below = names.iter().filter_map(|name| name.as_bytes().strip_prefix(top.as_slice()));
+        let below = names
+            .iter()
+            .filter_map(|name| name.as_bytes().strip_prefix(top.as_slice()));
         let deepest = below.map(levels).max().unwrap_or(0);
         check_depth(root, to, levels(to.as_bytes()) + deepest)
     }
@@ -295,15 +377,24 @@ impl Tree {
         let failed = |error: io::Error| refused("delete", &spot.path(), &error);
         let (_file, _lock) = spot.lock()?;
         spot.dir.remove(&spot.name).map_err(failed)?;
-        spot.dir.remove_if_there(&spot.list_name()).and_then(|()| spot.dir.sync()).map_err(failed)?;
+        spot.dir
+            .remove_if_there(&spot.list_name())
+            .and_then(|()| spot.dir.sync())
+            .map_err(failed)?;
         self.forget(mailbox);
         Ok(())
     }
 
     pub(super) fn subscriptions(&self) -> io::Result<BTreeSet<MailboxName>> {
-        let Some(root) = &self.root else { return Ok(BTreeSet::new()) };
-        let text = root.contents(SUBSCRIPTIONS, MAX_SETTINGS)?.unwrap_or_default();
-        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let Some(root) = &self.root else {
+            return Ok(BTreeSet::new());
+        };
+        let text = root
+            .contents(SUBSCRIPTIONS, MAX_SETTINGS)?
+            .unwrap_or_default();
+        let lines = text
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty());
         Ok(lines.map(MailboxName::new).collect())
     }
 
@@ -311,14 +402,18 @@ impl Tree {
         &self,
         change: &mut dyn FnMut(&mut BTreeSet<MailboxName>) -> bool,
     ) -> Result<(), Refusal> {
-        let Some(root) = &self.root else { return Ok(()) };
+        let Some(root) = &self.root else {
+            return Ok(());
+        };
         let failed = |error: io::Error| refused("write", &root.path_of(SUBSCRIPTIONS), &error);
         let mut names = self.subscriptions().map_err(failed)?;
         if !change(&mut names) {
             return Ok(());
         }
         root.replace(SUBSCRIPTIONS, |file| {
-            names.iter().try_for_each(|name| file.write_all(&[name.as_bytes(), b"\n"].concat()))
+            names
+                .iter()
+                .try_for_each(|name| file.write_all(&[name.as_bytes(), b"\n"].concat()))
         })
         .map_err(failed)
     }
@@ -326,7 +421,10 @@ impl Tree {
 
 /// Returns the directory with a level's subfolders: the plain one if it exists, otherwise `LEVEL.sbd`.
 fn below(dir: &Dir, level: &[u8], make: bool) -> io::Result<Dir> {
-    if dir.stat(level).is_ok_and(|stat| stat.kind == Kind::Directory) {
+    if dir
+        .stat(level)
+        .is_ok_and(|stat| stat.kind == Kind::Directory)
+    {
         return dir.directory(level);
     }
     let name = [level, BELOW].concat();
@@ -352,7 +450,12 @@ fn check_depth(root: &Dir, mailbox: &MailboxName, levels: usize) -> Result<(), R
 }
 
 fn check_level(root: &Dir, mailbox: &MailboxName, level: &[u8]) -> Result<(), Refusal> {
-    let refuse = |why: &str| Err(permanent(format!("{} cannot hold a folder {mailbox}: {why}", root.path().display())));
+    let refuse = |why: &str| {
+        Err(permanent(format!(
+            "{} cannot hold a folder {mailbox}: {why}",
+            root.path().display()
+        )))
+    };
     if matches!(level, b"" | b"." | b"..") || level.contains(&0) {
         return refuse("a level of its name would lead elsewhere");
     }
@@ -360,7 +463,9 @@ fn check_level(root: &Dir, mailbox: &MailboxName, level: &[u8]) -> Result<(), Re
         return refuse("a level of its name is too long for a file");
     }
     if level.starts_with(b"mailferry-") || RESERVED.iter().any(|end| level.ends_with(end)) {
-        return refuse("a level of its name is one that mailferry or mail programs use for something else");
+        return refuse(
+            "a level of its name is one that mailferry or mail programs use for something else",
+        );
     }
     if level.iter().any(u8::is_ascii_control) {
         return refuse("its name has a control character");

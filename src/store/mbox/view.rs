@@ -17,7 +17,9 @@ pub(super) struct Region {
 
 impl Read for Region {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
+        let wanted = usize::try_from(self.end - self.at)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         let count = self.file.read_at(&mut buffer[..wanted], self.at)?;
         self.at += count as u64;
         Ok(count)
@@ -76,7 +78,9 @@ impl View {
         let mut chunk = vec![0; CHUNK];
         let count = self.region.read(&mut chunk)?;
         self.unquoted.clear();
-        chunk[..count].iter().for_each(|byte| self.quoting.take(*byte, &mut self.unquoted));
+        chunk[..count]
+            .iter()
+            .for_each(|byte| self.quoting.take(*byte, &mut self.unquoted));
         if count == 0 {
             self.quoting.end(&mut self.unquoted);
             self.has_ended = true;
@@ -93,7 +97,9 @@ impl View {
             }),
             None => {
                 let mut shown = Vec::with_capacity(unquoted.len());
-                unquoted.iter().for_each(|byte| self.fields.take(*byte, &mut shown));
+                unquoted
+                    .iter()
+                    .for_each(|byte| self.fields.take(*byte, &mut shown));
                 if self.has_ended {
                     self.fields.end(&mut shown);
                 }
@@ -163,7 +169,11 @@ impl FieldFilter {
             Place::Body => out.push(byte),
             Place::Shown => {
                 out.push(byte);
-                self.place = if byte == b'\n' { Place::LineStart } else { Place::Shown };
+                self.place = if byte == b'\n' {
+                    Place::LineStart
+                } else {
+                    Place::Shown
+                };
             }
             Place::Hidden => {
                 if self.line.len() < MAX_VALUE {
@@ -178,7 +188,11 @@ impl FieldFilter {
             }
             Place::LineStart if matches!(byte, b' ' | b'\t') => {
                 self.line.clear();
-                self.place = if self.field.is_some() { Place::Hidden } else { Place::Shown };
+                self.place = if self.field.is_some() {
+                    Place::Hidden
+                } else {
+                    Place::Shown
+                };
                 self.take(byte, out);
             }
             Place::LineStart | Place::Name => self.take_name(byte, out),
@@ -202,8 +216,10 @@ impl FieldFilter {
         match byte {
             b':' => {
                 let name = self.line[..self.line.len() - 1].trim_ascii_end();
-                self.field =
-                    FLAG_FIELDS.into_iter().chain(OWN_FIELDS).find(|field| name.eq_ignore_ascii_case(field.as_bytes()));
+                self.field = FLAG_FIELDS
+                    .into_iter()
+                    .chain(OWN_FIELDS)
+                    .find(|field| name.eq_ignore_ascii_case(field.as_bytes()));
                 if self.field.is_some() {
                     self.line.clear();
                     self.place = Place::Hidden;
@@ -213,7 +229,11 @@ impl FieldFilter {
             }
             b'\n' => {
                 let is_end = matches!(self.line.as_slice(), b"\n" | b"\r\n");
-                self.place = if is_end { Place::Body } else { Place::LineStart };
+                self.place = if is_end {
+                    Place::Body
+                } else {
+                    Place::LineStart
+                };
             }
             _ if self.line.len() > MAX_NAME => self.place = Place::Shown,
             _ => return,
@@ -241,7 +261,13 @@ mod tests {
         let (left, found) = shown(text);
         assert_eq!(left, "A: 1\nB: 2\n c\n\nStatus: RO\n");
         assert_eq!(found, names);
-        for text in ["", "\n", "\r\nStatus: x\n", "no colon\nA: b\n\nx", "Statuses: R\n"] {
+        for text in [
+            "",
+            "\n",
+            "\r\nStatus: x\n",
+            "no colon\nA: b\n\nx",
+            "Statuses: R\n",
+        ] {
             assert_eq!(shown(text).0, text);
         }
     }

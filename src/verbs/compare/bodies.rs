@@ -28,8 +28,15 @@ impl<C: AsReadStore> Comparison<'_, C> {
         unclear: Vec<(u32, u32)>,
     ) -> Result<(), Error> {
         for (source, target) in unclear {
-            let tie = Tie { source: vec![source], target: vec![target] };
-            if self.settle_by_bodies(link, index, compared, &tie)?.pairs.is_empty() {
+            let tie = Tie {
+                source: vec![source],
+                target: vec![target],
+            };
+            if self
+                .settle_by_bodies(link, index, compared, &tie)?
+                .pairs
+                .is_empty()
+            {
                 compared.believe_no_record();
                 break;
             }
@@ -39,13 +46,21 @@ impl<C: AsReadStore> Comparison<'_, C> {
 
     /// The recorded pairs to probe whose header keys differ, and whether they look alike otherwise.
     fn differing(&self, index: usize, compared: &Compared) -> Vec<((u32, u32), bool)> {
-        let (Some(known), Some(target)) = (&self.pairs[index].known, &compared.target) else { return Vec::new() };
+        let (Some(known), Some(target)) = (&self.pairs[index].known, &compared.target) else {
+            return Vec::new();
+        };
         let mut found = Vec::new();
         for pair in known.to_probe(&compared.recognised, &compared.source, target) {
-            let (source, target) = (&compared.source.messages[pair.0 as usize], &target.messages[pair.1 as usize]);
-            let are_known = [source, target]
-                .iter()
-                .all(|message| matches!(message.key(), HeaderKey::WithId(_) | HeaderKey::WithoutId(_)));
+            let (source, target) = (
+                &compared.source.messages[pair.0 as usize],
+                &target.messages[pair.1 as usize],
+            );
+            let are_known = [source, target].iter().all(|message| {
+                matches!(
+                    message.key(),
+                    HeaderKey::WithId(_) | HeaderKey::WithoutId(_)
+                )
+            });
             if are_known && source.key() != target.key() {
                 found.push((pair, look_alike(source, target)));
             }
@@ -67,9 +82,19 @@ impl<C: AsReadStore> Comparison<'_, C> {
         };
         let source = &compared.source;
         let on_source = uids(source, &tie.source);
-        let on_source = read_tied(link.source.reading(), &pair.source, source.uid_validity, &on_source)?;
+        let on_source = read_tied(
+            link.source.reading(),
+            &pair.source,
+            source.uid_validity,
+            &on_source,
+        )?;
         let on_target = uids(target, &tie.target);
-        let on_target = read_tied(link.target.reading(), target_name, target.uid_validity, &on_target)?;
+        let on_target = read_tied(
+            link.target.reading(),
+            target_name,
+            target.uid_validity,
+            &on_target,
+        )?;
         Ok(settle(tie, |side, at| {
             let (scan, contents) = match side {
                 Side::SOURCE => (source, &on_source),

@@ -42,11 +42,19 @@ impl Compared {
     pub(super) fn unpaired(&self) -> (Vec<u32>, Vec<u32>) {
         let rest = |length: usize, taken: &dyn Fn(&KnownPair) -> u32| {
             let mut is_taken = vec![false; length];
-            self.recognised.pairs.iter().for_each(|pair| is_taken[taken(pair) as usize] = true);
-            (0..length as u32).filter(|at| !is_taken[*at as usize]).collect()
+            self.recognised
+                .pairs
+                .iter()
+                .for_each(|pair| is_taken[taken(pair) as usize] = true);
+            (0..length as u32)
+                .filter(|at| !is_taken[*at as usize])
+                .collect()
         };
         let on_target = self.target.as_ref().map_or(0, |scan| scan.messages.len());
-        (rest(self.source.messages.len(), &|pair| pair.source), rest(on_target, &|pair| pair.target))
+        (
+            rest(self.source.messages.len(), &|pair| pair.source),
+            rest(on_target, &|pair| pair.target),
+        )
     }
 
     /// Matches what no earlier run has paired, by positions in the whole scans.
@@ -61,10 +69,15 @@ impl Compared {
             which.iter().map(|at| scan.messages[*at as usize]).collect()
         };
         let source = pick(&self.source, &on_source);
-        let target = self.target.as_ref().map_or_else(Vec::new, |scan| pick(scan, &on_target));
+        let target = self
+            .target
+            .as_ref()
+            .map_or_else(Vec::new, |scan| pick(scan, &on_target));
         let mut matching = match_folder(&source, &target, rules);
         // The matching counts among the unpaired; here every position is one in the whole scan.
-        let whole = |all: &[u32], which: &mut Vec<u32>| which.iter_mut().for_each(|at| *at = all[*at as usize]);
+        let whole = |all: &[u32], which: &mut Vec<u32>| {
+            which.iter_mut().for_each(|at| *at = all[*at as usize])
+        };
         whole(&on_source, &mut matching.missing);
         whole(&on_target, &mut matching.extra);
         for (source, target) in &mut matching.pairs {
@@ -93,8 +106,11 @@ impl Compared {
 
     /// The recorded pairs of which the header is looked at, and was not asked for on both sides.
     pub(super) fn to_probe(&self, known: Option<&Known>) -> Vec<(u32, u32)> {
-        let (Some(known), Some(target)) = (known, &self.target) else { return Vec::new() };
-        let lacks = |scan: &FolderScan, at: u32| scan.messages[at as usize].key() == HeaderKey::Unknown;
+        let (Some(known), Some(target)) = (known, &self.target) else {
+            return Vec::new();
+        };
+        let lacks =
+            |scan: &FolderScan, at: u32| scan.messages[at as usize].key() == HeaderKey::Unknown;
         let mut pairs = known.to_probe(&self.recognised, &self.source, target);
         pairs.retain(|(source, at)| lacks(&self.source, *source) || lacks(target, *at));
         pairs
@@ -118,25 +134,43 @@ impl Compared {
 
     /// The messages that only the target has.
     pub(in crate::verbs) fn extra(&self) -> UidSet {
-        let Some(target) = &self.target else { return UidSet::default() };
-        self.matching.extra.iter().map(|at| target.messages[*at as usize].uid()).collect()
+        let Some(target) = &self.target else {
+            return UidSet::default();
+        };
+        self.matching
+            .extra
+            .iter()
+            .map(|at| target.messages[*at as usize].uid())
+            .collect()
     }
 
     /// What is to be said of messages that the source has but does not list.
     pub(in crate::verbs) fn unlisted(&self) -> Option<String> {
         let count = self.source.unlisted;
         (count > 0).then(|| {
-            format!("the source reports {} more than it lists; continuing with the rest", counted(count, "message"))
+            format!(
+                "the source reports {} more than it lists; continuing with the rest",
+                counted(count, "message")
+            )
         })
     }
 
     /// Names the messages of which it can't be told whether the target has them. Gives how many there are.
-    pub(in crate::verbs) fn tell_doubtful(&self, pair: &folders::Pair, observer: &dyn Observer) -> u64 {
+    pub(in crate::verbs) fn tell_doubtful(
+        &self,
+        pair: &folders::Pair,
+        observer: &dyn Observer,
+    ) -> u64 {
         let folder = pair.from.to_string();
         for at in &self.doubtful {
             let uid = self.source.messages[*at as usize].uid();
             let reason = "can't read its content, so can't tell whether the target has it";
-            observer.observe(&Event::MessageFailed { folder: &folder, uid, heading: None, reason });
+            observer.observe(&Event::MessageFailed {
+                folder: &folder,
+                uid,
+                heading: None,
+                reason,
+            });
         }
         self.doubtful.len() as u64
     }
@@ -144,5 +178,8 @@ impl Compared {
 
 /// Keeps only these messages of a scan, and the flags.
 pub(in crate::verbs) fn only(scan: &FolderScan, which: &[u32]) -> (Vec<Message>, FlagTable) {
-    (which.iter().map(|at| scan.messages[*at as usize]).collect(), scan.flags.clone())
+    (
+        which.iter().map(|at| scan.messages[*at as usize]).collect(),
+        scan.flags.clone(),
+    )
 }

@@ -29,7 +29,9 @@ impl Copy<'_> {
         let (link, names) = opened.link_and_names();
         let folders = self.folders_to_tell_apart(&names);
         if self.options.kinship == Kinship::OneAccount {
-            let same = folders.iter().filter(|(source, target)| same_mailbox::is_one_name(&source.name, &target.name));
+            let same = folders
+                .iter()
+                .filter(|(source, target)| same_mailbox::is_one_name(&source.name, &target.name));
             let same: Vec<String> = same.map(|(source, _)| source.name.to_string()).collect();
             if !same.is_empty() {
                 return Err(same_mailbox::refusal(&same));
@@ -38,30 +40,51 @@ impl Copy<'_> {
         let suspects = same_mailbox::suspects(link, &folders)?;
         if self.options.dry_run {
             if !suspects.is_empty() {
-                self.observer.observe(&Event::Warning { text: &same_mailbox::suspicion(&suspects) });
+                self.observer.observe(&Event::Warning {
+                    text: &same_mailbox::suspicion(&suspects),
+                });
             }
             return Ok(());
         }
         let same = same_mailbox::convict(link, &suspects)?;
-        if same.is_empty() { Ok(()) } else { Err(same_mailbox::refusal(&same)) }
+        if same.is_empty() {
+            Ok(())
+        } else {
+            Err(same_mailbox::refusal(&same))
+        }
     }
 
     /// Each folder of the source beside that of the target which must be another one. Nothing is done in one that is in step.
-    fn folders_to_tell_apart<'n>(&self, names: &Names<'n>) -> Vec<(&'n ListedMailbox, &'n ListedMailbox)> {
+    fn folders_to_tell_apart<'n>(
+        &self,
+        names: &Names<'n>,
+    ) -> Vec<(&'n ListedMailbox, &'n ListedMailbox)> {
         let source = |pair: &Pair| &names.source.mailboxes[pair.source];
         let existing = |pair: &Pair| match pair.target {
             TargetFolder::Existing(index) => names.target.mailboxes.get(index),
             TargetFolder::New { .. } => None,
         };
-        let is_open = |pair: &&Pair| self.memory.in_step(pair, names, self.options.deleting).is_none();
-        let paired = names.pairs.iter().filter(is_open).filter_map(|pair| Some((source(pair), existing(pair)?)));
+        let is_open = |pair: &&Pair| {
+            self.memory
+                .in_step(pair, names, self.options.deleting)
+                .is_none()
+        };
+        let paired = names
+            .pairs
+            .iter()
+            .filter(is_open)
+            .filter_map(|pair| Some((source(pair), existing(pair)?)));
         let mut folders: Vec<_> = paired.collect();
         if !matches!(self.options.deleting, Deleting::Mirror(_)) {
             return folders;
         }
         for unmatched in &names.pairing.unmatched_target {
             let target = &names.target.mailboxes[unmatched.target];
-            let alike = names.pairs.iter().map(source).filter(|source| same_mailbox::is_like(source, target));
+            let alike = names
+                .pairs
+                .iter()
+                .map(source)
+                .filter(|source| same_mailbox::is_like(source, target));
             folders.extend(alike.map(|source| (source, target)));
         }
         folders
@@ -72,7 +95,12 @@ impl Copy<'_> {
     ///
     /// # Errors
     /// That two folders are one; nothing was deleted then. Else what ends a connection.
-    pub(super) fn prove_apart(&mut self, way: &mut Way<'_>, names: &Names<'_>, sent: &Sent) -> Result<(), Error> {
+    pub(super) fn prove_apart(
+        &mut self,
+        way: &mut Way<'_>,
+        names: &Names<'_>,
+        sent: &Sent,
+    ) -> Result<(), Error> {
         if self.options.kinship == Kinship::Apart {
             return Ok(());
         }
@@ -84,20 +112,34 @@ impl Copy<'_> {
         let (tried, mut unknown) = self.messages_to_mark(way, &open, sent)?;
         let trial = |(_, pair, uid): &Marked| {
             let needs = self.folders.needs(*pair)?;
-            let depth = same_mailbox::changes_since(needs.source.counters.uid_next, needs.source.counters.mod_seq);
+            let depth = same_mailbox::changes_since(
+                needs.source.counters.uid_next,
+                needs.source.counters.mod_seq,
+            );
             let source = &names.source.mailboxes[names.pairs[*pair].source].name;
-            Some(Trial::new(source, depth, &needs.target.as_ref()?.name, *uid))
+            Some(Trial::new(
+                source,
+                depth,
+                &needs.target.as_ref()?.name,
+                *uid,
+            ))
         };
         let trials: Vec<Trial<'_>> = tried.iter().filter_map(trial).collect();
         let verdicts = way.repeatable(|link| same_mailbox::judge(link, &trials))?;
         let with = |wanted: Verdict| {
-            let found = tried.iter().zip(&verdicts).filter(move |(_, verdict)| **verdict == wanted);
+            let found = tried
+                .iter()
+                .zip(&verdicts)
+                .filter(move |(_, verdict)| **verdict == wanted);
             found.map(|((at, ..), _)| *at).collect::<HashSet<usize>>()
         };
         let one = with(Verdict::One);
         unknown.extend(with(Verdict::Unknown));
         if !one.is_empty() {
-            let mut folders: Vec<String> = one.iter().map(|at| self.doomed[*at].folder.clone()).collect();
+            let mut folders: Vec<String> = one
+                .iter()
+                .map(|at| self.doomed[*at].folder.clone())
+                .collect();
             folders.sort();
             self.doomed.clear();
             return Err(same_mailbox::refusal(&folders));
@@ -108,16 +150,31 @@ impl Copy<'_> {
 
     /// Whether both folders of a pair have ids of their own, which differ.
     fn has_own_ids(&self, pair: usize) -> bool {
-        let Some(needs) = self.folders.needs(pair) else { return false };
-        let target = needs.target.as_ref().and_then(|target| target.side.mailbox_id.as_deref());
+        let Some(needs) = self.folders.needs(pair) else {
+            return false;
+        };
+        let target = needs
+            .target
+            .as_ref()
+            .and_then(|target| target.side.mailbox_id.as_deref());
         same_mailbox::has_equal_ids(needs.source.mailbox_id.as_deref(), target) == Some(false)
     }
 
     /// Whether both folders of a pair on two servers have UIDVALIDITYs that differ, which one folder never shows.
     fn has_own_generations(&self, pair: usize) -> bool {
-        let Some(needs) = self.folders.needs(pair) else { return false };
-        let target = needs.target.as_ref().and_then(|target| target.side.counters.uid_validity);
-        let differ = needs.source.counters.uid_validity.zip(target).is_some_and(|(source, target)| source != target);
+        let Some(needs) = self.folders.needs(pair) else {
+            return false;
+        };
+        let target = needs
+            .target
+            .as_ref()
+            .and_then(|target| target.side.counters.uid_validity);
+        let differ = needs
+            .source
+            .counters
+            .uid_validity
+            .zip(target)
+            .is_some_and(|(source, target)| source != target);
         self.options.kinship == Kinship::Unknown && differ
     }
 
@@ -140,15 +197,35 @@ impl Copy<'_> {
         // Of a target that did not tell where it put what was sent, what is new is asked for.
         let new = |(_, pair): &(usize, usize)| {
             let target = self.folders.target(*pair)?;
-            Some((&target.name, target.side.counters.uid_next.and_then(Uid::new).map(UidSet::from_uid)))
+            Some((
+                &target.name,
+                target
+                    .side
+                    .counters
+                    .uid_next
+                    .and_then(Uid::new)
+                    .map(UidSet::from_uid),
+            ))
         };
-        let mut unknown: HashSet<usize> = blind.iter().filter(|one| new(one).is_none()).map(|(at, _)| *at).collect();
+        let mut unknown: HashSet<usize> = blind
+            .iter()
+            .filter(|one| new(one).is_none())
+            .map(|(at, _)| *at)
+            .collect();
         blind.retain(|one| new(one).is_some());
         if !blind.is_empty() {
-            let scans =
-                way.repeatable(|link| scan_each(link.target.as_mut(), ScanDepth::Sizes, blind.iter().filter_map(new)))?;
+            let scans = way.repeatable(|link| {
+                scan_each(
+                    link.target.as_mut(),
+                    ScanDepth::Sizes,
+                    blind.iter().filter_map(new),
+                )
+            })?;
             for ((at, pair), scan) in blind.into_iter().zip(scans) {
-                match scan.ok().and_then(|scan| scan.messages.first().map(Message::uid)) {
+                match scan
+                    .ok()
+                    .and_then(|scan| scan.messages.first().map(Message::uid))
+                {
                     Some(uid) => tried.push((at, pair, uid)),
                     None => drop(unknown.insert(at)),
                 }
@@ -162,7 +239,12 @@ impl Copy<'_> {
         if matches!(self.options.deleting, Deleting::Mirror(_)) {
             return doomed.uids.iter().next();
         }
-        let there = self.folders.needs(pair)?.there.last().map(|there| there.target);
+        let there = self
+            .folders
+            .needs(pair)?
+            .there
+            .last()
+            .map(|there| there.target);
         let of_pair = || sent.each().filter(|(of, ..)| *of == pair);
         there.or_else(|| of_pair().flat_map(|(.., fates)| fates).find_map(Fate::uid))
     }
@@ -181,7 +263,11 @@ impl Copy<'_> {
         });
         for doomed in spared {
             // A folder that could not be made has been named as failed.
-            if doomed.pairs.iter().all(|pair| self.folders[*pair].has_failed && self.folders.target(*pair).is_none()) {
+            if doomed
+                .pairs
+                .iter()
+                .all(|pair| self.folders[*pair].has_failed && self.folders.target(*pair).is_none())
+            {
                 continue;
             }
             let reason = format!(
@@ -190,8 +276,14 @@ impl Copy<'_> {
                 counted(doomed.uids.len(), "message")
             );
             self.summary.folders_failed += 1;
-            doomed.pairs.iter().for_each(|pair| self.folders[*pair].has_failed = true);
-            self.observer.observe(&Event::FolderFailed { folder: &doomed.folder, reason: &reason });
+            doomed
+                .pairs
+                .iter()
+                .for_each(|pair| self.folders[*pair].has_failed = true);
+            self.observer.observe(&Event::FolderFailed {
+                folder: &doomed.folder,
+                reason: &reason,
+            });
         }
     }
 }

@@ -36,15 +36,27 @@ impl Copy<'_> {
     pub(super) fn lanes_from_listing(&self, lanes: Lanes, names: &Names<'_>) -> usize {
         let is_certain = self.prepares_ahead()
             && self.options.filter == MessageFilter::default()
-            && names.target.mailboxes.iter().all(|folder| folder.status.is_none() || folder.is_empty())
+            && names
+                .target
+                .mailboxes
+                .iter()
+                .all(|folder| folder.status.is_none() || folder.is_empty())
             && !names.pairs.iter().any(|pair| self.memory.has(pair, names));
         if !is_certain {
             return 1;
         }
         let own = names.pairs.iter().filter(|pair| !pair.view);
-        let messages = own.filter_map(|pair| names.messages(pair)).filter(|messages| *messages > 0);
-        let (pieces, total) = messages.fold((0, 0), |(pieces, total), messages| (pieces + 1, total + messages));
-        if total < MANY_MESSAGES { 1 } else { lanes.first.min(pieces).max(1) }
+        let messages = own
+            .filter_map(|pair| names.messages(pair))
+            .filter(|messages| *messages > 0);
+        let (pieces, total) = messages.fold((0, 0), |(pieces, total), messages| {
+            (pieces + 1, total + messages)
+        });
+        if total < MANY_MESSAGES {
+            1
+        } else {
+            lanes.first.min(pieces).max(1)
+        }
     }
 
     /// How many lanes there is work for, whatever becomes of it.
@@ -56,7 +68,11 @@ impl Copy<'_> {
             messages += to_send;
             bytes += needs.bytes_to_send();
         }
-        if messages < MANY_MESSAGES && bytes < MANY_BYTES { 1 } else { lanes.first.min(pieces).max(1) }
+        if messages < MANY_MESSAGES && bytes < MANY_BYTES {
+            1
+        } else {
+            lanes.first.min(pieces).max(1)
+        }
     }
 
     fn steps(&mut self, way: &mut Way<'_>, names: &Names<'_>) -> Result<(), Error> {
@@ -92,7 +108,9 @@ impl Copy<'_> {
         let twins = std::mem::take(&mut self.elsewhere.twins);
         let mut uids: HashMap<usize, UidSet> = HashMap::new();
         for twin in &twins {
-            uids.entry(twin.pair).or_default().insert(twin.message.uid());
+            uids.entry(twin.pair)
+                .or_default()
+                .insert(twin.message.uid());
         }
         for (pair, uids) in uids {
             if let Some(needs) = self.folders.needs_mut(pair) {
@@ -113,9 +131,21 @@ impl Copy<'_> {
         let places = self.places(way, &twins, sent)?;
         let mut jobs = Vec::new();
         let mut rest: HashMap<usize, Vec<Message>> = HashMap::new();
-        for Twin { pair, message, same, first } in twins {
+        for Twin {
+            pair,
+            message,
+            same,
+            first,
+        } in twins
+        {
             match places.get(&first) {
-                Some(from) => jobs.push(Job { pair, message, same, from: from.clone(), leave: false }),
+                Some(from) => jobs.push(Job {
+                    pair,
+                    message,
+                    same,
+                    from: from.clone(),
+                    leave: false,
+                }),
                 None => rest.entry(pair).or_default().push(message),
             }
         }
@@ -132,23 +162,45 @@ impl Copy<'_> {
     }
 
     /// Where the messages are that others are twins of, with the flags that they got.
-    fn places(&self, way: &mut Way<'_>, twins: &[Twin], sent: &Sent) -> Result<HashMap<(usize, Uid), Place>, Error> {
-        let firsts: HashMap<(usize, Uid), &Twin> = twins.iter().map(|twin| (twin.first, twin)).collect();
+    fn places(
+        &self,
+        way: &mut Way<'_>,
+        twins: &[Twin],
+        sent: &Sent,
+    ) -> Result<HashMap<(usize, Uid), Place>, Error> {
+        let firsts: HashMap<(usize, Uid), &Twin> =
+            twins.iter().map(|twin| (twin.first, twin)).collect();
         let mut places = HashMap::new();
         let mut unknown: Vec<Job> = Vec::new();
         for (pair, task, fates) in sent.each() {
             for (message, fate) in task.messages.iter().zip(fates) {
-                let Some(twin) = firsts.get(&(pair, message.uid())) else { continue };
-                let flags = task.permanent_flags.split(&task.flags.get(message.flags())).0;
+                let Some(twin) = firsts.get(&(pair, message.uid())) else {
+                    continue;
+                };
+                let flags = task
+                    .permanent_flags
+                    .split(&task.flags.get(message.flags()))
+                    .0;
                 let (mailbox, uid_validity) = (task.target.clone(), task.target_uid_validity);
-                let place = |uid| Place { mailbox, uid_validity, uid, flags };
+                let place = |uid| Place {
+                    mailbox,
+                    uid_validity,
+                    uid,
+                    flags,
+                };
                 match fate {
                     Fate::Copied { uid: Some(uid), .. } => {
                         places.insert((pair, message.uid()), place(*uid));
                     }
                     Fate::Copied { uid: None, .. } => {
                         let from = place(message.uid());
-                        unknown.push(Job { pair, message: *message, same: twin.same, from, leave: false });
+                        unknown.push(Job {
+                            pair,
+                            message: *message,
+                            same: twin.same,
+                            from,
+                            leave: false,
+                        });
                     }
                     Fate::Failed | Fate::Vanished | Fate::Open => {}
                 }
@@ -156,7 +208,13 @@ impl Copy<'_> {
         }
         // Where the target does not tell UIDs, they are looked for.
         let errands: Vec<Errand<'_>> = unknown.iter().filter_map(|job| self.errand(job)).collect();
-        let mut outcomes = vec![Outcome { was_untold: true, ..Outcome::default() }; errands.len()];
+        let mut outcomes = vec![
+            Outcome {
+                was_untold: true,
+                ..Outcome::default()
+            };
+            errands.len()
+        ];
         relocate::look_for(way, Side::TARGET, &errands, &mut outcomes, &|_, _| false)?;
         for (job, outcome) in unknown.into_iter().zip(outcomes) {
             if let Some(uid) = outcome.placed {
@@ -174,22 +232,38 @@ impl Copy<'_> {
         }
         self.memory.set_tasks(sent.of.clone());
         let link = way.take()?;
-        let tally = exec::copy(&Context { journal: self.memory.journal(), ..*way.context }, &sent.tasks, link);
+        let tally = exec::copy(
+            &Context {
+                journal: self.memory.journal(),
+                ..*way.context
+            },
+            &sent.tasks,
+            link,
+        );
         let tally = way.settle(tally);
         self.summary.copied += tally.copied;
         self.summary.bytes_copied += tally.bytes;
         self.summary.failed += tally.failed;
         self.summary.skipped += tally.vanished;
         sent.fates = tally.fates;
-        sent.short().for_each(|pair| self.folders[pair].has_failed = true);
+        sent.short()
+            .for_each(|pair| self.folders[pair].has_failed = true);
         tally.error.map_or(Ok(sent), Err)
     }
 
     fn tasks(&mut self, names: &Names<'_>) -> Sent {
         let mut sent = Sent::default();
         for (index, pair) in names.pairs.iter().enumerate() {
-            let Some(needs) = self.folders.needs_mut(index).filter(|needs| !needs.missing.is_empty()) else { continue };
-            let Some(target) = needs.target.clone() else { continue };
+            let Some(needs) = self
+                .folders
+                .needs_mut(index)
+                .filter(|needs| !needs.missing.is_empty())
+            else {
+                continue;
+            };
+            let Some(target) = needs.target.clone() else {
+                continue;
+            };
             let messages = std::mem::take(&mut needs.missing);
             let task = FolderTask {
                 from: pair.from.to_string(),
@@ -223,8 +297,16 @@ impl Copy<'_> {
         self.prove_apart(way, names, sent)?;
         let mut copied: HashMap<usize, UidSet> = self.folders.take_relocated().collect();
         for (pair, task, fates) in sent.each() {
-            let is_proven = |uid: &Uid| !unproven.get(&pair).is_some_and(|unproven| unproven.contains(*uid));
-            let done = task.messages.iter().zip(fates).filter(|(_, fate)| fate.is_copied());
+            let is_proven = |uid: &Uid| {
+                !unproven
+                    .get(&pair)
+                    .is_some_and(|unproven| unproven.contains(*uid))
+            };
+            let done = task
+                .messages
+                .iter()
+                .zip(fates)
+                .filter(|(_, fate)| fate.is_copied());
             let uids = done.map(|(message, _)| message.uid()).filter(is_proven);
             super::emptying::note_copied(&mut copied, pair, uids);
         }
@@ -241,7 +323,9 @@ impl Copy<'_> {
 
     /// Notes which folders are in step now, if everything went through.
     fn remember(&mut self, way: &mut Way<'_>, sent: &Sent) -> Result<(), Error> {
-        let vanished = sent.each().any(|(.., fates)| fates.contains(&Fate::Vanished));
+        let vanished = sent
+            .each()
+            .any(|(.., fates)| fates.contains(&Fate::Vanished));
         let complete = self.summary.failed + self.summary.folders_failed == 0 && !vanished;
         if complete && !way.context.stop.is_requested() && self.memory.is_to_settle() {
             let link = way.link()?;

@@ -30,9 +30,18 @@ pub(super) fn of_folder(
     compared: &Compared,
     needs: &Needs,
 ) -> Found {
-    let mut changes = Changes { planned, folder, compared, needs, found: Vec::new(), news: Vec::new() };
+    let mut changes = Changes {
+        planned,
+        folder,
+        compared,
+        needs,
+        found: Vec::new(),
+        news: Vec::new(),
+    };
     if *name != folder.target && Some(name) != folder.renamed_from.as_ref() {
-        changes.found.push(format!("it would now go to {name}, not {}", folder.target));
+        changes
+            .found
+            .push(format!("it would now go to {name}, not {}", folder.target));
     } else {
         changes.of_source();
         changes.of_messages();
@@ -40,13 +49,23 @@ pub(super) fn of_folder(
         changes.of_flags();
         changes.of_deletions();
     }
-    Found { changes: changes.found, news: changes.news }
+    Found {
+        changes: changes.found,
+        news: changes.news,
+    }
 }
 
 /// Whether the plan has this change of flags for a message of the target. The target may keep fewer flags than were planned.
-pub(super) fn is_planned_edit(folder: &PlannedFolder, edit: FlagEdit, flags: &Flags, uid: Uid) -> bool {
+pub(super) fn is_planned_edit(
+    folder: &PlannedFolder,
+    edit: FlagEdit,
+    flags: &Flags,
+    uid: Uid,
+) -> bool {
     let covers = |planned: &&crate::plan::planned::PlannedFlags| {
-        planned.edit == edit && planned.uids.contains(uid) && writable(flags).minus(&planned.flags).is_empty()
+        planned.edit == edit
+            && planned.uids.contains(uid)
+            && writable(flags).minus(&planned.flags).is_empty()
     };
     folder.flag_changes.iter().find(covers).is_some()
 }
@@ -62,14 +81,22 @@ struct Changes<'a> {
 
 impl Changes<'_> {
     fn of_source(&mut self) {
-        let Some(was) = self.folder.source_counters else { return };
+        let Some(was) = self.folder.source_counters else {
+            return;
+        };
         let is = self.needs.source.counters;
         if self.is_another("source", was, is) {
             return;
         }
-        let since = self.source_next().map_or(0, |next| after(&self.compared.source, next));
+        let since = self
+            .source_next()
+            .map_or(0, |next| after(&self.compared.source, next));
         if was.uid_next != is.uid_next {
-            let news = format!("{} on the source, {}", new(since), moved_on("UIDNEXT", was.uid_next, is.uid_next));
+            let news = format!(
+                "{} on the source, {}",
+                new(since),
+                moved_on("UIDNEXT", was.uid_next, is.uid_next)
+            );
             if !has_grown(was.uid_next, is.uid_next) {
                 self.found.push(news);
                 return;
@@ -78,12 +105,18 @@ impl Changes<'_> {
         }
         let leaving = self.planned.leaving(Side::SOURCE, &self.folder.source);
         let already = absent(&leaving, &self.compared.source);
-        self.count("source", was.count(), (is.count() + already).saturating_sub(since));
+        self.count(
+            "source",
+            was.count(),
+            (is.count() + already).saturating_sub(since),
+        );
     }
 
     /// The first UID that the source had not given out when the plan was made.
     fn source_next(&self) -> Option<u32> {
-        self.folder.source_counters.and_then(|counters| counters.uid_next)
+        self.folder
+            .source_counters
+            .and_then(|counters| counters.uid_next)
     }
 
     /// The first UID that the target had not given out then; a folder that was to be created had given out none.
@@ -98,17 +131,29 @@ impl Changes<'_> {
     fn is_another(&mut self, side: &str, was: Counters, is: Counters) -> bool {
         let is_another = was.uid_validity.is_some() && was.uid_validity != is.uid_validity;
         if is_another {
-            let (was, is) = (was.uid_validity.map(|validity| validity.0), is.uid_validity.map(|validity| validity.0));
-            self.found.push(format!("on the {side}, {}", moved_on("UIDVALIDITY", was, is)));
+            let (was, is) = (
+                was.uid_validity.map(|validity| validity.0),
+                is.uid_validity.map(|validity| validity.0),
+            );
+            self.found.push(format!(
+                "on the {side}, {}",
+                moved_on("UIDVALIDITY", was, is)
+            ));
         }
         is_another
     }
 
     fn count(&mut self, side: &str, was: u64, is: u64) {
         if was > is {
-            self.found.push(format!("{} gone from the {side}", messages(was - is, "is", "are")));
+            self.found.push(format!(
+                "{} gone from the {side}",
+                messages(was - is, "is", "are")
+            ));
         } else if is > was {
-            self.found.push(format!("the {side} shows {} more under UIDs that it had assigned before", is - was));
+            self.found.push(format!(
+                "the {side} shows {} more under UIDs that it had assigned before",
+                is - was
+            ));
         }
     }
 
@@ -126,33 +171,52 @@ impl Changes<'_> {
         let gone = self.gone(false);
         // New ones were told with the counters.
         if more > 0 && self.found.is_empty() {
-            self.found.push(format!("{} new on the source or gone from the target", messages(more, "is", "are")));
+            self.found.push(format!(
+                "{} new on the source or gone from the target",
+                messages(more, "is", "are")
+            ));
         }
         if reflagged > 0 {
-            self.found.push(format!("{} different flags on the source", messages(reflagged, "has", "have")));
+            self.found.push(format!(
+                "{} different flags on the source",
+                messages(reflagged, "has", "have")
+            ));
         }
         if gone > 0 && self.found.is_empty() {
-            self.found.push(format!("{} to be copied and gone from the source", messages(gone, "was", "were")));
+            self.found.push(format!(
+                "{} to be copied and gone from the source",
+                messages(gone, "was", "were")
+            ));
         }
     }
 
     /// How many of the messages to copy are gone from the source: by the plan itself, after they were copied, or not.
     fn gone(&self, by_plan: bool) -> u64 {
         let leaving = self.planned.leaving(Side::SOURCE, &self.folder.source);
-        let uids = self.folder.messages.iter().flat_map(|group| group.uids.iter());
+        let uids = self
+            .folder
+            .messages
+            .iter()
+            .flat_map(|group| group.uids.iter());
         let of_kind = uids.filter(|uid| leaving.contains(*uid) == by_plan);
-        of_kind.filter(|uid| self.compared.source.message(*uid).is_none()).count() as u64
+        of_kind
+            .filter(|uid| self.compared.source.message(*uid).is_none())
+            .count() as u64
     }
 
     fn of_target(&mut self, is_shared: bool) {
         // One that was to be created is expected empty.
-        let was = self.folder.target_counters.or_else(|| self.folder.create.then(Counters::default));
+        let was = self
+            .folder
+            .target_counters
+            .or_else(|| self.folder.create.then(Counters::default));
         let (was, is) = match (was, &self.needs.target) {
             (Some(was), Some(target)) => (was, target.side.counters),
             (None, Some(_)) => return,
             (_, None) if self.folder.create => return,
             (_, None) => {
-                self.found.push("it no longer exists on the target".to_owned());
+                self.found
+                    .push("it no longer exists on the target".to_owned());
                 return;
             }
         };
@@ -161,30 +225,50 @@ impl Changes<'_> {
         }
         if is_shared {
             if was.uid_next != is.uid_next {
-                self.found
-                    .push(format!("new messages on the target, {}", moved_on("UIDNEXT", was.uid_next, is.uid_next)));
+                self.found.push(format!(
+                    "new messages on the target, {}",
+                    moved_on("UIDNEXT", was.uid_next, is.uid_next)
+                ));
             }
             return;
         }
-        let Some(target) = &self.compared.target else { return };
+        let Some(target) = &self.compared.target else {
+            return;
+        };
         let next = was.uid_next.unwrap_or(1);
         // What has left the source by the plan had arrived before, and has no counterpart any more.
-        let since = after(target, next).saturating_sub(self.arrived(target, next) + self.gone(true));
+        let since =
+            after(target, next).saturating_sub(self.arrived(target, next) + self.gone(true));
         if since > 0 {
-            self.news.push(format!("{} on the target, {}", new(since), moved_on("UIDNEXT", was.uid_next, is.uid_next)));
+            self.news.push(format!(
+                "{} on the target, {}",
+                new(since),
+                moved_on("UIDNEXT", was.uid_next, is.uid_next)
+            ));
         }
-        let before = target.messages.iter().filter(|message| message.uid().get() < next).count() as u64;
+        let before = target
+            .messages
+            .iter()
+            .filter(|message| message.uid().get() < next)
+            .count() as u64;
         let leaving = self.planned.leaving(Side::TARGET, &self.folder.target);
         self.count("target", was.count(), before + absent(&leaving, target));
     }
 
     /// How many of the target's messages from this UID on are what the plan was to bring there.
     fn arrived(&self, target: &FolderScan, next: u32) -> u64 {
-        let known = self.compared.recognised.pairs.iter().map(|pair| (pair.source, pair.target));
+        let known = self
+            .compared
+            .recognised
+            .pairs
+            .iter()
+            .map(|pair| (pair.source, pair.target));
         let pairs = self.compared.matching.pairs.iter().copied().chain(known);
         let is_planned = |(source, at): &(u32, u32)| {
             target.messages[*at as usize].uid().get() >= next
-                && self.folder.copies(self.compared.source.messages[*source as usize].uid())
+                && self
+                    .folder
+                    .copies(self.compared.source.messages[*source as usize].uid())
         };
         pairs.filter(is_planned).count() as u64
     }
@@ -201,25 +285,35 @@ impl Changes<'_> {
         for planned in &self.folder.flag_changes {
             let is_open = |uid: &Uid| {
                 let now = self.needs.flag_changes.iter();
-                now.filter(|((edit, _), _)| *edit == planned.edit).any(|(_, uids)| uids.contains(*uid))
+                now.filter(|((edit, _), _)| *edit == planned.edit)
+                    .any(|(_, uids)| uids.contains(*uid))
             };
-            let is_undone = |uid: &Uid| !is_open(uid) && !self.is_done(planned.edit, &planned.flags, *uid);
+            let is_undone =
+                |uid: &Uid| !is_open(uid) && !self.is_done(planned.edit, &planned.flags, *uid);
             changed.extend(planned.uids.iter().filter(is_undone));
         }
         if !changed.is_empty() {
             let count = changed.len() as u64;
             self.found.push(format!(
                 "the flags of {count} {} changed",
-                if count == 1 { "message have" } else { "messages have" }
+                if count == 1 {
+                    "message have"
+                } else {
+                    "messages have"
+                }
             ));
         }
     }
 
     /// Whether a message of the target has flags as they were to become, as far as the folder keeps them.
     fn is_done(&self, edit: FlagEdit, flags: &Flags, uid: Uid) -> bool {
-        let (Some(target), Some(state)) = (&self.compared.target, &self.needs.target) else { return false };
+        let (Some(target), Some(state)) = (&self.compared.target, &self.needs.target) else {
+            return false;
+        };
         // Gone ones were told with the counters.
-        let Some(message) = target.message(uid) else { return true };
+        let Some(message) = target.message(uid) else {
+            return true;
+        };
         let now = target.flags.get(message.flags());
         match edit {
             FlagEdit::Add => state.permanent_flags.split(flags).0.minus(&now).is_empty(),
@@ -229,11 +323,15 @@ impl Changes<'_> {
 
     /// The messages to delete: each is still to be deleted and has the same flags, or is gone.
     fn of_deletions(&mut self) {
-        let source =
-            self.planned.deletion(Side::SOURCE, &self.folder.source).map(|of| (of, Some(&self.compared.source)));
+        let source = self
+            .planned
+            .deletion(Side::SOURCE, &self.folder.source)
+            .map(|of| (of, Some(&self.compared.source)));
         let target = self.planned.deletion(Side::TARGET, &self.folder.target);
         let target = target.map(|of| (of, self.compared.target.as_ref()));
-        let Some((deletion, Some(scan))) = source.or(target) else { return };
+        let Some((deletion, Some(scan))) = source.or(target) else {
+            return;
+        };
         let (mut reflagged, mut wanted) = (0, 0);
         for group in &deletion.messages {
             for uid in group.uids.iter().filter(|uid| scan.message(*uid).is_some()) {
@@ -252,7 +350,10 @@ impl Changes<'_> {
             ));
         }
         if wanted > 0 {
-            self.found.push(format!("{} to be deleted but now on the source", messages(wanted, "was", "were")));
+            self.found.push(format!(
+                "{} to be deleted but now on the source",
+                messages(wanted, "was", "were")
+            ));
         }
     }
 }
@@ -269,12 +370,17 @@ fn has_grown(was: Option<u32>, is: Option<u32>) -> bool {
 
 /// How many of these a folder does not have.
 fn absent(uids: &UidSet, scan: &FolderScan) -> u64 {
-    uids.iter().filter(|uid| scan.message(*uid).is_none()).count() as u64
+    uids.iter()
+        .filter(|uid| scan.message(*uid).is_none())
+        .count() as u64
 }
 
 /// How many messages have this UID or a higher one.
 fn after(scan: &FolderScan, next: u32) -> u64 {
-    scan.messages.iter().filter(|message| message.uid().get() >= next).count() as u64
+    scan.messages
+        .iter()
+        .filter(|message| message.uid().get() >= next)
+        .count() as u64
 }
 
 fn new(count: u64) -> String {
@@ -285,10 +391,15 @@ fn new(count: u64) -> String {
 }
 
 fn messages(count: u64, one: &str, many: &str) -> String {
-    if count == 1 { format!("1 message {one}") } else { format!("{count} messages {many}") }
+    if count == 1 {
+        format!("1 message {one}")
+    } else {
+        format!("{count} messages {many}")
+    }
 }
 
 fn moved_on(counter: &str, was: Option<u32>, is: Option<u32>) -> String {
-    let shown = |number: Option<u32>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
+    let shown =
+        |number: Option<u32>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
     format!("{counter} was {} and is now {}", shown(was), shown(is))
 }

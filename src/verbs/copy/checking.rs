@@ -27,7 +27,11 @@ struct Look<'a> {
 impl<'a> Look<'a> {
     /// What has to be looked at; `None`: nothing.
     fn new(task: &'a FolderTask, fates: &[Fate]) -> Option<Self> {
-        let mut look = Self { task, dates: Vec::new(), flags: BTreeMap::new() };
+        let mut look = Self {
+            task,
+            dates: Vec::new(),
+            flags: BTreeMap::new(),
+        };
         let mut doubts: BTreeMap<u32, Flags> = BTreeMap::new();
         for (message, fate) in task.messages.iter().zip(fates) {
             let Some(uid) = fate.uid() else { continue };
@@ -35,13 +39,19 @@ impl<'a> Look<'a> {
                 look.dates.push((*message, uid));
             }
             let doubted = doubts.entry(message.flags()).or_insert_with(|| {
-                let tried = task.permanent_flags.split(&task.flags.get(message.flags())).0;
+                let tried = task
+                    .permanent_flags
+                    .split(&task.flags.get(message.flags()))
+                    .0;
                 task.permanent_flags.doubts(&tried)
             });
             if !doubted.is_empty() {
                 let doubted = &*doubted;
                 let entry = look.flags.entry(message.flags());
-                entry.or_insert_with(|| (doubted.clone(), UidSet::default())).1.insert(uid);
+                entry
+                    .or_insert_with(|| (doubted.clone(), UidSet::default()))
+                    .1
+                    .insert(uid);
             }
         }
         (!look.dates.is_empty() || !look.flags.is_empty()).then_some(look)
@@ -50,7 +60,13 @@ impl<'a> Look<'a> {
     /// The copies that are looked at: those with odd dates, and one of each set of flags.
     fn uids(&self) -> UidSet {
         let dates = self.dates.iter().map(|(_, uid)| *uid);
-        dates.chain(self.flags.values().filter_map(|(_, uids)| uids.iter().next())).collect()
+        dates
+            .chain(
+                self.flags
+                    .values()
+                    .filter_map(|(_, uids)| uids.iter().next()),
+            )
+            .collect()
     }
 
     /// The doubtful flags that the one that is looked at lacks, with all messages that were sent with them.
@@ -67,7 +83,10 @@ impl<'a> Look<'a> {
 impl Copy<'_> {
     /// Sees to the flags and dates that the target may have lost of what was sent.
     pub(super) fn check_kept(&mut self, way: &mut Way<'_>, sent: &Sent) -> Result<(), Error> {
-        let looks: Vec<Look<'_>> = sent.each().filter_map(|(_, task, fates)| Look::new(task, fates)).collect();
+        let looks: Vec<Look<'_>> = sent
+            .each()
+            .filter_map(|(_, task, fates)| Look::new(task, fates))
+            .collect();
         if looks.is_empty() {
             return Ok(());
         }
@@ -77,12 +96,20 @@ impl Copy<'_> {
             let Some(scan) = scan else { continue };
             let mut lost = LostDates::default();
             for (message, uid) in &look.dates {
-                scan.message(*uid).into_iter().for_each(|copy| lost.compare(message, copy));
+                scan.message(*uid)
+                    .into_iter()
+                    .for_each(|copy| lost.compare(message, copy));
             }
             self.tell(lost.told(&look.task.to, "target", "source"));
             for (flags, uids) in look.lacking(scan) {
                 let (mailbox, edit) = (MailboxName::clone(&look.task.target), FlagEdit::Add);
-                changes.push(FlagChange { mailbox, uids, edit, flags, unchanged_since: None });
+                changes.push(FlagChange {
+                    mailbox,
+                    uids,
+                    edit,
+                    flags,
+                    unchanged_since: None,
+                });
             }
         }
         if changes.is_empty() {
@@ -90,11 +117,19 @@ impl Copy<'_> {
         }
         // A refusal says no more than what is looked at next.
         way.repeatable(|link| link.target.change_flags(&changes))?;
-        let again: Vec<Look<'_>> = looks.into_iter().filter(|look| !look.flags.is_empty()).collect();
+        let again: Vec<Look<'_>> = looks
+            .into_iter()
+            .filter(|look| !look.flags.is_empty())
+            .collect();
         let scans = look_at(way, &again)?;
         for (look, scan) in again.iter().zip(&scans) {
-            let lacking = scan.as_ref().map(|scan| look.lacking(scan)).unwrap_or_default();
-            let flags = lacking.iter().fold(Flags::default(), |all, (flags, _)| all.union(flags));
+            let lacking = scan
+                .as_ref()
+                .map(|scan| look.lacking(scan))
+                .unwrap_or_default();
+            let flags = lacking
+                .iter()
+                .fold(Flags::default(), |all, (flags, _)| all.union(flags));
             self.tell((!flags.is_empty()).then(|| told_flags(&look.task.to, "target", &flags)));
         }
         Ok(())
@@ -110,12 +145,15 @@ impl Copy<'_> {
 /// Scans what is to be looked at. `None`: the folder can't be read, or its UIDs mean something else now.
 fn look_at(way: &mut Way<'_>, looks: &[Look<'_>]) -> Result<Vec<Option<FolderScan>>, Error> {
     let scans = way.repeatable(|link| {
-        let asked = looks.iter().map(|look| (&look.task.target, Some(look.uids())));
+        let asked = looks
+            .iter()
+            .map(|look| (&look.task.target, Some(look.uids())));
         scan_each(link.target.as_mut(), ScanDepth::Attributes, asked)
     })?;
     let is_same = |scan: &FolderScan, then: Option<UidValidity>| scan.uid_validity == then;
     let same = |(look, scan): (&Look<'_>, Result<FolderScan, _>)| {
-        scan.ok().filter(|scan| is_same(scan, look.task.target_uid_validity))
+        scan.ok()
+            .filter(|scan| is_same(scan, look.task.target_uid_validity))
     };
     Ok(looks.iter().zip(scans).map(same).collect())
 }

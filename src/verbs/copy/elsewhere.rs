@@ -58,7 +58,10 @@ impl Elsewhere {
     pub(super) fn leaving(&self) -> HashMap<&MailboxName, UidSet> {
         let mut leaving: HashMap<&MailboxName, UidSet> = HashMap::new();
         for job in self.jobs.iter().filter(|job| job.leave) {
-            leaving.entry(&job.from.mailbox).or_default().insert(job.from.uid);
+            leaving
+                .entry(&job.from.mailbox)
+                .or_default()
+                .insert(job.from.uid);
         }
         leaving
     }
@@ -90,49 +93,96 @@ impl Alike {
     /// Gives where the target has one of those that it has.
     fn place(&self, held: usize) -> Option<Place> {
         let (Held { folder, uid, .. }, _) = self.held[held];
-        let flags = self.held_headers.get(&(folder, uid)).map(|(_, flags)| flags.clone())?;
+        let flags = self
+            .held_headers
+            .get(&(folder, uid))
+            .map(|(_, flags)| flags.clone())?;
         let (mailbox, uid_validity) = self.folders.get(folder)?.clone();
-        Some(Place { mailbox, uid_validity, uid, flags })
+        Some(Place {
+            mailbox,
+            uid_validity,
+            uid,
+            flags,
+        })
     }
 }
 
 impl Copy<'_> {
     /// Notes what a folder of the target holds.
     pub(super) fn note_held(&mut self, folder: usize, scan: &FolderScan, extra: &UidSet) {
-        let Ok(folder) = u32::try_from(folder) else { return };
-        let messages = scan.messages.iter().filter_map(|message| Some((Looks::of(message)?, message.uid()))).collect();
-        self.shelves.push(Shelf { folder, messages, extra: extra.clone() });
+        let Ok(folder) = u32::try_from(folder) else {
+            return;
+        };
+        let messages = scan
+            .messages
+            .iter()
+            .filter_map(|message| Some((Looks::of(message)?, message.uid())))
+            .collect();
+        self.shelves.push(Shelf {
+            folder,
+            messages,
+            extra: extra.clone(),
+        });
     }
 
     /// The same of a folder that was compared. What is extra may leave it only where that is certain.
     pub(super) fn note_compared(&mut self, pair: usize, compared: &Compared) {
         // Where the target has one folder, there is no other.
         if let Some(scan) = compared.target.as_ref().filter(|_| self.folders.len() > 1) {
-            let extra = if compared.is_certain() { compared.extra() } else { UidSet::default() };
+            let extra = if compared.is_certain() {
+                compared.extra()
+            } else {
+                UidSet::default()
+            };
             self.note_held(pair, scan, &extra);
         }
     }
 
     /// Finds what need not be sent, as the target has it or gets it in another folder.
-    pub(super) fn look_elsewhere(&mut self, link: &mut Link, names: &Names<'_>) -> Result<(), Error> {
-        let Some(alike) = self.find_alike(link, names)? else { return Ok(()) };
+    pub(super) fn look_elsewhere(
+        &mut self,
+        link: &mut Link,
+        names: &Names<'_>,
+    ) -> Result<(), Error> {
+        let Some(alike) = self.find_alike(link, names)? else {
+            return Ok(());
+        };
         let Alike { wanted, held, .. } = &alike;
-        let pairs: Vec<_> = wanted.iter().map(|(wanted, _, same)| (*wanted, *same)).collect();
+        let pairs: Vec<_> = wanted
+            .iter()
+            .map(|(wanted, _, same)| (*wanted, *same))
+            .collect();
         let may_leave = matches!(self.options.deleting, Deleting::Mirror(_));
         let mut assigned = elsewhere::assign(held, &pairs, may_leave);
         self.part_twins(link, names, wanted, &mut assigned)?;
         for (at, from) in assigned.into_iter().enumerate() {
-            let (place, message, Some(same)) = wanted[at] else { continue };
+            let (place, message, Some(same)) = wanted[at] else {
+                continue;
+            };
             let pair = place.folder as usize;
             let is_taken = match from {
-                Some(From::Held { held, leave }) => {
-                    alike.place(held).is_some_and(|from| self.add_job(Job { pair, message, same, from, leave }))
-                }
+                Some(From::Held { held, leave }) => alike.place(held).is_some_and(|from| {
+                    self.add_job(Job {
+                        pair,
+                        message,
+                        same,
+                        from,
+                        leave,
+                    })
+                }),
                 Some(From::Twin(first)) => {
                     let (first, of, _) = &wanted[first];
                     let flags = self.wanted_flags(first.folder as usize, of);
                     let first = (first.folder as usize, of.uid());
-                    self.add_twin(Twin { pair, message, same, first }, &flags)
+                    self.add_twin(
+                        Twin {
+                            pair,
+                            message,
+                            same,
+                            first,
+                        },
+                        &flags,
+                    )
                 }
                 None => false,
             };
@@ -153,16 +203,31 @@ impl Copy<'_> {
             return Ok(None);
         }
         let folders = self.search_folders(names);
-        let (wanted_headers, held_headers) = self.read_headers(link, names, &folders, &wanted, &held)?;
-        let same = |headers: &Headers, folder: u32, uid: Uid| headers.get(&(folder, uid)).and_then(|(same, _)| *same);
+        let (wanted_headers, held_headers) =
+            self.read_headers(link, names, &folders, &wanted, &held)?;
+        let same = |headers: &Headers, folder: u32, uid: Uid| {
+            headers.get(&(folder, uid)).and_then(|(same, _)| *same)
+        };
         let with_message = |wanted: Wanted| {
             let needs = self.folders.needs(wanted.folder as usize)?;
             let message = *needs.missing.get(wanted.position as usize)?;
-            Some((wanted, message, same(&wanted_headers, wanted.folder, message.uid())))
+            Some((
+                wanted,
+                message,
+                same(&wanted_headers, wanted.folder, message.uid()),
+            ))
         };
         let wanted = wanted.into_iter().filter_map(with_message).collect();
-        let held = held.into_iter().map(|held| (held, same(&held_headers, held.folder, held.uid))).collect();
-        Ok(Some(Alike { wanted, held, held_headers, folders }))
+        let held = held
+            .into_iter()
+            .map(|held| (held, same(&held_headers, held.folder, held.uid)))
+            .collect();
+        Ok(Some(Alike {
+            wanted,
+            held,
+            held_headers,
+            folders,
+        }))
     }
 
     /// Has the target take a message from another of its folders, unless it would bring flags that it is not to have.
@@ -190,7 +255,10 @@ impl Copy<'_> {
         let needs = self.folders.needs(pair);
         needs.map_or_else(Flags::default, |needs| {
             let flags = needs.flags.get(message.flags());
-            needs.target.as_ref().map_or_else(|| flags.clone(), |target| target.permanent_flags.split(&flags).0)
+            needs.target.as_ref().map_or_else(
+                || flags.clone(),
+                |target| target.permanent_flags.split(&flags).0,
+            )
         })
     }
 
@@ -211,10 +279,17 @@ impl Copy<'_> {
             assigned.iter().enumerate().filter_map(twin).unzip();
         let folder = |at: usize| {
             let mailbox = &names.source.mailboxes[names.pairs.get(at)?.source].name;
-            Some((mailbox, self.folders.needs(at)?.source.counters.uid_validity))
+            Some((
+                mailbox,
+                self.folders.needs(at)?.source.counters.uid_validity,
+            ))
         };
         let are_same = twins::are_same(link.source.as_mut(), &pairs, &folder)?;
-        for (at, _) in twins.into_iter().zip(are_same).filter(|(_, is_same)| *is_same == Some(false)) {
+        for (at, _) in twins
+            .into_iter()
+            .zip(are_same)
+            .filter(|(_, is_same)| *is_same == Some(false))
+        {
             assigned[at] = None;
         }
         Ok(())
@@ -224,12 +299,19 @@ impl Copy<'_> {
     fn wanted(&self, names: &Names<'_>) -> Vec<Wanted> {
         let mut wanted = Vec::new();
         for (index, needs) in self.folders.compared() {
-            let Ok(folder) = u32::try_from(index) else { break };
+            let Ok(folder) = u32::try_from(index) else {
+                break;
+            };
             if names.pairs[index].role == Some(crate::mail::SpecialUse::Drafts) {
                 continue;
             }
-            let looks =
-                |(position, message): (u32, &Message)| Some(Wanted { looks: Looks::of(message)?, folder, position });
+            let looks = |(position, message): (u32, &Message)| {
+                Some(Wanted {
+                    looks: Looks::of(message)?,
+                    folder,
+                    position,
+                })
+            };
             wanted.extend((0..).zip(&needs.missing).filter_map(looks));
         }
         wanted
@@ -242,10 +324,17 @@ impl Copy<'_> {
         };
         let of_unmatched = |unmatched: &crate::folders::Unmatched| {
             let mailbox = names.target.mailboxes.get(unmatched.target)?;
-            Some((mailbox.name.clone(), *self.unmatched_generations.get(&unmatched.target)?))
+            Some((
+                mailbox.name.clone(),
+                *self.unmatched_generations.get(&unmatched.target)?,
+            ))
         };
         let pairs = (0..self.folders.len()).map(of_pair);
-        Folders { by_number: pairs.chain(names.pairing.unmatched_target.iter().map(of_unmatched)).collect() }
+        Folders {
+            by_number: pairs
+                .chain(names.pairing.unmatched_target.iter().map(of_unmatched))
+                .collect(),
+        }
     }
 
     /// Asks both sides for the headers of what may be the same.
@@ -260,8 +349,13 @@ impl Copy<'_> {
         let mut on_source: BTreeMap<u32, UidSet> = BTreeMap::new();
         for wanted in wanted {
             let needs = self.folders.needs(wanted.folder as usize);
-            if let Some(message) = needs.and_then(|needs| needs.missing.get(wanted.position as usize)) {
-                on_source.entry(wanted.folder).or_default().insert(message.uid());
+            if let Some(message) =
+                needs.and_then(|needs| needs.missing.get(wanted.position as usize))
+            {
+                on_source
+                    .entry(wanted.folder)
+                    .or_default()
+                    .insert(message.uid());
             }
         }
         let mut on_target: BTreeMap<u32, UidSet> = BTreeMap::new();
@@ -269,10 +363,20 @@ impl Copy<'_> {
             on_target.entry(held.folder).or_default().insert(held.uid);
         }
         let source_of = |folder: u32| {
-            let validity = self.folders.needs(folder as usize).and_then(|needs| needs.source.counters.uid_validity);
-            Some((&names.source.mailboxes[names.pairs.get(folder as usize)?.source].name, validity))
+            let validity = self
+                .folders
+                .needs(folder as usize)
+                .and_then(|needs| needs.source.counters.uid_validity);
+            Some((
+                &names.source.mailboxes[names.pairs.get(folder as usize)?.source].name,
+                validity,
+            ))
         };
-        let target_of = |folder: u32| folders.get(folder).map(|(name, validity)| (name, *validity));
+        let target_of = |folder: u32| {
+            folders
+                .get(folder)
+                .map(|(name, validity)| (name, *validity))
+        };
         let Link { source, target } = link;
         std::thread::scope(|scope| {
             let of_target = scope.spawn(|| headers(target.as_mut(), &on_target, &target_of));
@@ -292,15 +396,25 @@ fn headers<'n>(
     folder_of: &(dyn Fn(u32) -> Option<(&'n MailboxName, Option<UidValidity>)> + Sync),
 ) -> Result<Headers, Error> {
     let asked: Vec<(u32, &MailboxName, Option<UidValidity>, &UidSet)> = (wanted.iter())
-        .filter_map(|(folder, uids)| folder_of(*folder).map(|(name, validity)| (*folder, name, validity, uids)))
+        .filter_map(|(folder, uids)| {
+            folder_of(*folder).map(|(name, validity)| (*folder, name, validity, uids))
+        })
         .collect();
-    let requests = asked.iter().map(|(_, mailbox, _, uids)| (*mailbox, Some((*uids).clone())));
+    let requests = asked
+        .iter()
+        .map(|(_, mailbox, _, uids)| (*mailbox, Some((*uids).clone())));
     let scans = scan_each(store, ScanDepth::Identity, requests)?;
     let mut headers = Headers::new();
     for ((folder, _, validity, _), scan) in asked.iter().zip(scans) {
-        let Some(scan) = scan.ok().filter(|scan| scan.uid_validity == *validity) else { continue };
+        let Some(scan) = scan.ok().filter(|scan| scan.uid_validity == *validity) else {
+            continue;
+        };
         let of = |message: &Message| (Sameness::of(message), scan.flags.get(message.flags()));
-        headers.extend(scan.messages.iter().map(|message| ((*folder, message.uid()), of(message))));
+        headers.extend(
+            scan.messages
+                .iter()
+                .map(|message| ((*folder, message.uid()), of(message))),
+        );
     }
     Ok(headers)
 }

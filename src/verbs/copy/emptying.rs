@@ -32,11 +32,19 @@ impl Copy<'_> {
         let mut doomed = std::mem::take(&mut self.doomed);
         let now = self.look_again(way, &doomed)?;
         for (folder, now) in doomed.iter_mut().zip(&now) {
-            let Some(pair) = folder.pairs.first().copied() else { continue };
+            let Some(pair) = folder.pairs.first().copied() else {
+                continue;
+            };
             let mut proven = self.prove_there(way, pair, &folder.mailbox, now)?;
             let copied = copied.get(&pair).into_iter().flat_map(UidSet::iter);
-            copied.filter(|uid| now.is_as_sent(sent, pair, *uid)).for_each(|uid| proven.insert(uid));
-            let unproven = folder.uids.iter().filter(|uid| !proven.contains(*uid)).count();
+            copied
+                .filter(|uid| now.is_as_sent(sent, pair, *uid))
+                .for_each(|uid| proven.insert(uid));
+            let unproven = folder
+                .uids
+                .iter()
+                .filter(|uid| !proven.contains(*uid))
+                .count();
             if unproven > 0 {
                 let text = format!(
                     "{}: {} kept on the source: not verified on the target",
@@ -45,7 +53,11 @@ impl Copy<'_> {
                 );
                 self.observer.observe(&Event::Warning { text: &text });
             }
-            folder.uids = folder.uids.iter().filter(|uid| proven.contains(*uid)).collect();
+            folder.uids = folder
+                .uids
+                .iter()
+                .filter(|uid| proven.contains(*uid))
+                .collect();
         }
         doomed.retain(|doomed| !doomed.uids.is_empty());
         let removals: Vec<Removal> = doomed.iter().map(removal).collect();
@@ -62,42 +74,91 @@ impl Copy<'_> {
         let of_pair = |folder: &Doomed| self.folders.needs(*folder.pairs.first()?);
         let known = |folder: &Doomed| -> Option<(&MailboxName, UidSet)> {
             let needs = of_pair(folder)?;
-            let known: UidSet = needs.there.iter().filter(|there| there.is_known).map(|there| there.target).collect();
-            needs.target.as_ref().map(|target| (&target.name, known)).filter(|(_, known)| !known.is_empty())
+            let known: UidSet = needs
+                .there
+                .iter()
+                .filter(|there| there.is_known)
+                .map(|there| there.target)
+                .collect();
+            needs
+                .target
+                .as_ref()
+                .map(|target| (&target.name, known))
+                .filter(|(_, known)| !known.is_empty())
         };
         way.repeatable(|link| {
-            let asked = doomed.iter().map(|folder| (&folder.mailbox, Some(folder.uids.clone())));
+            let asked = doomed
+                .iter()
+                .map(|folder| (&folder.mailbox, Some(folder.uids.clone())));
             let source = scan_each(link.source.as_mut(), ScanDepth::Attributes, asked)?;
             let known: Vec<_> = doomed.iter().map(known).collect();
-            let asked = known.iter().flatten().map(|(mailbox, uids)| (*mailbox, Some(uids.clone())));
-            let mut target = scan_each(link.target.as_mut(), ScanDepth::Attributes, asked)?.into_iter();
-            let target = known.iter().map(|known| known.as_ref().and_then(|_| target.next()?.ok()).unwrap_or_default());
+            let asked = known
+                .iter()
+                .flatten()
+                .map(|(mailbox, uids)| (*mailbox, Some(uids.clone())));
+            let mut target =
+                scan_each(link.target.as_mut(), ScanDepth::Attributes, asked)?.into_iter();
+            let target = known.iter().map(|known| {
+                known
+                    .as_ref()
+                    .and_then(|_| target.next()?.ok())
+                    .unwrap_or_default()
+            });
             let source = source.into_iter().map(Result::unwrap_or_default);
-            Ok(source.zip(target).map(|(source, target)| Now { source, target }).collect())
+            Ok(source
+                .zip(target)
+                .map(|(source, target)| Now { source, target })
+                .collect())
         })
     }
 
     /// Which of the messages that both sides had already are the same: known by an earlier run, or by their content.
-    fn prove_there(&self, way: &mut Way<'_>, pair: usize, source: &MailboxName, now: &Now) -> Result<UidSet, Error> {
-        let Some(needs) = self.folders.needs(pair) else { return Ok(UidSet::default()) };
-        let (known, to_read): (Vec<There>, Vec<There>) =
-            needs.there.iter().partition(|there| there.is_known && now.looks_the_same(there));
+    fn prove_there(
+        &self,
+        way: &mut Way<'_>,
+        pair: usize,
+        source: &MailboxName,
+        now: &Now,
+    ) -> Result<UidSet, Error> {
+        let Some(needs) = self.folders.needs(pair) else {
+            return Ok(UidSet::default());
+        };
+        let (known, to_read): (Vec<There>, Vec<There>) = needs
+            .there
+            .iter()
+            .partition(|there| there.is_known && now.looks_the_same(there));
         let mut proven: UidSet = known.iter().map(|there| there.source).collect();
-        let Some(target) = needs.target.as_ref().filter(|_| !to_read.is_empty()) else { return Ok(proven) };
+        let Some(target) = needs.target.as_ref().filter(|_| !to_read.is_empty()) else {
+            return Ok(proven);
+        };
         let contents = way.repeatable(|link| {
             let uids = to_read.iter().map(|there| there.source).collect();
-            let on_source =
-                read_contents(link.source.as_mut(), source, needs.source.counters.uid_validity, &uids, &mut |_| {})?;
+            let on_source = read_contents(
+                link.source.as_mut(),
+                source,
+                needs.source.counters.uid_validity,
+                &uids,
+                &mut |_| {},
+            )?;
             let uids = to_read.iter().map(|there| there.target).collect();
             let validity = target.side.counters.uid_validity;
-            let on_target = read_contents(link.target.as_mut(), &target.name, validity, &uids, &mut |_| {})?;
+            let on_target = read_contents(
+                link.target.as_mut(),
+                &target.name,
+                validity,
+                &uids,
+                &mut |_| {},
+            )?;
             Ok((on_source, on_target))
         })?;
         let is_same = |there: &&There| {
             let (from, to) = (contents.0.get(&there.source), contents.1.get(&there.target));
             from.zip(to).is_some_and(|(from, to)| from.raw == to.raw)
         };
-        to_read.iter().filter(is_same).for_each(|there| proven.insert(there.source));
+        to_read
+            .iter()
+            .filter(is_same)
+            .for_each(|there| proven.insert(there.source));
         Ok(proven)
     }
 }
@@ -111,22 +172,34 @@ struct Now {
 impl Now {
     /// Whether a message of the source is the one that was sent, or has gone by itself.
     fn is_as_sent(&self, sent: &Sent, pair: usize, uid: Uid) -> bool {
-        let sent =
-            sent.each().find(|(of, ..)| *of == pair).and_then(|(_, task, _)| task.messages.get(task.position(uid)?));
+        let sent = sent
+            .each()
+            .find(|(of, ..)| *of == pair)
+            .and_then(|(_, task, _)| task.messages.get(task.position(uid)?));
         let looks = |message: &Message| (message.size(), message.date());
-        sent.zip(self.source.message(uid)).is_none_or(|(sent, now)| looks(sent) == looks(now))
+        sent.zip(self.source.message(uid))
+            .is_none_or(|(sent, now)| looks(sent) == looks(now))
     }
 
     /// Whether both sides' messages have one size and one date.
     fn looks_the_same(&self, there: &There) -> bool {
         let looks = |message: &Message| (message.size(), message.date().map(InternalDate::seconds));
-        let (source, target) = (self.source.message(there.source), self.target.message(there.target));
-        source.zip(target).is_some_and(|(source, target)| looks(source) == looks(target))
+        let (source, target) = (
+            self.source.message(there.source),
+            self.target.message(there.target),
+        );
+        source
+            .zip(target)
+            .is_some_and(|(source, target)| looks(source) == looks(target))
     }
 }
 
 /// The messages of a pair that the copy has brought to the target, by their UIDs on the source.
-pub(super) fn note_copied(copied: &mut HashMap<usize, UidSet>, pair: usize, uids: impl IntoIterator<Item = Uid>) {
+pub(super) fn note_copied(
+    copied: &mut HashMap<usize, UidSet>,
+    pair: usize,
+    uids: impl IntoIterator<Item = Uid>,
+) {
     let of_pair = copied.entry(pair).or_default();
     uids.into_iter().for_each(|uid| of_pair.insert(uid));
 }

@@ -11,7 +11,9 @@ use super::{Copy, PlanUse};
 use crate::event::Event;
 use crate::folders::Pair;
 use crate::mail::{MailboxName, Side, Uid, UidSet, counted};
-use crate::plan::planned::{Flagged, Planned, PlannedFolder, Take, by_flags, contains_as, writable};
+use crate::plan::planned::{
+    Flagged, Planned, PlannedFolder, Take, by_flags, contains_as, writable,
+};
 use crate::store::FolderScan;
 use crate::verbs::compare::Compared;
 use crate::verbs::copy::changes;
@@ -34,25 +36,38 @@ impl Copy<'_> {
         let listing = &opened.source_listing;
         let source = |pair: &Pair| &listing.mailboxes[pair.source].name;
         let pairs = &mut opened.pairing.pairs;
-        for folder in planned.folders.iter().filter(|folder| planned.has_work(folder)) {
+        for folder in planned
+            .folders
+            .iter()
+            .filter(|folder| planned.has_work(folder))
+        {
             if !pairs.iter().any(|pair| *source(pair) == folder.source) {
-                self.tell_changed(&folder.from, "no longer on the source, or no longer selected");
+                self.tell_changed(
+                    &folder.from,
+                    "no longer on the source, or no longer selected",
+                );
             }
         }
         let before = pairs.len();
         pairs.retain(|pair| planned.folder(source(pair)).is_some());
         self.unplanned += (before - pairs.len()) as u64;
         for pair in pairs.iter_mut() {
-            pair.subscribe &= planned.folder(source(pair)).is_some_and(|folder| folder.subscribe);
+            pair.subscribe &= planned
+                .folder(source(pair))
+                .is_some_and(|folder| folder.subscribe);
         }
         let is_touched = |name: &MailboxName| {
             planned.deletion(Side::TARGET, name).is_some()
                 || planned.folders.iter().any(|folder| {
-                    folder.renamed_from.as_ref() == Some(name) || folder.takes.iter().any(|take| take.from == *name)
+                    folder.renamed_from.as_ref() == Some(name)
+                        || folder.takes.iter().any(|take| take.from == *name)
                 })
         };
         let target = &opened.target_listing;
-        opened.pairing.unmatched_target.retain(|folder| is_touched(&target.mailboxes[folder.target].name));
+        opened
+            .pairing
+            .unmatched_target
+            .retain(|folder| is_touched(&target.mailboxes[folder.target].name));
     }
 
     /// Whether the plan has work in a folder, so that it is looked into whatever the state says.
@@ -64,10 +79,17 @@ impl Copy<'_> {
     }
 
     /// Whether a folder may be renamed on the target.
-    pub(super) fn may_rename(&self, source: &MailboxName, from: &MailboxName, to: &MailboxName) -> bool {
+    pub(super) fn may_rename(
+        &self,
+        source: &MailboxName,
+        from: &MailboxName,
+        to: &MailboxName,
+    ) -> bool {
         self.saved().is_none_or(|planned| {
             let folder = planned.folder(source);
-            folder.is_some_and(|folder| folder.renamed_from.as_ref() == Some(from) && folder.target == *to)
+            folder.is_some_and(|folder| {
+                folder.renamed_from.as_ref() == Some(from) && folder.target == *to
+            })
         })
     }
 
@@ -82,12 +104,21 @@ impl Copy<'_> {
         compared: &Compared,
         needs: &mut Needs,
     ) -> Result<(), String> {
-        let Some(planned) = self.saved() else { return Ok(()) };
+        let Some(planned) = self.saved() else {
+            return Ok(());
+        };
         let pair = &names.pairs[index];
-        let Some(folder) = planned.folder(&names.source.mailboxes[pair.source].name) else { return Ok(()) };
+        let Some(folder) = planned.folder(&names.source.mailboxes[pair.source].name) else {
+            return Ok(());
+        };
         if planned.has_work(folder) {
             let name = name_on_target(pair, names);
-            let is_shared = names.pairs.iter().filter(|other| other.target == pair.target).count() > 1;
+            let is_shared = names
+                .pairs
+                .iter()
+                .filter(|other| other.target == pair.target)
+                .count()
+                > 1;
             let found = changes::of_folder(&planned, folder, &name, is_shared, compared, needs);
             if !found.changes.is_empty() {
                 let all = [found.changes, found.news].concat();
@@ -112,7 +143,10 @@ impl Copy<'_> {
         let before = (needs.missing.len() as u64, needs.flags_to_change());
         needs.missing.retain(|message| folder.copies(message.uid()));
         for ((edit, flags), uids) in &mut needs.flag_changes {
-            *uids = uids.iter().filter(|uid| changes::is_planned_edit(folder, *edit, flags, *uid)).collect();
+            *uids = uids
+                .iter()
+                .filter(|uid| changes::is_planned_edit(folder, *edit, flags, *uid))
+                .collect();
         }
         needs.flag_changes.retain(|_, uids| !uids.is_empty());
         if before != (needs.missing.len() as u64, needs.flags_to_change()) {
@@ -137,7 +171,10 @@ impl Copy<'_> {
     fn tell_changed(&mut self, folder: &str, reason: &str) {
         self.summary.folders_failed += 1;
         let reason = format!("skipped, changed since the plan was made: {reason}");
-        self.observer.observe(&Event::FolderFailed { folder, reason: &reason });
+        self.observer.observe(&Event::FolderFailed {
+            folder,
+            reason: &reason,
+        });
     }
 
     /// A folder is renamed with all that is below it or not at all: one that is refused holds its tree back.
@@ -149,18 +186,31 @@ impl Copy<'_> {
             a.as_bytes().starts_with(b.as_bytes()) || b.as_bytes().starts_with(a.as_bytes())
         };
         loop {
-            let refused = |at: usize| self.folders[at].is_refused || self.folders.needs(at).is_none();
-            let held: Vec<&MailboxName> =
-                self.renames.iter().filter(|rename| refused(rename.pair)).map(|rename| &rename.from).collect();
-            let next = self
+            let refused =
+                |at: usize| self.folders[at].is_refused || self.folders.needs(at).is_none();
+            let held: Vec<&MailboxName> = self
                 .renames
                 .iter()
-                .find(|rename| !refused(rename.pair) && held.iter().any(|name| is_tree(&rename.from, name)));
-            let Some(pair) = next.map(|rename| rename.pair) else { break };
-            self.refuse(pair, &names.pairs[pair], "a folder that would be renamed together with it has changed");
+                .filter(|rename| refused(rename.pair))
+                .map(|rename| &rename.from)
+                .collect();
+            let next = self.renames.iter().find(|rename| {
+                !refused(rename.pair) && held.iter().any(|name| is_tree(&rename.from, name))
+            });
+            let Some(pair) = next.map(|rename| rename.pair) else {
+                break;
+            };
+            self.refuse(
+                pair,
+                &names.pairs[pair],
+                "a folder that would be renamed together with it has changed",
+            );
         }
         let kept = std::mem::take(&mut self.renames);
-        self.renames = kept.into_iter().filter(|rename| self.folders.needs(rename.pair).is_some()).collect();
+        self.renames = kept
+            .into_iter()
+            .filter(|rename| self.folders.needs(rename.pair).is_some())
+            .collect();
     }
 
     /// A message leaves a folder of the target only if the plan says so; else it is copied from there.
@@ -172,10 +222,13 @@ impl Copy<'_> {
             .collect();
         let takes = |uid: Uid, from: &MailboxName| {
             let takes = planned.folders.iter().flat_map(|folder| &folder.takes);
-            takes.filter(|take| take.leave).any(|take| take.held == uid && take.from == *from)
+            takes
+                .filter(|take| take.leave)
+                .any(|take| take.held == uid && take.from == *from)
         };
         for job in &mut self.elsewhere.jobs {
-            job.leave &= takes(job.from.uid, &job.from.mailbox) && !refused.contains(&job.from.mailbox);
+            job.leave &=
+                takes(job.from.uid, &job.from.mailbox) && !refused.contains(&job.from.mailbox);
         }
         self.tell_unmoved(&planned);
     }
@@ -187,13 +240,28 @@ impl Copy<'_> {
             jobs.any(|job| job.from.uid == take.held && job.from.mailbox == take.from)
         };
         let is_there = |take: &Take| {
-            let of = |needs: &&Needs| needs.target.as_ref().is_some_and(|target| target.name == take.from);
-            let mut extras = self.folders.all_needs().filter(of).filter_map(|needs| needs.extra.as_ref());
+            let of = |needs: &&Needs| {
+                needs
+                    .target
+                    .as_ref()
+                    .is_some_and(|target| target.name == take.from)
+            };
+            let mut extras = self
+                .folders
+                .all_needs()
+                .filter(of)
+                .filter_map(|needs| needs.extra.as_ref());
             extras.any(|extra| extra.contains(take.held))
         };
         let mut unmoved: BTreeMap<&MailboxName, u64> = BTreeMap::new();
-        let kept = planned.folders.iter().filter(|folder| self.is_kept_whole(folder));
-        for take in kept.flat_map(|folder| &folder.takes).filter(|take| take.leave) {
+        let kept = planned
+            .folders
+            .iter()
+            .filter(|folder| self.is_kept_whole(folder));
+        for take in kept
+            .flat_map(|folder| &folder.takes)
+            .filter(|take| take.leave)
+        {
             if !is_moved(take) && is_there(take) {
                 *unmoved.entry(&take.from).or_default() += 1;
             }
@@ -201,16 +269,24 @@ impl Copy<'_> {
         for (from, count) in unmoved {
             let folder = planned.folders.iter().find(|folder| folder.target == *from);
             let folder = folder.map_or_else(|| from.to_string(), |folder| folder.from.clone());
-            let reason =
-                format!("still there: {} that the plan moves to another folder; run again", counted(count, "message"));
+            let reason = format!(
+                "still there: {} that the plan moves to another folder; run again",
+                counted(count, "message")
+            );
             self.summary.folders_failed += 1;
-            self.observer.observe(&Event::FolderFailed { folder: &folder, reason: &reason });
+            self.observer.observe(&Event::FolderFailed {
+                folder: &folder,
+                reason: &reason,
+            });
         }
     }
 
     /// Whether a planned folder was compared and not refused.
     fn is_kept_whole(&self, folder: &PlannedFolder) -> bool {
-        let mut targets = self.folders.all_needs().filter_map(|needs| needs.target.as_ref());
+        let mut targets = self
+            .folders
+            .all_needs()
+            .filter_map(|needs| needs.target.as_ref());
         targets.any(|target| target.name == folder.target) || folder.create
     }
 
@@ -219,22 +295,33 @@ impl Copy<'_> {
         if matches!(self.options.plan, PlanUse::Nothing) {
             return Vec::new();
         }
-        by_flags(scan.messages.iter().map(|message| (message.uid(), scan.flags.get(message.flags()))))
+        by_flags(
+            scan.messages
+                .iter()
+                .map(|message| (message.uid(), scan.flags.get(message.flags()))),
+        )
     }
 
     /// Deletes nothing that the plan does not name, and says of what it names and is not deleted why.
     pub(super) fn hold_deletions(&mut self, names: &Names<'_>) {
         let Some(planned) = self.saved() else { return };
-        let side = if planned.empties_source { Side::SOURCE } else { Side::TARGET };
+        let side = if planned.empties_source {
+            Side::SOURCE
+        } else {
+            Side::TARGET
+        };
         let mut kept = Vec::new();
         for mut doomed in std::mem::take(&mut self.doomed) {
             let deletion = planned.deletion(side, &doomed.mailbox);
-            let Some(deletion) = deletion.filter(|planned| planned.uid_validity == doomed.uid_validity) else {
+            let Some(deletion) =
+                deletion.filter(|planned| planned.uid_validity == doomed.uid_validity)
+            else {
                 continue;
             };
             let flagged = |group: &Flagged| -> Vec<Uid> {
                 let is_planned = |uid: &Uid| {
-                    doomed.uids.contains(*uid) && contains_as(&deletion.messages, *uid, &writable(&group.flags))
+                    doomed.uids.contains(*uid)
+                        && contains_as(&deletion.messages, *uid, &writable(&group.flags))
                 };
                 group.uids.iter().filter(is_planned).collect()
             };
@@ -257,14 +344,22 @@ impl Copy<'_> {
         for folder in &names.pairing.unmatched_target {
             let name = &names.target.mailboxes[folder.target].name;
             let was_seen = self.unmatched_generations.contains_key(&folder.target);
-            let generation = self.unmatched_generations.get(&folder.target).copied().flatten();
+            let generation = self
+                .unmatched_generations
+                .get(&folder.target)
+                .copied()
+                .flatten();
             match planned.deletion(Side::TARGET, name) {
                 Some(_) if !was_seen => {
-                    let reason = "it could not be read, or a folder on the source is unaccounted for";
+                    let reason =
+                        "it could not be read, or a folder on the source is unaccounted for";
                     self.tell_changed(&folder.name.to_string(), reason);
                 }
                 Some(deletion) if deletion.uid_validity != generation => {
-                    self.tell_changed(&folder.name.to_string(), "it was recreated (UIDVALIDITY changed)");
+                    self.tell_changed(
+                        &folder.name.to_string(),
+                        "it was recreated (UIDVALIDITY changed)",
+                    );
                 }
                 _ => {}
             }

@@ -73,12 +73,21 @@ impl Copy<'_> {
         let mut full = HashSet::new();
         for leaving in leavings.iter().filter(|leaving| !leaving.left.is_empty()) {
             full.insert(leaving.of);
-            let reason = leaving.refusal.as_deref().unwrap_or("the target did not say why");
-            let (left, to) = (counted(leaving.left.len(), "message"), &leaving.shelves[0].shown);
+            let reason = leaving
+                .refusal
+                .as_deref()
+                .unwrap_or("the target did not say why");
+            let (left, to) = (
+                counted(leaving.left.len(), "message"),
+                &leaving.shelves[0].shown,
+            );
             let reason = format!("{left} not moved to {to}: {reason}");
             self.note_not_deleted(&leaving.folder, &leaving.left, &reason);
         }
-        let emptied = doomed.into_iter().enumerate().filter(|(at, _)| !full.contains(at));
+        let emptied = doomed
+            .into_iter()
+            .enumerate()
+            .filter(|(at, _)| !full.contains(at));
         Ok(emptied.map(|(_, doomed)| doomed).collect())
     }
 
@@ -91,7 +100,12 @@ impl Copy<'_> {
         heading: &dyn Fn(Uid) -> Option<&'h Heading>,
     ) {
         for uid in kept.iter() {
-            self.observer.observe(&Event::MessageKept { folder, uid, to, heading: heading(uid) });
+            self.observer.observe(&Event::MessageKept {
+                folder,
+                uid,
+                to,
+                heading: heading(uid),
+            });
         }
         self.summary.kept += kept.len();
     }
@@ -103,14 +117,20 @@ impl Copy<'_> {
         self.move_the_rest(way, leavings)
     }
 
-    fn see_what_is_left(&mut self, way: &mut Way<'_>, leavings: &mut [Leaving]) -> Result<(), Error> {
+    fn see_what_is_left(
+        &mut self,
+        way: &mut Way<'_>,
+        leavings: &mut [Leaving],
+    ) -> Result<(), Error> {
         let asked = open(leavings).map(|leaving| (&leaving.mailbox, Some(leaving.left.clone())));
         let scans = scan_each(way.link()?.target.as_mut(), ScanDepth::Attributes, asked)?;
         for (leaving, scan) in open_mut(leavings).zip(scans) {
             let scan = match scan {
                 Ok(scan) if scan.uid_validity == leaving.uid_validity => scan,
                 Ok(_) => {
-                    leaving.refusal = Some("the folder was recreated during the run (UIDVALIDITY changed)".to_owned());
+                    leaving.refusal = Some(
+                        "the folder was recreated during the run (UIDVALIDITY changed)".to_owned(),
+                    );
                     continue;
                 }
                 Err(refusal) => {
@@ -121,7 +141,11 @@ impl Copy<'_> {
             let there: UidSet = scan.messages.iter().map(Message::uid).collect();
             if leaving.looks.is_empty() {
                 // What is gone before anything was asked for was taken by somebody else.
-                leaving.looks = scan.messages.iter().map(|message| (message.uid(), looks(message))).collect();
+                leaving.looks = scan
+                    .messages
+                    .iter()
+                    .map(|message| (message.uid(), looks(message)))
+                    .collect();
                 leaving.left = there;
             } else {
                 let gone = leaving.left.minus(&there);
@@ -132,9 +156,15 @@ impl Copy<'_> {
     }
 
     /// Removes what is kept already, byte for byte, and still where it was.
-    fn end_what_was_begun(&mut self, way: &mut Way<'_>, leavings: &mut [Leaving]) -> Result<(), Error> {
-        let shelves = open(leavings).flat_map(|leaving| leaving.shelves.iter().map(|shelf| (&shelf.mailbox, None)));
-        let mut scans = scan_each(way.link()?.target.as_mut(), ScanDepth::Attributes, shelves)?.into_iter();
+    fn end_what_was_begun(
+        &mut self,
+        way: &mut Way<'_>,
+        leavings: &mut [Leaving],
+    ) -> Result<(), Error> {
+        let shelves = open(leavings)
+            .flat_map(|leaving| leaving.shelves.iter().map(|shelf| (&shelf.mailbox, None)));
+        let mut scans =
+            scan_each(way.link()?.target.as_mut(), ScanDepth::Attributes, shelves)?.into_iter();
         for leaving in open_mut(leavings) {
             let of_leaving: Vec<_> = scans.by_ref().take(leaving.shelves.len()).collect();
             for (at, scan) in of_leaving.into_iter().enumerate() {
@@ -145,8 +175,16 @@ impl Copy<'_> {
                     continue;
                 }
                 let kept = same_bytes(way, leaving, at, scan.uid_validity, &alike)?;
-                let Leaving { mailbox, uid_validity, .. } = &*leaving;
-                let removal = Removal { mailbox: mailbox.clone(), uid_validity: *uid_validity, uids: kept.clone() };
+                let Leaving {
+                    mailbox,
+                    uid_validity,
+                    ..
+                } = &*leaving;
+                let removal = Removal {
+                    mailbox: mailbox.clone(),
+                    uid_validity: *uid_validity,
+                    uids: kept.clone(),
+                };
                 let target = &mut way.link()?.target;
                 match target.remove(&[removal])?.pop() {
                     Some(Err(refusal)) => leaving.refusal = Some(refusal.text),
@@ -169,7 +207,14 @@ impl Copy<'_> {
     }
 
     fn note_kept(&mut self, leaving: &mut Leaving, shelf: usize, kept: &UidSet) {
-        let Leaving { folder, mailbox, left, looks, shelves, .. } = leaving;
+        let Leaving {
+            folder,
+            mailbox,
+            left,
+            looks,
+            shelves,
+            ..
+        } = leaving;
         let shelf = &mut shelves[shelf];
         for looks in kept.iter().filter_map(|uid| looks.get(&uid)) {
             *shelf.kept.entry(*looks).or_default() += 1;
@@ -182,19 +227,33 @@ impl Copy<'_> {
 
 impl Shelf {
     fn new(mailbox: MailboxName, name: &FolderName) -> Self {
-        Self { mailbox, shown: name.to_string(), kept: HashMap::new() }
+        Self {
+            mailbox,
+            shown: name.to_string(),
+            kept: HashMap::new(),
+        }
     }
 }
 
 impl Leaving {
     fn relocation(&self) -> Relocation {
         let (uids, to) = (self.left.clone(), self.shelves[0].mailbox.clone());
-        Relocation { from: self.mailbox.clone(), uid_validity: self.uid_validity, uids, to, leave: true }
+        Relocation {
+            from: self.mailbox.clone(),
+            uid_validity: self.uid_validity,
+            uids,
+            to,
+            leave: true,
+        }
     }
 
     /// Messages of a shelf that look like some that are left, and of which this run does not know that they are others.
     fn alike(&self, shelf: usize, messages: &[Message]) -> HashMap<Uid, Looks> {
-        let wanted: HashSet<Looks> = self.left.iter().filter_map(|uid| self.looks.get(&uid).copied()).collect();
+        let wanted: HashSet<Looks> = self
+            .left
+            .iter()
+            .filter_map(|uid| self.looks.get(&uid).copied())
+            .collect();
         let mut known = self.shelves[shelf].kept.clone();
         let mut is_known = |looks: &Looks| match known.get_mut(looks) {
             Some(count) if *count > 0 => {
@@ -203,8 +262,12 @@ impl Leaving {
             }
             _ => false,
         };
-        let alike = messages.iter().map(|message| (message.uid(), looks(message)));
-        alike.filter(|(_, looks)| wanted.contains(looks) && !is_known(looks)).collect()
+        let alike = messages
+            .iter()
+            .map(|message| (message.uid(), looks(message)));
+        alike
+            .filter(|(_, looks)| wanted.contains(looks) && !is_known(looks))
+            .collect()
     }
 }
 
@@ -214,38 +277,78 @@ pub(super) fn name_of_day(day: Date, folder: &str) -> Option<FolderName> {
 }
 
 fn open(leavings: &[Leaving]) -> impl Iterator<Item = &Leaving> {
-    leavings.iter().filter(|leaving| !leaving.left.is_empty() && leaving.refusal.is_none())
+    leavings
+        .iter()
+        .filter(|leaving| !leaving.left.is_empty() && leaving.refusal.is_none())
 }
 
 fn open_mut(leavings: &mut [Leaving]) -> impl Iterator<Item = &mut Leaving> {
-    leavings.iter_mut().filter(|leaving| !leaving.left.is_empty() && leaving.refusal.is_none())
+    leavings
+        .iter_mut()
+        .filter(|leaving| !leaving.left.is_empty() && leaving.refusal.is_none())
 }
 
 /// What is to leave and where to. Folders of the day that are not there are made.
-fn leavings(way: &mut Way<'_>, names: &Names<'_>, day: Date, doomed: &[Doomed]) -> Result<Vec<Leaving>, Error> {
+fn leavings(
+    way: &mut Way<'_>,
+    names: &Names<'_>,
+    day: Date,
+    doomed: &[Doomed],
+) -> Result<Vec<Leaving>, Error> {
     let held = kept_folders(names.target);
     let mut leavings = Vec::new();
     let mut new: Vec<(usize, NewFolder)> = Vec::new();
-    for (of, doomed) in doomed.iter().enumerate().filter(|(_, doomed)| !doomed.uids.is_empty()) {
-        let Some(folder) = FolderName::parse(&doomed.folder) else { continue };
+    for (of, doomed) in doomed
+        .iter()
+        .enumerate()
+        .filter(|(_, doomed)| !doomed.uids.is_empty())
+    {
+        let Some(folder) = FolderName::parse(&doomed.folder) else {
+            continue;
+        };
         let name = kept_name(day, &folder);
         let (shelf, to_make, refusal) = match shelf_of_day(names, &name) {
             Ok((shelf, to_make)) => (shelf, to_make, None),
-            Err(reason) => (Shelf::new(doomed.mailbox.clone(), &name), None, Some(reason)),
+            Err(reason) => (
+                Shelf::new(doomed.mailbox.clone(), &name),
+                None,
+                Some(reason),
+            ),
         };
         new.extend(to_make.map(|folder| (leavings.len(), folder)));
         let mut shelves = vec![shelf];
-        let before = held.iter().filter(|held| held.of.key() == folder.key() && held.day != day);
+        let before = held
+            .iter()
+            .filter(|held| held.of.key() == folder.key() && held.day != day);
         shelves.extend(before.max_by_key(|held| held.day).map(|before| {
             let mailbox = &names.target.mailboxes[before.index].name;
             Shelf::new(mailbox.clone(), &kept_name(before.day, &folder))
         }));
-        let Doomed { folder, mailbox, uid_validity, uids, .. } = doomed.clone();
+        let Doomed {
+            folder,
+            mailbox,
+            uid_validity,
+            uids,
+            ..
+        } = doomed.clone();
         let looks = HashMap::new();
-        leavings.push(Leaving { of, folder, mailbox, uid_validity, left: uids, looks, shelves, refusal });
+        leavings.push(Leaving {
+            of,
+            folder,
+            mailbox,
+            uid_validity,
+            left: uids,
+            looks,
+            shelves,
+            refusal,
+        });
     }
     let asked: Vec<NewFolder> = new.iter().map(|(_, folder)| folder.clone()).collect();
-    let created = if asked.is_empty() { Vec::new() } else { way.repeatable(|link| link.target.create(&asked))? };
+    let created = if asked.is_empty() {
+        Vec::new()
+    } else {
+        way.repeatable(|link| link.target.create(&asked))?
+    };
     for ((at, _), created) in new.into_iter().zip(created) {
         match created {
             Ok(name) => leavings[at].shelves[0].mailbox = name,
@@ -256,11 +359,24 @@ fn leavings(way: &mut Way<'_>, names: &Names<'_>, day: Date, doomed: &[Doomed]) 
 }
 
 /// Gives the folder of the day with this name, and what is to be made for it.
-fn shelf_of_day(names: &Names<'_>, name: &FolderName) -> Result<(Shelf, Option<NewFolder>), String> {
+fn shelf_of_day(
+    names: &Names<'_>,
+    name: &FolderName,
+) -> Result<(Shelf, Option<NewFolder>), String> {
     Ok(match place(names.target, name)? {
-        TargetFolder::Existing(index) => (Shelf::new(names.target.mailboxes[index].name.clone(), name), None),
-        TargetFolder::New { name: mailbox, fallbacks, flattened } => {
-            let folder = NewFolder { flattened, ..NewFolder::new(mailbox.clone(), fallbacks) };
+        TargetFolder::Existing(index) => (
+            Shelf::new(names.target.mailboxes[index].name.clone(), name),
+            None,
+        ),
+        TargetFolder::New {
+            name: mailbox,
+            fallbacks,
+            flattened,
+        } => {
+            let folder = NewFolder {
+                flattened,
+                ..NewFolder::new(mailbox.clone(), fallbacks)
+            };
             (Shelf::new(mailbox, name), Some(folder))
         }
     })
@@ -276,11 +392,28 @@ fn same_bytes(
 ) -> Result<UidSet, Error> {
     let target = way.link()?.target.as_mut();
     let uids = on_shelf.keys().copied().collect();
-    let there = read_contents(target, &leaving.shelves[shelf].mailbox, uid_validity, &uids, &mut |_| {})?;
+    let there = read_contents(
+        target,
+        &leaving.shelves[shelf].mailbox,
+        uid_validity,
+        &uids,
+        &mut |_| {},
+    )?;
     let wanted: HashSet<&Looks> = on_shelf.values().collect();
-    let is_alike = |uid: &Uid| leaving.looks.get(uid).is_some_and(|looks| wanted.contains(looks));
+    let is_alike = |uid: &Uid| {
+        leaving
+            .looks
+            .get(uid)
+            .is_some_and(|looks| wanted.contains(looks))
+    };
     let uids = leaving.left.iter().filter(is_alike).collect();
-    let here = read_contents(target, &leaving.mailbox, leaving.uid_validity, &uids, &mut |_| {})?;
+    let here = read_contents(
+        target,
+        &leaving.mailbox,
+        leaving.uid_validity,
+        &uids,
+        &mut |_| {},
+    )?;
     let mut copies: HashMap<[u8; 32], usize> = HashMap::new();
     for keys in there.values() {
         *copies.entry(keys.raw).or_default() += 1;

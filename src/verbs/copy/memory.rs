@@ -12,7 +12,9 @@ use crate::folders::Pair;
 use crate::locks::lock;
 use crate::mail::{Counters, Flags, MailboxName, Uid, UidSet};
 use crate::plan::FolderTask;
-use crate::state::{Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, PairRecord, SeenView, State};
+use crate::state::{
+    Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, PairRecord, SeenView, State,
+};
 use crate::store::{Error, Store};
 use crate::verbs::known::{Known, Records};
 use crate::verbs::opening::Names;
@@ -62,7 +64,11 @@ struct Begun {
 }
 
 impl<'a> Memory<'a> {
-    pub(super) fn open(state: Option<&'a State>, options: &CopyOptions, observer: &'a dyn Observer) -> Self {
+    pub(super) fn open(
+        state: Option<&'a State>,
+        options: &CopyOptions,
+        observer: &'a dyn Observer,
+    ) -> Self {
         let mut memory = Self {
             state,
             observer,
@@ -84,7 +90,12 @@ impl<'a> Memory<'a> {
 
     /// How many messages a folder holds that is just as it was when both sides were last in step; `None` where it must
     /// be looked into.
-    pub(super) fn in_step(&self, pair: &Pair, names: &Names<'_>, deleting: Deleting) -> Option<u64> {
+    pub(super) fn in_step(
+        &self,
+        pair: &Pair,
+        names: &Names<'_>,
+        deleting: Deleting,
+    ) -> Option<u64> {
         let (record, source, target) = self.record(pair, names)?;
         let (was_source, was_target) = record.checkpoint.as_ref()?;
         let has_work = match deleting {
@@ -96,7 +107,8 @@ impl<'a> Memory<'a> {
         if has_work {
             return None;
         }
-        (is_as_it_was(source.1?, was_source) && is_as_it_was(target.1?, was_target)).then_some(record.pairs)
+        (is_as_it_was(source.1?, was_source) && is_as_it_was(target.1?, was_target))
+            .then_some(record.pairs)
     }
 
     /// Whether the source's folder shows by its counters that no mail has come into it since it was last in step.
@@ -127,11 +139,19 @@ impl<'a> Memory<'a> {
         kept().unwrap_or_default()
     }
 
-    fn record<'n>(&self, pair: &Pair, names: &'n Names<'_>) -> Option<(&FolderRecord, Side<'n>, Side<'n>)> {
+    fn record<'n>(
+        &self,
+        pair: &Pair,
+        names: &'n Names<'_>,
+    ) -> Option<(&FolderRecord, Side<'n>, Side<'n>)> {
         let source = &names.source.mailboxes[pair.source];
         let target = names.existing(pair)?;
         let record = self.records.get(&source.name, &target.name)?;
-        Some((record, (&source.name, source.counters()), (&target.name, target.counters())))
+        Some((
+            record,
+            (&source.name, source.counters()),
+            (&target.name, target.counters()),
+        ))
     }
 
     /// What is known of folders.
@@ -141,7 +161,9 @@ impl<'a> Memory<'a> {
 
     /// The recorded pairs of a folder.
     pub(super) fn pairs(&self, folder: FolderId) -> Vec<PairRecord> {
-        self.state.and_then(|state| self.heed(state.pairs(folder))).unwrap_or_default()
+        self.state
+            .and_then(|state| self.heed(state.pairs(folder)))
+            .unwrap_or_default()
     }
 
     /// In this run a record is that of these folders.
@@ -164,9 +186,15 @@ impl<'a> Memory<'a> {
         self.begun = self.heed(begun).unwrap_or_default();
     }
 
-    fn begin_in(&self, state: &State, names: &Names<'_>, folders: &Works) -> Result<HashMap<usize, Begun>, Error> {
-        let looked_into: Vec<(usize, &Needs, &TargetState)> =
-            (folders.compared()).filter_map(|(index, needs)| Some((index, needs, needs.target.as_ref()?))).collect();
+    fn begin_in(
+        &self,
+        state: &State,
+        names: &Names<'_>,
+        folders: &Works,
+    ) -> Result<HashMap<usize, Begun>, Error> {
+        let looked_into: Vec<(usize, &Needs, &TargetState)> = (folders.compared())
+            .filter_map(|(index, needs)| Some((index, needs, needs.target.as_ref()?)))
+            .collect();
         let mut starts = Vec::new();
         for (index, needs, target) in &looked_into {
             let pair = &names.pairs[*index];
@@ -192,7 +220,9 @@ impl<'a> Memory<'a> {
                 state.keep(id, &needs.news.keep)?;
             }
             let pair = &names.pairs[*index];
-            let record = self.records.get(&names.source.mailboxes[pair.source].name, &target.name);
+            let record = self
+                .records
+                .get(&names.source.mailboxes[pair.source].name, &target.name);
             begun.extend(Begun::new(id, needs, record).map(|folder| (*index, folder)));
         }
         Ok(begun)
@@ -207,8 +237,13 @@ impl<'a> Memory<'a> {
         }
         // What somebody else was changing is compared again by the next run.
         let is_settled = |target: &Uid| !news.left_alone.contains(*target);
-        let changed = news.flags.iter().filter(|(_, target, _)| is_settled(target));
-        let flags: Vec<(Uid, Flags)> = changed.map(|(source, _, flags)| (*source, flags.clone())).collect();
+        let changed = news
+            .flags
+            .iter()
+            .filter(|(_, target, _)| is_settled(target));
+        let flags: Vec<(Uid, Flags)> = changed
+            .map(|(source, _, flags)| (*source, flags.clone()))
+            .collect();
         if !flags.is_empty() {
             state.set_flags(id, &flags)?;
         }
@@ -239,8 +274,11 @@ impl<'a> Memory<'a> {
 
     /// Records these pairs of a folder: UIDs of source and target, and flags. Gives whether they are recorded.
     pub(super) fn pair(&self, pair: usize, pairs: &[(Uid, Uid, Flags)]) -> bool {
-        let Some((state, begun)) = self.writable().zip(self.begun.get(&pair)) else { return false };
-        self.heed(state.add_pairs(begun.id, &pairs.iter().map(pair_record).collect::<Vec<_>>())).is_some()
+        let Some((state, begun)) = self.writable().zip(self.begun.get(&pair)) else {
+            return false;
+        };
+        self.heed(state.add_pairs(begun.id, &pairs.iter().map(pair_record).collect::<Vec<_>>()))
+            .is_some()
     }
 
     /// Whether the last run with this state died: what it had sent may be arriving still.
@@ -251,7 +289,11 @@ impl<'a> Memory<'a> {
     /// Messages were taken away from a folder of the target.
     pub(super) fn removed(&mut self, target: &MailboxName, messages: u64) {
         self.proven.remove(target);
-        for begun in self.begun.values_mut().filter(|begun| begun.target_name == *target) {
+        for begun in self
+            .begun
+            .values_mut()
+            .filter(|begun| begun.target_name == *target)
+        {
             begun.touched = true;
             begun.removed += u32::try_from(messages).unwrap_or(u32::MAX);
         }
@@ -260,7 +302,11 @@ impl<'a> Memory<'a> {
     /// A folder of the target is gone.
     pub(super) fn forget_target(&self, target: &MailboxName) {
         let Some(state) = self.writable() else { return };
-        for record in self.records.iter().filter(|record| record.target == *target) {
+        for record in self
+            .records
+            .iter()
+            .filter(|record| record.target == *target)
+        {
             self.heed(state.forget(record.id));
         }
     }
@@ -275,7 +321,11 @@ impl<'a> Memory<'a> {
 
     /// The target does not have these messages of the source.
     pub(super) fn unpair(&self, pair: usize, uids: &UidSet) {
-        if let Some((state, begun)) = self.writable().zip(self.begun.get(&pair)).filter(|_| !uids.is_empty()) {
+        if let Some((state, begun)) = self
+            .writable()
+            .zip(self.begun.get(&pair))
+            .filter(|_| !uids.is_empty())
+        {
             self.heed(state.remove_pairs(begun.id, uids));
         }
     }
@@ -315,15 +365,26 @@ impl<'a> Memory<'a> {
     pub(super) fn settle(&self, target: &mut dyn Store) {
         let Some(state) = self.writable() else { return };
         let mut now = HashMap::new();
-        if self.begun.values().any(|begun| begun.touched && !self.proven.contains_key(&begun.target_name)) {
-            for mailbox in self.heed(target.list()).map(|listing| listing.mailboxes).unwrap_or_default() {
+        if self
+            .begun
+            .values()
+            .any(|begun| begun.touched && !self.proven.contains_key(&begun.target_name))
+        {
+            for mailbox in self
+                .heed(target.list())
+                .map(|listing| listing.mailboxes)
+                .unwrap_or_default()
+            {
                 now.insert(mailbox.name, mailbox.status.unwrap_or_default().counters);
             }
         }
         let copied = lock(&self.copied);
         let in_step = |(index, begun): (&usize, &Begun)| {
             let name = &begun.target_name;
-            begun.in_step(copied.get(index).copied().unwrap_or(0), now.get(name).or_else(|| self.proven.get(name)))
+            begun.in_step(
+                copied.get(index).copied().unwrap_or(0),
+                now.get(name).or_else(|| self.proven.get(name)),
+            )
         };
         let in_step: Vec<FolderInStep> = self.begun.iter().filter_map(in_step).collect();
         self.heed(state.checkpoint_all(&in_step));
@@ -340,7 +401,10 @@ impl<'a> Memory<'a> {
 
     /// How many messages a view alone has, where its counters and the print of all other folders are what they were.
     pub(super) fn seen_view(&self, view: &MailboxName, now: &Counters, print: u64) -> Option<u64> {
-        let seen = self.records().filter_map(SeenView::of_source).find(|seen| seen.view == *view)?;
+        let seen = self
+            .records()
+            .filter_map(SeenView::of_source)
+            .find(|seen| seen.view == *view)?;
         (is_as_it_was(now, &seen.then) && seen.print == print).then_some(seen.messages)
     }
 
@@ -349,7 +413,11 @@ impl<'a> Memory<'a> {
         result
             .inspect_err(|error| {
                 if !self.has_failed.swap(true, Ordering::Relaxed) {
-                    let hint = error.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
+                    let hint = error
+                        .hint
+                        .as_deref()
+                        .map(|hint| format!("; {hint}"))
+                        .unwrap_or_default();
                     let text = format!("the next run will take longer: {error}{hint}");
                     self.observer.observe(&Event::Warning { text: &text });
                 }
@@ -367,7 +435,9 @@ impl Begun {
         let mut source = needs.source.clone();
         if needs.news.flags_wait {
             // The next run looks at all flags that have changed since they were last carried over.
-            let was = record.filter(|_| !needs.news.all_void).and_then(|record| record.checkpoint.as_ref());
+            let was = record
+                .filter(|_| !needs.news.all_void)
+                .and_then(|record| record.checkpoint.as_ref());
             source.counters.mod_seq = was.and_then(|(source, _)| source.mod_seq);
         }
         Some(Self {
@@ -391,34 +461,63 @@ impl Begun {
             return None;
         }
         if !self.touched {
-            return Some(FolderInStep { id: self.id, source, target: before });
+            return Some(FolderInStep {
+                id: self.id,
+                source,
+                target: before,
+            });
         }
         let now = now?;
         let is_ours_alone = now.uid_validity == self.target.counters.uid_validity
             && now.uid_next == Some(before.uid_next + copied)
             && now.messages == (before.messages + copied).checked_sub(self.removed);
-        let target =
-            Checkpoint { uid_next: before.uid_next + copied, messages: now.messages?, mod_seq: now.mod_seq, ..before };
-        is_ours_alone.then_some(FolderInStep { id: self.id, source, target })
+        let target = Checkpoint {
+            uid_next: before.uid_next + copied,
+            messages: now.messages?,
+            mod_seq: now.mod_seq,
+            ..before
+        };
+        is_ours_alone.then_some(FolderInStep {
+            id: self.id,
+            source,
+            target,
+        })
     }
 }
 
 impl Journal for Memory<'_> {
     fn copied(&self, task: usize, folder: &FolderTask, pairs: &[(Uid, Uid)]) {
-        let Some((state, index)) = self.state.zip(self.tasks.get(task)) else { return };
-        let Some(begun) = self.begun.get(index) else { return };
-        let record = |(source, target): &(Uid, Uid)| {
-            let flags = folder.position(*source).map(|at| folder.flags.get(folder.messages[at].flags()));
-            PairRecord { source: *source, target: *target, flags: flags.unwrap_or_default() }
+        let Some((state, index)) = self.state.zip(self.tasks.get(task)) else {
+            return;
         };
-        if self.heed(state.add_pairs(begun.id, &pairs.iter().map(record).collect::<Vec<_>>())).is_some() {
+        let Some(begun) = self.begun.get(index) else {
+            return;
+        };
+        let record = |(source, target): &(Uid, Uid)| {
+            let flags = folder
+                .position(*source)
+                .map(|at| folder.flags.get(folder.messages[at].flags()));
+            PairRecord {
+                source: *source,
+                target: *target,
+                flags: flags.unwrap_or_default(),
+            }
+        };
+        if self
+            .heed(state.add_pairs(begun.id, &pairs.iter().map(record).collect::<Vec<_>>()))
+            .is_some()
+        {
             self.count(*index, pairs.len());
         }
     }
 }
 
 fn pair_record((source, target, flags): &(Uid, Uid, Flags)) -> PairRecord {
-    PairRecord { source: *source, target: *target, flags: flags.clone() }
+    PairRecord {
+        source: *source,
+        target: *target,
+        flags: flags.clone(),
+    }
 }
 
 /// Whether a folder's counters are what they were. Without HIGHESTMODSEQ a flag could have changed unseen.

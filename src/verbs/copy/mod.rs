@@ -74,8 +74,16 @@ pub fn copy(
     if !options.new_target {
         held.check_place(Side::TARGET, target)?;
     }
-    let request = Request { connectors, rules, options, state, run, held };
-    let (done, unused) = exec::connecting_ahead(connectors, |connecting| request.carry_out(connecting));
+    let request = Request {
+        connectors,
+        rules,
+        options,
+        state,
+        run,
+        held,
+    };
+    let (done, unused) =
+        exec::connecting_ahead(connectors, |connecting| request.carry_out(connecting));
     let (mut copy, planned) = done?;
     unused.into_iter().for_each(|link| copy.close(link));
     Ok((copy.finish(started, run.stop), planned))
@@ -104,10 +112,20 @@ impl<'a> Request<'a> {
             copy.plan(link, &names)?;
             Ok((copy, opened, lanes))
         })?;
-        let Opened { link, pairing, source_listing, target_listing, .. } = opened;
+        let Opened {
+            link,
+            pairing,
+            source_listing,
+            target_listing,
+            ..
+        } = opened;
         let names = opening::Names::new(&pairing, &source_listing, &target_listing);
         let is_kept = matches!(self.options.plan, PlanUse::Keep);
-        let planned = if is_kept { copy.planned(&names) } else { Planned::default() };
+        let planned = if is_kept {
+            copy.planned(&names)
+        } else {
+            Planned::default()
+        };
         if self.options.dry_run {
             copy.foresee(&names, link);
         } else {
@@ -125,10 +143,17 @@ impl<'a> Request<'a> {
             if self.connectors[Side::TARGET].directory().is_some() {
                 return Err(self.held.refusal(Side::TARGET, gone::EMPTY));
             }
-            run.observer.observe(&Event::Warning { text: &self.held.warning() });
+            run.observer.observe(&Event::Warning {
+                text: &self.held.warning(),
+            });
         }
         let (link, names) = opened.link_and_names();
-        check_search(link.source.as_mut(), options.filter.search.as_deref(), Side::SOURCE, &names)?;
+        check_search(
+            link.source.as_mut(),
+            options.filter.search.as_deref(),
+            Side::SOURCE,
+            &names,
+        )?;
         let memory = Memory::open(self.state, options, run.observer);
         let mut copy = Copy::new(options, memory, run.observer);
         copy.summary.folders_failed = opened.folders_failed();
@@ -160,7 +185,10 @@ impl<'a> Request<'a> {
 fn held(state: Option<&State>) -> Result<Held, Error> {
     let records = state.map_or(Ok(Vec::new()), State::folders)?;
     let messages = records.iter().map(|record| record.pairs).sum();
-    let folders = records.into_iter().map(|record| (record.target, record.target_uid_validity)).collect();
+    let folders = records
+        .into_iter()
+        .map(|record| (record.target, record.target_uid_validity))
+        .collect();
     Ok(Held { messages, folders })
 }
 
@@ -227,7 +255,10 @@ impl Copy<'_> {
     fn fail_folder(&mut self, index: usize, pair: &Pair, reason: &str) {
         self.folders[index].has_failed = true;
         self.summary.folders_failed += 1;
-        self.observer.observe(&Event::FolderFailed { folder: &pair.from.to_string(), reason });
+        self.observer.observe(&Event::FolderFailed {
+            folder: &pair.from.to_string(),
+            reason,
+        });
     }
 
     fn close(&mut self, link: Link) {

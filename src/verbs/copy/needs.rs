@@ -62,7 +62,10 @@ pub(super) struct SideState {
 impl SideState {
     fn new(scan: &FolderScan) -> Self {
         Self {
-            counters: Counters { uid_next: scan.next_uid(), ..scan.counters() },
+            counters: Counters {
+                uid_next: scan.next_uid(),
+                ..scan.counters()
+            },
             mailbox_id: scan.mailbox_id.clone(),
         }
     }
@@ -99,7 +102,11 @@ pub(super) struct TargetState {
 
 impl TargetState {
     pub(super) fn new(name: MailboxName, scan: &FolderScan) -> Self {
-        Self { name, side: SideState::new(scan), permanent_flags: scan.permanent_flags.clone() }
+        Self {
+            name,
+            side: SideState::new(scan),
+            permanent_flags: scan.permanent_flags.clone(),
+        }
     }
 }
 
@@ -123,24 +130,46 @@ pub(super) struct NeedRules {
 impl Needs {
     /// Of a folder that is as it was when both sides were last in step, and holds so many messages.
     pub(super) fn in_step(messages: u64) -> Self {
-        Self { already_there: messages, on_target: messages, extra: Some(UidSet::default()), ..Self::default() }
+        Self {
+            already_there: messages,
+            on_target: messages,
+            extra: Some(UidSet::default()),
+            ..Self::default()
+        }
     }
 
     pub(super) fn new(compared: &Compared, target: Option<MailboxName>, rules: NeedRules) -> Self {
         let (missing, mut flags) = only(&compared.source, &compared.matching.missing);
-        let news = if rules.remembers { News::new(compared, rules.flags, &mut flags) } else { News::default() };
+        let news = if rules.remembers {
+            News::new(compared, rules.flags, &mut flags)
+        } else {
+            News::default()
+        };
         Self {
             source: SideState::new(&compared.source),
             missing,
             flags,
             already_there: (compared.matching.pairs.len() + compared.recognised.pairs.len()) as u64,
             flag_changes: with_marks_taken_off(flag_changes(compared, rules), compared),
-            target: target.zip(compared.target.as_ref()).map(|(name, scan)| TargetState::new(name, scan)),
+            target: target
+                .zip(compared.target.as_ref())
+                .map(|(name, scan)| TargetState::new(name, scan)),
             news,
             extra: compared.is_certain().then(|| compared.extra()),
-            on_target: compared.target.as_ref().map_or(0, |scan| scan.messages.len() as u64),
-            there: if matches!(rules.deleting, Deleting::Source(_)) { there(compared) } else { Vec::new() },
-            doomed_flags: if rules.names_flags { doomed_flags(compared, rules.deleting) } else { Vec::new() },
+            on_target: compared
+                .target
+                .as_ref()
+                .map_or(0, |scan| scan.messages.len() as u64),
+            there: if matches!(rules.deleting, Deleting::Source(_)) {
+                there(compared)
+            } else {
+                Vec::new()
+            },
+            doomed_flags: if rules.names_flags {
+                doomed_flags(compared, rules.deleting)
+            } else {
+                Vec::new()
+            },
             is_seen: true,
             to_check: rules.repair.then(|| ToCheck::new(compared)).flatten(),
             server_side: 0,
@@ -150,7 +179,11 @@ impl Needs {
 
     /// The bytes of what is missing, less what the target takes from other folders.
     pub(super) fn bytes_to_send(&self) -> u64 {
-        let all: u64 = self.missing.iter().map(|message| u64::from(message.size())).sum();
+        let all: u64 = self
+            .missing
+            .iter()
+            .map(|message| u64::from(message.size()))
+            .sum();
         all - self.server_side_bytes
     }
 
@@ -163,16 +196,30 @@ impl News {
     /// What is recorded of flags is what both sides agree on: what the policy leaves undone is not, so that a later run with
     /// another policy finds it. New flags are added to `flags`.
     fn new(compared: &Compared, policy: FlagPolicy, flags: &mut FlagTable) -> Self {
-        let Some(target) = &compared.target else { return Self::default() };
-        let on_source = |at: u32| compared.source.flags.get(compared.source.messages[at as usize].flags());
+        let Some(target) = &compared.target else {
+            return Self::default();
+        };
+        let on_source = |at: u32| {
+            compared
+                .source
+                .flags
+                .get(compared.source.messages[at as usize].flags())
+        };
         let on_target = |at: u32| target.flags.get(target.messages[at as usize].flags());
         let uids = |source: u32, at: u32| {
-            (compared.source.messages[source as usize].uid(), target.messages[at as usize].uid())
+            (
+                compared.source.messages[source as usize].uid(),
+                target.messages[at as usize].uid(),
+            )
         };
         let mut news = Self {
             stale: compared.recognised.stale.clone(),
             all_void: compared.doubt.is_some(),
-            keep: if compared.doubt.is_some() { compared.extra() } else { UidSet::default() },
+            keep: if compared.doubt.is_some() {
+                compared.extra()
+            } else {
+                UidSet::default()
+            },
             ..Self::default()
         };
         for (source, at) in &compared.matching.pairs {
@@ -207,7 +254,11 @@ impl News {
 
 /// The same, and marks that a killed run has left on the target come off.
 fn with_marks_taken_off(mut changes: FlagChanges, compared: &Compared) -> FlagChanges {
-    let marked = compared.target.as_ref().map(left_marked).unwrap_or_default();
+    let marked = compared
+        .target
+        .as_ref()
+        .map(left_marked)
+        .unwrap_or_default();
     if !marked.is_empty() {
         changes.insert((FlagEdit::Remove, Flags::from_names([Flags::MARK])), marked);
     }
@@ -216,15 +267,36 @@ fn with_marks_taken_off(mut changes: FlagChanges, compared: &Compared) -> FlagCh
 
 /// The messages that both sides have.
 fn there(compared: &Compared) -> Vec<There> {
-    let Some(target) = &compared.target else { return Vec::new() };
+    let Some(target) = &compared.target else {
+        return Vec::new();
+    };
     let there = |source: u32, at: u32, is_known: bool| {
-        let (source, target) = (&compared.source.messages[source as usize], &target.messages[at as usize]);
+        let (source, target) = (
+            &compared.source.messages[source as usize],
+            &target.messages[at as usize],
+        );
         // Of a bare one only the record is known, which was made when the two were the same.
         let is_same_size = source.is_bare() || target.is_bare() || source.size() == target.size();
-        There { source: source.uid(), target: target.uid(), is_known: is_known && is_same_size }
+        There {
+            source: source.uid(),
+            target: target.uid(),
+            is_known: is_known && is_same_size,
+        }
     };
-    let known = compared.recognised.pairs.iter().map(|pair| there(pair.source, pair.target, true));
-    known.chain(compared.matching.pairs.iter().map(|(source, at)| there(*source, *at, false))).collect()
+    let known = compared
+        .recognised
+        .pairs
+        .iter()
+        .map(|pair| there(pair.source, pair.target, true));
+    known
+        .chain(
+            compared
+                .matching
+                .pairs
+                .iter()
+                .map(|(source, at)| there(*source, *at, false)),
+        )
+        .collect()
 }
 
 /// What may be deleted with its flags: what only the target has, or all that takes part on the source.
@@ -234,9 +306,14 @@ fn doomed_flags(compared: &Compared, deleting: Deleting) -> Vec<Flagged> {
     };
     match (deleting, &compared.target) {
         (Deleting::Source(_), _) => flagged(&compared.source, &mut compared.source.messages.iter()),
-        (Deleting::Mirror(_), Some(target)) => {
-            flagged(target, &mut compared.matching.extra.iter().map(|at| &target.messages[*at as usize]))
-        }
+        (Deleting::Mirror(_), Some(target)) => flagged(
+            target,
+            &mut compared
+                .matching
+                .extra
+                .iter()
+                .map(|at| &target.messages[*at as usize]),
+        ),
         _ => Vec::new(),
     }
 }
@@ -245,20 +322,42 @@ fn doomed_flags(compared: &Compared, deleting: Deleting) -> Vec<Flagged> {
 /// over, and what was changed on the target stays; of any other pair, what the source has is set.
 fn flag_changes(compared: &Compared, rules: NeedRules) -> FlagChanges {
     let mut changes = FlagChanges::new();
-    let Some(target) = compared.target.as_ref().filter(|_| rules.flags != FlagPolicy::Ignore) else { return changes };
+    let Some(target) = compared
+        .target
+        .as_ref()
+        .filter(|_| rules.flags != FlagPolicy::Ignore)
+    else {
+        return changes;
+    };
     let keepable = |flags: Flags| {
         // A folder that is open for reading only says that it keeps nothing: a dry run reckons with everything.
-        if rules.read_only { flags } else { target.permanent_flags.split(&flags).0 }
+        if rules.read_only {
+            flags
+        } else {
+            target.permanent_flags.split(&flags).0
+        }
     };
     let mut change = |edit, flags: Flags, at: u32| {
         if !flags.is_empty() {
-            changes.entry((edit, flags)).or_default().insert(target.messages[at as usize].uid());
+            changes
+                .entry((edit, flags))
+                .or_default()
+                .insert(target.messages[at as usize].uid());
         }
     };
-    let on_source = |at: u32| compared.source.flags.get(compared.source.messages[at as usize].flags());
+    let on_source = |at: u32| {
+        compared
+            .source
+            .flags
+            .get(compared.source.messages[at as usize].flags())
+    };
     let on_target = |at: u32| target.flags.get(target.messages[at as usize].flags());
     for (source, at) in &compared.matching.pairs {
-        change(FlagEdit::Add, keepable(on_source(*source)).minus(&on_target(*at)), *at);
+        change(
+            FlagEdit::Add,
+            keepable(on_source(*source)).minus(&on_target(*at)),
+            *at,
+        );
     }
     for pair in &compared.recognised.pairs {
         let (now, there) = (on_source(pair.source), on_target(pair.target));
@@ -266,9 +365,17 @@ fn flag_changes(compared: &Compared, rules: NeedRules) -> FlagChanges {
             change(FlagEdit::Add, keepable(now).minus(&there), pair.target);
             continue;
         }
-        change(FlagEdit::Add, keepable(now.minus(&pair.base)).minus(&there), pair.target);
+        change(
+            FlagEdit::Add,
+            keepable(now.minus(&pair.base)).minus(&there),
+            pair.target,
+        );
         let taken_away = pair.base.minus(&now);
-        change(FlagEdit::Remove, there.minus(&there.minus(&taken_away)), pair.target);
+        change(
+            FlagEdit::Remove,
+            there.minus(&there.minus(&taken_away)),
+            pair.target,
+        );
     }
     changes
 }

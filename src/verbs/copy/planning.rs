@@ -39,7 +39,11 @@ impl Copy<'_> {
         self.folders = Works::new(names.pairs.len());
         let survey = Survey::new(Side::SOURCE, self.observer);
         let pairs = names.comparison_pairs(survey.is_wanted());
-        let mut planning = Planning { names, pairs, survey };
+        let mut planning = Planning {
+            names,
+            pairs,
+            survey,
+        };
         let open = self.pairs_to_open(&mut planning);
         self.compare_and_prepare(link, &mut planning, open)?;
         // Views come last: what is only there shows once everything else is known.
@@ -47,7 +51,8 @@ impl Copy<'_> {
             let open = self.views_to_compare(link, names, &mut planning.pairs)?;
             self.compare(link, &mut planning, open, &|_| Ok(Learnt::new()))?;
         }
-        let counted = (0..names.pairs.len()).filter(|index| !self.is_idle_view(*index, names.pairs));
+        let counted =
+            (0..names.pairs.len()).filter(|index| !self.is_idle_view(*index, names.pairs));
         self.summary.folders = counted.count() as u64;
         self.decide(link, names)?;
         planning.survey.tell(link.source.as_mut(), self.observer)?;
@@ -60,9 +65,16 @@ impl Copy<'_> {
     fn pairs_to_open(&mut self, planning: &mut Planning<'_>) -> Vec<usize> {
         let names = planning.names;
         let mut open = Vec::new();
-        for (index, pair) in names.pairs.iter().enumerate().filter(|(_, pair)| !pair.view) {
+        for (index, pair) in names
+            .pairs
+            .iter()
+            .enumerate()
+            .filter(|(_, pair)| !pair.view)
+        {
             let in_step = self.memory.in_step(pair, names, self.options.deleting);
-            let Some(messages) = in_step.filter(|_| !self.is_held(pair, names) && !self.options.repair) else {
+            let Some(messages) =
+                in_step.filter(|_| !self.is_held(pair, names) && !self.options.repair)
+            else {
                 // What is to be read is listed, whatever is known of it.
                 if !self.options.repair {
                     planning.pairs[index].known = self.memory.known(pair, names);
@@ -70,7 +82,9 @@ impl Copy<'_> {
                 open.push(index);
                 continue;
             };
-            planning.survey.add_unopened(&pair.from.to_string(), messages);
+            planning
+                .survey
+                .add_unopened(&pair.from.to_string(), messages);
             self.summary.already_there += messages;
             self.folders[index].needs = Some(Needs::in_step(messages));
         }
@@ -85,7 +99,11 @@ impl Copy<'_> {
         open: Vec<usize>,
     ) -> Result<(), Error> {
         let is_ahead = self.prepares_ahead();
-        let preparing = if is_ahead { self.to_prepare(planning.names, &open) } else { Preparing::default() };
+        let preparing = if is_ahead {
+            self.to_prepare(planning.names, &open)
+        } else {
+            Preparing::default()
+        };
         let prepared = Mutex::new(None);
         let prepare = |target: &mut Box<dyn Store>| {
             let done = preparing.carry_out(target.as_mut())?;
@@ -106,7 +124,11 @@ impl Copy<'_> {
         open: Vec<usize>,
         first: &FirstOnTarget<'_>,
     ) -> Result<(), Error> {
-        let Planning { names, pairs, survey } = planning;
+        let Planning {
+            names,
+            pairs,
+            survey,
+        } = planning;
         let comparison = Comparison {
             first_on_target: first,
             pairs,
@@ -129,7 +151,13 @@ impl Copy<'_> {
     }
 
     /// Notes what a pair needs that was compared, and says what could not be.
-    fn take_compared(&mut self, index: usize, names: &Names<'_>, compared: &Compared, as_compared: &compare::Pair) {
+    fn take_compared(
+        &mut self,
+        index: usize,
+        names: &Names<'_>,
+        compared: &Compared,
+        as_compared: &compare::Pair,
+    ) {
         let pair = &names.pairs[index];
         self.summary.skipped += compared.filtered_out.total();
         compared.filtered_out.add_to(&mut self.summary.left_out);
@@ -184,11 +212,19 @@ impl Copy<'_> {
 
     fn tell_plan(&self, pairs: &[Pair]) {
         let (mut messages, mut bytes) = (0, 0);
-        for (index, needs) in self.folders.compared().filter(|(index, _)| !self.is_idle_view(*index, pairs)) {
+        for (index, needs) in self
+            .folders
+            .compared()
+            .filter(|(index, _)| !self.is_idle_view(*index, pairs))
+        {
             let pair = &pairs[index];
             let to_send = needs.bytes_to_send();
             let leaving = self.doomed_in(index);
-            let (delete, keep) = if self.options.keep_deleted.is_some() { (0, leaving) } else { (leaving, 0) };
+            let (delete, keep) = if self.options.keep_deleted.is_some() {
+                (0, leaving)
+            } else {
+                (leaving, 0)
+            };
             messages += needs.missing.len() as u64;
             bytes += to_send;
             self.observer.observe(&Event::FolderPlanned(FolderPlanned {
@@ -206,7 +242,11 @@ impl Copy<'_> {
                 keep,
             }));
         }
-        self.observer.observe(&Event::Planned { folders: self.summary.folders, messages, bytes });
+        self.observer.observe(&Event::Planned {
+            folders: self.summary.folders,
+            messages,
+            bytes,
+        });
     }
 
     /// A dry run's numbers: what would be done.
@@ -216,7 +256,9 @@ impl Copy<'_> {
         let mut created = HashSet::new();
         for (index, pair) in names.pairs.iter().enumerate() {
             let is_idle = self.is_idle_view(index, names.pairs);
-            let Some(needs) = self.folders.needs(index).filter(|_| !is_idle) else { continue };
+            let Some(needs) = self.folders.needs(index).filter(|_| !is_idle) else {
+                continue;
+            };
             if let TargetFolder::New { name, .. } = &pair.target {
                 created.insert(name);
             }
@@ -235,7 +277,11 @@ impl Copy<'_> {
             self.tell_renamed(&rename);
         }
         for doomed in std::mem::take(&mut self.doomed) {
-            match self.options.keep_deleted.and_then(|day| keeping::name_of_day(day, &doomed.folder)) {
+            match self
+                .options
+                .keep_deleted
+                .and_then(|day| keeping::name_of_day(day, &doomed.folder))
+            {
                 Some(to) => {
                     let heading = |uid| headings.get(&doomed.mailbox, uid);
                     self.tell_kept(&doomed.folder, &to.to_string(), &doomed.uids, &heading);
@@ -244,7 +290,9 @@ impl Copy<'_> {
             }
             if doomed.whole {
                 self.summary.folders_deleted += 1;
-                self.observer.observe(&Event::FolderDeleted { folder: &doomed.folder });
+                self.observer.observe(&Event::FolderDeleted {
+                    folder: &doomed.folder,
+                });
             }
         }
     }

@@ -26,17 +26,30 @@ type AllPrepared = Vec<Result<Prepared, Refusal>>;
 impl Preparing {
     /// Does it. What came of it has the new folders first.
     pub(super) fn carry_out(&self, target: &mut dyn Store) -> Result<AllPrepared, Error> {
-        let folders: Vec<NewFolder> =
-            self.new.iter().chain(self.empty.iter().map(|(folder, _)| folder)).cloned().collect();
-        if folders.is_empty() { Ok(Vec::new()) } else { target.prepare(&folders) }
+        let folders: Vec<NewFolder> = self
+            .new
+            .iter()
+            .chain(self.empty.iter().map(|(folder, _)| folder))
+            .cloned()
+            .collect();
+        if folders.is_empty() {
+            Ok(Vec::new())
+        } else {
+            target.prepare(&folders)
+        }
     }
 
     /// What there is to know of the empty folders, by their pairs; not of one that has a message by now.
     pub(super) fn found_empty(&self, prepared: &[Result<Prepared, Refusal>]) -> Learnt {
         let mut found = Learnt::new();
         for (folder, (_, pairs)) in prepared.iter().skip(self.new.len()).zip(&self.empty) {
-            let opened = folder.as_ref().ok().and_then(|folder| folder.opened.as_ref());
-            let Some(scan) = opened.filter(|scan| scan.exists == 0) else { continue };
+            let opened = folder
+                .as_ref()
+                .ok()
+                .and_then(|folder| folder.opened.as_ref());
+            let Some(scan) = opened.filter(|scan| scan.exists == 0) else {
+                continue;
+            };
             found.extend(pairs.iter().map(|pair| (*pair, scan.clone())));
         }
         found
@@ -50,9 +63,14 @@ impl Copy<'_> {
         let mut place: HashMap<&MailboxName, usize> = HashMap::new();
         for index in open {
             let pair = &names.pairs[*index];
-            let Some(folder) = names.existing(pair).filter(|folder| folder.is_empty()) else { continue };
+            let Some(folder) = names.existing(pair).filter(|folder| folder.is_empty()) else {
+                continue;
+            };
             let at = *place.entry(&folder.name).or_insert_with(|| {
-                let there = NewFolder { exists: true, ..NewFolder::new(folder.name.clone(), Vec::new()) };
+                let there = NewFolder {
+                    exists: true,
+                    ..NewFolder::new(folder.name.clone(), Vec::new())
+                };
                 empty.push((there, Vec::new()));
                 empty.len() - 1
             });
@@ -60,7 +78,10 @@ impl Copy<'_> {
             wanted.subscribe |= pair.subscribe && !folder.subscribed;
             pairs.push(*index);
         }
-        Preparing { new: self.folders_to_make(names.pairs), empty }
+        Preparing {
+            new: self.folders_to_make(names.pairs),
+            empty,
+        }
     }
 
     /// Notes what was prepared.
@@ -71,7 +92,10 @@ impl Copy<'_> {
     }
 
     fn note_subscribed(&mut self, prepared: AllPrepared) {
-        let subscribed = prepared.into_iter().flatten().filter(|folder| folder.is_subscribed);
+        let subscribed = prepared
+            .into_iter()
+            .flatten()
+            .filter(|folder| folder.is_subscribed);
         self.subscribed.extend(subscribed.map(|folder| folder.name));
     }
 
@@ -81,15 +105,28 @@ impl Copy<'_> {
         let mut place: HashMap<&MailboxName, usize> = HashMap::new();
         // Views come last, as what they need is known last.
         let folders = pairs.iter().enumerate().filter(|(_, pair)| !pair.view);
-        let views = pairs.iter().enumerate().filter(|(index, pair)| pair.view && !self.is_idle_view(*index, pairs));
+        let views = pairs
+            .iter()
+            .enumerate()
+            .filter(|(index, pair)| pair.view && !self.is_idle_view(*index, pairs));
         for (index, pair) in folders.chain(views) {
-            let TargetFolder::New { name, fallbacks, flattened } = &pair.target else { continue };
+            let TargetFolder::New {
+                name,
+                fallbacks,
+                flattened,
+            } = &pair.target
+            else {
+                continue;
+            };
             if self.folders[index].is_refused {
                 continue;
             }
             let at = *place.entry(name).or_insert_with(|| {
                 let flattened = flattened.clone();
-                wanted.push(NewFolder { flattened, ..NewFolder::new(name.clone(), fallbacks.clone()) });
+                wanted.push(NewFolder {
+                    flattened,
+                    ..NewFolder::new(name.clone(), fallbacks.clone())
+                });
                 wanted.len() - 1
             });
             // Of several that become one, one may have a role, and one may be subscribed to.
@@ -102,7 +139,9 @@ impl Copy<'_> {
     /// Whether the target's new folders can be made before the source has been read: nothing that is found there changes
     /// which they are.
     pub(super) fn prepares_ahead(&self) -> bool {
-        !self.options.dry_run && matches!(self.options.plan, PlanUse::Nothing) && self.renames.is_empty()
+        !self.options.dry_run
+            && matches!(self.options.plan, PlanUse::Nothing)
+            && self.renames.is_empty()
     }
 
     /// Creates what the target lacks, unless that was done ahead, and opens it once, to learn what it can keep.
@@ -144,7 +183,8 @@ impl Copy<'_> {
         if let Some(first) = of.first() {
             let name = pairs[*first].to.to_string();
             self.summary.folders_created += 1;
-            self.observer.observe(&Event::FolderCreated { folder: &name });
+            self.observer
+                .observe(&Event::FolderCreated { folder: &name });
             if let Some(text) = other_name(planned, &made.name, &name, "target") {
                 self.observer.observe(&Event::Warning { text: &text });
             }
@@ -160,19 +200,31 @@ impl Copy<'_> {
     }
 
     /// Subscribes on the target to what the source is subscribed to.
-    pub(super) fn subscribe(&mut self, link: &mut Link, names: &opening::Names<'_>) -> Result<(), Error> {
+    pub(super) fn subscribe(
+        &mut self,
+        link: &mut Link,
+        names: &opening::Names<'_>,
+    ) -> Result<(), Error> {
         let wanted: Vec<(String, MailboxName)> = names
             .pairs
             .iter()
             .enumerate()
             .filter(|(_, pair)| pair.subscribe && !names.is_subscribed_on_target(pair))
-            .filter_map(|(index, pair)| Some((pair.to.to_string(), self.folders.target(index)?.name.clone())))
+            .filter_map(|(index, pair)| {
+                Some((
+                    pair.to.to_string(),
+                    self.folders.target(index)?.name.clone(),
+                ))
+            })
             .filter(|(_, name)| !self.subscribed.contains(name))
             .collect();
         let mailboxes: Vec<_> = wanted.iter().map(|(_, name)| name.clone()).collect();
         for (result, (folder, _)) in link.target.subscribe(&mailboxes)?.into_iter().zip(&wanted) {
             if let Err(refusal) = result {
-                let text = format!("{folder}: the target did not subscribe to it: {}", refusal.text);
+                let text = format!(
+                    "{folder}: the target did not subscribe to it: {}",
+                    refusal.text
+                );
                 self.observer.observe(&Event::Warning { text: &text });
             }
         }
@@ -185,7 +237,9 @@ impl Copy<'_> {
         let mut changes = Vec::new();
         let mut pair_of = Vec::new();
         for (index, needs) in self.folders.compared() {
-            let Some(target) = &needs.target else { continue };
+            let Some(target) = &needs.target else {
+                continue;
+            };
             // A change of ours makes a message one that was changed: only the first can ask for unchanged ones.
             let mut changed = UidSet::default();
             for ((edit, flags), uids) in &needs.flag_changes {
@@ -204,7 +258,13 @@ impl Copy<'_> {
         if changes.is_empty() {
             return Ok(());
         }
-        for ((result, change), index) in link.target.change_flags(&changes)?.into_iter().zip(&changes).zip(pair_of) {
+        for ((result, change), index) in link
+            .target
+            .change_flags(&changes)?
+            .into_iter()
+            .zip(&changes)
+            .zip(pair_of)
+        {
             match result {
                 Ok(left_alone) => {
                     self.summary.flags_updated += change.uids.len() - left_alone.len();
@@ -214,7 +274,10 @@ impl Copy<'_> {
                 }
                 Err(refusal) => {
                     let to = &pairs[index].to;
-                    let text = format!("{to}: the target did not change {}: {}", change.flags, refusal.text);
+                    let text = format!(
+                        "{to}: the target did not change {}: {}",
+                        change.flags, refusal.text
+                    );
                     self.observer.observe(&Event::Warning { text: &text });
                 }
             }

@@ -24,8 +24,14 @@ pub(super) struct Leftover {
 
 impl Copy<'_> {
     /// Carries out jobs. Gives those that have to be sent after all.
-    pub(super) fn relocate(&mut self, way: &mut Way<'_>, names: &Names<'_>, jobs: Vec<Job>) -> Result<Vec<Job>, Error> {
-        let (jobs, unplaced): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| self.errand(job).is_some());
+    pub(super) fn relocate(
+        &mut self,
+        way: &mut Way<'_>,
+        names: &Names<'_>,
+        jobs: Vec<Job>,
+    ) -> Result<Vec<Job>, Error> {
+        let (jobs, unplaced): (Vec<Job>, Vec<Job>) =
+            jobs.into_iter().partition(|job| self.errand(job).is_some());
         let errands: Vec<Errand<'_>> = jobs.iter().filter_map(|job| self.errand(job)).collect();
         let outcomes = relocate::relocate(way, Side::TARGET, &errands, &|_, _| false)?;
         for (at, refusal) in &outcomes.refusals {
@@ -38,7 +44,10 @@ impl Copy<'_> {
         for (job, outcome) in jobs.into_iter().zip(outcomes.each) {
             // What had to leave and may still be where it was is seen to with what is deleted.
             if job.leave && (outcome.placed.is_none() || outcome.was_untold) {
-                self.leftovers.push(Leftover { job: job.clone(), is_sent: outcome.placed.is_none() });
+                self.leftovers.push(Leftover {
+                    job: job.clone(),
+                    is_sent: outcome.placed.is_none(),
+                });
             }
             match outcome.placed {
                 Some(uid) => done.entry(job.pair).or_default().push((job, uid)),
@@ -74,27 +83,41 @@ impl Copy<'_> {
 
     fn tell_refused(&self, job: &Job, refusal: &Refusal) {
         let verb = if job.leave { "move" } else { "copy" };
-        let text = format!("the target did not {verb} all messages from {}: {}", job.from.mailbox, refusal.text);
+        let text = format!(
+            "the target did not {verb} all messages from {}: {}",
+            job.from.mailbox, refusal.text
+        );
         self.observer.observe(&Event::Warning { text: &text });
     }
 
     /// Gives relocated messages the flags that they have on the source and did not bring along. None brought too many: those are
     /// sent (`elsewhere`).
-    fn add_lacking_flags(&mut self, way: &mut Way<'_>, jobs: &[Job], placed: &[Option<Uid>]) -> Result<(), Error> {
+    fn add_lacking_flags(
+        &mut self,
+        way: &mut Way<'_>,
+        jobs: &[Job],
+        placed: &[Option<Uid>],
+    ) -> Result<(), Error> {
         let mut changes: BTreeMap<(usize, String), FlagChange> = BTreeMap::new();
         for (job, uid) in jobs.iter().zip(placed) {
-            let Some((uid, mailbox)) = uid.zip(self.target_name(job.pair)) else { continue };
-            let flags = self.wanted_flags(job.pair, &job.message).minus(&job.from.flags);
+            let Some((uid, mailbox)) = uid.zip(self.target_name(job.pair)) else {
+                continue;
+            };
+            let flags = self
+                .wanted_flags(job.pair, &job.message)
+                .minus(&job.from.flags);
             if flags.is_empty() {
                 continue;
             }
-            let change = changes.entry((job.pair, flags.to_string())).or_insert_with(|| FlagChange {
-                mailbox: mailbox.clone(),
-                uids: UidSet::default(),
-                edit: FlagEdit::Add,
-                flags,
-                unchanged_since: None,
-            });
+            let change = changes
+                .entry((job.pair, flags.to_string()))
+                .or_insert_with(|| FlagChange {
+                    mailbox: mailbox.clone(),
+                    uids: UidSet::default(),
+                    edit: FlagEdit::Add,
+                    flags,
+                    unchanged_since: None,
+                });
             change.uids.insert(uid);
         }
         let changes: Vec<FlagChange> = changes.into_values().collect();
@@ -104,7 +127,10 @@ impl Copy<'_> {
         let results = way.repeatable(|link| link.target.change_flags(&changes))?;
         for (change, result) in changes.iter().zip(results) {
             if let Err(refusal) = result {
-                let text = format!("{}: the target did not change {}: {}", change.mailbox, change.flags, refusal.text);
+                let text = format!(
+                    "{}: the target did not change {}: {}",
+                    change.mailbox, change.flags, refusal.text
+                );
                 self.observer.observe(&Event::Warning { text: &text });
             }
         }
@@ -115,13 +141,26 @@ impl Copy<'_> {
     fn conclude(&mut self, names: &Names<'_>, pair: usize, jobs: &[(Job, Uid)]) {
         self.summary.copied += jobs.len() as u64;
         self.summary.copied_server_side += jobs.len() as u64;
-        let Some(needs) = self.folders.needs_mut(pair) else { return };
+        let Some(needs) = self.folders.needs_mut(pair) else {
+            return;
+        };
         if let Some(target) = &mut needs.target {
             // What is sent now comes after it: a lost reply must not be looked for among what was relocated.
-            let next = jobs.iter().map(|(_, uid)| uid.get().saturating_add(1)).max().unwrap_or(0);
-            target.side.counters.uid_next = target.side.counters.uid_next.map(|before| before.max(next));
+            let next = jobs
+                .iter()
+                .map(|(_, uid)| uid.get().saturating_add(1))
+                .max()
+                .unwrap_or(0);
+            target.side.counters.uid_next =
+                target.side.counters.uid_next.map(|before| before.max(next));
         }
-        let of = |(job, uid): &(Job, Uid)| (job.message.uid(), *uid, needs.flags.get(job.message.flags()));
+        let of = |(job, uid): &(Job, Uid)| {
+            (
+                job.message.uid(),
+                *uid,
+                needs.flags.get(job.message.flags()),
+            )
+        };
         let pairs: Vec<_> = jobs.iter().map(of).collect();
         let uids: UidSet = pairs.iter().map(|(source, ..)| *source).collect();
         needs.missing = without(&needs.missing, &uids);
@@ -131,7 +170,12 @@ impl Copy<'_> {
         }
         let folder = names.pairs[pair].from.to_string();
         for uid in uids.iter() {
-            self.observer.observe(&Event::MessageCopied { to: Side::TARGET, folder: &folder, uid, bytes: 0 });
+            self.observer.observe(&Event::MessageCopied {
+                to: Side::TARGET,
+                folder: &folder,
+                uid,
+                bytes: 0,
+            });
         }
         self.folders[pair].relocated.add(&uids);
     }
@@ -139,5 +183,9 @@ impl Copy<'_> {
 
 /// The messages of a list that are not among these, by UID.
 pub(super) fn without(messages: &[Message], uids: &UidSet) -> Vec<Message> {
-    messages.iter().filter(|message| !uids.contains(message.uid())).copied().collect()
+    messages
+        .iter()
+        .filter(|message| !uids.contains(message.uid()))
+        .copied()
+        .collect()
 }

@@ -41,7 +41,11 @@ pub(super) struct Doomed {
 
 impl Copy<'_> {
     /// Reads the folders of the target that nothing is paired with: what is in them is extra too.
-    pub(super) fn scan_unmatched(&mut self, link: &mut Link, names: &Names<'_>) -> Result<(), Error> {
+    pub(super) fn scan_unmatched(
+        &mut self,
+        link: &mut Link,
+        names: &Names<'_>,
+    ) -> Result<(), Error> {
         let unmatched = &names.pairing.unmatched_target;
         if !matches!(self.options.deleting, Deleting::Mirror(_)) || unmatched.is_empty() {
             return Ok(());
@@ -50,19 +54,32 @@ impl Copy<'_> {
             let text = format!(
                 "not deleting anything in folders that only the target has ({}): not all folders on the source are \
                  known",
-                unmatched.iter().map(|folder| folder.name.to_string()).collect::<Vec<_>>().join(", ")
+                unmatched
+                    .iter()
+                    .map(|folder| folder.name.to_string())
+                    .collect::<Vec<_>>()
+                    .join(", ")
             );
             self.observer.observe(&Event::Warning { text: &text });
             return Ok(());
         }
-        let asked = unmatched.iter().map(|folder| (&names.target.mailboxes[folder.target].name, None));
+        let asked = unmatched
+            .iter()
+            .map(|folder| (&names.target.mailboxes[folder.target].name, None));
         let scans = scan_each(link.target.as_mut(), ScanDepth::Attributes, asked)?;
         for (nth, (folder, scan)) in unmatched.iter().zip(scans).enumerate() {
             // One that can't be read whole is left alone.
-            let Some(scan) = scan.ok().filter(|scan| scan.unlisted == 0) else { continue };
-            let uids: UidSet = scan.messages.iter().map(crate::mail::Message::uid).collect();
+            let Some(scan) = scan.ok().filter(|scan| scan.unlisted == 0) else {
+                continue;
+            };
+            let uids: UidSet = scan
+                .messages
+                .iter()
+                .map(crate::mail::Message::uid)
+                .collect();
             self.note_held(names.pairs.len() + nth, &scan, &uids);
-            self.unmatched_generations.insert(folder.target, scan.uid_validity);
+            self.unmatched_generations
+                .insert(folder.target, scan.uid_validity);
             self.doomed.push(Doomed {
                 folder: folder.name.to_string(),
                 mailbox: names.target.mailboxes[folder.target].name.clone(),
@@ -89,20 +106,35 @@ impl Copy<'_> {
     /// Asks the source for what it does not list, and the target has; whether it denies all of it.
     fn are_denied(&mut self, link: &mut Link, names: &Names<'_>) -> Result<bool, Error> {
         let is_listed = |name: &MailboxName| {
-            names.source.mailboxes.iter().any(|mailbox| mailbox.selectable && mailbox.name == *name)
+            names
+                .source
+                .mailboxes
+                .iter()
+                .any(|mailbox| mailbox.selectable && mailbox.name == *name)
         };
         let unmatched = &names.pairing.unmatched_target;
         let asked: Vec<Vec<MailboxName>> = (unmatched.iter())
             .map(|folder| {
                 let target = &names.target.mailboxes[folder.target].name;
-                match self.memory.records().find(|record| record.target == *target) {
-                    Some(record) => Some(record.source.clone()).into_iter().filter(|name| !is_listed(name)).collect(),
+                match self
+                    .memory
+                    .records()
+                    .find(|record| record.target == *target)
+                {
+                    Some(record) => Some(record.source.clone())
+                        .into_iter()
+                        .filter(|name| !is_listed(name))
+                        .collect(),
                     None => folder.origins.clone(),
                 }
             })
             .collect();
         let denied = are_denied(link.source.as_mut(), &asked)?;
-        for (folder, _) in unmatched.iter().zip(&denied).filter(|(_, denied)| !**denied) {
+        for (folder, _) in unmatched
+            .iter()
+            .zip(&denied)
+            .filter(|(_, denied)| !**denied)
+        {
             self.note_undenied(folder.name.to_string());
         }
         Ok(denied.iter().all(|denied| *denied))
@@ -126,7 +158,8 @@ impl Copy<'_> {
                 }
             }
         }
-        self.doomed.retain(|doomed| doomed.whole || !doomed.uids.is_empty());
+        self.doomed
+            .retain(|doomed| doomed.whole || !doomed.uids.is_empty());
     }
 
     /// What only the target has, less what moves to another of its folders.
@@ -134,21 +167,27 @@ impl Copy<'_> {
         let mut by_target: BTreeMap<&[u8], Doomed> = BTreeMap::new();
         let mut uncertain: HashSet<&[u8]> = HashSet::new();
         for (index, pair) in names.pairs.iter().enumerate() {
-            let Some(folder) = names.existing(pair) else { continue };
+            let Some(folder) = names.existing(pair) else {
+                continue;
+            };
             let key = folder.name.as_bytes();
             let needs = self.folders.needs(index);
             // All Mail shows what is in other folders: nothing in it is extra.
             if pair.view && folder.special_use.is_some_and(SpecialUse::is_view) {
                 continue;
             }
-            let Some((needs, extra)) = needs.and_then(|needs| Some((needs, needs.extra.as_ref()?))) else {
+            let Some((needs, extra)) = needs.and_then(|needs| Some((needs, needs.extra.as_ref()?)))
+            else {
                 uncertain.insert(key);
                 continue;
             };
             let doomed = by_target.entry(key).or_insert_with(|| Doomed {
                 folder: pair.to.to_string(),
                 mailbox: folder.name.clone(),
-                uid_validity: needs.target.as_ref().and_then(|target| target.side.counters.uid_validity),
+                uid_validity: needs
+                    .target
+                    .as_ref()
+                    .and_then(|target| target.side.counters.uid_validity),
                 uids: extra.clone(),
                 flags: needs.doomed_flags.clone(),
                 of: needs.on_target,
@@ -157,7 +196,11 @@ impl Copy<'_> {
                 subscribed: false,
             });
             // Where several folders are mapped to one, only what is in none of them is extra.
-            doomed.uids = doomed.uids.iter().filter(|uid| extra.contains(*uid)).collect();
+            doomed.uids = doomed
+                .uids
+                .iter()
+                .filter(|uid| extra.contains(*uid))
+                .collect();
             doomed.of = doomed.of.max(needs.on_target);
             doomed.pairs.push(index);
         }
@@ -170,7 +213,8 @@ impl Copy<'_> {
             }
         }
         // Parents come after what is below them.
-        self.doomed.sort_by_key(|doomed| std::cmp::Reverse(doomed.mailbox.as_bytes().len()));
+        self.doomed
+            .sort_by_key(|doomed| std::cmp::Reverse(doomed.mailbox.as_bytes().len()));
     }
 
     /// Deletes nothing where folders of the source were not compared whole: what its other folders lack may have been moved there,
@@ -180,7 +224,10 @@ impl Copy<'_> {
         if hiding.is_empty() {
             return;
         }
-        for doomed in std::mem::take(&mut self.doomed).iter().filter(|doomed| !doomed.uids.is_empty()) {
+        for doomed in std::mem::take(&mut self.doomed)
+            .iter()
+            .filter(|doomed| !doomed.uids.is_empty())
+        {
             let text = format!(
                 "{}: not deleted on the target: {}, which the source may have moved to a folder that could not be \
                  compared ({}); run again, or skip that folder with --exclude",
@@ -200,17 +247,35 @@ impl Copy<'_> {
             let is_unread = self.folders[*index].has_failed && !self.folders[*index].is_refused;
             is_unread && !self.memory.has_no_news(pair, names)
         };
-        let unread = names.pairs.iter().enumerate().filter(is_hiding).map(|(_, pair)| pair.from.to_string());
-        let unmatched = names.pairing.unmatched_target.iter().filter(|_| names.source.gaps.hide_folders());
-        let unlisted = unmatched.map(|folder| folder.name.to_string()).chain(self.undenied.iter().cloned());
+        let unread = names
+            .pairs
+            .iter()
+            .enumerate()
+            .filter(is_hiding)
+            .map(|(_, pair)| pair.from.to_string());
+        let unmatched = names
+            .pairing
+            .unmatched_target
+            .iter()
+            .filter(|_| names.source.gaps.hide_folders());
+        let unlisted = unmatched
+            .map(|folder| folder.name.to_string())
+            .chain(self.undenied.iter().cloned());
         unread.chain(unlisted).collect()
     }
 
     /// What the source has and the target has too, or will have.
     fn doom_sources(&mut self, names: &Names<'_>) {
         // What only a view has stays: to delete it there may delete it from more than is shown.
-        for (index, pair) in names.pairs.iter().enumerate().filter(|(_, pair)| !pair.view) {
-            let Some(needs) = self.folders.needs(index) else { continue };
+        for (index, pair) in names
+            .pairs
+            .iter()
+            .enumerate()
+            .filter(|(_, pair)| !pair.view)
+        {
+            let Some(needs) = self.folders.needs(index) else {
+                continue;
+            };
             let there = needs.there.iter().map(|there| there.source);
             let missing = needs.missing.iter().map(crate::mail::Message::uid);
             self.doomed.push(Doomed {
@@ -229,25 +294,49 @@ impl Copy<'_> {
 
     /// Deletes nothing at all where it would be too much.
     fn brake(&mut self, limit: DeletionLimit) {
-        let counts: Vec<Deletions> =
-            self.doomed.iter().map(|doomed| Deletions { deleted: doomed.uids.len(), of: doomed.of }).collect();
+        let counts: Vec<Deletions> = self
+            .doomed
+            .iter()
+            .map(|doomed| Deletions {
+                deleted: doomed.uids.len(),
+                of: doomed.of,
+            })
+            .collect();
         let counted: u64 = counts.iter().map(|count| count.of).sum();
         let all: u64 = match self.options.deleting {
             Deleting::Mirror(_) => self.folders.all_needs().map(|needs| needs.on_target).sum(),
             _ => 0,
         };
         // Folders from which nothing is deleted count towards the account.
-        let rest = Deletions { deleted: 0, of: all.saturating_sub(counted) };
+        let rest = Deletions {
+            deleted: 0,
+            of: all.saturating_sub(counted),
+        };
         let verdict = limit.verdict(&[&counts[..], &[rest]].concat());
         if !verdict.stops() {
             return;
         }
         let folders: Vec<String> = (verdict.folders.iter())
             .filter_map(|folder| self.doomed.get(*folder))
-            .map(|doomed| format!("{} of {} in {}", doomed.uids.len(), doomed.of, doomed.folder))
+            .map(|doomed| {
+                format!(
+                    "{} of {} in {}",
+                    doomed.uids.len(),
+                    doomed.of,
+                    doomed.folder
+                )
+            })
             .collect();
-        let folders = if folders.is_empty() { String::new() } else { format!(" ({})", folders.join(", ")) };
-        let side = if matches!(self.options.deleting, Deleting::Mirror(_)) { "target" } else { "source" };
+        let folders = if folders.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", folders.join(", "))
+        };
+        let side = if matches!(self.options.deleting, Deleting::Mirror(_)) {
+            "target"
+        } else {
+            "source"
+        };
         let text = format!(
             "not deleting anything on the {side}: {} would be deleted{folders} (limit: {limit}); if this is intended, \
              rerun with --max-delete {} or more",
@@ -260,7 +349,10 @@ impl Copy<'_> {
 
     /// How many messages are deleted in the folders of a pair.
     pub(super) fn doomed_in(&self, pair: usize) -> u64 {
-        let of_pair = self.doomed.iter().filter(|doomed| doomed.pairs.first() == Some(&pair));
+        let of_pair = self
+            .doomed
+            .iter()
+            .filter(|doomed| doomed.pairs.first() == Some(&pair));
         of_pair.map(|doomed| doomed.uids.len()).sum()
     }
 }

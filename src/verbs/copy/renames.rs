@@ -81,11 +81,23 @@ impl Copy<'_> {
             return Ok(());
         }
         let new = self.new_folders(opened);
-        let gone = if new.is_empty() { Vec::new() } else { self.gone_folders(opened) };
-        let may_be = |new: &New, gone: &Gone| may_be(&gone.record, &opened.source_listing.mailboxes[new.source_index]);
+        let gone = if new.is_empty() {
+            Vec::new()
+        } else {
+            self.gone_folders(opened)
+        };
+        let may_be = |new: &New, gone: &Gone| {
+            may_be(
+                &gone.record,
+                &opened.source_listing.mailboxes[new.source_index],
+            )
+        };
         let doubtful: Vec<(usize, usize)> = (new.iter().enumerate())
             .flat_map(|(at, new)| {
-                gone.iter().enumerate().filter(|(_, gone)| may_be(new, gone)).map(move |(of, _)| (at, of))
+                gone.iter()
+                    .enumerate()
+                    .filter(|(_, gone)| may_be(new, gone))
+                    .map(move |(of, _)| (at, of))
             })
             .collect();
         if doubtful.is_empty() {
@@ -93,18 +105,30 @@ impl Copy<'_> {
         }
         let same = verify(&mut opened.link, &new, &gone, doubtful)?;
         // Each may be one other and no more.
-        let times = |of: fn(&(usize, usize)) -> usize, at: usize| same.iter().filter(|pair| of(pair) == at).count();
-        let unique = same.iter().filter(|(at, of)| times(|pair| pair.0, *at) == 1 && times(|pair| pair.1, *of) == 1);
-        let mut renames: Vec<Rename> = unique.map(|(at, of)| Rename::new(&new[*at], &gone[*of], opened)).collect();
+        let times = |of: fn(&(usize, usize)) -> usize, at: usize| {
+            same.iter().filter(|pair| of(pair) == at).count()
+        };
+        let unique = same
+            .iter()
+            .filter(|(at, of)| times(|pair| pair.0, *at) == 1 && times(|pair| pair.1, *of) == 1);
+        let mut renames: Vec<Rename> = unique
+            .map(|(at, of)| Rename::new(&new[*at], &gone[*of], opened))
+            .collect();
         renames.retain(|rename| self.may_rename(&rename.source, &rename.from, &rename.to));
         keep_whole_trees(&mut renames, &opened.target_listing);
         for rename in &renames {
             let pair = &mut opened.pairing.pairs[rename.pair];
             pair.target = TargetFolder::Existing(rename.target_index);
-            pair.reasons
-                .push(format!("renamed on the source: {} on the target becomes {}", rename.from_shown, pair.to));
-            opened.pairing.unmatched_target.retain(|unmatched| unmatched.target != rename.target_index);
-            self.memory.rename(rename.record, &rename.source, &rename.from);
+            pair.reasons.push(format!(
+                "renamed on the source: {} on the target becomes {}",
+                rename.from_shown, pair.to
+            ));
+            opened
+                .pairing
+                .unmatched_target
+                .retain(|unmatched| unmatched.target != rename.target_index);
+            self.memory
+                .rename(rename.record, &rename.source, &rename.from);
         }
         self.renames = renames;
         Ok(())
@@ -113,11 +137,24 @@ impl Copy<'_> {
     /// Folders of the source that no run has seen and that the target does not have.
     fn new_folders(&self, opened: &Opened) -> Vec<New> {
         let mut new = Vec::new();
-        for (index, pair) in opened.pairing.pairs.iter().enumerate().filter(|(_, pair)| !pair.view) {
-            let TargetFolder::New { name: to, .. } = &pair.target else { continue };
+        for (index, pair) in opened
+            .pairing
+            .pairs
+            .iter()
+            .enumerate()
+            .filter(|(_, pair)| !pair.view)
+        {
+            let TargetFolder::New { name: to, .. } = &pair.target else {
+                continue;
+            };
             let source = &opened.source_listing.mailboxes[pair.source].name;
             if !self.memory.records().any(|record| record.source == *source) {
-                new.push(New { pair: index, source_index: pair.source, source: source.clone(), to: to.clone() });
+                new.push(New {
+                    pair: index,
+                    source_index: pair.source,
+                    source: source.clone(),
+                    to: to.clone(),
+                });
             }
         }
         new
@@ -125,18 +162,35 @@ impl Copy<'_> {
 
     /// What is known of folders that the source has no more, and the target has.
     fn gone_folders(&self, opened: &Opened) -> Vec<Gone> {
-        let listed: HashSet<&MailboxName> =
-            opened.source_listing.mailboxes.iter().map(|mailbox| &mailbox.name).collect();
-        let unmatched: HashMap<&MailboxName, &Unmatched> = (opened.pairing.unmatched_target.iter())
-            .filter_map(|folder| Some((&opened.target_listing.mailboxes.get(folder.target)?.name, folder)))
+        let listed: HashSet<&MailboxName> = opened
+            .source_listing
+            .mailboxes
+            .iter()
+            .map(|mailbox| &mailbox.name)
             .collect();
-        let gone = self.memory.records().filter(|record| !listed.contains(&record.source));
+        let unmatched: HashMap<&MailboxName, &Unmatched> = (opened.pairing.unmatched_target.iter())
+            .filter_map(|folder| {
+                Some((
+                    &opened.target_listing.mailboxes.get(folder.target)?.name,
+                    folder,
+                ))
+            })
+            .collect();
+        let gone = self
+            .memory
+            .records()
+            .filter(|record| !listed.contains(&record.source));
         gone.filter_map(|record| {
             let folder = unmatched.get(&record.target)?;
             let mut newest = self.memory.pairs(record.id);
             newest.sort_by_key(|pair| std::cmp::Reverse(pair.source));
             newest.truncate(PROBES);
-            Some(Gone { record: record.clone(), target_index: folder.target, shown: folder.name.to_string(), newest })
+            Some(Gone {
+                record: record.clone(),
+                target_index: folder.target,
+                shown: folder.name.to_string(),
+                newest,
+            })
         })
         .collect()
     }
@@ -144,37 +198,58 @@ impl Copy<'_> {
     /// Tells what is renamed, or would be.
     pub(super) fn tell_renamed(&mut self, rename: &Rename) {
         self.summary.folders_renamed += 1;
-        self.observer.observe(&Event::FolderRenamed { from: &rename.from_shown, to: &rename.to_shown });
+        self.observer.observe(&Event::FolderRenamed {
+            from: &rename.from_shown,
+            to: &rename.to_shown,
+        });
     }
 
     /// Renames folders on the target; from then on the plan has their new names.
-    pub(super) fn rename_folders(&mut self, way: &mut Way<'_>, names: &Names<'_>) -> Result<(), Error> {
+    pub(super) fn rename_folders(
+        &mut self,
+        way: &mut Way<'_>,
+        names: &Names<'_>,
+    ) -> Result<(), Error> {
         let renames = std::mem::take(&mut self.renames);
         let explicit: Vec<&Rename> = renames.iter().filter(|rename| !rename.implied).collect();
-        let asked: Vec<_> = explicit.iter().map(|rename| (rename.from.clone(), rename.to.clone())).collect();
+        let asked: Vec<_> = explicit
+            .iter()
+            .map(|rename| (rename.from.clone(), rename.to.clone()))
+            .collect();
         if asked.is_empty() {
             return Ok(());
         }
         // First, so that no run that breaks leaves a subscription to what is no more.
-        let subscribed = renames.iter().filter(|rename| rename.subscribed).map(|rename| rename.from.clone());
+        let subscribed = renames
+            .iter()
+            .filter(|rename| rename.subscribed)
+            .map(|rename| rename.from.clone());
         let target = &mut way.link()?.target;
         target.unsubscribe(&subscribed.collect::<Vec<_>>())?;
         let results = target.rename(&asked)?;
         let refused: Vec<(&MailboxName, &str)> = (explicit.iter().zip(&results))
-            .filter_map(|(rename, result)| Some((&rename.from, result.as_ref().err()?.text.as_str())))
+            .filter_map(|(rename, result)| {
+                Some((&rename.from, result.as_ref().err()?.text.as_str()))
+            })
             .collect();
         let mut subscribe = Vec::new();
         for rename in &renames {
-            let above = |(from, _): &&(&MailboxName, &str)| rename.from.as_bytes().starts_with(from.as_bytes());
+            let above = |(from, _): &&(&MailboxName, &str)| {
+                rename.from.as_bytes().starts_with(from.as_bytes())
+            };
             if let Some((_, reason)) = refused.iter().find(above) {
                 self.folders[rename.pair].needs = None;
                 subscribe.extend(rename.subscribed.then(|| rename.from.clone()));
-                let reason = format!("the target did not rename it to {}: {reason}", rename.to_shown);
+                let reason = format!(
+                    "the target did not rename it to {}: {reason}",
+                    rename.to_shown
+                );
                 self.fail_folder(rename.pair, &names.pairs[rename.pair], &reason);
                 continue;
             }
             self.apply(rename);
-            self.memory.renamed(rename.record, &rename.source, &rename.to);
+            self.memory
+                .renamed(rename.record, &rename.source, &rename.to);
             self.tell_renamed(rename);
             if names.pairs[rename.pair].subscribe {
                 subscribe.push(rename.to.clone());
@@ -192,24 +267,36 @@ impl Copy<'_> {
                 *name = rename.to.clone();
             }
         };
-        let targets = self.folders.iter_mut().filter_map(|work| work.needs.as_mut()?.target.as_mut());
+        let targets = self
+            .folders
+            .iter_mut()
+            .filter_map(|work| work.needs.as_mut()?.target.as_mut());
         targets.for_each(|target| fix(&mut target.name));
-        self.doomed.iter_mut().for_each(|doomed| fix(&mut doomed.mailbox));
-        self.elsewhere.jobs.iter_mut().for_each(|job| fix(&mut job.from.mailbox));
+        self.doomed
+            .iter_mut()
+            .for_each(|doomed| fix(&mut doomed.mailbox));
+        self.elsewhere
+            .jobs
+            .iter_mut()
+            .for_each(|job| fix(&mut job.from.mailbox));
     }
 }
 
 /// Whether a listed folder may be the one that a record is of.
 fn may_be(record: &FolderRecord, mailbox: &ListedMailbox) -> bool {
-    let Some(status) = &mailbox.status else { return false };
+    let Some(status) = &mailbox.status else {
+        return false;
+    };
     // Opening a folder tells which one it is, on every server that has MAILBOXID.
     if record.source_mailbox_id.is_some() {
         return true;
     }
-    let goes_on = record
-        .checkpoint
-        .as_ref()
-        .is_some_and(|(source, _)| status.counters.uid_next.is_some_and(|now| now >= source.uid_next));
+    let goes_on = record.checkpoint.as_ref().is_some_and(|(source, _)| {
+        status
+            .counters
+            .uid_next
+            .is_some_and(|now| now >= source.uid_next)
+    });
     record.pairs > 0
         && goes_on
         && status.counters.uid_validity.is_some()
@@ -225,19 +312,33 @@ fn keep_whole_trees(renames: &mut Vec<Rename>, target: &Listing) {
     };
     loop {
         let goes_along = |rename: &Rename, name: &MailboxName| {
-            let Some(rest) = below(name, &rename.from) else { return true };
+            let Some(rest) = below(name, &rename.from) else {
+                return true;
+            };
             let new = MailboxName::new([rename.to.as_bytes(), &rest].concat());
-            renames.iter().any(|other| other.from == *name && other.to == new)
+            renames
+                .iter()
+                .any(|other| other.from == *name && other.to == new)
         };
-        let is_whole = |rename: &Rename| target.mailboxes.iter().all(|mailbox| goes_along(rename, &mailbox.name));
-        let Some(at) = renames.iter().position(|rename| !is_whole(rename)) else { break };
+        let is_whole = |rename: &Rename| {
+            target
+                .mailboxes
+                .iter()
+                .all(|mailbox| goes_along(rename, &mailbox.name))
+        };
+        let Some(at) = renames.iter().position(|rename| !is_whole(rename)) else {
+            break;
+        };
         renames.remove(at);
     }
-    let tops: Vec<(MailboxName, MailboxName)> =
-        renames.iter().map(|rename| (rename.from.clone(), rename.to.clone())).collect();
+    let tops: Vec<(MailboxName, MailboxName)> = renames
+        .iter()
+        .map(|rename| (rename.from.clone(), rename.to.clone()))
+        .collect();
     for rename in renames.iter_mut() {
         rename.implied = tops.iter().any(|(from, to)| {
-            below(&rename.from, from).is_some_and(|rest| rename.to.as_bytes() == [to.as_bytes(), &rest].concat())
+            below(&rename.from, from)
+                .is_some_and(|rest| rename.to.as_bytes() == [to.as_bytes(), &rest].concat())
         });
     }
 }
@@ -259,17 +360,29 @@ fn verify(
         }
     }
     let source = look(link.source.as_mut(), &on_source, |at| &new[at].source)?;
-    let target = look(link.target.as_mut(), &on_target, |of| &gone[of].record.target)?;
+    let target = look(link.target.as_mut(), &on_target, |of| {
+        &gone[of].record.target
+    })?;
     let is_same = |(at, of): &(usize, usize)| {
         let (record, newest) = (&gone[*of].record, &gone[*of].newest);
-        let (Some(here), Some(there)) = (source.get(at), target.get(of)) else { return false };
-        if let Some((was, is)) = record.source_mailbox_id.as_ref().zip(here.mailbox_id.as_ref()) {
+        let (Some(here), Some(there)) = (source.get(at), target.get(of)) else {
+            return false;
+        };
+        if let Some((was, is)) = record
+            .source_mailbox_id
+            .as_ref()
+            .zip(here.mailbox_id.as_ref())
+        {
             return was == is;
         }
-        if here.uid_validity != record.source_uid_validity || there.uid_validity != record.target_uid_validity {
+        if here.uid_validity != record.source_uid_validity
+            || there.uid_validity != record.target_uid_validity
+        {
             return false;
         }
-        let both = newest.iter().filter_map(|pair| Some((key(here, pair.source)?, key(there, pair.target)?)));
+        let both = newest
+            .iter()
+            .filter_map(|pair| Some((key(here, pair.source)?, key(there, pair.target)?)));
         let equal: Vec<bool> = both.map(|(a, b)| a == b && a != HeaderKey::Empty).collect();
         !equal.is_empty() && equal.iter().all(|equal| *equal)
     };
@@ -282,9 +395,16 @@ fn look<'n>(
     wanted: &BTreeMap<usize, UidSet>,
     name: impl Fn(usize) -> &'n MailboxName,
 ) -> Result<HashMap<usize, FolderScan>, Error> {
-    let asked = wanted.iter().map(|(at, uids)| (name(*at), Some(uids.clone())));
+    let asked = wanted
+        .iter()
+        .map(|(at, uids)| (name(*at), Some(uids.clone())));
     let scans = scan_each(store, ScanDepth::Identity, asked)?;
-    Ok(wanted.keys().copied().zip(scans).filter_map(|(at, scan)| Some((at, scan.ok()?))).collect())
+    Ok(wanted
+        .keys()
+        .copied()
+        .zip(scans)
+        .filter_map(|(at, scan)| Some((at, scan.ok()?)))
+        .collect())
 }
 
 fn key(scan: &FolderScan, uid: Uid) -> Option<HeaderKey> {

@@ -26,10 +26,21 @@ impl Copy<'_> {
     /// Reads what both sides have, and puts what is damaged on the target among what is missing there.
     pub(super) fn find_damaged(&mut self, link: &mut Link, names: &Names<'_>) -> Result<(), Error> {
         for (index, pair) in names.pairs.iter().enumerate() {
-            let Some(needs) = self.folders.needs_mut(index) else { continue };
-            let Some((check, target)) = needs.to_check.take().zip(needs.target.clone()) else { continue };
-            let source = (&names.source.mailboxes[pair.source].name, needs.source.counters.uid_validity);
-            let uids = check.pairs.iter().map(|(source, target)| (source.uid(), target.uid())).collect();
+            let Some(needs) = self.folders.needs_mut(index) else {
+                continue;
+            };
+            let Some((check, target)) = needs.to_check.take().zip(needs.target.clone()) else {
+                continue;
+            };
+            let source = (
+                &names.source.mailboxes[pair.source].name,
+                needs.source.counters.uid_validity,
+            );
+            let uids = check
+                .pairs
+                .iter()
+                .map(|(source, target)| (source.uid(), target.uid()))
+                .collect();
             let folder = DeepFolder::of_pairs(
                 &pair.from.to_string(),
                 source,
@@ -40,7 +51,12 @@ impl Copy<'_> {
             for uid in &contrast.unread {
                 let reason = "its content could not be read on both sides, so it was not compared";
                 let folder = &pair.from.to_string();
-                self.observer.observe(&Event::MessageFailed { folder, uid: *uid, heading: None, reason });
+                self.observer.observe(&Event::MessageFailed {
+                    folder,
+                    uid: *uid,
+                    heading: None,
+                    reason,
+                });
                 self.summary.failed += 1;
                 self.folders[index].has_failed = true;
             }
@@ -57,17 +73,34 @@ impl Copy<'_> {
         (target, damaged): (&TargetState, &[Unlike]),
     ) -> Result<(), Error> {
         let mut there = read(link, target, &check.sent_before(damaged))?;
-        let found: Vec<Damaged> = damaged.iter().filter_map(|unlike| check.damaged(unlike, &mut there)).collect();
+        let found: Vec<Damaged> = damaged
+            .iter()
+            .filter_map(|unlike| check.damaged(unlike, &mut there))
+            .collect();
         let ended = ended_earlier(check, &found);
         let uids: UidSet = found.iter().map(Damaged::uid).collect();
-        let in_use: UidSet = found.iter().filter_map(|one| one.sent_before).chain(ended.iter()).collect();
+        let in_use: UidSet = found
+            .iter()
+            .filter_map(|one| one.sent_before)
+            .chain(ended.iter())
+            .collect();
         let work = &mut self.folders[index];
-        let Some(needs) = &mut work.needs else { return Ok(()) };
+        let Some(needs) = &mut work.needs else {
+            return Ok(());
+        };
         needs.already_there -= uids.len();
-        needs.news.matched.retain(|(source, ..)| !uids.contains(*source));
+        needs
+            .news
+            .matched
+            .retain(|(source, ..)| !uids.contains(*source));
         needs.news.unfinished |= !found.is_empty();
         needs.extra = needs.extra.take().map(|extra| extra.minus(&in_use));
-        needs.missing.extend(found.iter().filter(|one| one.sent_before.is_none()).map(|one| one.message));
+        needs.missing.extend(
+            found
+                .iter()
+                .filter(|one| one.sent_before.is_none())
+                .map(|one| one.message),
+        );
         needs.missing.sort_by_key(Message::uid);
         self.summary.already_there = self.summary.already_there.saturating_sub(uids.len());
         (work.damaged, work.ended_repairs) = (found, ended);
@@ -76,7 +109,10 @@ impl Copy<'_> {
 
     /// Tells of a message whose damaged copy was replaced, or would be.
     pub(super) fn tell_repaired(&mut self, pair: &Pair, uid: Uid) {
-        self.observer.observe(&Event::MessageRepaired { folder: &pair.from.to_string(), uid });
+        self.observer.observe(&Event::MessageRepaired {
+            folder: &pair.from.to_string(),
+            uid,
+        });
         self.summary.repaired += 1;
     }
 
@@ -103,7 +139,12 @@ impl Copy<'_> {
     }
 
     /// Deletes the damaged copies of which the good ones are on the target now.
-    pub(super) fn replace_damaged(&mut self, way: &mut Way<'_>, names: &Names<'_>, sent: &Sent) -> Result<(), Error> {
+    pub(super) fn replace_damaged(
+        &mut self,
+        way: &mut Way<'_>,
+        names: &Names<'_>,
+        sent: &Sent,
+    ) -> Result<(), Error> {
         for index in 0..names.pairs.len() {
             let mut damaged = std::mem::take(&mut self.folders[index].damaged);
             if !damaged.is_empty() {
@@ -127,19 +168,30 @@ impl Copy<'_> {
         index: usize,
         (damaged, sent): (Vec<Damaged>, &Sent),
     ) -> Result<(), Error> {
-        let Some(target) = self.folders.target(index).cloned() else { return Ok(()) };
+        let Some(target) = self.folders.target(index).cloned() else {
+            return Ok(());
+        };
         let told: HashMap<Uid, Option<Uid>> = (sent.each().filter(|(pair, ..)| *pair == index))
             .flat_map(|(_, task, fates)| task.messages.iter().zip(fates))
             .filter(|(_, fate)| fate.is_copied())
             .map(|(message, fate)| (message.uid(), Fate::uid(fate)))
             .collect();
         let is_sent = |one: &&Damaged| one.sent_before.is_some() || told.contains_key(&one.uid());
-        let is_untold = damaged.iter().any(|one| matches!(told.get(&one.uid()), Some(None)));
+        let is_untold = damaged
+            .iter()
+            .any(|one| matches!(told.get(&one.uid()), Some(None)));
         let uids: UidSet = (damaged.iter())
-            .filter_map(|one| one.sent_before.or_else(|| told.get(&one.uid()).copied().flatten()))
+            .filter_map(|one| {
+                one.sent_before
+                    .or_else(|| told.get(&one.uid()).copied().flatten())
+            })
             .collect();
         // Of a target that does not tell where it put what was sent, all that is new is read.
-        let new = if is_untold { new_messages(way, &target)? } else { UidSet::default() };
+        let new = if is_untold {
+            new_messages(way, &target)?
+        } else {
+            UidSet::default()
+        };
         let mut there = way.repeatable(|link| {
             let mut all = uids.clone();
             all.add(&new);
@@ -150,9 +202,14 @@ impl Copy<'_> {
         let mut flags = Vec::new();
         for one in damaged.iter().filter(is_sent) {
             let uid = one.uid();
-            let placed = one.sent_before.or_else(|| told.get(&uid).copied().flatten());
+            let placed = one
+                .sent_before
+                .or_else(|| told.get(&uid).copied().flatten());
             let good = match placed {
-                Some(at) => there.remove(&at).filter(|keys| is_equal(keys, &one.content)).map(|_| at),
+                Some(at) => there
+                    .remove(&at)
+                    .filter(|keys| is_equal(keys, &one.content))
+                    .map(|_| at),
                 None => take_equal(&mut there, &one.content),
             };
             match good {
@@ -174,15 +231,23 @@ impl Copy<'_> {
         if !useless.is_empty() {
             self.remove_from(way, &target, &useless)?;
         }
-        if replaced.is_empty() { Ok(()) } else { self.take_away(way, names, index, &replaced) }
+        if replaced.is_empty() {
+            Ok(())
+        } else {
+            self.take_away(way, names, index, &replaced)
+        }
     }
 
     /// What is to be changed for a new copy to have the flags that the damaged one had.
     fn flags_as_before(&self, pair: usize, one: &Damaged, at: Uid) -> Vec<FlagChange> {
-        let (Some(needs), Some(target)) = (self.folders.needs(pair), self.folders.target(pair)) else {
+        let (Some(needs), Some(target)) = (self.folders.needs(pair), self.folders.target(pair))
+        else {
             return Vec::new();
         };
-        let sent = target.permanent_flags.split(&needs.flags.get(one.message.flags())).0;
+        let sent = target
+            .permanent_flags
+            .split(&needs.flags.get(one.message.flags()))
+            .0;
         let change = |edit, flags: Flags| FlagChange {
             mailbox: target.name.clone(),
             uids: UidSet::from_iter([at]),
@@ -190,7 +255,10 @@ impl Copy<'_> {
             flags,
             unchanged_since: None,
         };
-        let wanted = [(FlagEdit::Add, one.flags.minus(&sent)), (FlagEdit::Remove, sent.minus(&one.flags))];
+        let wanted = [
+            (FlagEdit::Add, one.flags.minus(&sent)),
+            (FlagEdit::Remove, sent.minus(&one.flags)),
+        ];
         let needed = wanted.into_iter().filter(|(_, flags)| !flags.is_empty());
         needed.map(|(edit, flags)| change(edit, flags)).collect()
     }
@@ -198,7 +266,12 @@ impl Copy<'_> {
     fn fail_repair(&mut self, pair: &Pair, index: usize, uid: Uid) {
         let reason = "its copy on the target is damaged, and the target alters what it stores: the damaged \
                       copy stays";
-        self.observer.observe(&Event::MessageFailed { folder: &pair.from.to_string(), uid, heading: None, reason });
+        self.observer.observe(&Event::MessageFailed {
+            folder: &pair.from.to_string(),
+            uid,
+            heading: None,
+            reason,
+        });
         self.summary.failed += 1;
         self.summary.copied = self.summary.copied.saturating_sub(1);
         self.folders[index].has_failed = true;
@@ -206,9 +279,19 @@ impl Copy<'_> {
     }
 
     /// Deletes messages of a pair's folder on the target, or moves them to the folder of the day.
-    fn take_away(&mut self, way: &mut Way<'_>, names: &Names<'_>, index: usize, uids: &UidSet) -> Result<(), Error> {
-        let Some(target) = self.folders.target(index).cloned() else { return Ok(()) };
-        let Some(day) = self.options.keep_deleted else { return self.remove_from(way, &target, uids) };
+    fn take_away(
+        &mut self,
+        way: &mut Way<'_>,
+        names: &Names<'_>,
+        index: usize,
+        uids: &UidSet,
+    ) -> Result<(), Error> {
+        let Some(target) = self.folders.target(index).cloned() else {
+            return Ok(());
+        };
+        let Some(day) = self.options.keep_deleted else {
+            return self.remove_from(way, &target, uids);
+        };
         let doomed = Doomed {
             folder: names.pairs[index].to.to_string(),
             mailbox: target.name.clone(),
@@ -223,13 +306,26 @@ impl Copy<'_> {
         self.keep(way, names, day, vec![doomed]).map(|_| ())
     }
 
-    fn remove_from(&mut self, way: &mut Way<'_>, target: &TargetState, uids: &UidSet) -> Result<(), Error> {
+    fn remove_from(
+        &mut self,
+        way: &mut Way<'_>,
+        target: &TargetState,
+        uids: &UidSet,
+    ) -> Result<(), Error> {
         let (mailbox, uid_validity) = (target.name.clone(), target.side.counters.uid_validity);
-        let removal = Removal { mailbox, uid_validity, uids: uids.clone() };
+        let removal = Removal {
+            mailbox,
+            uid_validity,
+            uids: uids.clone(),
+        };
         let results = way.repeatable(|link| link.target.remove(std::slice::from_ref(&removal)))?;
         if let Some(refusal) = results.into_iter().find_map(Result::err) {
-            let text =
-                format!("{}: {} damaged messages could not be deleted: {}", target.name, uids.len(), refusal.text);
+            let text = format!(
+                "{}: {} damaged messages could not be deleted: {}",
+                target.name,
+                uids.len(),
+                refusal.text
+            );
             self.observer.observe(&Event::Warning { text: &text });
             return Ok(());
         }
@@ -242,13 +338,32 @@ fn read(link: &mut Link, target: &TargetState, uids: &UidSet) -> Result<Contents
     if uids.is_empty() {
         return Ok(Contents::new());
     }
-    read_contents(link.target.as_mut(), &target.name, target.side.counters.uid_validity, uids, &mut |_| {})
+    read_contents(
+        link.target.as_mut(),
+        &target.name,
+        target.side.counters.uid_validity,
+        uids,
+        &mut |_| {},
+    )
 }
 
 fn new_messages(way: &mut Way<'_>, target: &TargetState) -> Result<UidSet, Error> {
-    let from = target.side.counters.uid_next.and_then(Uid::new).map(UidSet::from_uid);
-    let scans =
-        way.repeatable(|link| scan_each(link.target.as_mut(), ScanDepth::Sizes, [(&target.name, from.clone())]))?;
+    let from = target
+        .side
+        .counters
+        .uid_next
+        .and_then(Uid::new)
+        .map(UidSet::from_uid);
+    let scans = way.repeatable(|link| {
+        scan_each(
+            link.target.as_mut(),
+            ScanDepth::Sizes,
+            [(&target.name, from.clone())],
+        )
+    })?;
     let scans = scans.into_iter().filter_map(Result::ok);
-    Ok(scans.flat_map(|scan| scan.messages).map(|message| message.uid()).collect())
+    Ok(scans
+        .flat_map(|scan| scan.messages)
+        .map(|message| message.uid())
+        .collect())
 }

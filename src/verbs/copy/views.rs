@@ -24,7 +24,9 @@ impl Copy<'_> {
         compared: &mut [compare::Pair],
     ) -> Result<Vec<usize>, Error> {
         let print = print_of_homes(names);
-        let all: Vec<usize> = (0..names.pairs.len()).filter(|index| names.pairs[*index].view).collect();
+        let all: Vec<usize> = (0..names.pairs.len())
+            .filter(|index| names.pairs[*index].view)
+            .collect();
         let quiet = |index: &usize| self.quiet_view(*index, names, print?);
         let known: Vec<Option<u64>> = all.iter().map(quiet).collect();
         if known.iter().all(Option::is_some) {
@@ -49,7 +51,12 @@ impl Copy<'_> {
             let messages = looked.only.len();
             if let Some((print, then)) = print.zip(checkpoint(&looked.scan)) {
                 let view = names.source.mailboxes[pair.source].name.clone();
-                self.memory.note_view(SeenView { view, then, print, messages });
+                self.memory.note_view(SeenView {
+                    view,
+                    then,
+                    print,
+                    messages,
+                });
             }
             self.note_only_in_view(pair, messages);
             let is_new = matches!(pair.target, TargetFolder::New { .. });
@@ -75,21 +82,40 @@ impl Copy<'_> {
             return None;
         }
         let source = &names.source.mailboxes[pair.source];
-        let messages = self.memory.seen_view(&source.name, source.counters()?, print)?;
+        let messages = self
+            .memory
+            .seen_view(&source.name, source.counters()?, print)?;
         let mirrors = matches!(self.options.deleting, Deleting::Mirror(_));
         if messages == 0 {
             return (!mirrors || names.existing(pair).is_none()).then_some(0);
         }
-        let is_shared = names.pairs.iter().filter(|other| other.target == pair.target).count() > 1;
+        let is_shared = names
+            .pairs
+            .iter()
+            .filter(|other| other.target == pair.target)
+            .count()
+            > 1;
         // What only a view has is never deleted there.
-        let deleting = if mirrors { self.options.deleting } else { Deleting::Nothing };
-        if mirrors && is_shared { None } else { self.memory.in_step(pair, names, deleting) }
+        let deleting = if mirrors {
+            self.options.deleting
+        } else {
+            Deleting::Nothing
+        };
+        if mirrors && is_shared {
+            None
+        } else {
+            self.memory.in_step(pair, names, deleting)
+        }
     }
 
     fn note_only_in_view(&mut self, pair: &Pair, messages: u64) {
         if messages > 0 {
             let (view, folder) = (pair.from.to_string(), pair.to.to_string());
-            self.summary.only_in_views.push(OnlyInView { view, folder, messages });
+            self.summary.only_in_views.push(OnlyInView {
+                view,
+                folder,
+                messages,
+            });
         }
     }
 

@@ -60,7 +60,10 @@ impl Works {
 
     /// Gives the pairs that were compared, with what they need.
     pub(super) fn compared(&self) -> impl Iterator<Item = (usize, &Needs)> {
-        self.0.iter().enumerate().filter_map(|(pair, work)| Some((pair, work.needs.as_ref()?)))
+        self.0
+            .iter()
+            .enumerate()
+            .filter_map(|(pair, work)| Some((pair, work.needs.as_ref()?)))
     }
 
     /// The same without their numbers.
@@ -76,7 +79,10 @@ impl Works {
 
     /// Takes the messages that the target took from other folders of its own off all pairs; with their pairs.
     pub(super) fn take_relocated(&mut self) -> impl Iterator<Item = (usize, UidSet)> {
-        self.0.iter_mut().map(|work| std::mem::take(&mut work.relocated)).enumerate()
+        self.0
+            .iter_mut()
+            .map(|work| std::mem::take(&mut work.relocated))
+            .enumerate()
     }
 }
 

@@ -10,9 +10,20 @@ use crate::store::imap::Checkup;
 use crate::store::{Error, ErrorKind};
 
 /// D5: one attempt.
-pub(super) fn log_in(patient: &Patient<'_>, offered: &[String], report: &mut SideReport<'_, '_>) -> Option<Checkup> {
-    let offer = if offered.is_empty() { "no mechanism".to_owned() } else { offered.join(", ") };
-    let tried = format!("logged in as {}, once; the server offers {offer}", patient.address.user);
+pub(super) fn log_in(
+    patient: &Patient<'_>,
+    offered: &[String],
+    report: &mut SideReport<'_, '_>,
+) -> Option<Checkup> {
+    let offer = if offered.is_empty() {
+        "no mechanism".to_owned()
+    } else {
+        offered.join(", ")
+    };
+    let tried = format!(
+        "logged in as {}, once; the server offers {offer}",
+        patient.address.user
+    );
     match patient.account.check_up() {
         Ok(checkup) => {
             report.good(seen(Check::Login, tried, "OK"), "the login works");
@@ -20,32 +31,57 @@ pub(super) fn log_in(patient: &Patient<'_>, offered: &[String], report: &mut Sid
         }
         Err(error) => {
             let (meaning, advice) = refused(patient, &error);
-            report.failed(seen(Check::Login, tried, error.message), error.kind, meaning, advice);
+            report.failed(
+                seen(Check::Login, tried, error.message),
+                error.kind,
+                meaning,
+                advice,
+            );
             None
         }
     }
 }
 
 fn refused(patient: &Patient<'_>, error: &Error) -> (&'static str, String) {
-    let hint = || error.hint.clone().unwrap_or_else(|| "try again later; -vvv shows what was said".to_owned());
+    let hint = || {
+        error
+            .hint
+            .clone()
+            .unwrap_or_else(|| "try again later; -vvv shows what was said".to_owned())
+    };
     let user = &patient.address.user;
     match error.kind {
         ErrorKind::Authentication => {
-            let provider = provider::of_host(&patient.address.host).or_else(|| provider::of_user(user));
+            let provider =
+                provider::of_host(&patient.address.host).or_else(|| provider::of_user(user));
             let advice = match provider {
                 Some(provider) => format!("{} ({})", provider.login, hint()),
-                None if !user.contains('@') => format!("{}; the user here is {user}, without a domain", hint()),
+                None if !user.contains('@') => {
+                    format!("{}; the user here is {user}, without a domain", hint())
+                }
                 None => hint(),
             };
-            ("the server doesn't accept this user with this password or token", advice)
+            (
+                "the server doesn't accept this user with this password or token",
+                advice,
+            )
         }
-        ErrorKind::TooManyConnections => ("too many connections to this account at the moment", hint()),
-        _ => ("the login was neither accepted nor refused: the password isn't the problem", hint()),
+        ErrorKind::TooManyConnections => {
+            ("too many connections to this account at the moment", hint())
+        }
+        _ => (
+            "the login was neither accepted nor refused: the password isn't the problem",
+            hint(),
+        ),
     }
 }
 
 /// D6: folders, roles, names.
-pub(super) fn ready(patient: &Patient<'_>, checkup: &mut Checkup, report: &mut SideReport<'_, '_>) -> Option<Listing> {
+pub(super) fn ready(
+    patient: &Patient<'_>,
+    checkup: &mut Checkup,
+    report: &mut SideReport<'_, '_>,
+) -> Option<Listing> {
     match checkup.store().list() {
         Ok(listing) => {
             let compression = compression(checkup);
@@ -72,8 +108,15 @@ const TRIED: &str = "asked for server name, namespaces and folders";
 pub(super) fn lost(patient: &Patient<'_>, error: &Error, report: &mut SideReport<'_, '_>) {
     let seen = seen(Check::Ready, TRIED, error.message.clone());
     // Microsoft says OK to the login and this to what comes next.
-    if error.message.to_ascii_lowercase().contains("authenticated but not connected") {
-        let advice = format!("check the password of {}, and whether it may use this mailbox", patient.address.user);
+    if error
+        .message
+        .to_ascii_lowercase()
+        .contains("authenticated but not connected")
+    {
+        let advice = format!(
+            "check the password of {}, and whether it may use this mailbox",
+            patient.address.user
+        );
         report.failed(
             seen,
             ErrorKind::Authentication,
@@ -82,8 +125,16 @@ pub(super) fn lost(patient: &Patient<'_>, error: &Error, report: &mut SideReport
         );
         return;
     }
-    let advice = error.hint.clone().unwrap_or_else(|| "try again; -vvv shows what was said".to_owned());
-    report.failed(seen, error.kind, "login succeeded, but the mailbox can't be read", advice);
+    let advice = error
+        .hint
+        .clone()
+        .unwrap_or_else(|| "try again; -vvv shows what was said".to_owned());
+    report.failed(
+        seen,
+        error.kind,
+        "login succeeded, but the mailbox can't be read",
+        advice,
+    );
 }
 
 /// What became of compression, where there is something to choose.
@@ -102,12 +153,18 @@ fn describe(server: &str, listing: &Listing) -> String {
         .filter_map(|folder| Some(format!("{} is {}", folder.name, folder.role?.name())))
         .collect();
     let style = &listing.style;
-    let separator = style.separator.map_or_else(|| "none".to_owned(), String::from);
+    let separator = style
+        .separator
+        .map_or_else(|| "none".to_owned(), String::from);
     let prefix = String::from_utf8_lossy(&style.prefix);
     format!(
         "{server}; {}, separator {separator}, prefix {}; {}",
         counted(roster.folders.len() as u64, "folder"),
         if prefix.is_empty() { "none" } else { &prefix },
-        if roles.is_empty() { "no folder for sent, drafts or trash".to_owned() } else { some(&roles) }
+        if roles.is_empty() {
+            "no folder for sent, drafts or trash".to_owned()
+        } else {
+            some(&roles)
+        }
     )
 }

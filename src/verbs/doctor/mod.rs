@@ -88,10 +88,17 @@ struct Reached<'a> {
 }
 
 /// Makes all checks, of one mailbox or of the two of a copy. Each is told as it is made.
-pub fn doctor(patients: &[Patient<'_>], options: &DoctorOptions<'_>, observer: &dyn Observer) -> DoctorSummary {
+pub fn doctor(
+    patients: &[Patient<'_>],
+    options: &DoctorOptions<'_>,
+    observer: &dyn Observer,
+) -> DoctorSummary {
     let started = Instant::now();
     let mut report = Report::new(observer);
-    let mut reached: Vec<Reached<'_>> = patients.iter().filter_map(|patient| reach(patient, &mut report)).collect();
+    let mut reached: Vec<Reached<'_>> = patients
+        .iter()
+        .filter_map(|patient| reach(patient, &mut report))
+        .collect();
     if reached.len() == patients.len() {
         examine(&mut reached, options, &mut report);
     }
@@ -112,7 +119,11 @@ fn reach<'a>(patient: &'a Patient<'a>, report: &mut Report<'_>) -> Option<Reache
     let mut checkup = entry::log_in(patient, &offered, &mut report)?;
     let listing = entry::ready(patient, &mut checkup, &mut report)?;
     match Survey::make(checkup.store(), listing) {
-        Ok(survey) => Some(Reached { patient, checkup, survey }),
+        Ok(survey) => Some(Reached {
+            patient,
+            checkup,
+            survey,
+        }),
         Err(error) => {
             entry::lost(patient, &error, &mut report);
             None

@@ -24,12 +24,23 @@ pub(super) fn check(
     let tls = patient.account.settings().tls;
     let tried = tried(tls);
     // A port of implicit TLS says nothing to a client that waits for a greeting, and would be waited for long.
-    let said = if tls == TlsMode::Implicit { Vec::new() } else { probe::overhear(addresses, PATIENCE) };
-    if tls != TlsMode::Implicit && may_be_tls(&said) && patient.account.certificate_at_once().is_ok() {
+    let said = if tls == TlsMode::Implicit {
+        Vec::new()
+    } else {
+        probe::overhear(addresses, PATIENCE)
+    };
+    if tls != TlsMode::Implicit
+        && may_be_tls(&said)
+        && patient.account.certificate_at_once().is_ok()
+    {
         let meaning = "this port speaks TLS from the first byte";
         let advice = format!("use {}", address(patient, "imaps", 993));
         report.failed(
-            seen(Check::Protocol, tried, "a TLS handshake instead of a greeting"),
+            seen(
+                Check::Protocol,
+                tried,
+                "a TLS handshake instead of a greeting",
+            ),
             ErrorKind::Unreachable,
             meaning,
             advice,
@@ -44,7 +55,10 @@ pub(super) fn check(
             return Some(introduction.mechanisms);
         }
         Err(imap::Error::Net(net)) if net.kind() == NetKind::Untrusted => {
-            report.good(seen(Check::Protocol, tried, "a TLS handshake"), "the port speaks TLS");
+            report.good(
+                seen(Check::Protocol, tried, "a TLS handshake"),
+                "the port speaks TLS",
+            );
             trust::distrusted(patient, &net, report);
         }
         Err(error) => refused(patient, addresses, &error, &said, report),
@@ -55,12 +69,20 @@ pub(super) fn check(
 /// What is said of a server that introduces itself.
 fn greeted(tls: TlsMode, greeting: &str, took: Duration, report: &mut SideReport<'_, '_>) {
     // Before STARTTLS anybody may have said it.
-    let mark = if tls == TlsMode::StartTls { "(unauthenticated) " } else { "" };
+    let mark = if tls == TlsMode::StartTls {
+        "(unauthenticated) "
+    } else {
+        ""
+    };
     let result = format!("{mark}{greeting} (after {:.1} s)", took.as_secs_f64());
     let seen = seen(Check::Protocol, tried(tls), result);
     if took > SLOW {
         let meaning = "an IMAP server answers, but slowly: it is busy, far away, or doing a reverse DNS lookup";
-        report.doubtful(seen, meaning, "every connection takes this long: use few, with -j 2");
+        report.doubtful(
+            seen,
+            meaning,
+            "every connection takes this long: use few, with -j 2",
+        );
     } else {
         report.good(seen, "an IMAP server answers");
     }
@@ -82,10 +104,24 @@ fn refused(
 ) {
     let judged = patient.account.judge(error);
     let tls = patient.account.settings().tls;
-    let is_plain = matches!(error, imap::Error::Net(net::Error::PlainText { after_start_tls: false, .. }));
-    let said = if is_plain { probe::overhear(addresses, PATIENCE) } else { said.to_vec() };
+    let is_plain = matches!(
+        error,
+        imap::Error::Net(net::Error::PlainText {
+            after_start_tls: false,
+            ..
+        })
+    );
+    let said = if is_plain {
+        probe::overhear(addresses, PATIENCE)
+    } else {
+        said.to_vec()
+    };
     let banner = Banner::of(&said);
-    let kind = if matches!(judged.kind, ErrorKind::Untrusted) { ErrorKind::Untrusted } else { ErrorKind::Unreachable };
+    let kind = if matches!(judged.kind, ErrorKind::Untrusted) {
+        ErrorKind::Untrusted
+    } else {
+        ErrorKind::Unreachable
+    };
     let result = match first_line(&said) {
         Some(line) if banner != Banner::Imap || is_plain => {
             format!("{}; it says (unauthenticated): {line}", judged.message)
@@ -95,18 +131,30 @@ fn refused(
     let (meaning, advice) = match banner.stranger() {
         Some(stranger) => (
             format!("{stranger} listens on this port, not an IMAP server"),
-            "check the port: IMAP servers listen on 993 for imaps:// and on 143 for imap://".to_owned(),
+            "check the port: IMAP servers listen on 993 for imaps:// and on 143 for imap://"
+                .to_owned(),
         ),
         None if is_plain => (
             "this port speaks plain IMAP, not TLS from the first byte".to_owned(),
-            format!("use {}, which requires STARTTLS", address(patient, "imap", 143)),
+            format!(
+                "use {}, which requires STARTTLS",
+                address(patient, "imap", 143)
+            ),
         ),
         None => {
             let (meaning, advice) = unclear(error);
-            (meaning.to_owned(), judged.hint.unwrap_or_else(|| advice.to_owned()))
+            (
+                meaning.to_owned(),
+                judged.hint.unwrap_or_else(|| advice.to_owned()),
+            )
         }
     };
-    report.failed(seen(Check::Protocol, tried(tls), result), kind, meaning, advice);
+    report.failed(
+        seen(Check::Protocol, tried(tls), result),
+        kind,
+        meaning,
+        advice,
+    );
 }
 
 /// What an error means that says itself what happened.
@@ -116,9 +164,10 @@ fn unclear(error: &imap::Error) -> (&'static str, &'static str) {
             "something accepts the connection but says nothing: an overloaded server, or a firewall in between",
             "try again later, and from another network",
         ),
-        imap::Error::Net(net::Error::Handshake { .. }) => {
-            ("the TLS handshake failed", "have the server updated: it must offer TLS 1.2 or newer")
-        }
+        imap::Error::Net(net::Error::Handshake { .. }) => (
+            "the TLS handshake failed",
+            "have the server updated: it must offer TLS 1.2 or newer",
+        ),
         imap::Error::NoLogin(_) => (
             "the server doesn't protect this connection, so no password is sent",
             "try imaps://, or ask the server's operator to set up TLS",
@@ -150,11 +199,18 @@ fn tried(tls: TlsMode) -> &'static str {
 /// What to write instead of the address that was given.
 fn address(patient: &Patient<'_>, scheme: &str, usual: u16) -> String {
     let port = patient.account.settings().port;
-    if port == usual { format!("{scheme}://USER@HOST") } else { format!("{scheme}://USER@HOST:{port}") }
+    if port == usual {
+        format!("{scheme}://USER@HOST")
+    } else {
+        format!("{scheme}://USER@HOST:{port}")
+    }
 }
 
 fn first_line(said: &[u8]) -> Option<String> {
-    let line = said.split(|byte| matches!(byte, b'\r' | b'\n')).next().filter(|line| !line.is_empty())?;
+    let line = said
+        .split(|byte| matches!(byte, b'\r' | b'\n'))
+        .next()
+        .filter(|line| !line.is_empty())?;
     Some(String::from_utf8_lossy(line).into_owned())
 }
 
@@ -172,11 +228,18 @@ enum Banner {
 
 impl Banner {
     fn of(said: &[u8]) -> Self {
-        let begins =
-            |with: &str| said.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()));
+        let begins = |with: &str| {
+            said.get(..with.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()))
+        };
         match () {
             () if said.is_empty() => Self::Silence,
-            () if ["* OK", "* PREAUTH", "* BYE"].iter().any(|with| begins(with)) => Self::Imap,
+            () if ["* OK", "* PREAUTH", "* BYE"]
+                .iter()
+                .any(|with| begins(with)) =>
+            {
+                Self::Imap
+            }
             () if begins("HTTP/") || begins("<!DOCTYPE") || begins("<html") => Self::Http,
             () if begins("SSH-") => Self::Ssh,
             () if begins("+OK") || begins("-ERR") => Self::Pop3,

@@ -43,7 +43,13 @@ const PROVIDERS: &[Provider] = &[
         login: APP_PASSWORD,
         daily: None,
     },
-    Provider { name: "AOL", host: "imap.aol.com", domains: &["aol.com"], login: APP_PASSWORD, daily: None },
+    Provider {
+        name: "AOL",
+        host: "imap.aol.com",
+        domains: &["aol.com"],
+        login: APP_PASSWORD,
+        daily: None,
+    },
     Provider {
         name: "iCloud",
         host: "imap.mail.me.com",
@@ -118,13 +124,17 @@ pub(super) fn of_host(host: &str) -> Option<&'static Provider> {
 /// Whose user somebody is, by the domain behind the `@`.
 pub(super) fn of_user(user: &str) -> Option<&'static Provider> {
     let domain = user.rsplit_once('@')?.1.to_ascii_lowercase();
-    PROVIDERS.iter().find(|provider| provider.domains.contains(&domain.as_str()))
+    PROVIDERS
+        .iter()
+        .find(|provider| provider.domains.contains(&domain.as_str()))
 }
 
 /// A known host that is spelled almost like this one.
 pub(super) fn misspelled(host: &str) -> Option<&'static Provider> {
     let host = host.to_ascii_lowercase();
-    PROVIDERS.iter().find(|provider| (1..=2).contains(&strsim::osa_distance(&host, provider.host)))
+    PROVIDERS
+        .iter()
+        .find(|provider| (1..=2).contains(&strsim::osa_distance(&host, provider.host)))
 }
 
 #[cfg(test)]
@@ -139,7 +149,11 @@ mod tests {
         assert_eq!(name(of_user("ann@GMX.de")), Some("GMX"));
         assert_eq!(name(of_user("ann")), None);
         assert_eq!(name(misspelled("imap.gmial.com")), Some("Gmail"));
-        assert_eq!(name(misspelled("imap.gmail.com")), None, "that is how it is spelled");
+        assert_eq!(
+            name(misspelled("imap.gmail.com")),
+            None,
+            "that is how it is spelled"
+        );
         assert_eq!(name(misspelled("mail.example.org")), None);
     }
 }

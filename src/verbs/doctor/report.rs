@@ -26,12 +26,19 @@ pub(super) struct Seen {
 
 /// Begins a finding: what was tried, and what came back.
 pub(super) fn seen(check: Check, tried: impl Into<String>, result: impl Into<String>) -> Seen {
-    Seen { check, tried: tried.into(), result: result.into() }
+    Seen {
+        check,
+        tried: tried.into(),
+        result: result.into(),
+    }
 }
 
 impl<'o> Report<'o> {
     pub(super) fn new(observer: &'o dyn Observer) -> Self {
-        Self { observer, summary: DoctorSummary::default() }
+        Self {
+            observer,
+            summary: DoctorSummary::default(),
+        }
     }
 
     pub(super) fn of(&mut self, side: Side) -> SideReport<'_, 'o> {
@@ -46,7 +53,12 @@ impl SideReport<'_, '_> {
     }
 
     /// It works, but.
-    pub(super) fn doubtful(&mut self, seen: Seen, meaning: impl Into<String>, advice: impl Into<String>) {
+    pub(super) fn doubtful(
+        &mut self,
+        seen: Seen,
+        meaning: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
         self.tell(seen, Verdict::Doubtful, meaning.into(), Some(advice.into()));
     }
 
@@ -68,8 +80,20 @@ impl SideReport<'_, '_> {
     }
 
     fn tell(&mut self, seen: Seen, verdict: Verdict, meaning: String, advice: Option<String>) {
-        let Seen { check, tried, result } = seen;
-        let finding = Finding { side: self.side, check, verdict, tried, result, meaning, advice };
+        let Seen {
+            check,
+            tried,
+            result,
+        } = seen;
+        let finding = Finding {
+            side: self.side,
+            check,
+            verdict,
+            tried,
+            result,
+            meaning,
+            advice,
+        };
         let summary = &mut self.report.summary;
         let count = match verdict {
             Verdict::Good => &mut summary.good,

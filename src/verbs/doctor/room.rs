@@ -12,7 +12,10 @@ const TRIED: &str = "asked for the quota";
 
 /// Of each mailbox, and of what the second lacks of the first.
 pub(super) fn check(reached: &mut [Reached<'_>], report: &mut Report<'_>) {
-    let quotas: Vec<_> = reached.iter_mut().map(|one| one.checkup.store().quota()).collect();
+    let quotas: Vec<_> = reached
+        .iter_mut()
+        .map(|one| one.checkup.store().quota())
+        .collect();
     let lacking = match reached {
         [source, target] => Some(source.survey.bytes_beyond(&target.survey)),
         _ => None,
@@ -28,21 +31,40 @@ pub(super) fn check(reached: &mut [Reached<'_>], report: &mut Report<'_>) {
     }
 }
 
-fn room(quota: Result<Option<Quota>, Error>, held: u64, to_come: Option<u64>, report: &mut SideReport<'_, '_>) {
-    let needs = to_come.map(|n| format!("; {} left to copy", bytes(n))).unwrap_or_default();
+fn room(
+    quota: Result<Option<Quota>, Error>,
+    held: u64,
+    to_come: Option<u64>,
+    report: &mut SideReport<'_, '_>,
+) {
+    let needs = to_come
+        .map(|n| format!("; {} left to copy", bytes(n)))
+        .unwrap_or_default();
     let quota = match quota {
         Err(error) => {
             let seen = seen(Check::Space, TRIED, error.message);
-            return report.doubtful(seen, "can't tell how much fits", "check the account's settings");
+            return report.doubtful(
+                seen,
+                "can't tell how much fits",
+                "check the account's settings",
+            );
         }
         Ok(None) => {
             let result = format!("the server doesn't say; {} in messages{needs}", bytes(held));
-            return report.good(seen(Check::Space, TRIED, result), "the server reports no limit");
+            return report.good(
+                seen(Check::Space, TRIED, result),
+                "the server reports no limit",
+            );
         }
         Ok(Some(quota)) => quota,
     };
     let free = quota.limit.saturating_sub(quota.used);
-    let result = format!("{} of {} used, {} free{needs}", bytes(quota.used), bytes(quota.limit), bytes(free));
+    let result = format!(
+        "{} of {} used, {} free{needs}",
+        bytes(quota.used),
+        bytes(quota.limit),
+        bytes(free)
+    );
     let seen = seen(Check::Space, TRIED, result);
     if to_come.is_some_and(|n| n > free) {
         let meaning = "a copy would stop when the account is full";
@@ -50,7 +72,11 @@ fn room(quota: Result<Option<Quota>, Error>, held: u64, to_come: Option<u64>, re
         report.failed(seen, ErrorKind::Full, meaning, advice);
     } else if quota.used >= quota.limit / 10 * 9 {
         let meaning = "the account is almost full, and new mail may be refused soon";
-        report.doubtful(seen, meaning, "raise the quota or delete mail; copying from it still works");
+        report.doubtful(
+            seen,
+            meaning,
+            "raise the quota or delete mail; copying from it still works",
+        );
     } else {
         report.good(seen, "there is enough room");
     }
@@ -58,33 +84,71 @@ fn room(quota: Result<Option<Quota>, Error>, held: u64, to_come: Option<u64>, re
 
 /// How many days a provider with a daily limit takes.
 fn a_day(one: &Reached<'_>, amount: Option<u64>, report: &mut SideReport<'_, '_>) {
-    let Some(provider) = provider::of_host(&one.patient.address.host) else { return };
-    let (Some([down, up]), Some(amount)) = (provider.daily, amount) else { return };
-    let (limit, way) = if one.patient.side == Side::SOURCE { (down, "delivers") } else { (up, "takes") };
+    let Some(provider) = provider::of_host(&one.patient.address.host) else {
+        return;
+    };
+    let (Some([down, up]), Some(amount)) = (provider.daily, amount) else {
+        return;
+    };
+    let (limit, way) = if one.patient.side == Side::SOURCE {
+        (down, "delivers")
+    } else {
+        (up, "takes")
+    };
     let days = amount.div_ceil(limit);
     if days > 1 {
-        let result = format!("{} {way} about {} a day, and this is {}", provider.name, bytes(limit), bytes(amount));
+        let result = format!(
+            "{} {way} about {} a day, and this is {}",
+            provider.name,
+            bytes(limit),
+            bytes(amount)
+        );
         let meaning = format!("it takes about {}", counted(days, "day"));
-        let advice =
-            "rerun the same copy once a day, each run resumes where the last one stopped; or start with --since";
-        report.doubtful(seen(Check::Space, "compared with what the provider allows", result), meaning, advice);
+        let advice = "rerun the same copy once a day, each run resumes where the last one stopped; or start with --since";
+        report.doubtful(
+            seen(
+                Check::Space,
+                "compared with what the provider allows",
+                result,
+            ),
+            meaning,
+            advice,
+        );
     }
 }
 
 /// Messages that the target says it does not take.
 fn too_large(source: &Survey, target: &Reached<'_>, report: &mut SideReport<'_, '_>) {
-    let Some(limit) = target.checkup.capabilities().append_limit() else { return };
-    let large: Vec<String> = (source.messages().filter(|(_, message)| u64::from(message.size()) > limit))
-        .map(|(folder, message)| {
-            format!("{} UID {} ({})", folder.name, message.uid().get(), bytes(u64::from(message.size())))
-        })
-        .collect();
-    let tried = format!("compared the source's messages with the largest the target accepts, {}", bytes(limit));
+    let Some(limit) = target.checkup.capabilities().append_limit() else {
+        return;
+    };
+    let large: Vec<String> = (source
+        .messages()
+        .filter(|(_, message)| u64::from(message.size()) > limit))
+    .map(|(folder, message)| {
+        format!(
+            "{} UID {} ({})",
+            folder.name,
+            message.uid().get(),
+            bytes(u64::from(message.size()))
+        )
+    })
+    .collect();
+    let tried = format!(
+        "compared the source's messages with the largest the target accepts, {}",
+        bytes(limit)
+    );
     if large.is_empty() {
-        report.good(seen(Check::Space, tried, "none is larger"), "no message is too large");
+        report.good(
+            seen(Check::Space, tried, "none is larger"),
+            "no message is too large",
+        );
         return;
     }
-    let meaning = format!("the target will refuse {}; the rest will be copied", counted(large.len() as u64, "message"));
+    let meaning = format!(
+        "the target will refuse {}; the rest will be copied",
+        counted(large.len() as u64, "message")
+    );
     let advice = format!("save them elsewhere, and skip them with --max-size {limit}");
     report.doubtful(seen(Check::Space, tried, some(&large)), meaning, advice);
 }

@@ -19,7 +19,10 @@ const FAR: Duration = Duration::from_millis(150);
 
 /// D8: round trips one by one and together, and a piece of mail.
 pub(super) fn pace(one: &mut Reached<'_>, report: &mut SideReport<'_, '_>) {
-    let tried = format!("sent {COMMANDS} small commands one by one and all at once, and read up to {}", bytes(SAMPLE));
+    let tried = format!(
+        "sent {COMMANDS} small commands one by one and all at once, and read up to {}",
+        bytes(SAMPLE)
+    );
     match measure(one) {
         Ok(measured) => {
             let seen = seen(Check::Speed, tried, measured.describe());
@@ -32,8 +35,15 @@ pub(super) fn pace(one: &mut Reached<'_>, report: &mut SideReport<'_, '_>) {
             }
         }
         Err(error) => {
-            let advice = error.hint.unwrap_or_else(|| "try again later, with -j 1".to_owned());
-            report.failed(seen(Check::Speed, tried, error.message), error.kind, "the connection broke", advice);
+            let advice = error
+                .hint
+                .unwrap_or_else(|| "try again later, with -j 1".to_owned());
+            report.failed(
+                seen(Check::Speed, tried, error.message),
+                error.kind,
+                "the connection broke",
+                advice,
+            );
         }
     }
 }
@@ -52,7 +62,11 @@ impl Measured {
         let mut text = format!("{trip:.1} ms each, {together:.1} ms for all at once");
         let seconds = self.reading.as_secs_f64();
         if self.read > 0 && seconds > 0.0 {
-            text.push_str(&format!("; {} read at {}/s", bytes(self.read), bytes((self.read as f64 / seconds) as u64)));
+            text.push_str(&format!(
+                "; {} read at {}/s",
+                bytes(self.read),
+                bytes((self.read as f64 / seconds) as u64)
+            ));
         }
         text
     }
@@ -63,14 +77,24 @@ fn measure(one: &mut Reached<'_>) -> Result<Measured, Error> {
     let at_once = one.checkup.at_once(COMMANDS)?;
     let started = Instant::now();
     let read = read_sample(one)?;
-    Ok(Measured { one_by_one, at_once, read, reading: started.elapsed() })
+    Ok(Measured {
+        one_by_one,
+        at_once,
+        read,
+        reading: started.elapsed(),
+    })
 }
 
 /// Reads messages of the folder that has most of them, up to [`SAMPLE`] bytes by their sizes.
 fn read_sample(one: &mut Reached<'_>) -> Result<u64, Error> {
     let survey = &one.survey;
-    let scanned = survey.folders.iter().filter_map(|folder| Some((folder.index, folder.scan.as_ref().ok()?)));
-    let Some((index, scan)) = scanned.max_by_key(|(_, scan)| scan.messages.len()) else { return Ok(0) };
+    let scanned = survey
+        .folders
+        .iter()
+        .filter_map(|folder| Some((folder.index, folder.scan.as_ref().ok()?)));
+    let Some((index, scan)) = scanned.max_by_key(|(_, scan)| scan.messages.len()) else {
+        return Ok(0);
+    };
     let mut uids = UidSet::default();
     let mut planned = 0;
     for message in &scan.messages {
@@ -84,7 +108,11 @@ fn read_sample(one: &mut Reached<'_>) -> Result<u64, Error> {
         return Ok(0);
     }
     let store = one.checkup.store();
-    store.request(&survey.listing.mailboxes[index].name, scan.uid_validity, &uids)?;
+    store.request(
+        &survey.listing.mailboxes[index].name,
+        scan.uid_validity,
+        &uids,
+    )?;
     let mut counter = Counter(0);
     while matches!(store.next(&mut counter)?, Fetched::Message) {}
     Ok(counter.0)
@@ -111,7 +139,10 @@ impl MessageSink for Counter {
 pub(super) fn idle(one: &mut Reached<'_>, time: Duration, report: &mut SideReport<'_, '_>) {
     let tried = format!("left the connection idle for {} s", time.as_secs());
     match Checkup::idle(&mut one.checkup, time) {
-        Ok(()) => report.good(seen(Check::Idle, tried, "still open"), "idle connections stay open"),
+        Ok(()) => report.good(
+            seen(Check::Idle, tried, "still open"),
+            "idle connections stay open",
+        ),
         Err((after, error)) => {
             let result = format!("{} (after {:.0} s)", error.message, after.as_secs_f64());
             let meaning = "the server or a router in between drops idle connections; a copy reconnects and continues";

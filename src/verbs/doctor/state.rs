@@ -17,19 +17,35 @@ const WITHOUT: &str = "copy with --no-state, which compares everything";
 pub(super) fn check(reached: &[Reached<'_>], directory: Option<&Path>, report: &mut Report<'_>) {
     let [source, target] = reached else {
         let side = reached.first().map_or(Side::SOURCE, |one| one.patient.side);
-        report.of(side).skipped(Check::State, "needs both mailboxes");
+        report
+            .of(side)
+            .skipped(Check::State, "needs both mailboxes");
         return;
     };
     let report = &mut report.of(Side::TARGET);
     let Some(directory) = directory else {
-        report.skipped(Check::State, "no home directory found, so runs save no state");
+        report.skipped(
+            Check::State,
+            "no home directory found, so runs save no state",
+        );
         return;
     };
-    let (from, to) = (source.patient.address.identity(), target.patient.address.identity());
-    let mailboxes = Mailboxes { source: &from, target: &to };
+    let (from, to) = (
+        source.patient.address.identity(),
+        target.patient.address.identity(),
+    );
+    let mailboxes = Mailboxes {
+        source: &from,
+        target: &to,
+    };
     let tried = format!("looked for earlier runs in {}", directory.display());
     let copy = match StateCopy::make(directory, &PairName::new(&from, &to), &mailboxes) {
-        Ok(None) => return report.good(seen(Check::State, tried, "none"), "the first copy compares everything"),
+        Ok(None) => {
+            return report.good(
+                seen(Check::State, tried, "none"),
+                "the first copy compares everything",
+            );
+        }
         Ok(Some(copy)) => copy,
         Err(error) => return unusable(error, tried, report),
     };
@@ -55,8 +71,14 @@ fn unusable(error: Error, tried: String, report: &mut SideReport<'_, '_>) {
 }
 
 fn tell(records: &[FolderRecord], source: &Survey, tried: String, report: &mut SideReport<'_, '_>) {
-    let unfinished = records.iter().filter(|record| record.intent.is_some()).count();
-    let anew = records.iter().filter(|record| is_anew(record, source)).count();
+    let unfinished = records
+        .iter()
+        .filter(|record| record.intent.is_some())
+        .count();
+    let anew = records
+        .iter()
+        .filter(|record| is_anew(record, source))
+        .count();
     let result = format!(
         "{} known, {unfinished} of them unfinished, {anew} recreated on the source since",
         counted(records.len() as u64, "folder")
@@ -64,10 +86,13 @@ fn tell(records: &[FolderRecord], source: &Survey, tried: String, report: &mut S
     let seen = seen(Check::State, tried, result);
     if anew > 0 {
         let meaning = "those folders have new UIDs (UIDVALIDITY changed), so they are rechecked; nothing is duplicated";
-        report.doubtful(seen, meaning, "nothing to do; if it happens every time, ask the server's operator");
+        report.doubtful(
+            seen,
+            meaning,
+            "nothing to do; if it happens every time, ask the server's operator",
+        );
     } else if unfinished > 0 {
-        let meaning =
-            "the last run was stopped while copying: messages in transit are looked for before they are resent";
+        let meaning = "the last run was stopped while copying: messages in transit are looked for before they are resent";
         report.doubtful(seen, meaning, "rerun the same copy to resume");
     } else {
         report.good(seen, "the next copy only looks at what has changed");
@@ -77,7 +102,10 @@ fn tell(records: &[FolderRecord], source: &Survey, tried: String, report: &mut S
 /// Whether the source's folder has other UIDs than when it was recorded.
 fn is_anew(record: &FolderRecord, source: &Survey) -> bool {
     let name = |index: usize| -> &MailboxName { &source.listing.mailboxes[index].name };
-    let folder = source.folders.iter().find(|folder| *name(folder.index) == record.source);
+    let folder = source
+        .folders
+        .iter()
+        .find(|folder| *name(folder.index) == record.source);
     let now = folder.and_then(|folder| folder.scan.as_ref().ok()?.uid_validity);
     matches!((now, record.source_uid_validity), (Some(now), Some(then)) if now != then)
 }

@@ -36,14 +36,29 @@ impl Survey {
             let mailbox = &listing.mailboxes[*index];
             mailbox.selectable && !mailbox.special_use.is_some_and(SpecialUse::is_view)
         };
-        let own: Vec<_> = (roster.folders.iter().filter(|folder| !folder.foreign && is_place(&folder.index)))
-            .map(|folder| (folder.index, folder.name.clone()))
-            .collect();
-        let counted =
-            |index: usize| listing.mailboxes[index].status.as_ref().and_then(|status| status.counters.messages);
-        let total: u64 = own.iter().filter_map(|(index, _)| counted(*index)).map(u64::from).sum();
+        let own: Vec<_> = (roster
+            .folders
+            .iter()
+            .filter(|folder| !folder.foreign && is_place(&folder.index)))
+        .map(|folder| (folder.index, folder.name.clone()))
+        .collect();
+        let counted = |index: usize| {
+            listing.mailboxes[index]
+                .status
+                .as_ref()
+                .and_then(|status| status.counters.messages)
+        };
+        let total: u64 = own
+            .iter()
+            .filter_map(|(index, _)| counted(*index))
+            .map(u64::from)
+            .sum();
         let has_keys = total <= MAX_HEADERS;
-        let depth = if has_keys { ScanDepth::Identity } else { ScanDepth::Attributes };
+        let depth = if has_keys {
+            ScanDepth::Identity
+        } else {
+            ScanDepth::Attributes
+        };
         let request = |(index, _): &(usize, FolderName)| ScanRequest {
             mailbox: &listing.mailboxes[*index].name,
             depth,
@@ -56,20 +71,30 @@ impl Survey {
         store.scan(&requests, &mut |_, scan| scans.push(scan))?;
         let surveyed = |((index, name), scan)| Surveyed { index, name, scan };
         let folders = own.into_iter().zip(scans).map(surveyed).collect();
-        Ok(Self { listing, roster, folders, has_keys })
+        Ok(Self {
+            listing,
+            roster,
+            folders,
+            has_keys,
+        })
     }
 
     /// All messages, each with its folder.
     pub(super) fn messages(&self) -> impl Iterator<Item = (&Surveyed, &Message)> {
         self.folders.iter().flat_map(|folder| {
-            let messages = folder.scan.as_ref().map_or(&[][..], |scan| &scan.messages[..]);
+            let messages = folder
+                .scan
+                .as_ref()
+                .map_or(&[][..], |scan| &scan.messages[..]);
             messages.iter().map(move |message| (folder, message))
         })
     }
 
     /// Bytes of all messages.
     pub(super) fn bytes(&self) -> u64 {
-        self.messages().map(|(_, message)| u64::from(message.size())).sum()
+        self.messages()
+            .map(|(_, message)| u64::from(message.size()))
+            .sum()
     }
 
     /// Bytes of the messages that another mailbox does not have; of all that are more than it has, where they can't be told
@@ -90,6 +115,9 @@ impl Survey {
             _ => true,
         };
         let mut is_missing = is_missing;
-        self.messages().filter(|(_, message)| is_missing(message)).map(|(_, message)| u64::from(message.size())).sum()
+        self.messages()
+            .filter(|(_, message)| is_missing(message))
+            .map(|(_, message)| u64::from(message.size()))
+            .sum()
     }
 }

@@ -11,7 +11,16 @@ use jiff::Timestamp;
 const SOON_DAYS: i64 = 14;
 
 /// The issuers of programs that read along on the user's own machine.
-const INTERCEPTORS: [&str; 8] = ["avast", "avg", "kaspersky", "bitdefender", "eset", "fortinet", "zscaler", "sophos"];
+const INTERCEPTORS: [&str; 8] = [
+    "avast",
+    "avg",
+    "kaspersky",
+    "bitdefender",
+    "eset",
+    "fortinet",
+    "zscaler",
+    "sophos",
+];
 
 const TRIED: &str = "checked the certificate";
 
@@ -27,7 +36,10 @@ pub(super) fn certificate(patient: &Patient<'_>, report: &mut SideReport<'_, '_>
         Ok(facts) => facts,
         // It was trusted a moment ago.
         Err(error) => {
-            return report.good(seen(Check::Certificate, TRIED, error.to_string()), "the TLS library trusts it");
+            return report.good(
+                seen(Check::Certificate, TRIED, error.to_string()),
+                "the TLS library trusts it",
+            );
         }
     };
     let seen = seen(Check::Certificate, TRIED, describe(&facts));
@@ -62,16 +74,33 @@ pub(super) fn distrusted(patient: &Patient<'_>, error: &Error, report: &mut Side
         Some(facts) => explain(facts, check, &patient.address.host, now),
         None => (check.to_owned(), None),
     };
-    let advice = advice.or_else(|| error.hint()).unwrap_or_else(|| "ask the server's operator".to_owned());
-    report.failed(seen(Check::Certificate, TRIED, result), ErrorKind::Untrusted, meaning, advice);
+    let advice = advice
+        .or_else(|| error.hint())
+        .unwrap_or_else(|| "ask the server's operator".to_owned());
+    report.failed(
+        seen(Check::Certificate, TRIED, result),
+        ErrorKind::Untrusted,
+        meaning,
+        advice,
+    );
 }
 
 /// What the failed check means, and what to do where there is more to say than the error's own hint.
-fn explain(facts: &CertificateFacts, check: &str, host: &str, now: Timestamp) -> (String, Option<String>) {
+fn explain(
+    facts: &CertificateFacts,
+    check: &str,
+    host: &str,
+    now: Timestamp,
+) -> (String, Option<String>) {
     let issuer = facts.issuer.to_ascii_lowercase();
     if INTERCEPTORS.iter().any(|name| issuer.contains(name)) {
-        let meaning = format!("traffic is being intercepted by {}, on this machine or its network", facts.issuer);
-        let advice = "turn off mail inspection there, or trust its certificate with ca=FILE if you want it".to_owned();
+        let meaning = format!(
+            "traffic is being intercepted by {}, on this machine or its network",
+            facts.issuer
+        );
+        let advice =
+            "turn off mail inspection there, or trust its certificate with ca=FILE if you want it"
+                .to_owned();
         return (meaning, Some(advice));
     }
     if check.contains("expired") || check.contains("not yet valid") {
@@ -85,40 +114,68 @@ fn explain(facts: &CertificateFacts, check: &str, host: &str, now: Timestamp) ->
             Some(name) => format!("use {name} as the host, if that is the server's name"),
             None => "use the host name in the certificate".to_owned(),
         };
-        let pin = format!("{advice}; or, once the operator confirms this fingerprint, add pin={}", facts.fingerprint);
+        let pin = format!(
+            "{advice}; or, once the operator confirms this fingerprint, add pin={}",
+            facts.fingerprint
+        );
         return (meaning, Some(pin));
     }
     if check.contains("alternative name") {
-        return ("it has no host name in its subject alternative names".to_owned(), None);
+        return (
+            "it has no host name in its subject alternative names".to_owned(),
+            None,
+        );
     }
     if check.contains("pin=") {
-        return ("the server has a new certificate, or this is a man-in-the-middle attack".to_owned(), None);
+        return (
+            "the server has a new certificate, or this is a man-in-the-middle attack".to_owned(),
+            None,
+        );
     }
     if facts.is_self_signed {
         return ("self-signed".to_owned(), None);
     }
-    (format!("signed by {}, which this machine doesn't trust", facts.issuer), None)
+    (
+        format!(
+            "signed by {}, which this machine doesn't trust",
+            facts.issuer
+        ),
+        None,
+    )
 }
 
 fn out_of_date(facts: &CertificateFacts, now: Timestamp) -> (String, Option<String>) {
     let today = now.strftime("%F");
     let meaning = if now > facts.not_after {
-        format!("it expired {} days ago, if this machine's clock is right: it says {today}", days(facts.not_after, now))
+        format!(
+            "it expired {} days ago, if this machine's clock is right: it says {today}",
+            days(facts.not_after, now)
+        )
     } else {
         format!(
             "it becomes valid in {} days, if this machine's clock is right: it says {today}",
             days(now, facts.not_before)
         )
     };
-    let advice = "if the date is right, ask the server's operator to renew it; if not, set the clock".to_owned();
+    let advice =
+        "if the date is right, ask the server's operator to renew it; if not, set the clock"
+            .to_owned();
     (meaning, Some(advice))
 }
 
 fn describe(facts: &CertificateFacts) -> String {
     format!(
         "for {}, by {}, valid {} to {}, {}",
-        if facts.names.is_empty() { "no name".to_owned() } else { facts.names.join(", ") },
-        if facts.is_self_signed { "itself" } else { &facts.issuer },
+        if facts.names.is_empty() {
+            "no name".to_owned()
+        } else {
+            facts.names.join(", ")
+        },
+        if facts.is_self_signed {
+            "itself"
+        } else {
+            &facts.issuer
+        },
         facts.not_before.strftime("%F"),
         facts.not_after.strftime("%F"),
         facts.fingerprint
@@ -137,7 +194,10 @@ mod tests {
 
     fn facts(issuer: &str, is_self_signed: bool) -> CertificateFacts {
         CertificateFacts {
-            names: vec!["*.hosting.example".to_owned(), "mail.hosting.example".to_owned()],
+            names: vec![
+                "*.hosting.example".to_owned(),
+                "mail.hosting.example".to_owned(),
+            ],
             issuer: issuer.to_owned(),
             not_before: "2026-01-01T00:00:00Z".parse().unwrap(),
             not_after: "2026-03-01T00:00:00Z".parse().unwrap(),
@@ -172,16 +232,44 @@ mod tests {
                 "becomes valid in 2 days",
                 Some("clock"),
             ),
-            (facts("Avast Web Shield", false), "unable to get", now, "intercepted by Avast", Some("inspection")),
-            (facts("X", true), "no subject alternative name", now, "no host name", None),
-            (facts("X", true), "self-signed certificate", now, "self-signed", None),
-            (facts("Lab CA", false), "unable to get local issuer", now, "signed by Lab CA", None),
+            (
+                facts("Avast Web Shield", false),
+                "unable to get",
+                now,
+                "intercepted by Avast",
+                Some("inspection"),
+            ),
+            (
+                facts("X", true),
+                "no subject alternative name",
+                now,
+                "no host name",
+                None,
+            ),
+            (
+                facts("X", true),
+                "self-signed certificate",
+                now,
+                "self-signed",
+                None,
+            ),
+            (
+                facts("Lab CA", false),
+                "unable to get local issuer",
+                now,
+                "signed by Lab CA",
+                None,
+            ),
         ];
         for (facts, check, now, meaning, advice) in table {
             let (found, told) = explain(&facts, check, "mail.example.org", now);
             assert!(found.contains(meaning), "{check}: {found}");
             assert_eq!(told.is_some(), advice.is_some(), "{check}");
-            assert!(told.unwrap_or_default().contains(advice.unwrap_or_default()), "{check}");
+            assert!(
+                told.unwrap_or_default()
+                    .contains(advice.unwrap_or_default()),
+                "{check}"
+            );
         }
     }
 }

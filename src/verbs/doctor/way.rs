@@ -17,18 +17,30 @@ const KNOCK: Duration = Duration::from_secs(5);
 const GLANCE: Duration = Duration::from_secs(2);
 
 /// D1: the name's addresses.
-pub(super) fn name(patient: &Patient<'_>, report: &mut SideReport<'_, '_>) -> Option<Vec<SocketAddr>> {
+pub(super) fn name(
+    patient: &Patient<'_>,
+    report: &mut SideReport<'_, '_>,
+) -> Option<Vec<SocketAddr>> {
     let settings = patient.account.settings();
     let host = settings.host.as_str();
     if let Ok(address) = host.parse::<IpAddr>() {
-        report.good(seen(Check::Name, format!("read {host}"), "IP address"), "no lookup needed");
+        report.good(
+            seen(Check::Name, format!("read {host}"), "IP address"),
+            "no lookup needed",
+        );
         return Some(vec![SocketAddr::new(address, settings.port)]);
     }
     let tried = format!("looked up {host}");
     match probe::resolve(host, settings.port, RESOLVE) {
         Ok(addresses) => {
-            let list: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
-            report.good(seen(Check::Name, tried, list.join(", ")), "the name resolves");
+            let list: Vec<String> = addresses
+                .iter()
+                .map(|address| address.ip().to_string())
+                .collect();
+            report.good(
+                seen(Check::Name, tried, list.join(", ")),
+                "the name resolves",
+            );
             Some(addresses)
         }
         Err(error) => {
@@ -37,7 +49,12 @@ pub(super) fn name(patient: &Patient<'_>, report: &mut SideReport<'_, '_>) -> Op
                 error => error.to_string(),
             };
             let meaning = "no server has this name, or this machine's DNS isn't responding";
-            report.failed(seen(Check::Name, tried, reason), ErrorKind::Unreachable, meaning, name_advice(patient));
+            report.failed(
+                seen(Check::Name, tried, reason),
+                ErrorKind::Unreachable,
+                meaning,
+                name_advice(patient),
+            );
             None
         }
     }
@@ -46,7 +63,10 @@ pub(super) fn name(patient: &Patient<'_>, report: &mut SideReport<'_, '_>) -> Op
 fn name_advice(patient: &Patient<'_>) -> String {
     let (host, user) = (&patient.address.host, &patient.address.user);
     if let Some(provider) = provider::misspelled(host) {
-        return format!("did you mean {}, {}'s server?", provider.host, provider.name);
+        return format!(
+            "did you mean {}, {}'s server?",
+            provider.host, provider.name
+        );
     }
     match provider::of_user(user) {
         Some(provider) => format!("{user} is hosted by {}, whose IMAP server is {}", provider.name, provider.host),
@@ -63,24 +83,48 @@ pub(super) fn port(
     report: &mut SideReport<'_, '_>,
 ) -> Option<Vec<SocketAddr>> {
     let port = patient.account.settings().port;
-    let answers: Vec<_> = addresses.iter().map(|address| (*address, probe::knock(address, KNOCK))).collect();
-    let open: Vec<SocketAddr> =
-        answers.iter().filter(|(_, answer)| answer.is_ok()).map(|(address, _)| *address).collect();
-    let lines: Vec<String> =
-        answers.iter().map(|(address, answer)| format!("{}: {}", address.ip(), words(answer))).collect();
-    let seen = seen(Check::Port, format!("connected to port {port} of each address"), lines.join("; "));
+    let answers: Vec<_> = addresses
+        .iter()
+        .map(|address| (*address, probe::knock(address, KNOCK)))
+        .collect();
+    let open: Vec<SocketAddr> = answers
+        .iter()
+        .filter(|(_, answer)| answer.is_ok())
+        .map(|(address, _)| *address)
+        .collect();
+    let lines: Vec<String> = answers
+        .iter()
+        .map(|(address, answer)| format!("{}: {}", address.ip(), words(answer)))
+        .collect();
+    let seen = seen(
+        Check::Port,
+        format!("connected to port {port} of each address"),
+        lines.join("; "),
+    );
     if open.is_empty() {
-        let shut: Vec<&Shut> = answers.iter().filter_map(|(_, answer)| answer.as_ref().err()).collect();
-        report.failed(seen, ErrorKind::Unreachable, shut_meaning(&shut), port_advice(patient, addresses, &shut));
+        let shut: Vec<&Shut> = answers
+            .iter()
+            .filter_map(|(_, answer)| answer.as_ref().err())
+            .collect();
+        report.failed(
+            seen,
+            ErrorKind::Unreachable,
+            shut_meaning(&shut),
+            port_advice(patient, addresses, &shut),
+        );
         return None;
     }
-    let is_silent = |(_, answer): &(SocketAddr, Result<Duration, Shut>)| matches!(answer, Err(Shut::Silent));
+    let is_silent =
+        |(_, answer): &(SocketAddr, Result<Duration, Shut>)| matches!(answer, Err(Shut::Silent));
     if answers.iter().any(is_silent) {
         let meaning = "some addresses don't respond, so connecting may take that long before another one is tried";
         let advice = "ask the network's or the server's operator to fix those addresses or remove them from DNS";
         report.doubtful(seen, meaning, advice);
     } else if open.len() < answers.len() {
-        report.good(seen, "not all addresses accept connections; mailferry tries the next one at once");
+        report.good(
+            seen,
+            "not all addresses accept connections; mailferry tries the next one at once",
+        );
     } else {
         report.good(seen, "the port is open");
     }
@@ -117,7 +161,9 @@ fn port_advice(patient: &Patient<'_>, addresses: &[SocketAddr], shut: &[&Shut]) 
     };
     let usual = [TlsMode::Implicit, TlsMode::StartTls].map(|mode| (mode.default_port(), mode));
     // A host that gives no answer on one port is not asked again.
-    let other = usual.into_iter().find(|(port, _)| shut.contains(&&Shut::Refused) && is_open(*port));
+    let other = usual
+        .into_iter()
+        .find(|(port, _)| shut.contains(&&Shut::Refused) && is_open(*port));
     match other {
         Some((port, TlsMode::Implicit)) => format!("port {port} is open: use imaps://USER@HOST"),
         Some((port, _)) => format!("port {port} is open: use imap://USER@HOST, which requires STARTTLS"),

@@ -7,7 +7,11 @@ pub(super) fn bytes(n: u64) -> String {
     let mut value = n as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {
         if value < 1023.95 {
-            return if unit == "B" { format!("{n} B") } else { format!("{value:.1} {unit}") };
+            return if unit == "B" {
+                format!("{n} B")
+            } else {
+                format!("{value:.1} {unit}")
+            };
         }
         value /= 1024.0;
     }
@@ -17,8 +21,17 @@ pub(super) fn bytes(n: u64) -> String {
 /// A few of many, joined: `a, b, c and 4 more`.
 pub(super) fn some(of: &[String]) -> String {
     const FEW: usize = 5;
-    let shown = of.iter().take(FEW).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if of.len() > FEW { format!("{shown} and {} more", of.len() - FEW) } else { shown }
+    let shown = of
+        .iter()
+        .take(FEW)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    if of.len() > FEW {
+        format!("{shown} and {} more", of.len() - FEW)
+    } else {
+        shown
+    }
 }
 
 #[cfg(test)]

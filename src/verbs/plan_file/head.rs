@@ -49,7 +49,12 @@ impl PlanHead {
     /// The options of the copy, but for speed, the day, and what is carried out.
     pub fn options(&self) -> CopyOptions {
         let (filter, deleting) = (self.filter.clone(), self.deleting);
-        CopyOptions { filter, deleting, flags: self.flags, ..CopyOptions::default() }
+        CopyOptions {
+            filter,
+            deleting,
+            flags: self.flags,
+            ..CopyOptions::default()
+        }
     }
 
     pub(super) fn as_json(&self, version: u32) -> impl Serialize {
@@ -108,18 +113,26 @@ struct Options {
     no_state: bool,
 }
 
-const POLICIES: [(FlagPolicy, &str); 3] =
-    [(FlagPolicy::Follow, "follow"), (FlagPolicy::Union, "union"), (FlagPolicy::Ignore, "ignore")];
+const POLICIES: [(FlagPolicy, &str); 3] = [
+    (FlagPolicy::Follow, "follow"),
+    (FlagPolicy::Union, "union"),
+    (FlagPolicy::Ignore, "ignore"),
+];
 
 impl Options {
     fn of(head: &PlanHead) -> Self {
-        let PlanHead { folders, filter, .. } = head;
+        let PlanHead {
+            folders, filter, ..
+        } = head;
         let (delete, move_, limit) = match head.deleting {
             Deleting::Nothing => (false, false, None),
             Deleting::Mirror(limit) => (true, false, Some(limit)),
             Deleting::Source(limit) => (false, true, limit),
         };
-        let policy = POLICIES.iter().find(|(policy, _)| *policy == head.flags).map(|(_, name)| *name);
+        let policy = POLICIES
+            .iter()
+            .find(|(policy, _)| *policy == head.flags)
+            .map(|(_, name)| *name);
         Self {
             folder: folders.include.clone(),
             folders_from: folders.include_names.clone(),
@@ -147,7 +160,13 @@ impl Options {
         let since = self.since.as_deref().map(parse).transpose()?;
         let before = self.before.as_deref().map(parse).transpose()?;
         let (min_size, max_size) = (self.min_size, self.max_size);
-        Ok(MessageFilter { since, before, min_size, max_size, search: self.search.clone() })
+        Ok(MessageFilter {
+            since,
+            before,
+            min_size,
+            max_size,
+            search: self.search.clone(),
+        })
     }
 
     fn deleting(&self) -> Result<Deleting, PlanError> {
@@ -162,18 +181,23 @@ impl Options {
 }
 
 fn parse<T: FromStr>(text: &str) -> Result<T, PlanError> {
-    text.parse().map_err(|_| damaged(format!("{text:?} is not a value of its option")))
+    text.parse()
+        .map_err(|_| damaged(format!("{text:?} is not a value of its option")))
 }
 
 /// Reads the first line.
 pub(super) fn read(line: &[u8], version: u32) -> Result<PlanHead, PlanError> {
     // A list would do for a struct of one number.
-    let object = Some(line).filter(|line| line.starts_with(b"{")).ok_or(PlanError::Foreign)?;
-    let Version { mailferry_plan } = serde_json::from_slice(object).map_err(|_| PlanError::Foreign)?;
+    let object = Some(line)
+        .filter(|line| line.starts_with(b"{"))
+        .ok_or(PlanError::Foreign)?;
+    let Version { mailferry_plan } =
+        serde_json::from_slice(object).map_err(|_| PlanError::Foreign)?;
     if mailferry_plan > version {
         return Err(PlanError::Newer(mailferry_plan));
     }
-    let json: Json = serde_json::from_slice(line).map_err(|error| damaged(format!("line 1: {error}")))?;
+    let json: Json =
+        serde_json::from_slice(line).map_err(|error| damaged(format!("line 1: {error}")))?;
     let options = &json.options;
     let flags = POLICIES.iter().find(|(_, name)| *name == options.flags);
     let (flags, _) = *flags.ok_or_else(|| damaged("line 1: no such policy for flags"))?;

@@ -22,11 +22,26 @@ pub(super) enum Item {
     /// Messages to copy, by their UIDs on the source.
     Copy { flags: Vec<String>, uids: String },
     /// One of them that the target takes from another of its folders.
-    Take { uid: u32, from: String, uid_validity: Option<u32>, held: u32, leave: bool },
+    Take {
+        uid: u32,
+        from: String,
+        uid_validity: Option<u32>,
+        held: u32,
+        leave: bool,
+    },
     /// Flags to change, by UIDs on the target.
-    Flags { edit: Edit, flags: Vec<String>, uids: String },
+    Flags {
+        edit: Edit,
+        flags: Vec<String>,
+        uids: String,
+    },
     /// A folder in which something is deleted, on the target by `--delete`, on the source by `--move`.
-    Deletion { folder: String, mailbox: String, uid_validity: Option<u32>, whole: bool },
+    Deletion {
+        folder: String,
+        mailbox: String,
+        uid_validity: Option<u32>,
+        whole: bool,
+    },
     /// Messages to delete in the folder that stands before.
     Delete { flags: Vec<String>, uids: String },
     /// The end.
@@ -66,21 +81,35 @@ pub(super) enum Edit {
 }
 
 /// Gives each line of a plan.
-pub(super) fn each(planned: &Planned, give: &mut dyn FnMut(&Item) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn each(
+    planned: &Planned,
+    give: &mut dyn FnMut(&Item) -> io::Result<()>,
+) -> io::Result<()> {
     for folder in &planned.folders {
         give(&Item::Folder(Folder::of(folder)))?;
         for group in &folder.messages {
             for uids in sets(&group.uids) {
-                give(&Item::Copy { flags: names(&group.flags), uids })?;
+                give(&Item::Copy {
+                    flags: names(&group.flags),
+                    uids,
+                })?;
             }
         }
         for take in &folder.takes {
             give(&Item::of_take(take))?;
         }
         for change in &folder.flag_changes {
-            let edit = if change.edit == FlagEdit::Add { Edit::Add } else { Edit::Remove };
+            let edit = if change.edit == FlagEdit::Add {
+                Edit::Add
+            } else {
+                Edit::Remove
+            };
             for uids in sets(&change.uids) {
-                give(&Item::Flags { edit, flags: names(&change.flags), uids })?;
+                give(&Item::Flags {
+                    edit,
+                    flags: names(&change.flags),
+                    uids,
+                })?;
             }
         }
     }
@@ -88,7 +117,10 @@ pub(super) fn each(planned: &Planned, give: &mut dyn FnMut(&Item) -> io::Result<
         give(&Item::of_deletion(deletion))?;
         for group in &deletion.messages {
             for uids in sets(&group.uids) {
-                give(&Item::Delete { flags: names(&group.flags), uids })?;
+                give(&Item::Delete {
+                    flags: names(&group.flags),
+                    uids,
+                })?;
             }
         }
     }
@@ -162,7 +194,12 @@ impl Place {
 
     fn counters(&self) -> Option<Counters> {
         let uid_validity = self.uid_validity.map(UidValidity);
-        let counters = Counters { uid_validity, uid_next: self.uid_next, mod_seq: None, messages: Some(self.messages) };
+        let counters = Counters {
+            uid_validity,
+            uid_next: self.uid_next,
+            mod_seq: None,
+            messages: Some(self.messages),
+        };
         self.seen.then_some(counters)
     }
 }
@@ -179,17 +216,42 @@ impl Reading {
         match item {
             Item::Folder(folder) => self.planned.folders.push(folder.planned()),
             Item::Copy { flags, uids } => add(&mut self.folder()?.messages, &flags, &uids)?,
-            Item::Take { uid, from, uid_validity, held, leave } => {
+            Item::Take {
+                uid,
+                from,
+                uid_validity,
+                held,
+                leave,
+            } => {
                 let (uid, held) = Uid::new(uid).zip(Uid::new(held)).ok_or("a UID is zero")?;
                 let uid_validity = uid_validity.map(UidValidity);
-                self.folder()?.takes.push(Take { uid, from: name(&from), uid_validity, held, leave });
+                self.folder()?.takes.push(Take {
+                    uid,
+                    from: name(&from),
+                    uid_validity,
+                    held,
+                    leave,
+                });
             }
             Item::Flags { edit, flags, uids } => {
-                let edit = if matches!(edit, Edit::Add) { FlagEdit::Add } else { FlagEdit::Remove };
-                let change = PlannedFlags { edit, flags: read_flags(&flags), uids: set(&uids)? };
+                let edit = if matches!(edit, Edit::Add) {
+                    FlagEdit::Add
+                } else {
+                    FlagEdit::Remove
+                };
+                let change = PlannedFlags {
+                    edit,
+                    flags: read_flags(&flags),
+                    uids: set(&uids)?,
+                };
                 self.folder()?.flag_changes.push(change);
             }
-            Item::Deletion { folder, mailbox, uid_validity, whole } => self.planned.deletions.push(PlannedDeletion {
+            Item::Deletion {
+                folder,
+                mailbox,
+                uid_validity,
+                whole,
+            } => self.planned.deletions.push(PlannedDeletion {
                 folder,
                 mailbox: name(&mailbox),
                 uid_validity: uid_validity.map(UidValidity),
@@ -197,7 +259,11 @@ impl Reading {
                 messages: Vec::new(),
             }),
             Item::Delete { flags, uids } => {
-                let deletion = self.planned.deletions.last_mut().ok_or("no folder before it")?;
+                let deletion = self
+                    .planned
+                    .deletions
+                    .last_mut()
+                    .ok_or("no folder before it")?;
                 add(&mut deletion.messages, &flags, &uids)?;
             }
             Item::End { .. } => return Err("an end in the middle"),
@@ -223,7 +289,8 @@ fn add(groups: &mut Vec<Flagged>, flags: &[String], uids: &str) -> Result<(), &'
 /// Sets of UIDs of some length each. The highest UID of all is written as a number, not as `*`.
 fn sets(uids: &UidSet) -> Vec<String> {
     let mut sets = uids.sequence_sets(SET_BYTES);
-    sets.iter_mut().for_each(|set| *set = set.replace('*', &u32::MAX.to_string()));
+    sets.iter_mut()
+        .for_each(|set| *set = set.replace('*', &u32::MAX.to_string()));
     sets
 }
 

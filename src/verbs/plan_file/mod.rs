@@ -49,10 +49,17 @@ fn damaged(what: impl Into<String>) -> PlanError {
 /// # Errors
 /// Those of `to`.
 pub fn write_plan(head: &PlanHead, planned: &Planned, to: &mut dyn Write) -> io::Result<()> {
-    let mut lines = Lines { to, digest: Sha256::new(), count: 0 };
+    let mut lines = Lines {
+        to,
+        digest: Sha256::new(),
+        count: 0,
+    };
     lines.write(&head.as_json(VERSION))?;
     items::each(planned, &mut |item| lines.write(item))?;
-    let end = Item::End { lines: lines.count, sha256: hex(&lines.digest.clone().finalize()) };
+    let end = Item::End {
+        lines: lines.count,
+        sha256: hex(&lines.digest.clone().finalize()),
+    };
     lines.write(&end)
 }
 
@@ -85,7 +92,8 @@ pub fn read_plan(from: &mut dyn BufRead) -> Result<(PlanHead, Planned), PlanErro
     let mut count = 1;
     loop {
         let text = line(from)?.ok_or_else(|| damaged("truncated"))?;
-        let item = serde_json::from_slice(&text).map_err(|error| damaged(format!("line {}: {error}", count + 1)))?;
+        let item = serde_json::from_slice(&text)
+            .map_err(|error| damaged(format!("line {}: {error}", count + 1)))?;
         if let Item::End { lines, sha256 } = item {
             if lines != count || sha256 != hex(&digest.finalize()) {
                 return Err(damaged("checksum mismatch"));
@@ -94,9 +102,17 @@ pub fn read_plan(from: &mut dyn BufRead) -> Result<(PlanHead, Planned), PlanErro
                 return Err(damaged("trailing data"));
             }
             let empties_source = matches!(head.deleting, Deleting::Source(_));
-            return Ok((head, Planned { empties_source, ..reading.planned }));
+            return Ok((
+                head,
+                Planned {
+                    empties_source,
+                    ..reading.planned
+                },
+            ));
         }
-        reading.take(item).map_err(|what| damaged(format!("line {}: {what}", count + 1)))?;
+        reading
+            .take(item)
+            .map_err(|what| damaged(format!("line {}: {what}", count + 1)))?;
         digest.update(&text);
         count += 1;
     }

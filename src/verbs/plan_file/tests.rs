@@ -21,7 +21,11 @@ fn head() -> PlanHead {
             into: Some("x".to_owned()),
             ..Default::default()
         },
-        filter: MessageFilter { since: "2024-02-29".parse().ok(), max_size: Some(9), ..MessageFilter::default() },
+        filter: MessageFilter {
+            since: "2024-02-29".parse().ok(),
+            max_size: Some(9),
+            ..MessageFilter::default()
+        },
         flags: FlagPolicy::Union,
         deleting: Deleting::Mirror("50%".parse().unwrap()),
         keep_deleted: true,
@@ -35,8 +39,10 @@ fn uids(text: &str) -> UidSet {
 }
 
 fn planned() -> Planned {
-    let flagged =
-        |flags: &[&str], set: &str| Flagged { flags: Flags::from_names(flags.iter().copied()), uids: uids(set) };
+    let flagged = |flags: &[&str], set: &str| Flagged {
+        flags: Flags::from_names(flags.iter().copied()),
+        uids: uids(set),
+    };
     let counters = |uid_validity: u32| {
         Some(Counters {
             uid_validity: Some(UidValidity(uid_validity)),
@@ -61,7 +67,10 @@ fn planned() -> Planned {
                 subscribe: true,
                 messages: vec![
                     flagged(&[], "1:3,4294967295"),
-                    Flagged { flags: Flags::from_names(["\\Seen", "$Work"]), uids: every_second },
+                    Flagged {
+                        flags: Flags::from_names(["\\Seen", "$Work"]),
+                        uids: every_second,
+                    },
                 ],
                 takes: vec![Take {
                     uid: Uid::new(3).unwrap(),
@@ -112,8 +121,14 @@ fn written() -> Vec<u8> {
 fn what_is_written_is_read_and_no_line_is_long() {
     let text = written();
     assert_eq!(read_plan(&mut &text[..]).unwrap(), (head(), planned()));
-    assert!(text.split(|byte| *byte == b'\n').all(|line| line.len() < 10_000));
-    assert!(text.iter().all(|byte| *byte == b'\n' || byte.is_ascii_graphic() || *byte == b' '));
+    assert!(
+        text.split(|byte| *byte == b'\n')
+            .all(|line| line.len() < 10_000)
+    );
+    assert!(
+        text.iter()
+            .all(|byte| *byte == b'\n' || byte.is_ascii_graphic() || *byte == b' ')
+    );
 }
 
 #[test]
@@ -129,8 +144,13 @@ fn whatever_is_cut_off_changed_or_added_is_refused() {
     }
     let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
     for left_out in 1..lines.len() {
-        let without: Vec<u8> = [&lines[..left_out], &lines[left_out + 1..]].concat().concat();
-        assert!(read_plan(&mut &without[..]).is_err(), "without line {left_out}");
+        let without: Vec<u8> = [&lines[..left_out], &lines[left_out + 1..]]
+            .concat()
+            .concat();
+        assert!(
+            read_plan(&mut &without[..]).is_err(),
+            "without line {left_out}"
+        );
     }
     let added = [&text[..], b"{}\n"].concat();
     assert!(read_plan(&mut &added[..]).is_err());
@@ -145,7 +165,8 @@ fn another_format_and_another_files_are_told_apart() {
     );
     for foreign in ["", "[1]\n", "hello\n", "{\"event\":\"summary\"}\n"] {
         assert!(
-            said(foreign).starts_with("it is not a mailferry plan") || said(foreign).contains("cut off"),
+            said(foreign).starts_with("it is not a mailferry plan")
+                || said(foreign).contains("cut off"),
             "{}",
             said(foreign)
         );
@@ -155,7 +176,13 @@ fn another_format_and_another_files_are_told_apart() {
 
 #[test]
 fn no_line_takes_all_the_memory() {
-    let endless =
-        b"{\"mailferry_plan\":1,".iter().copied().chain(std::iter::repeat_n(b' ', 3 << 20)).collect::<Vec<_>>();
-    assert!(matches!(read_plan(&mut &endless[..]), Err(PlanError::Damaged(_))));
+    let endless = b"{\"mailferry_plan\":1,"
+        .iter()
+        .copied()
+        .chain(std::iter::repeat_n(b' ', 3 << 20))
+        .collect::<Vec<_>>();
+    assert!(matches!(
+        read_plan(&mut &endless[..]),
+        Err(PlanError::Damaged(_))
+    ));
 }

@@ -17,13 +17,23 @@ impl Sync<'_> {
             return Ok(());
         }
         let taking_part = |side: Side| -> Vec<&ListedMailbox> {
-            let names: HashSet<_> = self.listed.folders[side].iter().map(|folder| &folder.raw).collect();
-            self.listed.listings[side].mailboxes.iter().filter(|mailbox| names.contains(&mailbox.name)).collect()
+            let names: HashSet<_> = self.listed.folders[side]
+                .iter()
+                .map(|folder| &folder.raw)
+                .collect();
+            self.listed.listings[side]
+                .mailboxes
+                .iter()
+                .filter(|mailbox| names.contains(&mailbox.name))
+                .collect()
         };
         let sides = Both::of(taking_part);
         let mut folders = Vec::new();
         for first in &sides.first {
-            let alike = sides.second.iter().filter(|second| same_mailbox::is_like(first, second));
+            let alike = sides
+                .second
+                .iter()
+                .filter(|second| same_mailbox::is_like(first, second));
             folders.extend(alike.map(|second| (*first, *second)));
         }
         let suspects = same_mailbox::suspects(link, &folders)?;
@@ -40,14 +50,25 @@ impl Sync<'_> {
             let possible = same_mailbox::possible(link, &folders)?;
             same = same_mailbox::proven(link, &possible)?;
         }
-        if same.is_empty() { Ok(()) } else { Err(same_mailbox::refusal(&same)) }
+        if same.is_empty() {
+            Ok(())
+        } else {
+            Err(same_mailbox::refusal(&same))
+        }
     }
 
     /// Whether nothing is known of two folders, and they hold as many messages.
     fn is_new_and_equal(&self, first: &ListedMailbox, second: &ListedMailbox) -> bool {
-        let count = |folder: &ListedMailbox| folder.status.as_ref().and_then(|status| status.counters.messages);
-        let is_known = |side: Side, folder: &ListedMailbox| self.memory.name_of(side, &folder.name).is_some();
-        let has_equal_count = count(first).is_some_and(|messages| messages > 0) && count(first) == count(second);
+        let count = |folder: &ListedMailbox| {
+            folder
+                .status
+                .as_ref()
+                .and_then(|status| status.counters.messages)
+        };
+        let is_known =
+            |side: Side, folder: &ListedMailbox| self.memory.name_of(side, &folder.name).is_some();
+        let has_equal_count =
+            count(first).is_some_and(|messages| messages > 0) && count(first) == count(second);
         has_equal_count && !is_known(Side::First, first) && !is_known(Side::Second, second)
     }
 }

@@ -51,18 +51,24 @@ impl Sync<'_> {
 
     /// Records, on the disk, that something is about to be done in folders, and what is known of them already.
     fn begin_folders(&mut self) -> Result<(), Error> {
-        let moving: Vec<usize> = self.moves.iter().flat_map(|moved| [moved.from, moved.to]).collect();
+        let moving: Vec<usize> = self
+            .moves
+            .iter()
+            .flat_map(|moved| [moved.from, moved.to])
+            .collect();
         let mut changes = Vec::new();
         for (at, subscribed) in self.subscribed().into_iter().enumerate() {
             let work = &self.works[at];
             if work.rests() || !work.is_on_both() && work.record.is_none() {
                 continue;
             }
-            let is_void = work
-                .base
-                .as_ref()
-                .is_some_and(|base| !base.pairs().is_empty() && work.merge.dropped.len() == base.pairs().len());
-            let is_idle = work.merge.is_quiet() && !work.merge.changes_base() && !moving.contains(&at) && !is_void;
+            let is_void = work.base.as_ref().is_some_and(|base| {
+                !base.pairs().is_empty() && work.merge.dropped.len() == base.pairs().len()
+            });
+            let is_idle = work.merge.is_quiet()
+                && !work.merge.changes_base()
+                && !moving.contains(&at)
+                && !is_void;
             if work.is_on_both() && (!is_idle || work.record.is_none()) {
                 let folder = work.folder_record(subscribed, true);
                 match (work.record, self.memory.two_way) {
@@ -85,13 +91,22 @@ impl Sync<'_> {
             let Some(id) = work.record else { continue };
             if work.raw.all(Option::is_none) && work.pair.seen.all(Option::is_none) {
                 changes.push(TwoWayChange::Forget(id));
-            } else if work.is_on_both() && !work.open && !work.unread && work.merge.refused.is_none() {
+            } else if work.is_on_both()
+                && !work.open
+                && !work.unread
+                && work.merge.refused.is_none()
+            {
                 let folder = if work.in_step {
-                    work.stored.clone().map(|stored| TwoWayFolder { subscribed, ..stored })
+                    work.stored.clone().map(|stored| TwoWayFolder {
+                        subscribed,
+                        ..stored
+                    })
                 } else {
                     Some(work.concluded(subscribed))
                 };
-                let is_new = |folder: &TwoWayFolder| work.stored.as_ref() != Some(folder) || work.was_begun();
+                let is_new = |folder: &TwoWayFolder| {
+                    work.stored.as_ref() != Some(folder) || work.was_begun()
+                };
                 if let Some(folder) = folder.filter(is_new) {
                     changes.push(TwoWayChange::Folder(id, Box::new(folder)));
                 }
@@ -112,10 +127,18 @@ impl Work {
         let side = |side: Side| {
             let state = &self.state[side];
             // A folder that could not be renamed is known by its old names, so that it is renamed by the next run.
-            let old = self.stored.as_ref().map(|stored| &stored.sides[side]).filter(|_| self.keeps_name());
+            let old = self
+                .stored
+                .as_ref()
+                .map(|stored| &stored.sides[side])
+                .filter(|_| self.keeps_name());
             TwoWaySide {
                 name: old.map_or_else(
-                    || self.raw[side].clone().unwrap_or_else(|| crate::mail::MailboxName::new(Vec::new())),
+                    || {
+                        self.raw[side]
+                            .clone()
+                            .unwrap_or_else(|| crate::mail::MailboxName::new(Vec::new()))
+                    },
                     |old| old.name.clone(),
                 ),
                 path: old.map_or_else(|| self.pair.names[side].to_string(), |old| old.path.clone()),
@@ -123,7 +146,11 @@ impl Work {
                 counters: state.counters,
             }
         };
-        TwoWayFolder { sides: Both::of(side), subscribed, unfinished }
+        TwoWayFolder {
+            sides: Both::of(side),
+            subscribed,
+            unfinished,
+        }
     }
 
     /// The record of a folder in which everything was done that may be done now. Where something is held back, its marks let
@@ -135,8 +162,13 @@ impl Work {
             for at in Side::BOTH {
                 let side = &mut folder.sides[at];
                 side.counters.mod_seq = None;
-                let before = self.stored.as_ref().filter(|stored| !stored.unfinished).map(|stored| &stored.sides[at]);
-                if let Some(before) = before.filter(|before| before.counters.uid_validity == side.counters.uid_validity)
+                let before = self
+                    .stored
+                    .as_ref()
+                    .filter(|stored| !stored.unfinished)
+                    .map(|stored| &stored.sides[at]);
+                if let Some(before) = before
+                    .filter(|before| before.counters.uid_validity == side.counters.uid_validity)
                 {
                     side.counters.uid_next = before.counters.uid_next;
                 }
@@ -156,18 +188,28 @@ impl Work {
         let merge = &self.merge;
         if let Some(base) = &self.base {
             let pair = |at: u32| base.pairs().get(at as usize);
-            for dropped in merge.dropped.iter().filter_map(|dropped| pair(dropped.pair)) {
+            for dropped in merge
+                .dropped
+                .iter()
+                .filter_map(|dropped| pair(dropped.pair))
+            {
                 changes.push(TwoWayChange::Unpair(id, dropped.uids()));
             }
             for learned in &merge.learned {
                 if let Some(of) = pair(learned.pair) {
-                    changes.push(TwoWayChange::Pair(id, Box::new(changed(base, of, of.state(), learned.prints))));
+                    changes.push(TwoWayChange::Pair(
+                        id,
+                        Box::new(changed(base, of, of.state(), learned.prints)),
+                    ));
                 }
             }
             for pending in &merge.pending {
                 if let Some(of) = pair(pending.pair) {
                     let state = PairState::DeletedOn(pending.deleted_on);
-                    changes.push(TwoWayChange::Pair(id, Box::new(changed(base, of, state, of.prints()))));
+                    changes.push(TwoWayChange::Pair(
+                        id,
+                        Box::new(changed(base, of, state, of.prints())),
+                    ));
                 }
             }
         }
@@ -175,7 +217,11 @@ impl Work {
             let flags = merge.flags.get(joined.flags);
             if flags.is_quiet() {
                 let messages = Both::of(|side| self.message(side, joined.messages[side]));
-                if let Both { first: Some(first), second: Some(second) } = messages {
+                if let Both {
+                    first: Some(first),
+                    second: Some(second),
+                } = messages
+                {
                     let uids = Both::new(first.uid(), second.uid());
                     let prints = Prints::of(Both::new(Some(first), Some(second)));
                     let pair = pair_record(uids, &flags.agreed, prints, PairState::Settled);
@@ -189,8 +235,13 @@ impl Work {
     fn record_refused(&self, changes: &mut Vec<TwoWayChange>) {
         let Some(id) = self.record else { return };
         for TwoWayRefused { side, uid, .. } in &self.refused_before {
-            let left = self.merge.left[*side].iter().filter(|left| left.row == Row::Refused);
-            if !left.filter_map(|left| self.message(*side, left.index)).any(|message| message.uid() == *uid) {
+            let left = self.merge.left[*side]
+                .iter()
+                .filter(|left| left.row == Row::Refused);
+            if !left
+                .filter_map(|left| self.message(*side, left.index))
+                .any(|message| message.uid() == *uid)
+            {
                 changes.push(TwoWayChange::Unrefuse(id, *side, *uid));
             }
         }

@@ -32,24 +32,36 @@ struct Pairs<'a> {
 
 impl Journal for Pairs<'_> {
     fn copied(&self, task: usize, folder: &FolderTask, pairs: &[(Uid, Uid)]) {
-        let (Some(state), Some(Some(id))) = (self.state, self.ids.get(task)) else { return };
+        let (Some(state), Some(Some(id))) = (self.state, self.ids.get(task)) else {
+            return;
+        };
         let mut taken = lock(&self.taken);
         // A message that was there before, or that another one has become already, is no new pair: the proof sees to it.
-        let mut is_new =
-            |to: Uid| folder.target_uid_next.is_none_or(|next| to.get() >= next) && taken.insert((task, to));
+        let mut is_new = |to: Uid| {
+            folder.target_uid_next.is_none_or(|next| to.get() >= next) && taken.insert((task, to))
+        };
         let mut change = |(from, to): &(Uid, Uid)| {
             is_new(*to).then_some(())?;
             let message = &folder.messages[folder.position(*from)?];
-            Some(TwoWayChange::Pair(*id, Box::new(sent_pair(folder, message, *to, self.to, None))))
+            Some(TwoWayChange::Pair(
+                *id,
+                Box::new(sent_pair(folder, message, *to, self.to, None)),
+            ))
         };
         let changes: Vec<TwoWayChange> = pairs.iter().filter_map(&mut change).collect();
         self.record(state, &changes);
     }
 
     fn refused(&self, task: usize, uid: Uid, reason: &str) {
-        let (Some(state), Some(Some(id))) = (self.state, self.ids.get(task)) else { return };
+        let (Some(state), Some(Some(id))) = (self.state, self.ids.get(task)) else {
+            return;
+        };
         let reason = reason.chars().take(LONGEST_REASON).collect();
-        let refused = TwoWayRefused { side: self.to.other(), uid, reason };
+        let refused = TwoWayRefused {
+            side: self.to.other(),
+            uid,
+            reason,
+        };
         self.record(state, &[TwoWayChange::Refuse(*id, Box::new(refused))]);
     }
 }
@@ -77,20 +89,44 @@ pub(super) fn sent_pair(
     let keywords = flags.minus(&flags.filter_keywords(|_| false));
     let doubtful = keywords.union(&task.permanent_flags.doubts(&flags));
     let lost = copy.map_or_else(Flags::default, |(_, there)| doubtful.minus(there));
-    let lacks = Both::of(|side| if side == to { unfit.union(&lost) } else { Flags::default() });
+    let lacks = Both::of(|side| {
+        if side == to {
+            unfit.union(&lost)
+        } else {
+            Flags::default()
+        }
+    });
     let uids = Both::of(|side| if side == to { to_uid } else { message.uid() });
-    let shown = Both::of(|side| if side == to { copy.map(|(copy, _)| copy) } else { Some(message) });
-    pair_record(uids, &AgreedFlags { flags, lacks }, Prints::of(shown), PairState::Settled)
+    let shown = Both::of(|side| {
+        if side == to {
+            copy.map(|(copy, _)| copy)
+        } else {
+            Some(message)
+        }
+    });
+    pair_record(
+        uids,
+        &AgreedFlags { flags, lacks },
+        Prints::of(shown),
+        PairState::Settled,
+    )
 }
 
 impl Sync<'_> {
     /// Sends what each side lacks.
     pub(super) fn copy(&mut self, way: &mut Way<'_>) -> Result<Both<Sent>, Error> {
         let mut sent = Both::of(|side| self.tasks(side));
-        let (folders, messages) = (self.summary.folders, sent.first.messages() + sent.second.messages());
+        let (folders, messages) = (
+            self.summary.folders,
+            sent.first.messages() + sent.second.messages(),
+        );
         let postponed = Both::of(|side| sharing::postpone(&mut sent[side], &self.originals[side]));
         let bytes = sent.first.bytes() + sent.second.bytes();
-        self.observer.observe(&Event::Planned { folders, messages, bytes });
+        self.observer.observe(&Event::Planned {
+            folders,
+            messages,
+            bytes,
+        });
         self.send(way, &mut sent)?;
         self.copy_postponed(way, &mut sent, postponed)?;
         Ok(sent)
@@ -124,8 +160,18 @@ impl Sync<'_> {
         }
         let state = self.memory.two_way;
         let journals = Both::of(|to| {
-            let ids = sent[to].of.iter().map(|at| self.works[*at].record).collect();
-            Pairs { state, to, ids, taken: Mutex::default(), error: Mutex::new(None) }
+            let ids = sent[to]
+                .of
+                .iter()
+                .map(|at| self.works[*at].record)
+                .collect();
+            Pairs {
+                state,
+                to,
+                ids,
+                taken: Mutex::default(),
+                error: Mutex::new(None),
+            }
         });
         let tallies = send_both(way, sent, &journals)?.each();
         let errors = journals.map(|journal| unlocked(journal.error));
@@ -147,8 +193,15 @@ impl Sync<'_> {
     /// What is sent to a side.
     fn tasks(&self, to: Side) -> Sent {
         let mut sent = Sent::default();
-        for (at, work) in self.works.iter().enumerate().filter(|(_, work)| !work.rests()) {
-            work.task(to).into_iter().for_each(|task| sent.plan(at, task));
+        for (at, work) in self
+            .works
+            .iter()
+            .enumerate()
+            .filter(|(_, work)| !work.rests())
+        {
+            work.task(to)
+                .into_iter()
+                .for_each(|task| sent.plan(at, task));
         }
         sent
     }
@@ -157,7 +210,9 @@ impl Sync<'_> {
 impl Work {
     /// What the other side has for this one.
     pub(super) fn incoming(&self, to: Side) -> impl Iterator<Item = &Message> {
-        self.merge.incoming[to].iter().filter_map(move |incoming| self.message(to.other(), incoming.from))
+        self.merge.incoming[to]
+            .iter()
+            .filter_map(move |incoming| self.message(to.other(), incoming.from))
     }
 
     fn task(&self, to: Side) -> Option<FolderTask> {
@@ -165,8 +220,10 @@ impl Work {
         let (source, target) = (self.raw[from].clone()?, self.raw[to].clone()?);
         let mut flags = FlagTable::default();
         let view = &self.views[from];
-        let mut messages: Vec<Message> =
-            self.incoming(to).map(|message| message.with_flags(flags.intern(view.flags(message)))).collect();
+        let mut messages: Vec<Message> = self
+            .incoming(to)
+            .map(|message| message.with_flags(flags.intern(view.flags(message))))
+            .collect();
         if messages.is_empty() {
             return None;
         }
@@ -189,16 +246,34 @@ impl Work {
 }
 
 /// Sends the tasks of both ways: at the same time where there are lanes for it, else one after the other.
-fn send_both(way: &mut Way<'_>, sent: &Both<Sent>, journals: &Both<Pairs<'_>>) -> Result<Both<Option<Tally>>, Error> {
+fn send_both(
+    way: &mut Way<'_>,
+    sent: &Both<Sent>,
+    journals: &Both<Pairs<'_>>,
+) -> Result<Both<Option<Tally>>, Error> {
     let all = way.context.lanes;
     let at_once = all.first > 1 && !sent.any(|sent| sent.tasks.is_empty());
     let lanes = if at_once { all.halves() } else { [all, all] };
-    let context = |to: Side, lanes| Context { to, lanes, journal: Some(&journals[to]), ..*way.context };
-    let (to_first, to_second) = (context(Side::First, lanes[0]), context(Side::Second, lanes[1]));
+    let context = |to: Side, lanes| Context {
+        to,
+        lanes,
+        journal: Some(&journals[to]),
+        ..*way.context
+    };
+    let (to_first, to_second) = (
+        context(Side::First, lanes[0]),
+        context(Side::Second, lanes[1]),
+    );
     if at_once {
         let link = way.take()?;
         let (first, second) = exec::at_once(
-            || Ok(exec::copy(&to_first, &sent.first.tasks, to_first.connect_with_patience()?)),
+            || {
+                Ok(exec::copy(
+                    &to_first,
+                    &sent.first.tasks,
+                    to_first.connect_with_patience()?,
+                ))
+            },
             || Ok(exec::copy(&to_second, &sent.second.tasks, link)),
         );
         let tallies = Both::new(first, second).map(|tally| tally.map(|tally| way.settle(tally)));

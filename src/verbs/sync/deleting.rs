@@ -25,7 +25,11 @@ pub(super) struct Doomed {
 }
 
 impl Sync<'_> {
-    pub(super) fn delete_messages(&mut self, way: &mut Way<'_>, sent: &Both<Sent>) -> Result<(), Error> {
+    pub(super) fn delete_messages(
+        &mut self,
+        way: &mut Way<'_>,
+        sent: &Both<Sent>,
+    ) -> Result<(), Error> {
         for side in Side::BOTH {
             let unsent = unsent(sent, side);
             let mut doomed = Vec::new();
@@ -51,7 +55,9 @@ impl Sync<'_> {
         let mut messages = Vec::new();
         let mut is_held = false;
         for deletion in &work.merge.deletions[side] {
-            let Some(message) = work.message(side, deletion.index) else { continue };
+            let Some(message) = work.message(side, deletion.index) else {
+                continue;
+            };
             if Sameness::of(message).is_some_and(|same| unsent.contains(&same)) {
                 is_held = true;
             } else {
@@ -60,23 +66,45 @@ impl Sync<'_> {
         }
         work.open |= is_held;
         let uids = messages.iter().map(|(_, uid)| *uid).collect();
-        let removal = Removal { mailbox, uid_validity: work.state[side].counters.uid_validity, uids };
-        (!messages.is_empty()).then_some(Doomed { work: at, messages, removal })
+        let removal = Removal {
+            mailbox,
+            uid_validity: work.state[side].counters.uid_validity,
+            uids,
+        };
+        (!messages.is_empty()).then_some(Doomed {
+            work: at,
+            messages,
+            removal,
+        })
     }
 
     /// Takes off what is to go the UIDs that stand for other messages by now: a server that has lost its list of UIDs may give them
     /// out again, in the same generation.
-    fn spare_others(&mut self, way: &mut Way<'_>, side: Side, doomed: &mut [Doomed]) -> Result<(), Error> {
+    fn spare_others(
+        &mut self,
+        way: &mut Way<'_>,
+        side: Side,
+        doomed: &mut [Doomed],
+    ) -> Result<(), Error> {
         let scans = way.repeatable(|link| {
-            let asked = doomed.iter().map(|one| (&one.removal.mailbox, Some(one.removal.uids.clone())));
+            let asked = doomed
+                .iter()
+                .map(|one| (&one.removal.mailbox, Some(one.removal.uids.clone())));
             scan_each(link.side(side), ScanDepth::Identity, asked)
         })?;
         for (one, scan) in doomed.iter_mut().zip(scans) {
             // The removal itself leaves a folder alone that can't be opened or has other UIDs.
-            let Some(scan) = scan.ok().filter(|scan| scan.uid_validity == one.removal.uid_validity) else { continue };
+            let Some(scan) = scan
+                .ok()
+                .filter(|scan| scan.uid_validity == one.removal.uid_validity)
+            else {
+                continue;
+            };
             let work = &self.works[one.work];
-            let is_other =
-                |(pair, uid): &(u32, Uid)| scan.message(*uid).is_some_and(|now| work.is_other(side, *pair, now));
+            let is_other = |(pair, uid): &(u32, Uid)| {
+                scan.message(*uid)
+                    .is_some_and(|now| work.is_other(side, *pair, now))
+            };
             let before = one.messages.len();
             one.messages.retain(|doomed| !is_other(doomed));
             let spared = before - one.messages.len();
@@ -95,8 +123,11 @@ impl Sync<'_> {
     }
 
     fn remove(&mut self, way: &mut Way<'_>, side: Side, doomed: &[Doomed]) -> Result<(), Error> {
-        let removals: Vec<Removal> =
-            doomed.iter().filter(|doomed| !doomed.messages.is_empty()).map(|doomed| doomed.removal.clone()).collect();
+        let removals: Vec<Removal> = doomed
+            .iter()
+            .filter(|doomed| !doomed.messages.is_empty())
+            .map(|doomed| doomed.removal.clone())
+            .collect();
         let results = way.repeatable(|link| remove(link.side(side), &removals))?;
         let mut changes = Vec::new();
         let with_some = doomed.iter().filter(|doomed| !doomed.messages.is_empty());
@@ -106,11 +137,20 @@ impl Sync<'_> {
             changes.extend(self.conclude_pairs(side, doomed, &gone));
             self.way(side).deleted += gone.len();
             for uid in gone.iter() {
-                self.observer.observe(&Event::MessageDeleted { side, folder: &name, uid, heading: None });
+                self.observer.observe(&Event::MessageDeleted {
+                    side,
+                    folder: &name,
+                    uid,
+                    heading: None,
+                });
             }
             if let Some((left, why)) = left {
                 self.works[at].open = true;
-                let text = format!("the {} did not delete {}: {why}", side.ordinal(), counted(left.len(), "message"));
+                let text = format!(
+                    "the {} did not delete {}: {why}",
+                    side.ordinal(),
+                    counted(left.len(), "message")
+                );
                 self.fail_folder(&name, &text);
             }
         }
@@ -122,10 +162,21 @@ impl Sync<'_> {
         let work = &self.works[doomed.work];
         let mut changes = Vec::new();
         for (of, uid) in &doomed.messages {
-            let former = Former { folder: doomed.work, pair: *of };
-            self.departed.extend(Side::BOTH.map(|side| Departed { side, former, ours: None }));
-            let Some((id, base)) = work.record.zip(work.base.as_ref()) else { break };
-            let Some(of) = base.pairs().get(*of as usize) else { continue };
+            let former = Former {
+                folder: doomed.work,
+                pair: *of,
+            };
+            self.departed.extend(Side::BOTH.map(|side| Departed {
+                side,
+                former,
+                ours: None,
+            }));
+            let Some((id, base)) = work.record.zip(work.base.as_ref()) else {
+                break;
+            };
+            let Some(of) = base.pairs().get(*of as usize) else {
+                continue;
+            };
             changes.push(if gone.contains(*uid) {
                 TwoWayChange::Unpair(id, of.uids())
             } else {
@@ -140,7 +191,10 @@ impl Sync<'_> {
 impl Work {
     /// Whether a message is another one than this pair's message on a side, as it was shown or is known from earlier runs.
     fn is_other(&self, side: Side, pair: u32, now: &Message) -> bool {
-        let pair = self.base.as_ref().and_then(|base| base.pairs().get(pair as usize));
+        let pair = self
+            .base
+            .as_ref()
+            .and_then(|base| base.pairs().get(pair as usize));
         let shown = self.shown(side, now.uid());
         let looks = |message: &Message| (message.size(), message.date());
         let has_changed = shown.is_some_and(|shown| !shown.is_bare() && looks(shown) != looks(now));
@@ -152,7 +206,11 @@ impl Work {
 fn unsent(sent: &Both<Sent>, side: Side) -> HashSet<Sameness> {
     let mut unsent = HashSet::new();
     for (_, task, fates) in sent[side].each() {
-        let open = task.messages.iter().zip(fates).filter(|(_, fate)| !fate.is_copied());
+        let open = task
+            .messages
+            .iter()
+            .zip(fates)
+            .filter(|(_, fate)| !fate.is_copied());
         unsent.extend(open.filter_map(|(message, _): (&Message, _)| Sameness::of(message)));
     }
     unsent

@@ -28,7 +28,10 @@ impl Sync<'_> {
 
     fn rename_folder(&mut self, link: &mut Link, side: Side, rename: &Rename) -> Result<(), Error> {
         let from = self.current(side, &rename.from);
-        let to = place(&self.listed.listings[side], &self.listed.local(side, &rename.to));
+        let to = place(
+            &self.listed.listings[side],
+            &self.listed.local(side, &rename.to),
+        );
         let outcome = match (from, to) {
             (Some(from), Ok(TargetFolder::New { name: to, .. })) => {
                 let results = link.side(side).rename(&[(from.clone(), to.clone())])?;
@@ -46,10 +49,17 @@ impl Sync<'_> {
                 self.note_renamed(side, rename, &from, &to);
                 self.way(side).folders_renamed += 1;
                 let (from, to) = (rename.from.to_string(), rename.to.to_string());
-                self.observer.observe(&Event::FolderRenamed { from: &from, to: &to });
+                self.observer.observe(&Event::FolderRenamed {
+                    from: &from,
+                    to: &to,
+                });
             }
             Err(reason) => {
-                let text = format!("the {} did not rename it to {}: {reason}", side.ordinal(), rename.to);
+                let text = format!(
+                    "the {} did not rename it to {}: {reason}",
+                    side.ordinal(),
+                    rename.to
+                );
                 self.fail_folder(&rename.from.to_string(), &text);
                 for work in &mut self.works {
                     if work.pair.names[side].below(&rename.to).is_some() {
@@ -63,17 +73,25 @@ impl Sync<'_> {
 
     /// The raw name of a folder that a side has under this name at the moment.
     fn current(&self, side: Side, name: &FolderName) -> Option<MailboxName> {
-        let at = self.listed.seen[side].iter().position(|seen| seen.name.key() == name.key())?;
-        self.listed.folders[side].get(at).map(|folder| folder.raw.clone())
+        let at = self.listed.seen[side]
+            .iter()
+            .position(|seen| seen.name.key() == name.key())?;
+        self.listed.folders[side]
+            .get(at)
+            .map(|folder| folder.raw.clone())
     }
 
     fn note_renamed(&mut self, side: Side, rename: &Rename, from: &MailboxName, to: &MailboxName) {
         let moved = |raw: &MailboxName, separator: Option<char>| {
             let rest = raw.as_bytes().strip_prefix(from.as_bytes())?;
-            let is_below = rest.is_empty() || separator.is_some_and(|sign| rest.first() == Some(&(sign as u8)));
+            let is_below = rest.is_empty()
+                || separator.is_some_and(|sign| rest.first() == Some(&(sign as u8)));
             is_below.then(|| MailboxName::new([to.as_bytes(), rest].concat()))
         };
-        for (seen, folder) in self.listed.seen[side].iter_mut().zip(&mut self.listed.folders[side]) {
+        for (seen, folder) in self.listed.seen[side]
+            .iter_mut()
+            .zip(&mut self.listed.folders[side])
+        {
             if let Some(raw) = moved(&folder.raw, folder.separator) {
                 if let Some(below) = seen.name.below(&rename.from) {
                     seen.name = rename.to.join(below);
@@ -88,21 +106,33 @@ impl Sync<'_> {
         }
         for work in &mut self.works {
             if let Some(at) = work.pair.seen[side] {
-                work.raw[side] = self.listed.folders[side].get(at).map(|folder| folder.raw.clone());
+                work.raw[side] = self.listed.folders[side]
+                    .get(at)
+                    .map(|folder| folder.raw.clone());
             }
         }
     }
 
     /// Makes the folders that a side lacks, and opens them once to learn how they stand: on both sides at the same time.
     pub(super) fn create_folders(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
-        let wanted = Both::new(self.folders_to_make(Side::First), self.folders_to_make(Side::Second));
+        let wanted = Both::new(
+            self.folders_to_make(Side::First),
+            self.folders_to_make(Side::Second),
+        );
         if wanted.all(Vec::is_empty) {
             return Ok(());
         }
         let made = way.repeatable(|link| {
             link.on_both(|side, store| {
-                let folders: Vec<NewFolder> = wanted[side].iter().map(|(_, folder)| folder.clone()).collect();
-                let prepared = if folders.is_empty() { Vec::new() } else { store.prepare(&folders)? };
+                let folders: Vec<NewFolder> = wanted[side]
+                    .iter()
+                    .map(|(_, folder)| folder.clone())
+                    .collect();
+                let prepared = if folders.is_empty() {
+                    Vec::new()
+                } else {
+                    store.prepare(&folders)?
+                };
                 open_made(store, prepared, side.ordinal())
             })
         })?;
@@ -122,19 +152,31 @@ impl Sync<'_> {
 
     /// What a side lacks, and whose folder it is; parents come first.
     fn folders_to_make(&mut self, side: Side) -> Vec<(usize, NewFolder)> {
-        let mut wanted: Vec<usize> = (0..self.works.len()).filter(|at| self.is_wanted(*at, side)).collect();
+        let mut wanted: Vec<usize> = (0..self.works.len())
+            .filter(|at| self.is_wanted(*at, side))
+            .collect();
         wanted.sort_by_key(|at| &self.works[*at].pair.names[side]);
-        let names = wanted.iter().map(|at| self.listed.local(side, &self.works[*at].pair.names[side]));
+        let names = wanted
+            .iter()
+            .map(|at| self.listed.local(side, &self.works[*at].pair.names[side]));
         let places = place_all(&self.listed.listings[side], &names.collect::<Vec<_>>());
-        let subscriptions = self.folders.subscriptions[side].iter().filter(|change| change.subscribed);
+        let subscriptions = self.folders.subscriptions[side]
+            .iter()
+            .filter(|change| change.subscribed);
         let subscribed: HashSet<String> = subscriptions.map(|change| change.name.key()).collect();
         let mut folders = Vec::new();
         for (at, place) in wanted.into_iter().zip(places) {
             let subscribe = subscribed.contains(&self.works[at].pair.names[side].key());
             let folder = place.and_then(|place| {
                 let folder = self.new_folder((at, side), place.folder)?;
-                if folders.iter().any(|(_, other): &(usize, NewFolder)| other.name == folder.name) {
-                    return Err(format!("another folder would also be named {} there", folder.name));
+                if folders
+                    .iter()
+                    .any(|(_, other): &(usize, NewFolder)| other.name == folder.name)
+                {
+                    return Err(format!(
+                        "another folder would also be named {} there",
+                        folder.name
+                    ));
                 }
                 Ok((folder, place.note))
             });
@@ -142,30 +184,61 @@ impl Sync<'_> {
             match folder {
                 Ok((folder, note)) => {
                     if let Some(note) = note {
-                        self.warn(&format!("{name}: named {} on the {}: {note}", folder.name, side.ordinal()));
+                        self.warn(&format!(
+                            "{name}: named {} on the {}: {note}",
+                            folder.name,
+                            side.ordinal()
+                        ));
                     }
-                    folders.push((at, NewFolder { subscribe, ..folder }));
+                    folders.push((
+                        at,
+                        NewFolder {
+                            subscribe,
+                            ..folder
+                        },
+                    ));
                 }
                 Err(reason) => {
                     self.works[at].unread = true;
-                    self.fail_folder(&name, &format!("can't be created on the {}: {reason}", side.ordinal()));
+                    self.fail_folder(
+                        &name,
+                        &format!("can't be created on the {}: {reason}", side.ordinal()),
+                    );
                 }
             }
         }
         folders
     }
 
-    fn new_folder(&self, (at, side): (usize, Side), place: TargetFolder) -> Result<NewFolder, String> {
+    fn new_folder(
+        &self,
+        (at, side): (usize, Side),
+        place: TargetFolder,
+    ) -> Result<NewFolder, String> {
         match place {
-            TargetFolder::New { name, fallbacks, flattened } => {
+            TargetFolder::New {
+                name,
+                fallbacks,
+                flattened,
+            } => {
                 let role = self.role(at, side);
-                Ok(NewFolder { flattened, role, ..NewFolder::new(name, fallbacks) })
+                Ok(NewFolder {
+                    flattened,
+                    role,
+                    ..NewFolder::new(name, fallbacks)
+                })
             }
             // One that holds no mail has the name, such as a parent that is only a level.
             TargetFolder::Existing(index) => {
                 let name = self.listed.listings[side].mailboxes[index].name.clone();
-                if self.works.iter().any(|work| work.raw[side].as_ref() == Some(&name)) {
-                    return Err(format!("its name there is already used by another folder, {name}"));
+                if self
+                    .works
+                    .iter()
+                    .any(|work| work.raw[side].as_ref() == Some(&name))
+                {
+                    return Err(format!(
+                        "its name there is already used by another folder, {name}"
+                    ));
                 }
                 Ok(NewFolder::new(name, Vec::new()))
             }
@@ -178,7 +251,9 @@ impl Sync<'_> {
         if work.unread || work.merge.refused.is_some() || work.pair.seen[side].is_some() {
             return false;
         }
-        work.new[side].is_some() && work.pair.seen[side.other()].is_some() && work.pair.deleted_on().is_none()
+        work.new[side].is_some()
+            && work.pair.seen[side.other()].is_some()
+            && work.pair.deleted_on().is_none()
             || work.fate(at, &self.moves) == Some(Fate::ComesBack(side))
     }
 
@@ -186,7 +261,9 @@ impl Sync<'_> {
     fn role(&self, at: usize, side: Side) -> Option<SpecialUse> {
         let there = self.works[at].pair.seen[side.other()]?;
         let role = self.listed.folders[side.other()].get(there)?.role?;
-        let is_free = self.listed.folders[side].iter().all(|folder| folder.role != Some(role));
+        let is_free = self.listed.folders[side]
+            .iter()
+            .all(|folder| folder.role != Some(role));
         (is_free && !role.is_view()).then_some(role)
     }
 
@@ -195,19 +272,31 @@ impl Sync<'_> {
         if let Some(text) = other_name(planned, &made.name, &name, side.ordinal()) {
             self.warn(&text);
         }
-        let Made { name: raw, scan, is_subscribed } = made;
+        let Made {
+            name: raw,
+            scan,
+            is_subscribed,
+        } = made;
         note_created(&mut self.listed.listings[side], &raw);
         let uid_next = scan.uid_next.or(Some(1));
-        let counters = Counters { uid_next, ..scan.counters() };
+        let counters = Counters {
+            uid_next,
+            ..scan.counters()
+        };
         let permanent = scan.permanent_flags;
         let work = &mut self.works[at];
-        work.state[side] = SideState { counters, mailbox_id: scan.mailbox_id, permanent };
+        work.state[side] = SideState {
+            counters,
+            mailbox_id: scan.mailbox_id,
+            permanent,
+        };
         work.raw[side] = Some(raw.clone());
         if is_subscribed {
             self.subscribed[side].insert(raw);
         }
         self.way(side).folders_created += 1;
-        self.observer.observe(&Event::FolderCreated { folder: &name });
+        self.observer
+            .observe(&Event::FolderCreated { folder: &name });
     }
 
     /// Subscribes to folders that were not subscribed to when they were made, and ends subscriptions.
@@ -216,7 +305,8 @@ impl Sync<'_> {
         let wanted = Both::of(|side| self.subscriptions_to_make(side, &raw_names[side]));
         let ended = Both::of(|side| self.subscriptions_to_end(side, &raw_names[side]));
         for side in Side::BOTH {
-            self.way(side).subscriptions += (self.subscribed[side].len() + ended[side].len()) as u64;
+            self.way(side).subscriptions +=
+                (self.subscribed[side].len() + ended[side].len()) as u64;
         }
         if wanted.all(Vec::is_empty) && ended.all(Vec::is_empty) {
             return Ok(());
@@ -226,8 +316,13 @@ impl Sync<'_> {
                 if !ended[side].is_empty() {
                     store.unsubscribe(&ended[side])?;
                 }
-                let names: Vec<MailboxName> = wanted[side].iter().map(|(_, raw)| raw.clone()).collect();
-                if names.is_empty() { Ok(Vec::new()) } else { store.subscribe(&names) }
+                let names: Vec<MailboxName> =
+                    wanted[side].iter().map(|(_, raw)| raw.clone()).collect();
+                if names.is_empty() {
+                    Ok(Vec::new())
+                } else {
+                    store.subscribe(&names)
+                }
             })
         })?;
         for side in Side::BOTH {
@@ -235,7 +330,11 @@ impl Sync<'_> {
                 match result {
                     Ok(()) => self.way(side).subscriptions += 1,
                     Err(refusal) => {
-                        self.warn(&format!("{name}: the {} did not subscribe to it: {}", side.ordinal(), refusal.text));
+                        self.warn(&format!(
+                            "{name}: the {} did not subscribe to it: {}",
+                            side.ordinal(),
+                            refusal.text
+                        ));
                         self.not_subscribed.insert(name.key());
                     }
                 }
@@ -244,21 +343,37 @@ impl Sync<'_> {
         Ok(())
     }
 
-    fn subscriptions_to_make(&self, side: Side, raw_names: &RawNames<'_>) -> Vec<(FolderName, MailboxName)> {
-        let wanted = self.folders.subscriptions[side].iter().filter(|change| change.subscribed);
+    fn subscriptions_to_make(
+        &self,
+        side: Side,
+        raw_names: &RawNames<'_>,
+    ) -> Vec<(FolderName, MailboxName)> {
+        let wanted = self.folders.subscriptions[side]
+            .iter()
+            .filter(|change| change.subscribed);
         wanted
-            .filter_map(|change| Some((change.name.clone(), (*raw_names.get(&change.name.key())?).clone())))
+            .filter_map(|change| {
+                Some((
+                    change.name.clone(),
+                    (*raw_names.get(&change.name.key())?).clone(),
+                ))
+            })
             .filter(|(_, raw)| !self.subscribed[side].contains(raw))
             .collect()
     }
 
     fn subscriptions_to_end(&self, side: Side, raw_names: &RawNames<'_>) -> Vec<MailboxName> {
-        let ended = self.folders.subscriptions[side].iter().filter(|change| !change.subscribed);
+        let ended = self.folders.subscriptions[side]
+            .iter()
+            .filter(|change| !change.subscribed);
         ended
             .filter_map(|change| match raw_names.get(&change.name.key()) {
                 Some(raw) => Some((*raw).clone()),
                 // A name that no folder has any more.
-                None => match place(&self.listed.listings[side], &self.listed.local(side, &change.name)) {
+                None => match place(
+                    &self.listed.listings[side],
+                    &self.listed.local(side, &change.name),
+                ) {
                     Ok(TargetFolder::New { name, .. }) => Some(name),
                     _ => None,
                 },
@@ -267,18 +382,24 @@ impl Sync<'_> {
     }
 
     fn raw_names(&self, side: Side) -> RawNames<'_> {
-        self.works.iter().filter_map(|work| Some((work.pair.names[side].key(), work.raw[side].as_ref()?))).collect()
+        self.works
+            .iter()
+            .filter_map(|work| Some((work.pair.names[side].key(), work.raw[side].as_ref()?)))
+            .collect()
     }
 
     /// Whether the user is subscribed to each folder now, by what was seen and changed.
     pub(super) fn subscribed(&self) -> Vec<bool> {
         let changes = Both::of(|side| {
             let changes = self.folders.subscriptions[side].iter();
-            changes.map(|change| (change.name.key(), change.subscribed)).collect::<HashMap<_, _>>()
+            changes
+                .map(|change| (change.name.key(), change.subscribed))
+                .collect::<HashMap<_, _>>()
         });
         let is_subscribed = |work: &Work| {
             // What a side refused is still to be done: the other side's subscription then counts as new.
-            let is_refused = |side: Side| self.not_subscribed.contains(&work.pair.names[side].key());
+            let is_refused =
+                |side: Side| self.not_subscribed.contains(&work.pair.names[side].key());
             Side::BOTH.into_iter().all(|side| {
                 if is_refused(side) {
                     return false;
@@ -301,28 +422,40 @@ impl Sync<'_> {
                 doomed.push((at, side, raw.clone()));
             }
         }
-        doomed.sort_by_key(|(at, side, _)| std::cmp::Reverse(self.works[*at].pair.names[*side].levels().len()));
+        doomed.sort_by_key(|(at, side, _)| {
+            std::cmp::Reverse(self.works[*at].pair.names[*side].levels().len())
+        });
         for (at, side, raw) in doomed {
             let name = self.works[at].name(side);
             let generation = self.works[at].state[side].counters.uid_validity;
-            let request =
-                ScanRequest { mailbox: &raw, depth: ScanDepth::Sizes, uids: None, search: None, for_writing: false };
+            let request = ScanRequest {
+                mailbox: &raw,
+                depth: ScanDepth::Sizes,
+                uids: None,
+                search: None,
+                for_writing: false,
+            };
             let link = way.link()?;
             let mut is_empty = false;
             link.side(side).scan(&[request], &mut |_, scan| {
-                is_empty = scan.is_ok_and(|scan| scan.exists == 0 && scan.uid_validity == generation);
+                is_empty =
+                    scan.is_ok_and(|scan| scan.exists == 0 && scan.uid_validity == generation);
             })?;
             if !is_empty {
                 continue;
             }
             let results = link.side(side).delete(std::slice::from_ref(&raw))?;
             if let Some(Err(refusal)) = results.into_iter().next() {
-                self.fail_folder(&name, &format!("the {} did not delete it: {}", side.ordinal(), refusal.text));
+                self.fail_folder(
+                    &name,
+                    &format!("the {} did not delete it: {}", side.ordinal(), refusal.text),
+                );
                 continue;
             }
             link.side(side).unsubscribe(std::slice::from_ref(&raw))?;
             self.way(side).folders_deleted += 1;
-            self.observer.observe(&Event::FolderDeleted { folder: &name });
+            self.observer
+                .observe(&Event::FolderDeleted { folder: &name });
             self.works[at].raw[side] = None;
             if let Some(id) = self.works[at].record {
                 self.memory.write(&[TwoWayChange::Forget(id)], false)?;
@@ -334,9 +467,15 @@ impl Sync<'_> {
 
 /// A listing with a folder that was made, so that what comes below it finds it.
 fn note_created(listing: &mut Listing, raw: &MailboxName) {
-    if let Some(known) = listing.mailboxes.iter_mut().find(|mailbox| mailbox.name == *raw) {
+    if let Some(known) = listing
+        .mailboxes
+        .iter_mut()
+        .find(|mailbox| mailbox.name == *raw)
+    {
         known.selectable = true;
         return;
     }
-    listing.mailboxes.push(ListedMailbox::new(raw.clone(), listing.style.separator));
+    listing
+        .mailboxes
+        .push(ListedMailbox::new(raw.clone(), listing.style.separator));
 }

@@ -14,8 +14,15 @@ const AT_A_TIME: usize = 500;
 
 impl Sync<'_> {
     /// Keeps messages in the undo store. What did not come is taken off what is to go.
-    pub(super) fn keep_first(&mut self, way: &mut Way<'_>, side: Side, doomed: &mut [Doomed]) -> Result<(), Error> {
-        let Some(mut run) = self.undo.take() else { return Ok(()) };
+    pub(super) fn keep_first(
+        &mut self,
+        way: &mut Way<'_>,
+        side: Side,
+        doomed: &mut [Doomed],
+    ) -> Result<(), Error> {
+        let Some(mut run) = self.undo.take() else {
+            return Ok(());
+        };
         let result = doomed.iter_mut().try_for_each(|one| {
             self.find_room(side, one, &mut run)?;
             self.keep_folder(way, side, one, &mut run)
@@ -25,7 +32,12 @@ impl Sync<'_> {
     }
 
     /// Takes off what is to go the messages for which the undo store has no room, whichever older run makes way.
-    fn find_room(&mut self, side: Side, doomed: &mut Doomed, run: &mut UndoRun) -> Result<(), Error> {
+    fn find_room(
+        &mut self,
+        side: Side,
+        doomed: &mut Doomed,
+        run: &mut UndoRun,
+    ) -> Result<(), Error> {
         let mut dropped = Vec::new();
         let mut fitting = Vec::new();
         let mut too_much = 0;
@@ -71,21 +83,34 @@ impl Sync<'_> {
         let uids: Vec<Uid> = doomed.messages.iter().map(|(_, uid)| *uid).collect();
         let mut kept: BTreeMap<Uid, String> = BTreeMap::new();
         for some in uids.chunks(AT_A_TIME) {
-            let wanted: UidSet = some.iter().copied().filter(|uid| !kept.contains_key(uid)).collect();
+            let wanted: UidSet = some
+                .iter()
+                .copied()
+                .filter(|uid| !kept.contains_key(uid))
+                .collect();
             let removal = &doomed.removal;
             way.repeatable(|link| {
                 let store = link.side(side);
                 store.request(&removal.mailbox, removal.uid_validity, &wanted)?;
-                let mut sink = Keeping { wanted: &wanted, run, kept: &mut kept };
+                let mut sink = Keeping {
+                    wanted: &wanted,
+                    run,
+                    kept: &mut kept,
+                };
                 while let Fetched::Message = store.next(&mut sink)? {}
                 Ok(())
             })?;
         }
         let mailbox = self.options.identities[side].clone();
-        let folder = self.listed.local(side, &self.works[doomed.work].pair.names[side]).to_string();
+        let folder = self
+            .listed
+            .local(side, &self.works[doomed.work].pair.names[side])
+            .to_string();
         let work = &self.works[doomed.work];
-        let lines: Vec<KeptMessage> =
-            kept.iter().map(|(uid, file)| work.kept(side, *uid, &mailbox, &folder, file)).collect();
+        let lines: Vec<KeptMessage> = kept
+            .iter()
+            .map(|(uid, file)| work.kept(side, *uid, &mailbox, &folder, file))
+            .collect();
         run.note(&lines)?;
         let missing = uids.len() - kept.len();
         if missing > 0 {
@@ -94,7 +119,11 @@ impl Sync<'_> {
             self.works[doomed.work].open = true;
             let text = format!(
                 "{} not deleted on the {}: could not save them to the undo store first; the next run retries",
-                if missing == 1 { "1 message is".to_owned() } else { format!("{missing} messages are") },
+                if missing == 1 {
+                    "1 message is".to_owned()
+                } else {
+                    format!("{missing} messages are")
+                },
                 side.ordinal()
             );
             self.fail_folder(&folder, &text);
@@ -110,18 +139,25 @@ impl Work {
     }
 
     fn size(&self, side: Side, uid: Uid) -> u64 {
-        self.shown(side, uid).map_or(0, |message| u64::from(message.size()))
+        self.shown(side, uid)
+            .map_or(0, |message| u64::from(message.size()))
     }
 
     fn kept(&self, side: Side, uid: Uid, mailbox: &str, folder: &str, file: &str) -> KeptMessage {
         let view = &self.views[side];
         let message = self.shown(side, uid);
-        let flags = message.map(|message| view.flags(message)).unwrap_or_default();
+        let flags = message
+            .map(|message| view.flags(message))
+            .unwrap_or_default();
         KeptMessage {
             mailbox: mailbox.to_owned(),
             folder: folder.to_owned(),
             uid: uid.get(),
-            flags: flags.names().filter(|name| *name != "\\Deleted").collect::<Vec<_>>().join(" "),
+            flags: flags
+                .names()
+                .filter(|name| *name != "\\Deleted")
+                .collect::<Vec<_>>()
+                .join(" "),
             date: message.and_then(Message::date).map(|date| date.to_string()),
             file: file.to_owned(),
         }
@@ -149,7 +185,9 @@ impl MessageSink for Keeping<'_> {
                 Err(error) => Err(error),
             },
         };
-        written.and_then(|()| file.sync_all()).map_err(|error| self.run.failed(&error))?;
+        written
+            .and_then(|()| file.sync_all())
+            .map_err(|error| self.run.failed(&error))?;
         self.kept.insert(uid, name);
         Ok(())
     }

@@ -92,10 +92,17 @@ impl Listed {
         for side in Side::BOTH {
             let gaps = tell_gaps(&listed.listings[side], side.ordinal(), observer);
             let before = listed.failed;
-            let reading = SideReading { side, roster: &rosters[side], rules, memory, observer };
+            let reading = SideReading {
+                side,
+                roster: &rosters[side],
+                rules,
+                memory,
+                observer,
+            };
             left_out[side] = listed.read_side(&reading);
             // A folder that can't take part may be the one that is missing.
-            listed.unlisted[side] = listed.listings[side].gaps.hide_folders() || listed.failed > before;
+            listed.unlisted[side] =
+                listed.listings[side].gaps.hide_folders() || listed.failed > before;
             listed.failed += gaps;
         }
         listed.ask_for_missing(link, rules, memory, observer)?;
@@ -105,19 +112,38 @@ impl Listed {
     }
 
     /// Takes away what options leave out, also under a name that it has on one side only.
-    fn leave_out(&mut self, rules: &Rules, left_out: &Both<Vec<FolderIdentity>>, memory: &mut Memory<'_>) {
-        let there = self.seen.as_ref().map(|seen| seen.iter().map(|seen| seen.name.key()).collect::<HashSet<_>>());
+    fn leave_out(
+        &mut self,
+        rules: &Rules,
+        left_out: &Both<Vec<FolderIdentity>>,
+        memory: &mut Memory<'_>,
+    ) {
+        let there = self.seen.as_ref().map(|seen| {
+            seen.iter()
+                .map(|seen| seen.name.key())
+                .collect::<HashSet<_>>()
+        });
         memory.leave_out(|known| {
-            let may_be_out = |side: Side| left_out[side].iter().any(|other| may_be(other, &known.identities[side]));
+            let may_be_out = |side: Side| {
+                left_out[side]
+                    .iter()
+                    .any(|other| may_be(other, &known.identities[side]))
+            };
             let is_there = |side: Side| there[side].contains(&known.name.key());
             rules.keeps_out(&known.name).is_some()
-                || Side::BOTH.into_iter().any(|side| may_be_out(side) && !is_there(side))
+                || Side::BOTH
+                    .into_iter()
+                    .any(|side| may_be_out(side) && !is_there(side))
         });
         // The counterpart of a folder that was renamed out of what takes part stays out too.
         let out: HashSet<String> = memory.left_out().map(FolderName::key).collect();
         for side in Side::BOTH {
-            let all = mem::take(&mut self.seen[side]).into_iter().zip(mem::take(&mut self.folders[side]));
-            (self.seen[side], self.folders[side]) = all.filter(|(seen, _)| !out.contains(&seen.name.key())).unzip();
+            let all = mem::take(&mut self.seen[side])
+                .into_iter()
+                .zip(mem::take(&mut self.folders[side]));
+            (self.seen[side], self.folders[side]) = all
+                .filter(|(seen, _)| !out.contains(&seen.name.key()))
+                .unzip();
         }
     }
 
@@ -138,11 +164,18 @@ impl Listed {
     ) -> Result<(), Error> {
         let missing = Both::of(|side| self.missing(side, rules, memory));
         let denied = link.on_both(|side, store| {
-            let names: Vec<Vec<MailboxName>> = missing[side].iter().map(|(_, raw)| vec![raw.clone()]).collect();
+            let names: Vec<Vec<MailboxName>> = missing[side]
+                .iter()
+                .map(|(_, raw)| vec![raw.clone()])
+                .collect();
             are_denied(store, &names)
         })?;
         for side in Side::BOTH {
-            for ((name, _), _) in missing[side].iter().zip(&denied[side]).filter(|(_, denied)| !**denied) {
+            for ((name, _), _) in missing[side]
+                .iter()
+                .zip(&denied[side])
+                .filter(|(_, denied)| !**denied)
+            {
                 self.unlisted[side] = true;
                 self.undenied.insert(name.key());
                 self.fail(&name.to_string(), &undenied(side.ordinal()), observer);
@@ -153,41 +186,73 @@ impl Listed {
 
     /// The known folders that a side does not show as folders of mail, with their raw names there. None where nothing is
     /// believed to be missing anyway.
-    fn missing(&self, side: Side, rules: &Rules, memory: &Memory<'_>) -> Vec<(FolderName, MailboxName)> {
+    fn missing(
+        &self,
+        side: Side,
+        rules: &Rules,
+        memory: &Memory<'_>,
+    ) -> Vec<(FolderName, MailboxName)> {
         if self.unlisted[side] {
             return Vec::new();
         }
-        let selectable = self.listings[side].mailboxes.iter().filter(|mailbox| mailbox.selectable);
+        let selectable = self.listings[side]
+            .mailboxes
+            .iter()
+            .filter(|mailbox| mailbox.selectable);
         let shown: HashSet<&MailboxName> = selectable.map(|mailbox| &mailbox.name).collect();
-        let known = memory
-            .raw_names(side)
-            .filter(|(name, raw)| !shown.contains(raw) && !name.is_inbox() && rules.keeps_out(name).is_none());
-        known.map(|(name, raw)| (name.clone(), raw.clone())).collect()
+        let known = memory.raw_names(side).filter(|(name, raw)| {
+            !shown.contains(raw) && !name.is_inbox() && rules.keeps_out(name).is_none()
+        });
+        known
+            .map(|(name, raw)| (name.clone(), raw.clone()))
+            .collect()
     }
 
     /// Reads one side's folders. Gives those that options leave out.
     fn read_side(&mut self, reading: &SideReading<'_>) -> Vec<FolderIdentity> {
-        let SideReading { side, roster, rules, memory, observer } = *reading;
+        let SideReading {
+            side,
+            roster,
+            rules,
+            memory,
+            observer,
+        } = *reading;
         let mailboxes = self.listings[side].mailboxes.clone();
         for unreadable in &roster.unreadable {
-            if let Some(mailbox) = mailboxes.get(unreadable.index).filter(|mailbox| mailbox.selectable) {
+            if let Some(mailbox) = mailboxes
+                .get(unreadable.index)
+                .filter(|mailbox| mailbox.selectable)
+            {
                 self.fail(&mailbox.name.to_string(), &unreadable.reason, observer);
             }
         }
         let mut taken: HashMap<String, FolderName> = HashMap::new();
         let mut left_out = Vec::new();
-        for folder in roster.folders.iter().filter(|folder| rules.takes_foreign(folder)) {
-            let Some(mailbox) = mailboxes.get(folder.index) else { continue };
+        for folder in roster
+            .folders
+            .iter()
+            .filter(|folder| rules.takes_foreign(folder))
+        {
+            let Some(mailbox) = mailboxes.get(folder.index) else {
+                continue;
+            };
             let known = memory.name_of(side, &mailbox.name);
             let is_known = known.is_some();
             let name = known.unwrap_or_else(|| self.canonical(side, &folder.name));
-            let are_chats = rules.leaves_chats(&self.listings[side], folder).then_some(LeavesOut::Chats);
+            let are_chats = rules
+                .leaves_chats(&self.listings[side], folder)
+                .then_some(LeavesOut::Chats);
             if let Some(by) = rules.keeps_out(&name).or(are_chats) {
                 left_out.push(identity(mailbox));
                 self.omit(by, &name, mailbox);
                 continue;
             }
-            let folder = NamedFolder { folder, mailbox, name, is_known };
+            let folder = NamedFolder {
+                folder,
+                mailbox,
+                name,
+                is_known,
+            };
             match self.check_name(side, &folder, &mut taken) {
                 Ok(()) => self.add(folder, reading),
                 Err(reason) => self.fail(&folder.folder.name.to_string(), &reason, observer),
@@ -202,8 +267,13 @@ impl Listed {
             return;
         }
         let is_view = mailbox.special_use.is_some_and(SpecialUse::is_view);
-        let messages = mailbox.status.as_ref().filter(|_| !is_view).and_then(|status| status.counters.messages);
-        self.omitted.add_folder(by, name.to_string(), messages.map(u64::from));
+        let messages = mailbox
+            .status
+            .as_ref()
+            .filter(|_| !is_view)
+            .and_then(|status| status.counters.messages);
+        self.omitted
+            .add_folder(by, name.to_string(), messages.map(u64::from));
     }
 
     /// Looks whether a folder with mail has a name of its own on both sides, and takes it. Gives the reason why not.
@@ -213,27 +283,48 @@ impl Listed {
         named: &NamedFolder<'_>,
         taken: &mut HashMap<String, FolderName>,
     ) -> Result<(), String> {
-        let NamedFolder { folder, name, is_known, .. } = named;
+        let NamedFolder {
+            folder,
+            name,
+            is_known,
+            ..
+        } = named;
         if named.kind() == FolderKind::NoMail {
             return Ok(());
         }
         if !is_known && self.local(side, name).key() != folder.name.key() {
-            return Err(format!("the only name for it on the {} is taken by another folder", side.ordinal()));
+            return Err(format!(
+                "the only name for it on the {} is taken by another folder",
+                side.ordinal()
+            ));
         }
         match taken.insert(name.key(), folder.name.clone()) {
             None => Ok(()),
-            Some(other) => Err(format!("it and {other} would become one folder on the other side; rename one of them")),
+            Some(other) => Err(format!(
+                "it and {other} would become one folder on the other side; rename one of them"
+            )),
         }
     }
 
     /// Adds a folder that takes part.
     fn add(&mut self, named: NamedFolder<'_>, reading: &SideReading<'_>) {
         let kind = named.kind();
-        let NamedFolder { folder, mailbox, name, .. } = named;
+        let NamedFolder {
+            folder,
+            mailbox,
+            name,
+            ..
+        } = named;
         let side = reading.side;
-        let hidden = self.listings[side].gaps.hide_subscriptions() && reading.memory.is_subscribed(side, &mailbox.name);
+        let hidden = self.listings[side].gaps.hide_subscriptions()
+            && reading.memory.is_subscribed(side, &mailbox.name);
         let subscribed = mailbox.subscribed || hidden;
-        self.seen[side].push(SeenFolder { name, kind, identity: identity(mailbox), subscribed });
+        self.seen[side].push(SeenFolder {
+            name,
+            kind,
+            identity: identity(mailbox),
+            subscribed,
+        });
         self.folders[side].push(SideFolder {
             raw: mailbox.name.clone(),
             role: folder.role,
@@ -267,12 +358,22 @@ fn check_rules(
     memory: &Memory<'_>,
     observer: &dyn Observer,
 ) -> Result<(), Error> {
-    let firsts = rosters.first.folders.iter().map(|folder| folder.name.clone());
-    let seconds = rosters.second.folders.iter().map(|folder| exchange.to_first(&folder.name));
+    let firsts = rosters
+        .first
+        .folders
+        .iter()
+        .map(|folder| folder.name.clone());
+    let seconds = rosters
+        .second
+        .folders
+        .iter()
+        .map(|folder| exchange.to_first(&folder.name));
     let known = memory.known().iter().map(|known| known.name.clone());
     let names: Vec<FolderName> = firsts.chain(seconds).chain(known).collect();
     let names: Vec<&FolderName> = names.iter().collect();
-    rules.check_names(&names, "on either side").map_err(|error| unpaired(&error))?;
+    rules
+        .check_names(&names, "on either side")
+        .map_err(|error| unpaired(&error))?;
     for text in rules.unused(&names, "on either side") {
         observer.observe(&Event::Warning { text: &text });
     }
@@ -292,7 +393,9 @@ fn kind(mailbox: &ListedMailbox, role: Option<SpecialUse>) -> FolderKind {
 fn identity(mailbox: &ListedMailbox) -> FolderIdentity {
     let status = mailbox.status.as_ref();
     FolderIdentity {
-        mailbox_id: status.and_then(|status| status.mailbox_id.as_deref()).map(Into::into),
+        mailbox_id: status
+            .and_then(|status| status.mailbox_id.as_deref())
+            .map(Into::into),
         mark: status.map(|status| status.counters).unwrap_or_default(),
         uids: None,
     }

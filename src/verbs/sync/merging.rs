@@ -6,8 +6,9 @@ use crate::exec::{Contents, Link, read_tied};
 use crate::folders::FolderName;
 use crate::mail::{Both, Counters, HeaderKey, MailboxName, Message, Side, SpecialUse, UidSet};
 use crate::plan::merge::{
-    At, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Move, Policy, Row, SeenFolder, View,
-    fate, headers_wanted, hold_back, hold_departures, leave_alone, merge_folders, merge_messages, merge_moves, trace,
+    At, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Move, Policy,
+    Row, SeenFolder, View, fate, headers_wanted, hold_back, hold_departures, leave_alone,
+    merge_folders, merge_messages, merge_moves, trace,
 };
 use crate::plan::{Likeness, MatchRules, Settled, Tie, settle};
 use crate::state::TwoWayFolder;
@@ -19,10 +20,16 @@ impl Sync<'_> {
     pub(super) fn plan(&mut self, link: &mut Link) -> Result<(), Error> {
         self.find_uids(link)?;
         let seen = self.listed.seen.as_ref().map(Vec::as_slice);
-        let policy = Policy { unlisted: self.listed.unlisted, ..self.options.policy.clone() };
+        let policy = Policy {
+            unlisted: self.listed.unlisted,
+            ..self.options.policy.clone()
+        };
         self.folders = merge_folders(self.memory.known(), seen, &policy);
         let pairs = self.folders.pairs.clone();
-        self.works = pairs.into_iter().map(|pair| self.work(pair)).collect::<Result<_, _>>()?;
+        self.works = pairs
+            .into_iter()
+            .map(|pair| self.work(pair))
+            .collect::<Result<_, _>>()?;
         self.note_new();
         self.scan(link)?;
         for at in 0..self.works.len() {
@@ -33,7 +40,8 @@ impl Sync<'_> {
         }
         self.leave_half_seen(link)?;
         let folders: Vec<Folder<'_>> = self.works.iter().map(Work::folder).collect();
-        let mut merges: Vec<FolderMerge> = self.works.iter().map(|work| work.merge.clone()).collect();
+        let mut merges: Vec<FolderMerge> =
+            self.works.iter().map(|work| work.merge.clone()).collect();
         let (moves, unread) = self.find_moves(link, &folders, &mut merges)?;
         let mut gone = self.gone_by_now(link, Side::First, &unread.first)?;
         gone.extend(self.gone_by_now(link, Side::Second, &unread.second)?);
@@ -49,7 +57,11 @@ impl Sync<'_> {
             work.open |= is_left;
         }
         self.tell_held_departures(&held, &hiding);
-        self.summary.folders = self.works.iter().filter(|work| work.raw.any(Option::is_some)).count() as u64;
+        self.summary.folders = self
+            .works
+            .iter()
+            .filter(|work| work.raw.any(Option::is_some))
+            .count() as u64;
         self.tell_holdings(link)?;
         self.tell_refused();
         self.find_originals(link)?;
@@ -69,7 +81,9 @@ impl Sync<'_> {
         let mut is_same = |at: Both<At>| match self.have_same_content(link, at) {
             Ok(Some(same)) => same,
             Ok(None) => {
-                Side::BOTH.into_iter().for_each(|side| unread[side].extend(self.suspect(side, at[side])));
+                Side::BOTH
+                    .into_iter()
+                    .for_each(|side| unread[side].extend(self.suspect(side, at[side])));
                 false
             }
             Err(error) => {
@@ -84,26 +98,49 @@ impl Sync<'_> {
     /// The folders of a side to which messages may have been moved that are missing in others: they could not be read, and nothing
     /// shows that no mail has come into them.
     fn hiding(&self, side: Side) -> Vec<String> {
-        let works = self.works.iter().filter(|work| work.hides_arrivals(side)).map(|work| work.name(side));
+        let works = self
+            .works
+            .iter()
+            .filter(|work| work.hides_arrivals(side))
+            .map(|work| work.name(side));
         // One that the other side may have is not looked into on either side.
-        let unlisted = self.folders.left.iter().filter(|left| left.row == Row::Unlisted);
-        let unlisted = unlisted.filter(|left| left.side != side || !self.has_no_news(side, &left.name));
-        works.chain(unlisted.map(|left| left.name.to_string())).collect()
+        let unlisted = self
+            .folders
+            .left
+            .iter()
+            .filter(|left| left.row == Row::Unlisted);
+        let unlisted =
+            unlisted.filter(|left| left.side != side || !self.has_no_news(side, &left.name));
+        works
+            .chain(unlisted.map(|left| left.name.to_string()))
+            .collect()
     }
 
     /// Whether a side's folder shows by its counters that no mail has come into it since both sides were in step.
     fn has_no_news(&self, side: Side, name: &FolderName) -> bool {
-        let known = self.memory.known().iter().position(|known| known.name.key() == name.key());
-        let stored = known.and_then(|known| self.memory.record(known)).map(|(_, stored)| stored);
-        let seen = self.listed.seen[side].iter().find(|seen| seen.name.key() == name.key());
-        stored.zip(seen).is_some_and(|(stored, seen)| no_news(stored, side, &seen.identity.mark))
+        let known = self
+            .memory
+            .known()
+            .iter()
+            .position(|known| known.name.key() == name.key());
+        let stored = known
+            .and_then(|known| self.memory.record(known))
+            .map(|(_, stored)| stored);
+        let seen = self.listed.seen[side]
+            .iter()
+            .find(|seen| seen.name.key() == name.key());
+        stored
+            .zip(seen)
+            .is_some_and(|(stored, seen)| no_news(stored, side, &seen.identity.mark))
     }
 
     /// Which folders a side is to get, as the merge says.
     fn note_new(&mut self) {
         for side in Side::BOTH {
-            let new: HashMap<String, Row> =
-                self.folders.new[side].iter().map(|new| (new.name.key(), new.row)).collect();
+            let new: HashMap<String, Row> = self.folders.new[side]
+                .iter()
+                .map(|new| (new.name.key(), new.row))
+                .collect();
             for work in &mut self.works {
                 work.new[side] = new.get(&work.pair.names[side].key()).copied();
             }
@@ -122,7 +159,10 @@ impl Sync<'_> {
             for at in missing {
                 self.memory.read_uids(at)?;
             }
-            let names: Vec<MailboxName> = may_be.iter().map(|at| self.listed.folders[side][*at].raw.clone()).collect();
+            let names: Vec<MailboxName> = may_be
+                .iter()
+                .map(|at| self.listed.folders[side][*at].raw.clone())
+                .collect();
             let requests: Vec<ScanRequest<'_>> = (names.iter())
                 .map(|mailbox| ScanRequest {
                     mailbox,
@@ -150,8 +190,15 @@ impl Sync<'_> {
     /// The known folders, by their number, that a side shows neither under their names nor by their MAILBOXIDs.
     fn missing(&self, side: Side) -> Vec<usize> {
         let seen = &self.listed.seen[side];
-        let names: HashSet<String> = seen.iter().filter(|seen| is_mail(seen)).map(|seen| seen.name.key()).collect();
-        let ids: HashSet<&str> = seen.iter().filter_map(|seen| seen.identity.mailbox_id.as_deref()).collect();
+        let names: HashSet<String> = seen
+            .iter()
+            .filter(|seen| is_mail(seen))
+            .map(|seen| seen.name.key())
+            .collect();
+        let ids: HashSet<&str> = seen
+            .iter()
+            .filter_map(|seen| seen.identity.mailbox_id.as_deref())
+            .collect();
         let is_told = |id: Option<&str>| id.is_some_and(|id| ids.contains(id));
         (self.memory.known().iter().enumerate())
             .filter(|(_, known)| !is_told(known.identities[side].mailbox_id.as_deref()))
@@ -168,20 +215,28 @@ impl Sync<'_> {
         let known = self.memory.known();
         let identities = || missing.iter().map(|at| &known[*at].identities[side]);
         let is_identified = identities().any(|identity| identity.mailbox_id.is_some());
-        let gone: Vec<_> = identities().filter_map(|identity| identity.mark.uid_validity).collect();
+        let gone: Vec<_> = identities()
+            .filter_map(|identity| identity.mark.uid_validity)
+            .collect();
         let may_be = |identity: &FolderIdentity| {
-            identity.mark.uid_validity.is_some_and(|validity| gone.contains(&validity))
+            identity
+                .mark
+                .uid_validity
+                .is_some_and(|validity| gone.contains(&validity))
                 || is_identified && identity.mailbox_id.is_none()
         };
         let names: HashSet<String> = known.iter().map(|known| known.name.key()).collect();
         (self.listed.seen[side].iter().enumerate())
-            .filter(|(_, seen)| is_mail(seen) && may_be(&seen.identity) && !names.contains(&seen.name.key()))
+            .filter(|(_, seen)| {
+                is_mail(seen) && may_be(&seen.identity) && !names.contains(&seen.name.key())
+            })
             .map(|(at, _)| at)
             .collect()
     }
 
     fn work(&self, pair: FolderPair) -> Result<Work, Error> {
-        let seen = Both::of(|side| pair.seen[side].and_then(|at| self.listed.folders[side].get(at)));
+        let seen =
+            Both::of(|side| pair.seen[side].and_then(|at| self.listed.folders[side].get(at)));
         let raw = seen.map(|folder| folder.map(|folder| folder.raw.clone()));
         let state = seen.map(|folder| {
             let status = folder.and_then(|folder| folder.status.as_ref());
@@ -217,8 +272,13 @@ impl Sync<'_> {
         if let Some(base) = work.pair.base {
             work.refused_before = self.memory.refused(base)?;
         }
-        let counts = seen.map(|folder| folder.and_then(|folder| folder.status.as_ref()?.counters.messages));
-        let is_explained = self.options.explain.as_ref().is_some_and(|(folder, _)| work.is_called(folder));
+        let counts =
+            seen.map(|folder| folder.and_then(|folder| folder.status.as_ref()?.counters.messages));
+        let is_explained = self
+            .options
+            .explain
+            .as_ref()
+            .is_some_and(|(folder, _)| work.is_called(folder));
         // What is refused is named by each run.
         work.in_step = work.is_in_step(counts) && !is_explained && work.refused_before.is_empty();
         if work.in_step {
@@ -258,15 +318,26 @@ impl Sync<'_> {
         let ties = merge.ties().to_vec();
         if !ties.is_empty() {
             let uids = Both::of(|side| {
-                let indices = ties.iter().flat_map(|tie| if side == Side::First { &tie.source } else { &tie.target });
+                let indices = ties.iter().flat_map(|tie| {
+                    if side == Side::First {
+                        &tie.source
+                    } else {
+                        &tie.target
+                    }
+                });
                 let messages = self.works[at].views[side].messages();
-                indices.filter_map(|index| messages.get(*index as usize)).map(Message::uid).collect::<UidSet>()
+                indices
+                    .filter_map(|index| messages.get(*index as usize))
+                    .map(Message::uid)
+                    .collect::<UidSet>()
             });
             let contents = self.contents(link, at, &uids)?;
             let views = &self.works[at].views;
             let content = |side: Side, index: u32| {
                 let message = views[side].messages().get(index as usize)?;
-                contents[side].get(&message.uid()).map(|keys| Likeness::new(keys, message))
+                contents[side]
+                    .get(&message.uid())
+                    .map(|keys| Likeness::new(keys, message))
             };
             let settled: Vec<Settled> = ties.iter().map(|tie| settle(tie, content)).collect();
             merge.settle(&self.works[at].folder(), policy, settled);
@@ -275,16 +346,33 @@ impl Sync<'_> {
         Ok(())
     }
 
-    fn contents(&self, link: &mut Link, at: usize, uids: &Both<UidSet>) -> Result<Both<Contents>, Error> {
+    fn contents(
+        &self,
+        link: &mut Link,
+        at: usize,
+        uids: &Both<UidSet>,
+    ) -> Result<Both<Contents>, Error> {
         self.contents_of(link, Both::new(at, at), uids)
     }
 
     /// The contents of messages of a folder of each side.
-    fn contents_of(&self, link: &mut Link, at: Both<usize>, uids: &Both<UidSet>) -> Result<Both<Contents>, Error> {
+    fn contents_of(
+        &self,
+        link: &mut Link,
+        at: Both<usize>,
+        uids: &Both<UidSet>,
+    ) -> Result<Both<Contents>, Error> {
         link.on_both(|side, store| {
             let work = &self.works[at[side]];
-            let Some(mailbox) = &work.raw[side] else { return Ok(Contents::new()) };
-            read_tied(store, mailbox, work.state[side].counters.uid_validity, &uids[side])
+            let Some(mailbox) = &work.raw[side] else {
+                return Ok(Contents::new());
+            };
+            read_tied(
+                store,
+                mailbox,
+                work.state[side].counters.uid_validity,
+                &uids[side],
+            )
         })
     }
 
@@ -294,23 +382,48 @@ impl Sync<'_> {
 
     fn suspect(&self, side: Side, (work, index): At) -> Option<Suspect> {
         let message = self.at(side, (work, index))?;
-        Some(Suspect { work, uid: message.uid(), trace: trace(message)? })
+        Some(Suspect {
+            work,
+            uid: message.uid(),
+            trace: trace(message)?,
+        })
     }
 
     /// Whether a message of each side are the same by their contents. `None`: one of them could not be read.
     fn have_same_content(&self, link: &mut Link, at: Both<At>) -> Result<Option<bool>, Error> {
         let messages = Both::of(|side| self.at(side, at[side]));
-        let Both { first: Some(first), second: Some(second) } = messages else { return Ok(Some(false)) };
-        let uids = Both::new(UidSet::from_iter([first.uid()]), UidSet::from_iter([second.uid()]));
+        let Both {
+            first: Some(first),
+            second: Some(second),
+        } = messages
+        else {
+            return Ok(Some(false));
+        };
+        let uids = Both::new(
+            UidSet::from_iter([first.uid()]),
+            UidSet::from_iter([second.uid()]),
+        );
         let contents = self.contents_of(link, at.map(|(work, _)| work), &uids)?;
         if Side::BOTH.into_iter().any(|side| contents[side].is_empty()) {
             return Ok(None);
         }
         let content = |side: Side, _| {
             let message = if side == Side::First { first } else { second };
-            contents[side].get(&message.uid()).map(|keys| Likeness::new(keys, message))
+            contents[side]
+                .get(&message.uid())
+                .map(|keys| Likeness::new(keys, message))
         };
-        Ok(Some(!settle(&Tie { source: vec![0], target: vec![0] }, content).pairs.is_empty()))
+        Ok(Some(
+            !settle(
+                &Tie {
+                    source: vec![0],
+                    target: vec![0],
+                },
+                content,
+            )
+            .pairs
+            .is_empty(),
+        ))
     }
 }
 
@@ -320,7 +433,9 @@ impl Work {
         Folder {
             base: self.base.as_ref(),
             views: self.views.as_ref(),
-            rules: MatchRules { drafts: self.drafts },
+            rules: MatchRules {
+                drafts: self.drafts,
+            },
             comes_back: self.pair.comes_back,
         }
     }
@@ -333,29 +448,42 @@ impl Work {
 
     /// Whether both sides are as they were when they were last in step, by their counters.
     fn is_in_step(&self, counts: Both<Option<u32>>) -> bool {
-        let Some(stored) = self.stored.as_ref().filter(|stored| !stored.unfinished) else { return false };
+        let Some(stored) = self.stored.as_ref().filter(|stored| !stored.unfinished) else {
+            return false;
+        };
         Side::BOTH.into_iter().all(|side| {
             let (then, now) = (&stored.sides[side], &self.state[side].counters);
             now.mod_seq.is_some()
                 && counts[side].is_some()
-                && Counters { messages: counts[side], ..*now } == then.counters
+                && Counters {
+                    messages: counts[side],
+                    ..*now
+                } == then.counters
                 && self.raw[side].as_ref() == Some(&then.name)
         })
     }
 
     /// Whether new mail in a side's folder was not seen, and the counters leave open whether there is any.
     fn hides_arrivals(&self, side: Side) -> bool {
-        let is_incomplete = self.merge.refused.is_some_and(|refusal| refusal.row == Row::Incomplete);
+        let is_incomplete = self
+            .merge
+            .refused
+            .is_some_and(|refusal| refusal.row == Row::Incomplete);
         if self.raw[side].is_none() || !self.unread && !is_incomplete {
             return false;
         }
-        !self.stored.as_ref().is_some_and(|stored| no_news(stored, side, &self.state[side].counters))
+        !self
+            .stored
+            .as_ref()
+            .is_some_and(|stored| no_news(stored, side, &self.state[side].counters))
     }
 
     /// The messages of a side of which something is done that takes more than their flags, and no more is known.
     fn lacking(&self, merge: &FolderMerge, side: Side) -> Vec<u32> {
         let messages = self.views[side].messages();
-        let sent = merge.incoming[side.other()].iter().map(|incoming| incoming.from);
+        let sent = merge.incoming[side.other()]
+            .iter()
+            .map(|incoming| incoming.from);
         let deleted = merge.deletions[side].iter().map(|deletion| deletion.index);
         let is_lacking = |index: &u32| {
             messages
@@ -367,7 +495,9 @@ impl Work {
 
     /// Why nothing is done in it, if it was refused.
     pub(super) fn refused(&self) -> Option<(Row, Side)> {
-        self.merge.refused.map(|refusal| (refusal.row, refusal.side))
+        self.merge
+            .refused
+            .map(|refusal| (refusal.row, refusal.side))
     }
 }
 
@@ -384,7 +514,13 @@ fn as_many(messages: u32) -> View {
     if messages > 0 {
         hidden.insert_range(1..=messages);
     }
-    let view = View::new(Vec::new(), Default::default(), hidden, Default::default(), messages);
+    let view = View::new(
+        Vec::new(),
+        Default::default(),
+        hidden,
+        Default::default(),
+        messages,
+    );
     debug_assert!(view.extent() == Extent::Complete);
     view
 }

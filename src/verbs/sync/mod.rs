@@ -63,7 +63,10 @@ pub fn sync(
 ) -> Result<SyncSummary, Error> {
     let started = Instant::now();
     let Run { stop, observer } = run;
-    latecomers::await_those_of_a_dead_run(state.is_some_and(|state| state.follows_a_death()), stop)?;
+    latecomers::await_those_of_a_dead_run(
+        state.is_some_and(|state| state.follows_a_death()),
+        stop,
+    )?;
     let held = held(state)?;
     let places = Both::of(|side| held[side].check_place(side, connectors[side]));
     let has_no_place = places.as_ref().map(Result::is_err);
@@ -111,11 +114,22 @@ fn held(state: Option<TwoWay<'_>>) -> Result<Both<Held>, Error> {
     let Some(state) = state else { return Ok(held) };
     for (id, folder) in state.folders()? {
         let highest = state.highest(id)?;
-        let count =
-            Side::BOTH.iter().filter_map(|side| folder.sides[*side].counters.messages).max().unwrap_or(0).max(1);
+        let count = Side::BOTH
+            .iter()
+            .filter_map(|side| folder.sides[*side].counters.messages)
+            .max()
+            .unwrap_or(0)
+            .max(1);
         for side in Side::BOTH {
-            held[side].messages += if highest[side].is_some() { u64::from(count) } else { 0 };
-            held[side].folders.push((folder.sides[side].name.clone(), folder.sides[side].counters.uid_validity));
+            held[side].messages += if highest[side].is_some() {
+                u64::from(count)
+            } else {
+                0
+            };
+            held[side].folders.push((
+                folder.sides[side].name.clone(),
+                folder.sides[side].counters.uid_validity,
+            ));
         }
     }
     Ok(held)
@@ -213,9 +227,13 @@ impl<'a> Sync<'a> {
         let listed = Listed::read(link, rules, &mut memory, observer)?;
         summary.folders_failed = listed.failed;
         summary.left_out.clone_from(&listed.omitted);
-        let undo = options.undo.clone().map(|path| UndoRun::new(path, options.undo_size));
+        let undo = options
+            .undo
+            .clone()
+            .map(|path| UndoRun::new(path, options.undo_size));
         let (works, moves) = (Vec::new(), Vec::new());
-        let (folders, subscribed, verdicts) = (FoldersMerge::default(), Both::default(), Both::default());
+        let (folders, subscribed, verdicts) =
+            (FoldersMerge::default(), Both::default(), Both::default());
         let (originals, departed) = (Both::default(), Vec::new());
         Ok(Self {
             options,
@@ -241,7 +259,8 @@ impl<'a> Sync<'a> {
     /// # Errors
     /// That a side is gone, and that nothing says that this is meant.
     fn begins_anew(&mut self, held: &Both<Held>, has_no_place: &Both<bool>) -> Result<bool, Error> {
-        let gone = Both::of(|side| has_no_place[side] || held[side].is_gone(&self.listed.listings[side]));
+        let gone =
+            Both::of(|side| has_no_place[side] || held[side].is_gone(&self.listed.listings[side]));
         let side = match (gone.first, gone.second) {
             (true, false) => Side::First,
             (false, true) => Side::Second,
@@ -261,7 +280,10 @@ impl<'a> Sync<'a> {
 
     fn fail_folder(&mut self, name: &str, reason: &str) {
         self.summary.folders_failed += 1;
-        self.observer.observe(&Event::FolderFailed { folder: name, reason });
+        self.observer.observe(&Event::FolderFailed {
+            folder: name,
+            reason,
+        });
     }
 
     fn warn(&self, text: &str) {
@@ -278,7 +300,11 @@ impl<'a> Sync<'a> {
                 self.summary.status = Status::Interrupted;
             } else if self.verdicts.any(crate::plan::Verdict::stops) {
                 self.summary.status = Status::Braked;
-            } else if self.summary.failed + self.summary.total().failed + self.summary.folders_failed > 0 {
+            } else if self.summary.failed
+                + self.summary.total().failed
+                + self.summary.folders_failed
+                > 0
+            {
                 self.summary.status = Status::Partial;
             }
         }

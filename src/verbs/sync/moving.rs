@@ -28,7 +28,12 @@ struct MovedFlags {
 
 impl MovedFlags {
     /// Adds what is to be changed in a message of this folder.
-    fn add(&mut self, (to, mailbox): (usize, &MailboxName), uid: Uid, edits: [(FlagEdit, &Flags); 2]) {
+    fn add(
+        &mut self,
+        (to, mailbox): (usize, &MailboxName),
+        uid: Uid,
+        edits: [(FlagEdit, &Flags); 2],
+    ) {
         let mut any = false;
         for (nth, (edit, flags)) in (0..).zip(edits).filter(|(_, (_, flags))| !flags.is_empty()) {
             let key = (to, nth, Flags::to_string(flags));
@@ -51,7 +56,10 @@ impl MovedFlags {
 fn agreed_flags(merge: &FlagMerge, is_unflagged: Both<bool>) -> AgreedFlags {
     let mut agreed = merge.agreed.clone();
     for side in Side::BOTH.into_iter().filter(|side| is_unflagged[*side]) {
-        agreed.flags = agreed.flags.minus(&merge.add[side]).union(&merge.remove[side]);
+        agreed.flags = agreed
+            .flags
+            .minus(&merge.add[side])
+            .union(&merge.remove[side]);
     }
     agreed
 }
@@ -60,7 +68,12 @@ impl Sync<'_> {
     /// Carries out all moves.
     pub(super) fn move_messages(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
         for side in Side::BOTH {
-            let moves: Vec<Move> = self.moves.iter().filter(|moved| self.is_possible(moved, side)).cloned().collect();
+            let moves: Vec<Move> = self
+                .moves
+                .iter()
+                .filter(|moved| self.is_possible(moved, side))
+                .cloned()
+                .collect();
             if !moves.is_empty() {
                 self.move_on(way, side, &moves)?;
             }
@@ -82,25 +95,47 @@ impl Sync<'_> {
             from: from.raw[side].as_ref()?,
             from_uid_validity: from.state[side].counters.uid_validity,
             uid: from.message(side, moved.index)?.uid(),
-            to: Goal { mailbox: to.raw[side].as_ref()?, uid_validity: mark.uid_validity, uid_next: mark.uid_next },
+            to: Goal {
+                mailbox: to.raw[side].as_ref()?,
+                uid_validity: mark.uid_validity,
+                uid_next: mark.uid_next,
+            },
             leave: true,
             // The other side's message is the same, and its header was read.
-            same: to.message(side.other(), moved.partner).and_then(Sameness::of),
+            same: to
+                .message(side.other(), moved.partner)
+                .and_then(Sameness::of),
         })
     }
 
     fn move_on(&mut self, way: &mut Way<'_>, side: Side, moves: &[Move]) -> Result<(), Error> {
-        let errands: Vec<Errand<'_>> = moves.iter().filter_map(|moved| self.errand(moved)).collect();
+        let errands: Vec<Errand<'_>> = moves
+            .iter()
+            .filter_map(|moved| self.errand(moved))
+            .collect();
         let outcomes = relocate::relocate(way, side, &errands, &|_, _| false)?;
         for (first, refusal) in outcomes.refusals {
-            let (from, to) = (self.works[moves[first].from].name(side), self.works[moves[first].to].name(side));
-            let text = format!("the {} did not move all messages to {to}: {}", side.ordinal(), refusal.text);
+            let (from, to) = (
+                self.works[moves[first].from].name(side),
+                self.works[moves[first].to].name(side),
+            );
+            let text = format!(
+                "the {} did not move all messages to {to}: {}",
+                side.ordinal(),
+                refusal.text
+            );
             self.fail_folder(&from, &text);
         }
         let all = || outcomes.each.iter().enumerate();
         let mut placed: Vec<Option<Uid>> = all().map(|(_, outcome)| outcome.placed).collect();
-        let unknown: Vec<usize> = all().filter(|(_, outcome)| outcome.was_untold).map(|(at, _)| at).collect();
-        let leftover: HashSet<usize> = all().filter(|(_, outcome)| outcome.may_be_left).map(|(at, _)| at).collect();
+        let unknown: Vec<usize> = all()
+            .filter(|(_, outcome)| outcome.was_untold)
+            .map(|(at, _)| at)
+            .collect();
+        let leftover: HashSet<usize> = all()
+            .filter(|(_, outcome)| outcome.may_be_left)
+            .map(|(at, _)| at)
+            .collect();
         self.tell_unfound(side, moves, &unknown, &placed);
         let kept = self.clear_leftovers(way, side, moves, &leftover, &mut placed)?;
         let unflagged = self.set_moved_flags(way, side, moves, &placed)?;
@@ -108,9 +143,19 @@ impl Sync<'_> {
     }
 
     /// Names the folders with messages that were to be moved and were not found where they were to go.
-    fn tell_unfound(&mut self, side: Side, moves: &[Move], unknown: &[usize], placed: &[Option<Uid>]) {
+    fn tell_unfound(
+        &mut self,
+        side: Side,
+        moves: &[Move],
+        unknown: &[usize],
+        placed: &[Option<Uid>],
+    ) {
         let mut routes: BTreeMap<(usize, usize), usize> = BTreeMap::new();
-        for moved in unknown.iter().filter(|at| placed[**at].is_none()).map(|at| &moves[*at]) {
+        for moved in unknown
+            .iter()
+            .filter(|at| placed[**at].is_none())
+            .map(|at| &moves[*at])
+        {
             *routes.entry((moved.from, moved.to)).or_default() += 1;
         }
         for ((from, to), count) in routes {
@@ -141,23 +186,40 @@ impl Sync<'_> {
         }
         for (from, of_folder) in folders {
             let work = &self.works[from];
-            let Some(mailbox) = work.raw[side].clone() else { continue };
-            let uids = of_folder.iter().filter_map(|at| work.message(side, moves[*at].index)).map(Message::uid);
-            let removal =
-                Removal { mailbox, uid_validity: work.state[side].counters.uid_validity, uids: uids.collect() };
-            let results = way.repeatable(|link| link.side(side).remove(std::slice::from_ref(&removal)))?;
+            let Some(mailbox) = work.raw[side].clone() else {
+                continue;
+            };
+            let uids = of_folder
+                .iter()
+                .filter_map(|at| work.message(side, moves[*at].index))
+                .map(Message::uid);
+            let removal = Removal {
+                mailbox,
+                uid_validity: work.state[side].counters.uid_validity,
+                uids: uids.collect(),
+            };
+            let results =
+                way.repeatable(|link| link.side(side).remove(std::slice::from_ref(&removal)))?;
             if results.iter().any(Result::is_err) {
                 kept.extend(of_folder);
             }
         }
         let mut copies: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        kept.iter().for_each(|at| copies.entry(moves[*at].to).or_default().push(*at));
+        kept.iter()
+            .for_each(|at| copies.entry(moves[*at].to).or_default().push(*at));
         for (to, of_folder) in copies {
             let work = &self.works[to];
-            let Some(mailbox) = work.raw[side].clone() else { continue };
+            let Some(mailbox) = work.raw[side].clone() else {
+                continue;
+            };
             let uids = of_folder.iter().filter_map(|at| placed[*at]).collect();
-            let removal = Removal { mailbox, uid_validity: work.state[side].counters.uid_validity, uids };
-            let results = way.repeatable(|link| link.side(side).remove(std::slice::from_ref(&removal)))?;
+            let removal = Removal {
+                mailbox,
+                uid_validity: work.state[side].counters.uid_validity,
+                uids,
+            };
+            let results =
+                way.repeatable(|link| link.side(side).remove(std::slice::from_ref(&removal)))?;
             if results.iter().all(Result::is_ok) {
                 // It is where it was, and is moved by the next run.
                 of_folder.iter().for_each(|at| placed[*at] = None);
@@ -191,9 +253,18 @@ impl Sync<'_> {
             let Some(uid) = uid else { continue };
             for here in Side::BOTH {
                 let work = &self.works[moved.to];
-                let uid = if here == side { Some(*uid) } else { work.message(here, moved.partner).map(Message::uid) };
-                let (Some(uid), Some(mailbox)) = (uid, &work.raw[here]) else { continue };
-                let edits = [(FlagEdit::Add, &moved.flags.add[here]), (FlagEdit::Remove, &moved.flags.remove[here])];
+                let uid = if here == side {
+                    Some(*uid)
+                } else {
+                    work.message(here, moved.partner).map(Message::uid)
+                };
+                let (Some(uid), Some(mailbox)) = (uid, &work.raw[here]) else {
+                    continue;
+                };
+                let edits = [
+                    (FlagEdit::Add, &moved.flags.add[here]),
+                    (FlagEdit::Remove, &moved.flags.remove[here]),
+                ];
                 wanted[here].add((moved.to, mailbox), uid, edits);
             }
         }
@@ -216,7 +287,11 @@ impl Sync<'_> {
         for (((to, ..), change), result) in keys.iter().zip(&changes).zip(results) {
             if let Err(refusal) = result {
                 let (name, flags) = (self.works[*to].name(here), &change.flags);
-                let text = format!("the {} did not change {flags}: {}", here.ordinal(), refusal.text);
+                let text = format!(
+                    "the {} did not change {flags}: {}",
+                    here.ordinal(),
+                    refusal.text
+                );
                 self.fail_folder(&name, &text);
                 refused.extend(change.uids.iter().map(|uid| (*to, uid)));
             }
@@ -242,12 +317,21 @@ impl Sync<'_> {
                 continue;
             };
             let (from, to) = (&self.works[moved.from], &self.works[moved.to]);
-            let Some(partner) = to.message(side.other(), moved.partner).copied() else { continue };
+            let Some(partner) = to.message(side.other(), moved.partner).copied() else {
+                continue;
+            };
             let moved_one = from.message(side, moved.index).copied();
             if let Some(id) = to.record {
                 let uids = Both::of(|here| if here == side { uid } else { partner.uid() });
-                let shown = Both::of(|here| if here == side { moved_one.as_ref() } else { Some(&partner) });
-                let is_unflagged = Both::of(|here| unflagged[here].contains(&(moved.to, uids[here])));
+                let shown = Both::of(|here| {
+                    if here == side {
+                        moved_one.as_ref()
+                    } else {
+                        Some(&partner)
+                    }
+                });
+                let is_unflagged =
+                    Both::of(|here| unflagged[here].contains(&(moved.to, uids[here])));
                 if is_unflagged.any(|is| *is) {
                     open.insert(moved.to);
                 }
@@ -276,8 +360,17 @@ impl Sync<'_> {
         let next = &mut work.sent_from[side];
         *next = (*next).max(uid.get().saturating_add(1));
         let folder = work.name(side);
-        self.departed.push(Departed { side, former: moved.former, ours: Some((moved.to, uid)) });
+        self.departed.push(Departed {
+            side,
+            former: moved.former,
+            ours: Some((moved.to, uid)),
+        });
         self.way(side).moved += 1;
-        self.observer.observe(&Event::MessageCopied { to: side, folder: &folder, uid, bytes: 0 });
+        self.observer.observe(&Event::MessageCopied {
+            to: side,
+            folder: &folder,
+            uid,
+            bytes: 0,
+        });
     }
 }

@@ -9,12 +9,20 @@ use crate::verbs::holdings::Survey;
 
 impl Sync<'_> {
     pub(super) fn tell_folders(&self) {
-        let mut works: Vec<(usize, &Work)> =
-            self.works.iter().enumerate().filter(|(_, work)| work.raw.any(Option::is_some)).collect();
+        let mut works: Vec<(usize, &Work)> = self
+            .works
+            .iter()
+            .enumerate()
+            .filter(|(_, work)| work.raw.any(Option::is_some))
+            .collect();
         // INBOX first, then as people look names up.
         works.sort_by_cached_key(|(_, work)| {
             let name = work.name(Side::First);
-            (!name.eq_ignore_ascii_case("inbox"), name.to_lowercase(), name)
+            (
+                !name.eq_ignore_ascii_case("inbox"),
+                name.to_lowercase(),
+                name,
+            )
         });
         for (at, work) in works {
             self.observer.observe(&Event::SyncPlanned(SyncPlanned {
@@ -32,14 +40,21 @@ impl Sync<'_> {
         if work.rests() {
             return SyncStep::default();
         }
-        let sent = work.incoming(side).filter(|message| !self.is_shared(at, side, message.uid()));
+        let sent = work
+            .incoming(side)
+            .filter(|message| !self.is_shared(at, side, message.uid()));
         let sizes = sent.map(Message::size);
         let flags = work.merge.agreements.iter().map(|found| found.flags);
-        let changes = flags.chain(work.merge.joined.iter().map(|found| found.flags)).filter(|flags| {
-            let merge = work.merge.flags.get(*flags);
-            !merge.add[side].is_empty() || !merge.remove[side].is_empty()
-        });
-        let moved = self.moves.iter().filter(|moved| moved.side == side && moved.to == at);
+        let changes = flags
+            .chain(work.merge.joined.iter().map(|found| found.flags))
+            .filter(|flags| {
+                let merge = work.merge.flags.get(*flags);
+                !merge.add[side].is_empty() || !merge.remove[side].is_empty()
+            });
+        let moved = self
+            .moves
+            .iter()
+            .filter(|moved| moved.side == side && moved.to == at);
         SyncStep {
             create: self.is_wanted(at, side),
             copy: work.merge.incoming[side].len() as u64,
@@ -54,7 +69,9 @@ impl Sync<'_> {
         for side in Side::BOTH {
             let mut survey = Survey::new(side, self.observer);
             for work in self.works.iter().filter(|work| !work.unread) {
-                let Some(mailbox) = &work.raw[side] else { continue };
+                let Some(mailbox) = &work.raw[side] else {
+                    continue;
+                };
                 if work.in_step {
                     survey.add_unopened(&work.name(side), work.state[side].counters.count());
                 } else {

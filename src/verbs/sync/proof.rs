@@ -21,7 +21,10 @@ use std::collections::HashMap;
 
 impl Sync<'_> {
     pub(super) fn prove(&mut self, way: &mut Way<'_>, sent: &Both<Sent>) -> Result<(), Error> {
-        for side in Side::BOTH.into_iter().filter(|side| sent[*side].has_copies()) {
+        for side in Side::BOTH
+            .into_iter()
+            .filter(|side| sent[*side].has_copies())
+        {
             self.prove_side(way, side, &sent[side])?;
         }
         Ok(())
@@ -46,7 +49,11 @@ impl Sync<'_> {
         self.memory.write(&changes, false)?;
         let proofs: Vec<&Proof<'_>> = answer.proofs.iter().collect();
         let all = way.repeatable(|link| latecomers::find(link.side(side), &proofs))?;
-        for (proof, twice) in proofs.into_iter().zip(all).filter(|(_, twice)| !twice.is_empty()) {
+        for (proof, twice) in proofs
+            .into_iter()
+            .zip(all)
+            .filter(|(_, twice)| !twice.is_empty())
+        {
             self.take_back(way, side, proof, &twice)?;
         }
         Ok(())
@@ -62,27 +69,50 @@ impl Sync<'_> {
     ) {
         let work = &mut self.works[proof.of];
         work.open = true;
-        let told = corrected.mistaken.iter().map(|(source, told)| uids(side, *source, *told));
+        let told = corrected
+            .mistaken
+            .iter()
+            .map(|(source, told)| uids(side, *source, *told));
         changes.extend(told.filter_map(|uids| Some(TwoWayChange::Unpair(work.record?, uids))));
         let told = corrected.told(&proof.task.to, side.ordinal());
         self.warn(&format!("{told}; the next run rechecks the folder"));
     }
 
     /// Takes back the copies of messages that an earlier run had sent and that arrived only now.
-    fn take_back(&mut self, way: &mut Way<'_>, side: Side, proof: &Proof<'_>, twice: &[Twice]) -> Result<(), Error> {
+    fn take_back(
+        &mut self,
+        way: &mut Way<'_>,
+        side: Side,
+        proof: &Proof<'_>,
+        twice: &[Twice],
+    ) -> Result<(), Error> {
         let task = proof.task;
         let mut changes = Vec::new();
         for twice in twice {
-            let message = task.position(twice.source).map(|position| task.messages[position]);
-            let Some((message, id)) = message.zip(self.works[proof.of].record) else { continue };
-            changes.push(TwoWayChange::Unpair(id, uids(side, message.uid(), twice.ours)));
-            let pair = sent_pair(task, &message, twice.theirs.uid(), side, Some((&twice.theirs, &twice.flags)));
+            let message = task
+                .position(twice.source)
+                .map(|position| task.messages[position]);
+            let Some((message, id)) = message.zip(self.works[proof.of].record) else {
+                continue;
+            };
+            changes.push(TwoWayChange::Unpair(
+                id,
+                uids(side, message.uid(), twice.ours),
+            ));
+            let pair = sent_pair(
+                task,
+                &message,
+                twice.theirs.uid(),
+                side,
+                Some((&twice.theirs, &twice.flags)),
+            );
             changes.push(TwoWayChange::Pair(id, Box::new(pair)));
         }
         // First the record, and on the disk: a recorded message that is not there any more would read as a deletion.
         self.memory.write(&changes, true)?;
         self.works[proof.of].open = true;
-        let (messages, bytes) = latecomers::take_back(way.link()?.side(side), task, twice, self.observer)?;
+        let (messages, bytes) =
+            latecomers::take_back(way.link()?.side(side), task, twice, self.observer)?;
         let way = self.way(side);
         way.copied -= messages;
         way.bytes_copied = way.bytes_copied.saturating_sub(bytes);
@@ -90,7 +120,12 @@ impl Sync<'_> {
     }
 
     /// Gives what is to be recorded of a side's word on one folder.
-    fn take_word(&mut self, side: Side, proof: &Proof<'_>, taken: &mut UidSet) -> Vec<TwoWayChange> {
+    fn take_word(
+        &mut self,
+        side: Side,
+        proof: &Proof<'_>,
+        taken: &mut UidSet,
+    ) -> Vec<TwoWayChange> {
         let Proof { of, task, scan, .. } = proof;
         let words = proof.words(Closeness::Attributes, taken);
         let mut changes = Vec::new();
@@ -102,15 +137,26 @@ impl Sync<'_> {
                     lost_dates.compare(message, copy);
                     let flags = scan.flags.get(copy.flags());
                     let pair = sent_pair(task, message, copy.uid(), side, Some((copy, &flags)));
-                    changes.extend(self.works[*of].record.map(|id| TwoWayChange::Pair(id, Box::new(pair))));
+                    changes.extend(
+                        self.works[*of]
+                            .record
+                            .map(|id| TwoWayChange::Pair(id, Box::new(pair))),
+                    );
                 }
                 Says::Second => changes.extend(self.refuse_second(side, proof, message)),
                 Says::Left(uid) => left.push((message, *uid)),
                 Says::Lost(told) => {
-                    let reason = format!("the {} confirmed the message but doesn't have it", side.ordinal());
+                    let reason = format!(
+                        "the {} confirmed the message but doesn't have it",
+                        side.ordinal()
+                    );
                     self.take_off(side, proof, message, &reason);
                     let uids = uids(side, message.uid(), *told);
-                    changes.extend(self.works[*of].record.map(|id| TwoWayChange::Unpair(id, uids)));
+                    changes.extend(
+                        self.works[*of]
+                            .record
+                            .map(|id| TwoWayChange::Unpair(id, uids)),
+                    );
                 }
                 // Where it is was not told: the next run pairs it.
                 Says::Untold => self.works[*of].open = true,
@@ -118,26 +164,52 @@ impl Sync<'_> {
         }
         changes.extend(self.note_left(side, proof, &left));
         let (here, there) = (side.ordinal(), side.other().ordinal());
-        let texts = [lost_dates.told(&task.to, here, there), proof::told_resized(task, &words, here, there)];
-        texts.into_iter().flatten().for_each(|text| self.warn(&text));
+        let texts = [
+            lost_dates.told(&task.to, here, there),
+            proof::told_resized(task, &words, here, there),
+        ];
+        texts
+            .into_iter()
+            .flatten()
+            .for_each(|text| self.warn(&text));
         changes
     }
 
     /// Leaves a message that a side took for another one where it is, as if it had been refused.
-    fn refuse_second(&mut self, side: Side, proof: &Proof<'_>, message: &Message) -> Option<TwoWayChange> {
-        let reason = format!("the {} treats it as a duplicate of a message already in that folder", side.ordinal());
+    fn refuse_second(
+        &mut self,
+        side: Side,
+        proof: &Proof<'_>,
+        message: &Message,
+    ) -> Option<TwoWayChange> {
+        let reason = format!(
+            "the {} treats it as a duplicate of a message already in that folder",
+            side.ordinal()
+        );
         self.take_off(side, proof, message, &reason);
         let way = self.way(side);
         way.copied_server_side = way.copied_server_side.min(way.copied);
-        let refused = TwoWayRefused { side: side.other(), uid: message.uid(), reason };
-        Some(TwoWayChange::Refuse(self.works[proof.of].record?, Box::new(refused)))
+        let refused = TwoWayRefused {
+            side: side.other(),
+            uid: message.uid(),
+            reason,
+        };
+        Some(TwoWayChange::Refuse(
+            self.works[proof.of].record?,
+            Box::new(refused),
+        ))
     }
 
     /// Names a message that counted as copied and is not there.
     fn take_off(&mut self, side: Side, proof: &Proof<'_>, message: &Message, reason: &str) {
         self.works[proof.of].open = true;
         let uid = message.uid();
-        self.observer.observe(&Event::MessageFailed { folder: &proof.task.from, uid, heading: None, reason });
+        self.observer.observe(&Event::MessageFailed {
+            folder: &proof.task.from,
+            uid,
+            heading: None,
+            reason,
+        });
         let way = self.way(side);
         way.failed += 1;
         way.copied -= 1;
@@ -145,14 +217,22 @@ impl Sync<'_> {
 
     /// Records messages that have left where they were put with the UIDs that they had there, so that the next run takes what
     /// happened to them for the change that it is: it moves or deletes them on the other side.
-    fn note_left(&mut self, side: Side, proof: &Proof<'_>, left: &[(&Message, Uid)]) -> Vec<TwoWayChange> {
+    fn note_left(
+        &mut self,
+        side: Side,
+        proof: &Proof<'_>,
+        left: &[(&Message, Uid)],
+    ) -> Vec<TwoWayChange> {
         if left.is_empty() {
             return Vec::new();
         }
         let work = &mut self.works[proof.of];
         work.open = true;
         let change = |(message, uid): &(&Message, Uid)| {
-            Some(TwoWayChange::Pair(work.record?, Box::new(sent_pair(proof.task, message, *uid, side, None))))
+            Some(TwoWayChange::Pair(
+                work.record?,
+                Box::new(sent_pair(proof.task, message, *uid, side, None)),
+            ))
         };
         let changes = left.iter().filter_map(change).collect();
         let told = departures::told(&proof.task.to, side.ordinal(), left.len() as u64);
@@ -169,13 +249,34 @@ fn uids(side: Side, source: Uid, copy: Uid) -> Both<Uid> {
 impl Work {
     /// The messages of a side that are in a pair, of those that were there before; nothing where all that was sent is new.
     fn paired(&self, side: Side, proof: &Proof<'_>) -> UidSet {
-        let is_older = |uid: &Uid| proof.task.target_uid_next.is_none_or(|next| uid.get() < next);
-        if !proof.fates.iter().filter_map(Fate::uid).any(|uid| is_older(&uid)) {
+        let is_older = |uid: &Uid| {
+            proof
+                .task
+                .target_uid_next
+                .is_none_or(|next| uid.get() < next)
+        };
+        if !proof
+            .fates
+            .iter()
+            .filter_map(Fate::uid)
+            .any(|uid| is_older(&uid))
+        {
             return UidSet::default();
         }
-        let base = self.base.iter().flat_map(BaseFolder::pairs).map(|pair| pair.uids()[side]);
-        let joined = self.merge.joined.iter().filter_map(|joined| self.message(side, joined.messages[side]));
-        let mut paired: Vec<Uid> = base.chain(joined.map(Message::uid)).filter(is_older).collect();
+        let base = self
+            .base
+            .iter()
+            .flat_map(BaseFolder::pairs)
+            .map(|pair| pair.uids()[side]);
+        let joined = self
+            .merge
+            .joined
+            .iter()
+            .filter_map(|joined| self.message(side, joined.messages[side]));
+        let mut paired: Vec<Uid> = base
+            .chain(joined.map(Message::uid))
+            .filter(is_older)
+            .collect();
         paired.sort_unstable();
         paired.into_iter().collect()
     }

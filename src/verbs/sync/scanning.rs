@@ -5,10 +5,13 @@ use super::{SideState, Sync, Work};
 use crate::engine::scans::read_listed;
 use crate::exec::Link;
 use crate::mail::{
-    Both, Counters, FlagTable, Flags, HeaderKey, MailboxName, Message, PermanentFlags, Side, Uid, UidSet,
+    Both, Counters, FlagTable, Flags, HeaderKey, MailboxName, Message, PermanentFlags, Side, Uid,
+    UidSet,
 };
 use crate::plan::merge::{BaseFolder, PairState, View};
-use crate::store::{Baseline, Error, FolderScan, KnownDepth, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
+use crate::store::{
+    Baseline, Error, FolderScan, KnownDepth, Refusal, RefusalMeaning, ScanDepth, ScanRequest,
+};
 use crate::verbs::same_mailbox::left_marked;
 
 /// How often a folder is scanned when a server contradicts itself or refuses in passing.
@@ -22,16 +25,21 @@ type Scanned = Option<Result<FolderScan, Refusal>>;
 impl Sync<'_> {
     /// Scans these folders on both sides.
     pub(super) fn scan(&mut self, link: &mut Link) -> Result<(), Error> {
-        let open: Vec<usize> = (0..self.works.len()).filter(|at| !self.works[*at].in_step).collect();
+        let open: Vec<usize> = (0..self.works.len())
+            .filter(|at| !self.works[*at].in_step)
+            .collect();
         let for_writing = !self.options.dry_run;
         let works = &self.works;
         let scans: Both<Vec<Scanned>> = link.on_both(|side, store| {
             let mut scans: Vec<Scanned> = open.iter().map(|_| None).collect();
-            let mut left: Vec<usize> = (0..open.len()).filter(|at| works[open[*at]].raw[side].is_some()).collect();
+            let mut left: Vec<usize> = (0..open.len())
+                .filter(|at| works[open[*at]].raw[side].is_some())
+                .collect();
             let mut whole = vec![false; open.len()];
             for attempt in 1..=ATTEMPTS {
-                let requests: Vec<ScanRequest<'_>> =
-                    (left.iter()).filter_map(|at| request(&works[open[*at]], side, whole[*at], for_writing)).collect();
+                let requests: Vec<ScanRequest<'_>> = (left.iter())
+                    .filter_map(|at| request(&works[open[*at]], side, whole[*at], for_writing))
+                    .collect();
                 let mut again = Vec::new();
                 store.scan(&requests, &mut |nth, scan| {
                     let at = left[nth];
@@ -75,11 +83,23 @@ impl Sync<'_> {
     }
 
     /// Asks for all attributes and headers of these messages of a side's folder, which are in its view.
-    pub(super) fn read_more(&mut self, link: &mut Link, at: usize, side: Side, indices: &[u32]) -> Result<(), Error> {
+    pub(super) fn read_more(
+        &mut self,
+        link: &mut Link,
+        at: usize,
+        side: Side,
+        indices: &[u32],
+    ) -> Result<(), Error> {
         let work = &self.works[at];
-        let Some(mailbox) = work.raw[side].clone().filter(|_| !indices.is_empty()) else { return Ok(()) };
+        let Some(mailbox) = work.raw[side].clone().filter(|_| !indices.is_empty()) else {
+            return Ok(());
+        };
         let messages = work.views[side].messages();
-        let uids: UidSet = indices.iter().filter_map(|index| messages.get(*index as usize)).map(Message::uid).collect();
+        let uids: UidSet = indices
+            .iter()
+            .filter_map(|index| messages.get(*index as usize))
+            .map(Message::uid)
+            .collect();
         match read_listed(link.side(side), &mailbox, &uids, side.ordinal())? {
             Ok(found) => self.works[at].learn(side, &uids, &found),
             Err(refusal) => {
@@ -98,19 +118,51 @@ impl Work {
         self.marked[side] = left_marked(&scan);
         let mark = Flags::from_names([Flags::MARK]);
         // The other side never learns of it.
-        for message in scan.messages.iter_mut().filter(|message| self.marked[side].contains(message.uid())) {
-            *message = message.with_flags(scan.flags.intern(scan.flags.get(message.flags()).minus(&mark)));
+        for message in scan
+            .messages
+            .iter_mut()
+            .filter(|message| self.marked[side].contains(message.uid()))
+        {
+            *message = message.with_flags(
+                scan.flags
+                    .intern(scan.flags.get(message.flags()).minus(&mark)),
+            );
         }
         // A folder that is opened for reading only says of every flag that it keeps none.
-        let permanent = if dry_run { PermanentFlags::everything() } else { scan.permanent_flags.clone() };
-        let uid_next = scan.uid_next.or_else(|| Some(self.least_uid_next(side, &scan)));
-        let counters = Counters { uid_next, ..scan.counters() };
-        let had = self.stored.as_ref().and_then(|stored| stored.sides[side].counters.messages);
+        let permanent = if dry_run {
+            PermanentFlags::everything()
+        } else {
+            scan.permanent_flags.clone()
+        };
+        let uid_next = scan
+            .uid_next
+            .or_else(|| Some(self.least_uid_next(side, &scan)));
+        let counters = Counters {
+            uid_next,
+            ..scan.counters()
+        };
+        let had = self
+            .stored
+            .as_ref()
+            .and_then(|stored| stored.sides[side].counters.messages);
         let is_capped = CAPS.contains(&scan.exists) && had.is_some_and(|had| had > scan.exists);
         let exists = u32::try_from(scan.messages.len() as u64 + scan.unlisted).unwrap_or(u32::MAX);
-        let mailbox_id = scan.mailbox_id.or_else(|| self.state[side].mailbox_id.take());
-        self.state[side] = SideState { counters, mailbox_id, permanent: permanent.clone() };
-        let view = View::new(scan.messages, scan.flags, UidSet::default(), counters, exists).keeping(permanent);
+        let mailbox_id = scan
+            .mailbox_id
+            .or_else(|| self.state[side].mailbox_id.take());
+        self.state[side] = SideState {
+            counters,
+            mailbox_id,
+            permanent: permanent.clone(),
+        };
+        let view = View::new(
+            scan.messages,
+            scan.flags,
+            UidSet::default(),
+            counters,
+            exists,
+        )
+        .keeping(permanent);
         self.views[side] = if is_capped { view.capped() } else { view };
     }
 
@@ -122,7 +174,9 @@ impl Work {
             .filter(|stored| stored.counters.uid_validity == scan.uid_validity)
             .and_then(|stored| stored.counters.uid_next);
         let told = self.state[side].counters.uid_next.or(before).unwrap_or(1);
-        scan.messages.last().map_or(told, |message| told.max(message.uid().get().saturating_add(1)))
+        scan.messages.last().map_or(told, |message| {
+            told.max(message.uid().get().saturating_add(1))
+        })
     }
 
     /// Puts what was read of messages into a side's view. One that is gone meanwhile is not shown any more.
@@ -134,7 +188,10 @@ impl Work {
             let set = flags.intern(view.flags(message));
             if !asked.contains(message.uid()) {
                 messages.push(message.with_flags(set));
-            } else if let Ok(at) = found.messages.binary_search_by_key(&message.uid(), Message::uid) {
+            } else if let Ok(at) = found
+                .messages
+                .binary_search_by_key(&message.uid(), Message::uid)
+            {
                 let mut read = found.messages[at].with_flags(set);
                 if read.key() == HeaderKey::Unknown {
                     read.set_key(HeaderKey::Empty);
@@ -152,9 +209,19 @@ impl Work {
 
 fn request(work: &Work, side: Side, whole: bool, for_writing: bool) -> Option<ScanRequest<'_>> {
     let mailbox: &MailboxName = work.raw[side].as_ref()?;
-    let baseline = work.base.as_ref().filter(|_| !whole).and_then(|base| baseline(base, work, side));
+    let baseline = work
+        .base
+        .as_ref()
+        .filter(|_| !whole)
+        .and_then(|base| baseline(base, work, side));
     let depth = baseline.map_or(ScanDepth::Identity, ScanDepth::Since);
-    Some(ScanRequest { mailbox, depth, uids: None, search: None, for_writing })
+    Some(ScanRequest {
+        mailbox,
+        depth,
+        uids: None,
+        search: None,
+        for_writing,
+    })
 }
 
 /// What is known of a side's folder, if what is known can be relied on.
@@ -164,16 +231,27 @@ fn baseline(base: &BaseFolder, work: &Work, side: Side) -> Option<Baseline> {
     }
     let then = work.stored.as_ref()?.sides[side].counters;
     let now = &work.state[side].counters;
-    if then.uid_validity.is_none() || now.uid_validity.is_some() && now.uid_validity != then.uid_validity {
+    if then.uid_validity.is_none()
+        || now.uid_validity.is_some() && now.uid_validity != then.uid_validity
+    {
         return None;
     }
     let highest = |of: Side| {
-        let there = base.pairs().iter().filter(|pair| pair.state() == PairState::Settled);
-        there.max_by_key(|pair| pair.uids()[of]).map(|pair| pair.uids()[side])
+        let there = base
+            .pairs()
+            .iter()
+            .filter(|pair| pair.state() == PairState::Settled);
+        there
+            .max_by_key(|pair| pair.uids()[of])
+            .map(|pair| pair.uids()[side])
     };
     let known = then.mod_seq.map_or(KnownDepth::Flags, KnownDepth::Changes);
     let probe = [highest(Side::First), highest(Side::Second)];
-    Some(Baseline { uid_next: Uid::new(then.uid_next?)?, known, probe })
+    Some(Baseline {
+        uid_next: Uid::new(then.uid_next?)?,
+        known,
+        probe,
+    })
 }
 
 /// What a scan gave, and whether it can be relied on; else it is to be made again, of everything.
@@ -184,13 +262,23 @@ fn take(
     whole: &mut bool,
 ) -> (Result<FolderScan, Refusal>, bool) {
     match scan {
-        Ok(scan) => match work.base.as_ref().filter(|_| !*whole && scan.unchanged.is_some()) {
+        Ok(scan) => match work
+            .base
+            .as_ref()
+            .filter(|_| !*whole && scan.unchanged.is_some())
+        {
             Some(base) => match fill_in(base, side, scan) {
                 Some(filled) => (Ok(filled), true),
                 None => {
                     *whole = true;
                     let text = "not all of its messages could be listed".to_owned();
-                    (Err(Refusal { meaning: RefusalMeaning::Transient, text }), false)
+                    (
+                        Err(Refusal {
+                            meaning: RefusalMeaning::Transient,
+                            text,
+                        }),
+                        false,
+                    )
                 }
             },
             None => {
@@ -201,7 +289,8 @@ fn take(
         Err(refusal) => {
             // A server may offer what it then refuses: it is asked in the plainest way before it is believed.
             let is_new = !std::mem::replace(whole, true);
-            let is_done = refusal.meaning != RefusalMeaning::Transient && !(is_new && work.base.is_some());
+            let is_done =
+                refusal.meaning != RefusalMeaning::Transient && !(is_new && work.base.is_some());
             (Err(refusal), is_done)
         }
     }
@@ -210,9 +299,16 @@ fn take(
 /// What a scan of changes did not list is as it was. `None`: something in it could not be read, or the server's count of messages says
 /// otherwise.
 fn fill_in(base: &BaseFolder, side: Side, scan: FolderScan) -> Option<FolderScan> {
-    let there = || base.pairs().iter().filter(|pair| pair.state() != PairState::DeletedOn(side));
+    let there = || {
+        base.pairs()
+            .iter()
+            .filter(|pair| pair.state() != PairState::DeletedOn(side))
+    };
     let known: UidSet = there().map(|pair| pair.uids()[side]).collect();
-    scan.filled_in(there().map(|pair| (pair.uids()[side], held(base, pair, side))), |uid| known.contains(uid))
+    scan.filled_in(
+        there().map(|pair| (pair.uids()[side], held(base, pair, side))),
+        |uid| known.contains(uid),
+    )
 }
 
 /// The flags that a side's message had when both sides agreed.

@@ -52,7 +52,11 @@ impl Wish<'_> {
             from: &self.from.mailbox,
             from_uid_validity: self.from.uid_validity,
             uid: self.from.uid,
-            to: Goal { mailbox: &task.target, uid_validity: task.target_uid_validity, uid_next: task.target_uid_next },
+            to: Goal {
+                mailbox: &task.target,
+                uid_validity: task.target_uid_validity,
+                uid_next: task.target_uid_next,
+            },
             leave: false,
             same: task.messages.get(self.position).and_then(Sameness::of),
         }
@@ -68,11 +72,22 @@ pub(super) fn postpone(sent: &mut Sent, originals: &Originals) -> Vec<Postponed>
     let mut now = Sent::default();
     for (work, mut task) in sent.of.drain(..).zip(sent.tasks.drain(..)) {
         if let Some(originals) = originals.get(&work) {
-            let (later, rest): (Vec<Message>, Vec<Message>) =
-                std::mem::take(&mut task.messages).into_iter().partition(|of| originals.contains_key(&of.uid()));
-            let first = later.iter().filter_map(|message| originals.get(&message.uid()).copied()).collect();
-            let later = FolderTask { messages: later, ..task.without_messages() };
-            postponed.push(Postponed { work, task: later, first });
+            let (later, rest): (Vec<Message>, Vec<Message>) = std::mem::take(&mut task.messages)
+                .into_iter()
+                .partition(|of| originals.contains_key(&of.uid()));
+            let first = later
+                .iter()
+                .filter_map(|message| originals.get(&message.uid()).copied())
+                .collect();
+            let later = FolderTask {
+                messages: later,
+                ..task.without_messages()
+            };
+            postponed.push(Postponed {
+                work,
+                task: later,
+                first,
+            });
             task.messages = rest;
         }
         now.plan(work, task);
@@ -86,9 +101,21 @@ fn places(sent: &Sent) -> HashMap<Original, Place> {
     let mut places = HashMap::new();
     for (work, task, fates) in sent.each() {
         for (message, fate) in task.messages.iter().zip(fates) {
-            if let Fate::Copied { uid: Some(uid), bytes } = *fate {
+            if let Fate::Copied {
+                uid: Some(uid),
+                bytes,
+            } = *fate
+            {
                 let (mailbox, uid_validity) = (task.target.clone(), task.target_uid_validity);
-                places.insert((work, message.uid()), Place { mailbox, uid_validity, uid, bytes });
+                places.insert(
+                    (work, message.uid()),
+                    Place {
+                        mailbox,
+                        uid_validity,
+                        uid,
+                        bytes,
+                    },
+                );
             }
         }
     }
@@ -102,11 +129,17 @@ impl Sync<'_> {
             let alike = self.find_alike(to);
             let folder = |work: usize| {
                 let work = self.works.get(work)?;
-                Some((work.raw[to.other()].as_ref()?, work.state[to.other()].counters.uid_validity))
+                Some((
+                    work.raw[to.other()].as_ref()?,
+                    work.state[to.other()].counters.uid_validity,
+                ))
             };
             let are_same = twins::are_same(link.side(to.other()), &alike, &folder)?;
             let mut originals = Originals::new();
-            for (((work, uid), original), _) in alike.into_iter().zip(are_same).filter(|(_, same)| *same == Some(true))
+            for (((work, uid), original), _) in alike
+                .into_iter()
+                .zip(are_same)
+                .filter(|(_, same)| *same == Some(true))
             {
                 originals.entry(work).or_default().insert(uid, original);
             }
@@ -125,7 +158,11 @@ impl Sync<'_> {
         let message = |wanted: &Wanted| folders[wanted.folder as usize].1[wanted.position as usize];
         let wanted = (0..).zip(&folders).flat_map(|(folder, (_, messages))| {
             let wanted = move |(position, message): (u32, &&Message)| {
-                Some(Wanted { looks: Looks::of(message)?, folder, position })
+                Some(Wanted {
+                    looks: Looks::of(message)?,
+                    folder,
+                    position,
+                })
             };
             (0..).zip(messages).filter_map(wanted)
         });
@@ -135,9 +172,14 @@ impl Sync<'_> {
         let mut first: HashMap<(Sameness, Flags), Original> = HashMap::new();
         let mut seen = HashSet::new();
         for wanted in &candidates {
-            let Some(same) = Sameness::of(message(wanted)) else { continue };
+            let Some(same) = Sameness::of(message(wanted)) else {
+                continue;
+            };
             let (work, uid) = place(wanted);
-            let key = (same, self.works[work].views[to.other()].flags(message(wanted)));
+            let key = (
+                same,
+                self.works[work].views[to.other()].flags(message(wanted)),
+            );
             let first = *first.entry(key.clone()).or_insert((work, uid));
             if first.0 != work && seen.insert((work, key)) {
                 alike.push(((work, uid), first));
@@ -148,7 +190,9 @@ impl Sync<'_> {
 
     /// Whether a message that a side is to get in this folder is sent into another one.
     pub(super) fn is_shared(&self, work: usize, to: Side, uid: Uid) -> bool {
-        self.originals[to].get(&work).is_some_and(|of| of.contains_key(&uid))
+        self.originals[to]
+            .get(&work)
+            .is_some_and(|of| of.contains_key(&uid))
     }
 
     /// Lets a side copy what was postponed from what was sent to it. Gives what it has copied, with where it is, and what has to
@@ -164,12 +208,21 @@ impl Sync<'_> {
         let mut wishes = Vec::new();
         for (of, postponed) in postponed.iter().enumerate() {
             let from = postponed.first.iter().enumerate();
-            wishes.extend(from.filter_map(|(position, first)| Some(Wish { of, position, from: places.get(first)? })));
+            wishes.extend(from.filter_map(|(position, first)| {
+                Some(Wish {
+                    of,
+                    position,
+                    from: places.get(first)?,
+                })
+            }));
         }
         let uids = self.ask_for_copies(way, side, sent, &postponed, &wishes)?;
-        let copied = wishes.iter().filter(|wish| uids.contains_key(&(wish.of, wish.position)));
-        let bytes: HashMap<(usize, usize), u32> =
-            copied.map(|wish| ((wish.of, wish.position), wish.from.bytes)).collect();
+        let copied = wishes
+            .iter()
+            .filter(|wish| uids.contains_key(&(wish.of, wish.position)));
+        let bytes: HashMap<(usize, usize), u32> = copied
+            .map(|wish| ((wish.of, wish.position), wish.from.bytes))
+            .collect();
         let (mut done, mut rest) = (Sent::default(), Sent::default());
         for (of, Postponed { work, task, .. }) in postponed.into_iter().enumerate() {
             let mut mine = task.without_messages();
@@ -179,7 +232,10 @@ impl Sync<'_> {
                 match (uids.get(&(of, position)), bytes.get(&(of, position))) {
                     (Some(uid), Some(bytes)) => {
                         mine.messages.push(message);
-                        fates.push(Fate::Copied { uid: Some(*uid), bytes: *bytes });
+                        fates.push(Fate::Copied {
+                            uid: Some(*uid),
+                            bytes: *bytes,
+                        });
                     }
                     _ => left.messages.push(message),
                 }
@@ -187,7 +243,11 @@ impl Sync<'_> {
             // What is sent now comes after what is there: a lost reply must not be looked for among that.
             let there = sent.placed_in(work).iter().map(Uid::get).max();
             let copied = fates.iter().filter_map(Fate::uid);
-            let next = copied.map(Uid::get).chain(there).max().map_or(0, |last| last.saturating_add(1));
+            let next = copied
+                .map(Uid::get)
+                .chain(there)
+                .max()
+                .map_or(0, |last| last.saturating_add(1));
             left.target_uid_next = left.target_uid_next.map(|before| before.max(next));
             self.note_shared(side, &mine, &fates);
             done.put(work, mine, fates);
@@ -205,19 +265,29 @@ impl Sync<'_> {
         postponed: &[Postponed],
         wishes: &[Wish<'_>],
     ) -> Result<HashMap<(usize, usize), Uid>, Error> {
-        let errands: Vec<Errand<'_>> = wishes.iter().map(|wish| wish.errand(&postponed[wish.of].task)).collect();
-        let sent: HashMap<&MailboxName, UidSet> =
-            postponed.iter().map(|of| (&of.task.target, sent.placed_in(of.work))).collect();
-        let was_sent = |mailbox: &MailboxName, uid| sent.get(mailbox).is_some_and(|sent| sent.contains(uid));
+        let errands: Vec<Errand<'_>> = wishes
+            .iter()
+            .map(|wish| wish.errand(&postponed[wish.of].task))
+            .collect();
+        let sent: HashMap<&MailboxName, UidSet> = postponed
+            .iter()
+            .map(|of| (&of.task.target, sent.placed_in(of.work)))
+            .collect();
+        let was_sent =
+            |mailbox: &MailboxName, uid| sent.get(mailbox).is_some_and(|sent| sent.contains(uid));
         let outcomes = relocate::relocate(way, side, &errands, &was_sent)?;
         for (first, refusal) in outcomes.refusals {
             let (to, word) = (&postponed[wishes[first].of].task.to, side.ordinal());
-            let text =
-                format!("{to}: the {word} did not copy all messages server-side, so they are sent: {}", refusal.text);
+            let text = format!(
+                "{to}: the {word} did not copy all messages server-side, so they are sent: {}",
+                refusal.text
+            );
             self.warn(&text);
         }
         let placed = wishes.iter().zip(&outcomes.each);
-        Ok(placed.filter_map(|(wish, outcome)| Some(((wish.of, wish.position), outcome.placed?))).collect())
+        Ok(placed
+            .filter_map(|(wish, outcome)| Some(((wish.of, wish.position), outcome.placed?)))
+            .collect())
     }
 
     /// Counts and tells what a side has copied.
@@ -226,7 +296,12 @@ impl Sync<'_> {
         way.copied += fates.len() as u64;
         way.copied_server_side += fates.len() as u64;
         for uid in fates.iter().filter_map(Fate::uid) {
-            self.observer.observe(&Event::MessageCopied { to: side, folder: &task.to, uid, bytes: 0 });
+            self.observer.observe(&Event::MessageCopied {
+                to: side,
+                folder: &task.to,
+                uid,
+                bytes: 0,
+            });
         }
     }
 }

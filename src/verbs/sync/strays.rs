@@ -12,7 +12,9 @@ use crate::engine::scans::scan_each;
 use crate::engine::way::Way;
 use crate::exec::{Link, read_contents};
 use crate::mail::{MailboxName, Message, Side, Uid, UidSet, UidValidity};
-use crate::plan::merge::{BaseFolder, BasePair, Extent, Former, PairState, Prints, Row, Trace, leave_alone, trace};
+use crate::plan::merge::{
+    BaseFolder, BasePair, Extent, Former, PairState, Prints, Row, Trace, leave_alone, trace,
+};
 use crate::state::{TwoWayChange, TwoWayPair};
 use crate::store::{Error, FolderScan, Removal, ScanDepth};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -46,7 +48,9 @@ impl Work {
     /// The state in which a pair of the base stays that this run does not settle. Where a side's folder was gone, it may have been made
     /// anew since: the UID that the pair knows there is that of another message then.
     fn state_of(&self, pair: &BasePair) -> PairState {
-        let gone = Side::BOTH.into_iter().find(|side| self.views[*side].extent() == Extent::Absent);
+        let gone = Side::BOTH
+            .into_iter()
+            .find(|side| self.views[*side].extent() == Extent::Absent);
         match pair.state() {
             PairState::Settled => gone.map_or(PairState::Settled, PairState::DeletedOn),
             deleted @ PairState::DeletedOn(_) => deleted,
@@ -55,7 +59,9 @@ impl Work {
 
     /// The messages of a side that are to be sent to the other, for one of these reasons.
     fn to_send(&self, side: Side, rows: &[Row]) -> impl Iterator<Item = &Message> {
-        let incoming = self.merge.incoming[side.other()].iter().filter(|incoming| rows.contains(&incoming.row));
+        let incoming = self.merge.incoming[side.other()]
+            .iter()
+            .filter(|incoming| rows.contains(&incoming.row));
         incoming.filter_map(move |incoming| self.message(side, incoming.from))
     }
 }
@@ -89,13 +95,27 @@ impl Sync<'_> {
     /// What was moved and deleted, what was copied although it was gone, and what was let go as it was gone on both sides.
     fn all_departed(&mut self) -> Result<Vec<Departed>, Error> {
         let mut all = std::mem::take(&mut self.departed);
-        for (at, work) in self.works.iter().enumerate().filter(|(_, work)| !work.rests()) {
-            for side in Side::BOTH.into_iter().filter(|side| !work.merge.kept[*side].is_empty()) {
+        for (at, work) in self
+            .works
+            .iter()
+            .enumerate()
+            .filter(|(_, work)| !work.rests())
+        {
+            for side in Side::BOTH
+                .into_iter()
+                .filter(|side| !work.merge.kept[*side].is_empty())
+            {
                 let copies = self.copies(at, side)?;
                 for kept in &work.merge.kept[side] {
                     let source = work.message(side.other(), kept.from).map(Message::uid);
-                    let ours = source.and_then(|source| copies.get(&source)).map(|uid| (at, *uid));
-                    all.push(Departed { side, former: kept.former, ours });
+                    let ours = source
+                        .and_then(|source| copies.get(&source))
+                        .map(|uid| (at, *uid));
+                    all.push(Departed {
+                        side,
+                        former: kept.former,
+                        ours,
+                    });
                 }
             }
         }
@@ -103,14 +123,28 @@ impl Sync<'_> {
         let known: HashSet<Former> = all.iter().map(|one| one.former).collect();
         let mut joined = self.joined();
         for (folder, work) in self.works.iter().enumerate() {
-            for dropped in work.merge.dropped.iter().filter(|dropped| dropped.row == Row::DeletedOnBoth) {
-                let former = Former { folder, pair: dropped.pair };
+            for dropped in work
+                .merge
+                .dropped
+                .iter()
+                .filter(|dropped| dropped.row == Row::DeletedOnBoth)
+            {
+                let former = Former {
+                    folder,
+                    pair: dropped.pair,
+                };
                 let trace = self.trace_of(former, Side::First);
-                let alike = trace.and_then(|trace| joined.get_mut(&trace)).filter(|count| **count > 0);
+                let alike = trace
+                    .and_then(|trace| joined.get_mut(&trace))
+                    .filter(|count| **count > 0);
                 if let Some(count) = alike {
                     *count -= 1;
                 } else if !known.contains(&former) {
-                    all.extend(Side::BOTH.map(|side| Departed { side, former, ours: None }));
+                    all.extend(Side::BOTH.map(|side| Departed {
+                        side,
+                        former,
+                        ours: None,
+                    }));
                 }
             }
         }
@@ -121,8 +155,14 @@ impl Sync<'_> {
     fn joined(&self) -> HashMap<Trace, usize> {
         let mut joined = HashMap::new();
         for work in &self.works {
-            let messages = work.merge.joined.iter().filter_map(|pair| work.message(Side::First, pair.messages.first));
-            messages.filter_map(trace).for_each(|trace| *joined.entry(trace).or_default() += 1);
+            let messages = work
+                .merge
+                .joined
+                .iter()
+                .filter_map(|pair| work.message(Side::First, pair.messages.first));
+            messages
+                .filter_map(trace)
+                .for_each(|trace| *joined.entry(trace).or_default() += 1);
         }
         joined
     }
@@ -130,7 +170,10 @@ impl Sync<'_> {
     /// The messages of a side by those of the other side that they are a pair with.
     fn copies(&self, at: usize, side: Side) -> Result<HashMap<Uid, Uid>, Error> {
         let pairs = self.memory.pairs(self.works[at].record)?;
-        Ok(pairs.iter().map(|pair| (pair.uids[side.other()], pair.uids[side])).collect())
+        Ok(pairs
+            .iter()
+            .map(|pair| (pair.uids[side.other()], pair.uids[side]))
+            .collect())
     }
 
     fn trace_of(&self, former: Former, side: Side) -> Option<Trace> {
@@ -141,19 +184,35 @@ impl Sync<'_> {
     /// What has come to a side since it was read and is in no pair.
     fn unpaired(&self, way: &mut Way<'_>, side: Side) -> Result<Vec<Stray>, Error> {
         let listing = way.repeatable(|link| link.side(side).list())?;
-        let before: HashSet<&MailboxName> =
-            self.listed.listings[side].mailboxes.iter().map(|mailbox| &mailbox.name).collect();
-        let works: HashMap<&MailboxName, usize> =
-            (0..).zip(&self.works).filter_map(|(at, work)| Some((work.raw[side].as_ref()?, at))).collect();
+        let before: HashSet<&MailboxName> = self.listed.listings[side]
+            .mailboxes
+            .iter()
+            .map(|mailbox| &mailbox.name)
+            .collect();
+        let works: HashMap<&MailboxName, usize> = (0..)
+            .zip(&self.works)
+            .filter_map(|(at, work)| Some((work.raw[side].as_ref()?, at)))
+            .collect();
         let mut changed = Vec::new();
-        for mailbox in listing.mailboxes.iter().filter(|mailbox| mailbox.selectable) {
+        for mailbox in listing
+            .mailboxes
+            .iter()
+            .filter(|mailbox| mailbox.selectable)
+        {
             let work = works.get(&mailbox.name).copied();
             let next = work.and_then(|at| self.works[at].state[side].counters.uid_next);
             let is_new = work.is_none() && !before.contains(&mailbox.name);
-            let now = mailbox.status.as_ref().and_then(|status| status.counters.uid_next);
+            let now = mailbox
+                .status
+                .as_ref()
+                .and_then(|status| status.counters.uid_next);
             if is_new || next.is_some_and(|next| now.is_none_or(|now| now > next)) {
                 let uids = next.and_then(Uid::new).map(UidSet::from_uid);
-                changed.push(Changed { work, mailbox: mailbox.name.clone(), uids });
+                changed.push(Changed {
+                    work,
+                    mailbox: mailbox.name.clone(),
+                    uids,
+                });
             }
         }
         let scans = way.repeatable(|link| {
@@ -171,10 +230,14 @@ impl Sync<'_> {
 
     fn strays(&self, side: Side, of: &Changed, scan: &FolderScan) -> Result<Vec<Stray>, Error> {
         let Changed { work, mailbox, .. } = of;
-        if work.is_some_and(|at| self.works[at].state[side].counters.uid_validity != scan.uid_validity) {
+        if work
+            .is_some_and(|at| self.works[at].state[side].counters.uid_validity != scan.uid_validity)
+        {
             return Ok(Vec::new());
         }
-        let pairs = self.memory.pairs(work.and_then(|at| self.works[at].record))?;
+        let pairs = self
+            .memory
+            .pairs(work.and_then(|at| self.works[at].record))?;
         let paired: HashSet<Uid> = pairs.iter().map(|pair| pair.uids[side]).collect();
         let stray = |message: &Message| Stray {
             work: *work,
@@ -182,7 +245,12 @@ impl Sync<'_> {
             uid_validity: scan.uid_validity,
             message: *message,
         };
-        Ok(scan.messages.iter().filter(|message| !paired.contains(&message.uid())).map(stray).collect())
+        Ok(scan
+            .messages
+            .iter()
+            .filter(|message| !paired.contains(&message.uid()))
+            .map(stray)
+            .collect())
     }
 
     /// Lets the next run find that the message was moved there. `others` are the strays that are left.
@@ -201,7 +269,12 @@ impl Sync<'_> {
         if ours.is_some() && copy.is_none() {
             return Ok(());
         }
-        let works = [Some(former.folder), stray.work, ours.map(|(at, _)| at), copy.map(|(at, _)| at)];
+        let works = [
+            Some(former.folder),
+            stray.work,
+            ours.map(|(at, _)| at),
+            copy.map(|(at, _)| at),
+        ];
         for at in works.into_iter().flatten() {
             self.works[at].open = true;
         }
@@ -216,7 +289,12 @@ impl Sync<'_> {
         if let Some((at, uid)) = ours {
             let pairs = self.memory.pairs(self.works[at].record)?;
             let pair = pairs.iter().find(|pair| pair.uids[side] == uid);
-            changes.extend(self.works[at].record.zip(pair).map(|(id, pair)| TwoWayChange::Unpair(id, pair.uids)));
+            changes.extend(
+                self.works[at]
+                    .record
+                    .zip(pair)
+                    .map(|(id, pair)| TwoWayChange::Unpair(id, pair.uids)),
+            );
         }
         // First the record, and on the disk: a recorded message that is not there any more would read as a deletion.
         self.memory.write(&changes, true)?;
@@ -236,17 +314,37 @@ impl Sync<'_> {
         ours: (usize, Uid),
         others: &mut VecDeque<Stray>,
     ) -> Result<Option<(usize, Uid)>, Error> {
-        let Some(wanted) = self.content(way, side, &stray.mailbox, stray.uid_validity, stray.message.uid())? else {
+        let Some(wanted) = self.content(
+            way,
+            side,
+            &stray.mailbox,
+            stray.uid_validity,
+            stray.message.uid(),
+        )?
+        else {
             return Ok(None);
         };
         let work = &self.works[ours.0];
-        let Some(mailbox) = &work.raw[side] else { return Ok(None) };
-        if let Some(found) = self.content(way, side, mailbox, work.state[side].counters.uid_validity, ours.1)? {
+        let Some(mailbox) = &work.raw[side] else {
+            return Ok(None);
+        };
+        if let Some(found) = self.content(
+            way,
+            side,
+            mailbox,
+            work.state[side].counters.uid_validity,
+            ours.1,
+        )? {
             return Ok((found == wanted).then_some(ours));
         }
         for at in 0..others.len() {
             let other = &others[at];
-            let Some(work) = other.work.filter(|_| trace(&other.message) == trace(&stray.message)) else { continue };
+            let Some(work) = other
+                .work
+                .filter(|_| trace(&other.message) == trace(&stray.message))
+            else {
+                continue;
+            };
             let uid = other.message.uid();
             if self.content(way, side, &other.mailbox, other.uid_validity, uid)? == Some(wanted) {
                 others.remove(at);
@@ -266,22 +364,41 @@ impl Sync<'_> {
         uid: Uid,
     ) -> Result<Option<[u8; 32]>, Error> {
         let uids = UidSet::from_iter([uid]);
-        let contents = way.repeatable(|link| read_contents(link.side(side), mailbox, validity, &uids, &mut |_| {}))?;
+        let contents = way.repeatable(|link| {
+            read_contents(link.side(side), mailbox, validity, &uids, &mut |_| {})
+        })?;
         Ok(contents.get(&uid).map(|keys| keys.raw))
     }
 
-    fn take_back_ours(&mut self, way: &mut Way<'_>, side: Side, at: usize, uid: Uid) -> Result<(), Error> {
+    fn take_back_ours(
+        &mut self,
+        way: &mut Way<'_>,
+        side: Side,
+        at: usize,
+        uid: Uid,
+    ) -> Result<(), Error> {
         let work = &self.works[at];
         let (name, word) = (work.name(side), side.ordinal());
-        let Some(mailbox) = work.raw[side].clone() else { return Ok(()) };
+        let Some(mailbox) = work.raw[side].clone() else {
+            return Ok(());
+        };
         let uid_validity = work.state[side].counters.uid_validity;
-        let removal = Removal { mailbox, uid_validity, uids: UidSet::from_iter([uid]) };
+        let removal = Removal {
+            mailbox,
+            uid_validity,
+            uids: UidSet::from_iter([uid]),
+        };
         let done = way.repeatable(|link| link.side(side).remove(std::slice::from_ref(&removal)))?;
-        let found =
-            format!("{name}: another program moved a message on the {word} while this run was putting it there");
+        let found = format!(
+            "{name}: another program moved a message on the {word} while this run was putting it there"
+        );
         self.warn(&match done.into_iter().next() {
-            Some(Err(refusal)) => format!("{found}; the duplicate can't be removed: {}", refusal.text),
-            _ => format!("{found}; the duplicate was removed, and the next run decides where it belongs"),
+            Some(Err(refusal)) => {
+                format!("{found}; the duplicate can't be removed: {}", refusal.text)
+            }
+            _ => format!(
+                "{found}; the duplicate was removed, and the next run decides where it belongs"
+            ),
         });
         Ok(())
     }
@@ -308,17 +425,28 @@ impl Sync<'_> {
             return Ok(HashSet::new());
         }
         let mut folders: BTreeMap<usize, UidSet> = BTreeMap::new();
-        suspects.iter().for_each(|suspect| folders.entry(suspect.work).or_default().insert(suspect.uid));
+        suspects
+            .iter()
+            .for_each(|suspect| folders.entry(suspect.work).or_default().insert(suspect.uid));
         let works = &self.works;
-        let asked: Vec<(usize, &MailboxName, UidSet)> =
-            (folders.into_iter()).filter_map(|(at, uids)| Some((at, works[at].raw[side].as_ref()?, uids))).collect();
-        let folders = asked.iter().map(|(_, mailbox, uids)| (*mailbox, Some(uids.clone())));
+        let asked: Vec<(usize, &MailboxName, UidSet)> = (folders.into_iter())
+            .filter_map(|(at, uids)| Some((at, works[at].raw[side].as_ref()?, uids)))
+            .collect();
+        let folders = asked
+            .iter()
+            .map(|(_, mailbox, uids)| (*mailbox, Some(uids.clone())));
         let scans = scan_each(link.side(side), ScanDepth::Sizes, folders)?;
         let there: HashSet<(usize, Uid)> = (asked.iter().zip(scans))
             .filter_map(|((at, ..), scan)| Some((*at, scan.ok()?)))
-            .flat_map(|(at, scan)| scan.messages.into_iter().map(move |message| (at, message.uid())))
+            .flat_map(|(at, scan)| {
+                scan.messages
+                    .into_iter()
+                    .map(move |message| (at, message.uid()))
+            })
             .collect();
-        let gone = suspects.iter().filter(|suspect| !there.contains(&(suspect.work, suspect.uid)));
+        let gone = suspects
+            .iter()
+            .filter(|suspect| !there.contains(&(suspect.work, suspect.uid)));
         Ok(gone.map(|suspect| suspect.trace).collect())
     }
 
@@ -333,7 +461,12 @@ impl Sync<'_> {
     /// What is to be sent from a side, and looks like a message that it showed in another folder, too.
     fn seen_twice(&self, side: Side) -> Result<Vec<Suspect>, Error> {
         let mut new: HashMap<Trace, Vec<usize>> = HashMap::new();
-        for (at, work) in self.works.iter().enumerate().filter(|(_, work)| !work.rests()) {
+        for (at, work) in self
+            .works
+            .iter()
+            .enumerate()
+            .filter(|(_, work)| !work.rests())
+        {
             for message in work.to_send(side, &[Row::NewMail, Row::FirstRun]) {
                 if let Some(trace) = trace(message) {
                     new.entry(trace).or_default().push(at);
@@ -346,30 +479,56 @@ impl Sync<'_> {
         }
         let keys: HashSet<u32> = new.keys().map(|(key, _)| *key).collect();
         for (at, work) in self.works.iter().enumerate() {
-            let is_elsewhere = |trace: &Trace| new.get(trace).is_some_and(|places| places.iter().any(|of| *of != at));
-            let alike = self.shown_of(work, side, &keys)?.into_iter().filter(|(trace, _)| is_elsewhere(trace));
-            found.extend(alike.map(|(trace, uid)| Suspect { work: at, uid, trace }));
+            let is_elsewhere = |trace: &Trace| {
+                new.get(trace)
+                    .is_some_and(|places| places.iter().any(|of| *of != at))
+            };
+            let alike = self
+                .shown_of(work, side, &keys)?
+                .into_iter()
+                .filter(|(trace, _)| is_elsewhere(trace));
+            found.extend(alike.map(|(trace, uid)| Suspect {
+                work: at,
+                uid,
+                trace,
+            }));
         }
         Ok(found)
     }
 
     /// The messages with these keys that a side showed in a folder, with their UIDs: those that are known, and new ones. A folder that was
     /// in step when it was listed, and so was not read, has all that is known of it.
-    fn shown_of(&self, work: &Work, side: Side, keys: &HashSet<u32>) -> Result<Vec<(Trace, Uid)>, Error> {
+    fn shown_of(
+        &self,
+        work: &Work,
+        side: Side,
+        keys: &HashSet<u32>,
+    ) -> Result<Vec<(Trace, Uid)>, Error> {
         if let Some(id) = work.record.filter(|_| work.in_step) {
             let pairs = self.memory.pairs_with_keys(id, keys)?;
             let there = pairs.iter().filter(|pair| pair.deleted_on != Some(side));
             let prints = |pair: &TwoWayPair| Prints::from_kept(pair.keys, pair.looks);
-            return Ok(there.filter_map(|pair| Some((prints(pair).trace(side)?, pair.uids[side]))).collect());
+            return Ok(there
+                .filter_map(|pair| Some((prints(pair).trace(side)?, pair.uids[side])))
+                .collect());
         }
         let known = (work.base.iter().flat_map(BaseFolder::pairs))
             .filter(|pair| work.shown(side, pair.uids()[side]).is_some())
             .filter_map(|pair| Some((pair.prints().trace(side)?, pair.uids()[side])));
-        let joined = work.merge.joined.iter().filter_map(|joined| work.message(side, joined.messages[side]));
+        let joined = work
+            .merge
+            .joined
+            .iter()
+            .filter_map(|joined| work.message(side, joined.messages[side]));
         // Without what is known, all mail is new, and the same in several folders is nothing special.
         let new = work.to_send(side, &[Row::NewMail]);
-        let unknown = joined.chain(new).filter_map(|message| Some((trace(message)?, message.uid())));
-        Ok(known.chain(unknown).filter(|((key, _), _)| keys.contains(key)).collect())
+        let unknown = joined
+            .chain(new)
+            .filter_map(|message| Some((trace(message)?, message.uid())));
+        Ok(known
+            .chain(unknown)
+            .filter(|((key, _), _)| keys.contains(key))
+            .collect())
     }
 }
 

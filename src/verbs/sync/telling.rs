@@ -27,22 +27,39 @@ pub(super) struct Untold {
 impl Untold {
     /// A change of a folder.
     fn new(action: &'static str, side: Side, folder: &str, row: Row) -> Self {
-        Self { action, side, folder: folder.into(), message: None, detail: "".into(), row }
+        Self {
+            action,
+            side,
+            folder: folder.into(),
+            message: None,
+            detail: "".into(),
+            row,
+        }
     }
 
     /// The same of a message in this folder's work, if it is known which.
     fn of(self, at: usize, uid: Option<Uid>) -> Self {
-        Self { message: uid.map(|uid| (at, uid)), ..self }
+        Self {
+            message: uid.map(|uid| (at, uid)),
+            ..self
+        }
     }
 
     fn with(self, detail: &str) -> Self {
-        Self { detail: detail.into(), ..self }
+        Self {
+            detail: detail.into(),
+            ..self
+        }
     }
 
     /// Where the message is: of one that is copied, on the other side.
     fn place<'w>(&self, works: &'w [Work]) -> Option<(Side, &'w MailboxName, Uid)> {
         let (at, uid) = self.message?;
-        let side = if self.action == "copy" { self.side.other() } else { self.side };
+        let side = if self.action == "copy" {
+            self.side.other()
+        } else {
+            self.side
+        };
         Some((side, works.get(at)?.raw[side].as_ref()?, uid))
     }
 }
@@ -53,14 +70,28 @@ impl Sync<'_> {
         let mut refused: Vec<(String, String)> = Vec::new();
         for work in &self.works {
             if let Some((row, side)) = work.refused() {
-                refused
-                    .push((work.name(side), format!("skipped because of the {}: {}", side.ordinal(), row.sentence())));
+                refused.push((
+                    work.name(side),
+                    format!(
+                        "skipped because of the {}: {}",
+                        side.ordinal(),
+                        row.sentence()
+                    ),
+                ));
             }
         }
         let is_told = |name: &FolderName| self.listed.undenied.contains(&name.key());
         let is_left = |row: Row| matches!(row, Row::Emptied | Row::Unlisted);
-        for left in self.folders.left.iter().filter(|left| is_left(left.row) && !is_told(&left.name)) {
-            refused.push((left.name.to_string(), format!("skipped: {}", left.row.sentence())));
+        for left in self
+            .folders
+            .left
+            .iter()
+            .filter(|left| is_left(left.row) && !is_told(&left.name))
+        {
+            refused.push((
+                left.name.to_string(),
+                format!("skipped: {}", left.row.sentence()),
+            ));
         }
         for (name, reason) in refused {
             self.fail_folder(&name, &reason);
@@ -69,7 +100,12 @@ impl Sync<'_> {
             self.count(at);
         }
         let held: u64 = self.works.iter().map(|work| work.merge.held_back()).sum();
-        let folders = self.folders.left.iter().filter(|left| left.row == Row::OneWay).count();
+        let folders = self
+            .folders
+            .left
+            .iter()
+            .filter(|left| left.row == Row::OneWay)
+            .count();
         self.summary.held_back = held + folders as u64;
     }
 
@@ -79,7 +115,10 @@ impl Sync<'_> {
         let mut failed = Vec::new();
         for side in Side::BOTH {
             for left in &work.merge.left[side] {
-                if let Some((message, reason)) = work.message(side, left.index).zip(work.why_failed(side, left)) {
+                if let Some((message, reason)) = work
+                    .message(side, left.index)
+                    .zip(work.why_failed(side, left))
+                {
                     failed.push((work.name(side), message.uid(), reason));
                 }
             }
@@ -87,7 +126,12 @@ impl Sync<'_> {
         self.summary.already_there += there;
         self.summary.failed += failed.len() as u64;
         for (folder, uid, reason) in failed {
-            self.observer.observe(&Event::MessageFailed { folder: &folder, uid, heading: None, reason: &reason });
+            self.observer.observe(&Event::MessageFailed {
+                folder: &folder,
+                uid,
+                heading: None,
+                reason: &reason,
+            });
         }
     }
 
@@ -98,8 +142,16 @@ impl Sync<'_> {
             if !verdict.stops() {
                 continue;
             }
-            let names: Vec<String> = verdict.folders.iter().map(|at| self.works[*at].name(side)).collect();
-            let names = if names.is_empty() { String::new() } else { format!(" (too many in {})", names.join(", ")) };
+            let names: Vec<String> = verdict
+                .folders
+                .iter()
+                .map(|at| self.works[*at].name(side))
+                .collect();
+            let names = if names.is_empty() {
+                String::new()
+            } else {
+                format!(" (too many in {})", names.join(", "))
+            };
             self.warn(&format!(
                 "not deleting anything on the {}: {} would be deleted{names} (limit: {}); if this is intended, \
                  rerun with --max-delete {} or more",
@@ -114,7 +166,12 @@ impl Sync<'_> {
     /// Says which messages stay because they may have been moved to folders that could not be read, by the side that keeps them.
     pub(super) fn tell_held_departures(&self, held: &Both<Vec<u64>>, hiding: &Both<Vec<String>>) {
         for side in Side::BOTH {
-            for (work, count) in self.works.iter().zip(&held[side]).filter(|(_, count)| **count > 0) {
+            for (work, count) in self
+                .works
+                .iter()
+                .zip(&held[side])
+                .filter(|(_, count)| **count > 0)
+            {
                 self.warn(&format!(
                     "{}: not deleted on the {}: {}, which the {} may have moved to a folder that could not be read \
                      ({}); run again, or skip that folder with --exclude",
@@ -168,13 +225,27 @@ impl Sync<'_> {
             }
             if self.works[at].fate(at, &self.moves) == Some(Fate::Deleted(side)) {
                 self.way(side).folders_deleted += 1;
-                self.tell(Untold::new("delete_folder", side, &name, Row::FolderDeleted));
+                self.tell(Untold::new(
+                    "delete_folder",
+                    side,
+                    &name,
+                    Row::FolderDeleted,
+                ));
             }
         }
         for change in self.folders.subscriptions[side].clone() {
-            let action = if change.subscribed { "subscribe" } else { "unsubscribe" };
+            let action = if change.subscribed {
+                "subscribe"
+            } else {
+                "unsubscribe"
+            };
             self.way(side).subscriptions += 1;
-            self.tell(Untold::new(action, side, &change.name.to_string(), Row::Subscription));
+            self.tell(Untold::new(
+                action,
+                side,
+                &change.name.to_string(),
+                Row::Subscription,
+            ));
         }
     }
 
@@ -185,7 +256,12 @@ impl Sync<'_> {
             .iter()
             .filter_map(|incoming| {
                 let message = work.message(side.other(), incoming.from)?;
-                Some((message.uid(), message.size(), self.is_shared(at, side, message.uid()), incoming.row))
+                Some((
+                    message.uid(),
+                    message.size(),
+                    self.is_shared(at, side, message.uid()),
+                    incoming.row,
+                ))
             })
             .collect();
         let deletions: Vec<(Uid, Row)> = work.merge.deletions[side]
@@ -207,8 +283,16 @@ impl Sync<'_> {
 
     fn foresee_flags(&mut self, at: usize) {
         let work = &self.works[at];
-        let agreements = work.merge.agreements.iter().map(|found| (found.messages, found.flags, Row::FlagsChanged));
-        let joined = work.merge.joined.iter().map(|found| (found.messages, found.flags, Row::FlagsJoined));
+        let agreements = work
+            .merge
+            .agreements
+            .iter()
+            .map(|found| (found.messages, found.flags, Row::FlagsChanged));
+        let joined = work
+            .merge
+            .joined
+            .iter()
+            .map(|found| (found.messages, found.flags, Row::FlagsJoined));
         let found: Vec<(Both<Option<Uid>>, FlagMerge, Row)> = agreements
             .chain(joined)
             .map(|(messages, flags, row)| {
@@ -221,11 +305,18 @@ impl Sync<'_> {
                 let name = self.works[at].name(side);
                 let (add, remove) = (&flags.add[side], &flags.remove[side]);
                 let signed = |sign: &str, flags: &crate::mail::Flags| {
-                    flags.names().map(|name| format!("{sign}{name}")).collect::<Vec<_>>()
+                    flags
+                        .names()
+                        .map(|name| format!("{sign}{name}"))
+                        .collect::<Vec<_>>()
                 };
                 let detail = [signed("+", add), signed("-", remove)].concat().join(" ");
                 if !detail.is_empty() {
-                    self.tell(Untold::new("flags", side, &name, row).of(at, uids[side]).with(&detail));
+                    self.tell(
+                        Untold::new("flags", side, &name, row)
+                            .of(at, uids[side])
+                            .with(&detail),
+                    );
                 }
             }
             self.count_flags(&flags);
@@ -243,7 +334,11 @@ impl Sync<'_> {
     /// Before anything is done: what the two sides contradict each other about.
     pub(super) fn tell_conflicts(&mut self) {
         for side in Side::BOTH {
-            for rename in self.folders.renames[side].clone().iter().filter(|rename| rename.row.is_conflict()) {
+            for rename in self.folders.renames[side]
+                .clone()
+                .iter()
+                .filter(|rename| rename.row.is_conflict())
+            {
                 let (from, to) = (rename.from.to_string(), rename.to.to_string());
                 self.tell(Untold::new("rename_folder", side, &from, rename.row).with(&to));
             }
@@ -260,16 +355,32 @@ impl Sync<'_> {
                 }
             }
         }
-        for moved in self.moves.clone().iter().filter(|moved| moved.row.is_conflict()) {
+        for moved in self
+            .moves
+            .clone()
+            .iter()
+            .filter(|moved| moved.row.is_conflict())
+        {
             self.tell_move(moved);
         }
     }
 
     fn tell_move(&mut self, moved: &Move) {
-        let Move { side, from, index, to, row, .. } = *moved;
+        let Move {
+            side,
+            from,
+            index,
+            to,
+            row,
+            ..
+        } = *moved;
         let uid = self.works[from].message(side, index).map(Message::uid);
         let (name, to) = (self.works[from].name(side), self.works[to].name(side));
-        self.tell(Untold::new("move", side, &name, row).of(from, uid).with(&to));
+        self.tell(
+            Untold::new("move", side, &name, row)
+                .of(from, uid)
+                .with(&to),
+        );
     }
 
     /// Notes a change that is to be told.
@@ -285,16 +396,27 @@ impl Sync<'_> {
         let mut wanted: Both<Wanted> = Both::default();
         for one in &untold {
             let is_pressing = one.row.is_conflict() || one.action == "delete";
-            let least = if is_pressing { Headings::Pressing } else { Headings::Everything };
+            let least = if is_pressing {
+                Headings::Pressing
+            } else {
+                Headings::Everything
+            };
             if let Some((side, mailbox, uid)) = one.place(&self.works).filter(|_| listed >= least) {
                 wanted[side].add(mailbox, uid);
             }
         }
         let Both { first, second } = wanted;
-        let headings = Both::new(first.read(link.side(Side::First)), second.read(link.side(Side::Second)));
+        let headings = Both::new(
+            first.read(link.side(Side::First)),
+            second.read(link.side(Side::Second)),
+        );
         for one in &untold {
-            let heading = one.place(&self.works).and_then(|(side, mailbox, uid)| headings[side].get(mailbox, uid));
-            let Untold { action, side, row, .. } = *one;
+            let heading = one
+                .place(&self.works)
+                .and_then(|(side, mailbox, uid)| headings[side].get(mailbox, uid));
+            let Untold {
+                action, side, row, ..
+            } = *one;
             self.observer.observe(&Event::Change(Change {
                 action,
                 to: side,
@@ -313,13 +435,24 @@ impl Sync<'_> {
 impl Work {
     /// What is copied to a side and deleted on it because both contradict each other.
     fn conflicts(&self, side: Side) -> Vec<(&'static str, Uid, Row)> {
-        let copies = self.merge.incoming[side]
-            .iter()
-            .filter_map(|incoming| Some(("copy", self.message(side.other(), incoming.from)?.uid(), incoming.row)));
-        let deletions = self.merge.deletions[side]
-            .iter()
-            .filter_map(|deletion| Some(("delete", self.message(side, deletion.index)?.uid(), deletion.row)));
-        copies.chain(deletions).filter(|(.., row)| row.is_conflict()).collect()
+        let copies = self.merge.incoming[side].iter().filter_map(|incoming| {
+            Some((
+                "copy",
+                self.message(side.other(), incoming.from)?.uid(),
+                incoming.row,
+            ))
+        });
+        let deletions = self.merge.deletions[side].iter().filter_map(|deletion| {
+            Some((
+                "delete",
+                self.message(side, deletion.index)?.uid(),
+                deletion.row,
+            ))
+        });
+        copies
+            .chain(deletions)
+            .filter(|(.., row)| row.is_conflict())
+            .collect()
     }
 
     /// Why a message that is left alone counts as failed; `None`: it does not.
@@ -329,9 +462,15 @@ impl Work {
             Row::Refused => {
                 let uid = self.message(side, left.index)?.uid();
                 let of_it = |refused: &&TwoWayRefused| refused.uid == uid && refused.side == side;
-                let reason = self.refused_before.iter().find(of_it).map_or("", |refused| &refused.reason);
+                let reason = self
+                    .refused_before
+                    .iter()
+                    .find(of_it)
+                    .map_or("", |refused| &refused.reason);
                 let other = side.other().ordinal();
-                Some(format!("the {other} refused it in an earlier run: {reason}; retry with --retry-refused"))
+                Some(format!(
+                    "the {other} refused it in an earlier run: {reason}; retry with --retry-refused"
+                ))
             }
             _ => None,
         }

@@ -37,9 +37,16 @@ impl Listed {
             self.recall(side, &mut views[side], memory)?;
         }
         let found = link.on_both(|side, store| {
-            let unknown: Vec<usize> =
-                views[side].iter().filter(|view| view.messages.is_none()).map(|view| view.index).collect();
-            if unknown.is_empty() { Ok(Vec::new()) } else { only_in(store, &self.listings[side], &unknown) }
+            let unknown: Vec<usize> = views[side]
+                .iter()
+                .filter(|view| view.messages.is_none())
+                .map(|view| view.index)
+                .collect();
+            if unknown.is_empty() {
+                Ok(Vec::new())
+            } else {
+                only_in(store, &self.listings[side], &unknown)
+            }
         })?;
         for (side, found) in found.each() {
             let print = print_of(&self.listings[side]);
@@ -80,16 +87,26 @@ impl Listed {
                 && mailbox(index).is_some_and(|mailbox| mailbox.selectable && !mailbox.is_empty())
         };
         let takes_part = |name: &FolderName| rules.keeps_out(&self.canonical(side, name)).is_none();
-        let folders = roster.folders.iter().filter(|folder| is_view(folder.index) && takes_part(&folder.name));
-        let mut views: Vec<View> =
-            folders.map(|folder| View { index: folder.index, name: folder.name.clone(), messages: None }).collect();
+        let folders = roster
+            .folders
+            .iter()
+            .filter(|folder| is_view(folder.index) && takes_part(&folder.name));
+        let mut views: Vec<View> = folders
+            .map(|folder| View {
+                index: folder.index,
+                name: folder.name.clone(),
+                messages: None,
+            })
+            .collect();
         views.sort_by_key(|view| role(view.index) != Some(SpecialUse::All));
         views
     }
 
     /// Fills in what an earlier run has found, where nothing has changed since.
     fn recall(&self, side: Side, views: &mut [View], memory: &Memory<'_>) -> Result<(), Error> {
-        let (Some(state), Some(print)) = (memory.two_way, print_of(&self.listings[side])) else { return Ok(()) };
+        let (Some(state), Some(print)) = (memory.two_way, print_of(&self.listings[side])) else {
+            return Ok(());
+        };
         if views.is_empty() {
             return Ok(());
         }
@@ -98,7 +115,9 @@ impl Listed {
             let mailbox = &self.listings[side].mailboxes[view.index];
             let is_as_it_was = |seen: &&SeenView| {
                 let now = mailbox.counters();
-                seen.view == mailbox.name && seen.print == print && now.is_some_and(|now| is_as_it_was(now, &seen.then))
+                seen.view == mailbox.name
+                    && seen.print == print
+                    && now.is_some_and(|now| is_as_it_was(now, &seen.then))
             };
             view.messages = seen.iter().find(is_as_it_was).map(|seen| seen.messages);
         }
@@ -116,15 +135,30 @@ impl Listed {
         (scan, messages, print): (&FolderScan, u64, Option<u64>),
         memory: &Memory<'_>,
     ) -> Result<(), Error> {
-        let (Some(state), Some(print)) = (memory.two_way, print) else { return Ok(()) };
-        let Some(then) = checkpoint(scan) else { return Ok(()) };
+        let (Some(state), Some(print)) = (memory.two_way, print) else {
+            return Ok(());
+        };
+        let Some(then) = checkpoint(scan) else {
+            return Ok(());
+        };
         let view = self.listings[side].mailboxes[view.index].name.clone();
-        state.note_view(side, &SeenView { view, then, print, messages })
+        state.note_view(
+            side,
+            &SeenView {
+                view,
+                then,
+                print,
+                messages,
+            },
+        )
     }
 }
 
 /// Whether a view has the messages that it had; their flags are no matter here.
 fn is_as_it_was(now: &Counters, then: &Checkpoint) -> bool {
-    let but_flags = |counters: Counters| Counters { mod_seq: None, ..counters };
+    let but_flags = |counters: Counters| Counters {
+        mod_seq: None,
+        ..counters
+    };
     but_flags(*now) == but_flags(then.counters())
 }

@@ -46,21 +46,42 @@ pub(super) struct UndoRun {
 impl UndoRun {
     /// `most` is how many bytes it may take together with the runs beside it.
     pub(super) fn new(path: PathBuf, most: Option<u64>) -> Self {
-        Self { count: 0, room: Room::of(&path, most), path }
+        Self {
+            count: 0,
+            room: Room::of(&path, most),
+            path,
+        }
     }
 
     /// Whether a message of so many bytes has room; the oldest runs make way for it, and stand in `dropped` then.
-    pub(super) fn has_room(&mut self, bytes: u64, dropped: &mut Vec<DroppedRun>) -> Result<bool, Error> {
-        self.room.take(bytes, dropped).map_err(|error| self.failed(&error))
+    pub(super) fn has_room(
+        &mut self,
+        bytes: u64,
+        dropped: &mut Vec<DroppedRun>,
+    ) -> Result<bool, Error> {
+        self.room
+            .take(bytes, dropped)
+            .map_err(|error| self.failed(&error))
     }
 
     /// A file for the next message, and its name in the index.
     pub(super) fn next_file(&mut self) -> Result<(File, String), Error> {
         let made = || {
-            DirBuilder::new().recursive(true).mode(0o700).create(self.path.join("cur"))?;
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(self.path.join("cur"))?;
             let name = format!("cur/{}.eml", self.count + 1);
             let mut options = OpenOptions::new();
-            Ok((options.write(true).create(true).truncate(true).mode(0o600).open(self.path.join(&name))?, name))
+            Ok((
+                options
+                    .write(true)
+                    .create(true)
+                    .truncate(true)
+                    .mode(0o600)
+                    .open(self.path.join(&name))?,
+                name,
+            ))
         };
         let made = made().map_err(|error| self.failed(&error))?;
         self.count += 1;
@@ -71,7 +92,11 @@ impl UndoRun {
     pub(super) fn note(&self, messages: &[KeptMessage]) -> Result<(), Error> {
         let write = || -> io::Result<()> {
             let mut options = OpenOptions::new();
-            let mut index = options.append(true).create(true).mode(0o600).open(self.path.join("index"))?;
+            let mut index = options
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .open(self.path.join("index"))?;
             let mut lines = String::new();
             for message in messages {
                 lines.push_str(&serde_json::to_string(message)?);
@@ -79,12 +104,21 @@ impl UndoRun {
             }
             index.write_all(lines.as_bytes())?;
             index.sync_all()?;
-            for directory in [self.path.join("cur"), self.path.clone()].iter().map(PathBuf::as_path) {
+            for directory in [self.path.join("cur"), self.path.clone()]
+                .iter()
+                .map(PathBuf::as_path)
+            {
                 File::open(directory)?.sync_all()?;
             }
-            self.path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+            self.path
+                .parent()
+                .map_or(Ok(()), |parent| File::open(parent)?.sync_all())
         };
-        if messages.is_empty() { Ok(()) } else { write().map_err(|error| self.failed(&error)) }
+        if messages.is_empty() {
+            Ok(())
+        } else {
+            write().map_err(|error| self.failed(&error))
+        }
     }
 
     pub(super) fn failed(&self, error: &io::Error) -> Error {
@@ -99,8 +133,14 @@ impl UndoRun {
 /// The directory can't be read, or is none of the undo store's.
 pub fn kept_messages(run: &Path) -> Result<Vec<KeptMessage>, Error> {
     let failed = |error: &dyn std::fmt::Display| {
-        Error::new(ErrorKind::Local, format!("cannot read the undo store's run {}: {error}", run.display()))
-            .with_hint("list the runs with `mailferry undo --list FIRST SECOND`")
+        Error::new(
+            ErrorKind::Local,
+            format!(
+                "cannot read the undo store's run {}: {error}",
+                run.display()
+            ),
+        )
+        .with_hint("list the runs with `mailferry undo --list FIRST SECOND`")
     };
     let index = File::open(run.join("index")).map_err(|error| failed(&error))?;
     let mut messages: Vec<KeptMessage> = Vec::new();
@@ -108,7 +148,10 @@ pub fn kept_messages(run: &Path) -> Result<Vec<KeptMessage>, Error> {
         let line = line.map_err(|error| failed(&error))?;
         let message: KeptMessage = serde_json::from_str(&line).map_err(|error| failed(&error))?;
         // Only what this program has named is opened.
-        let number = message.file.strip_prefix("cur/").and_then(|name| name.strip_suffix(".eml"));
+        let number = message
+            .file
+            .strip_prefix("cur/")
+            .and_then(|name| name.strip_suffix(".eml"));
         if !number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit())) {
             return Err(failed(&"it names a file that is not its own"));
         }

@@ -4,8 +4,13 @@ use super::KeptMessage;
 use crate::event::{Event, Observer, Restored, Run};
 use crate::folders::{FolderName, TargetFolder, place};
 use crate::identity;
-use crate::mail::{Flags, HeaderKey, Heading, InternalDate, Listing, MailboxName, PermanentFlags, Side, Uid};
-use crate::store::{Body, Connector, Delivery, Error, ErrorKind, FolderScan, NewFolder, ScanDepth, ScanRequest, Store};
+use crate::mail::{
+    Flags, HeaderKey, Heading, InternalDate, Listing, MailboxName, PermanentFlags, Side, Uid,
+};
+use crate::store::{
+    Body, Connector, Delivery, Error, ErrorKind, FolderScan, NewFolder, ScanDepth, ScanRequest,
+    Store,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -45,14 +50,21 @@ pub struct UndoSummary {
 /// # Errors
 /// A file that can't be read.
 pub fn kept_headings(run: &Path, messages: &[KeptMessage]) -> Result<Vec<Heading>, Error> {
-    messages.iter().map(|message| Ok(identity::heading(&Kept::open(run, message)?.head))).collect()
+    messages
+        .iter()
+        .map(|message| Ok(identity::heading(&Kept::open(run, message)?.head)))
+        .collect()
 }
 
 /// Puts messages of one mailbox back into the folders where they were. Each is told in an event.
 ///
 /// # Errors
 /// No connection, a refused login, or files that can't be read. A message that the server refuses is named in an event.
-pub fn undo(account: &dyn Connector, restoring: Restoring<'_>, run: Run<'_>) -> Result<UndoSummary, Error> {
+pub fn undo(
+    account: &dyn Connector,
+    restoring: Restoring<'_>,
+    run: Run<'_>,
+) -> Result<UndoSummary, Error> {
     let observer = run.observer;
     let mut store = account.connect()?;
     let listing = store.list()?;
@@ -60,7 +72,13 @@ pub fn undo(account: &dyn Connector, restoring: Restoring<'_>, run: Run<'_>) -> 
     for message in restoring.messages {
         folders.entry(&message.folder).or_default().push(message);
     }
-    let mut undo = Undo { store: store.as_mut(), listing, restoring, observer, summary: UndoSummary::default() };
+    let mut undo = Undo {
+        store: store.as_mut(),
+        listing,
+        restoring,
+        observer,
+        summary: UndoSummary::default(),
+    };
     for (folder, messages) in folders {
         if run.stop.is_requested() {
             break;
@@ -103,13 +121,25 @@ impl Undo<'_> {
     fn open(&mut self, folder: &str) -> Result<Option<Opened>, Error> {
         let name = FolderName::parse(folder).ok_or_else(|| "not a valid folder name".to_owned());
         match name.and_then(|name| place(&self.listing, &name)) {
-            Ok(TargetFolder::Existing(index)) => self.scan(folder, self.listing.mailboxes[index].name.clone()),
+            Ok(TargetFolder::Existing(index)) => {
+                self.scan(folder, self.listing.mailboxes[index].name.clone())
+            }
             Ok(TargetFolder::New { .. }) if self.restoring.dry_run => {
                 self.observer.observe(&Event::FolderCreated { folder });
-                Ok(Some(Opened { mailbox: None, scan: FolderScan::default() }))
+                Ok(Some(Opened {
+                    mailbox: None,
+                    scan: FolderScan::default(),
+                }))
             }
-            Ok(TargetFolder::New { name, fallbacks, flattened }) => {
-                let new = NewFolder { flattened, ..NewFolder::new(name, fallbacks) };
+            Ok(TargetFolder::New {
+                name,
+                fallbacks,
+                flattened,
+            }) => {
+                let new = NewFolder {
+                    flattened,
+                    ..NewFolder::new(name, fallbacks)
+                };
                 match self.make(folder, new)? {
                     Some(mailbox) => self.scan(folder, mailbox),
                     None => Ok(None),
@@ -141,12 +171,21 @@ impl Undo<'_> {
     /// Finds out what a folder holds. `None`: it failed, and was named.
     fn scan(&mut self, folder: &str, mailbox: MailboxName) -> Result<Option<Opened>, Error> {
         let for_writing = !self.restoring.dry_run;
-        let request =
-            ScanRequest { mailbox: &mailbox, depth: ScanDepth::Identity, uids: None, search: None, for_writing };
+        let request = ScanRequest {
+            mailbox: &mailbox,
+            depth: ScanDepth::Identity,
+            uids: None,
+            search: None,
+            for_writing,
+        };
         let mut found = None;
-        self.store.scan(&[request], &mut |_, scan| found = Some(scan))?;
+        self.store
+            .scan(&[request], &mut |_, scan| found = Some(scan))?;
         match found {
-            Some(Ok(scan)) => Ok(Some(Opened { mailbox: Some(mailbox), scan })),
+            Some(Ok(scan)) => Ok(Some(Opened {
+                mailbox: Some(mailbox),
+                scan,
+            })),
             Some(Err(refusal)) => {
                 self.fail(folder, &refusal.text);
                 Ok(None)
@@ -156,13 +195,18 @@ impl Undo<'_> {
     }
 
     fn fail(&self, folder: &str, reason: &str) {
-        self.observer.observe(&Event::FolderFailed { folder, reason });
+        self.observer
+            .observe(&Event::FolderFailed { folder, reason });
     }
 
     /// Puts messages back into a folder that does not hold them.
     fn put_back(&mut self, opened: &Opened, messages: &[&KeptMessage]) -> Result<(), Error> {
-        let mut there: Vec<(HeaderKey, u32)> =
-            opened.scan.messages.iter().map(|message| (message.key(), message.size())).collect();
+        let mut there: Vec<(HeaderKey, u32)> = opened
+            .scan
+            .messages
+            .iter()
+            .map(|message| (message.key(), message.size()))
+            .collect();
         let mailbox = opened.mailbox.as_ref().filter(|_| !self.restoring.dry_run);
         let mut headings: Vec<Heading> = Vec::with_capacity(messages.len());
         for (token, message) in (0_u32..).zip(messages) {
@@ -179,7 +223,11 @@ impl Undo<'_> {
             }
             headings.push(heading);
         }
-        if self.restoring.dry_run { Ok(()) } else { self.take_outcomes(messages, &headings) }
+        if self.restoring.dry_run {
+            Ok(())
+        } else {
+            self.take_outcomes(messages, &headings)
+        }
     }
 
     /// Sends a message into a folder, under a number by which its outcome is known.
@@ -191,19 +239,38 @@ impl Undo<'_> {
         message: &KeptMessage,
         mut kept: Kept,
     ) -> Result<(), Error> {
-        let flags = permanent.split(&Flags::from_names(message.flags.split(' '))).0;
+        let flags = permanent
+            .split(&Flags::from_names(message.flags.split(' ')))
+            .0;
         let date = message.date.as_deref().and_then(InternalDate::parse);
-        let body = Body::Stream { size: kept.size, from: &mut kept.file };
-        let delivery = Delivery { token, flags: &flags, date, body, careful: true, binary: false, batch: token };
+        let body = Body::Stream {
+            size: kept.size,
+            from: &mut kept.file,
+        };
+        let delivery = Delivery {
+            token,
+            flags: &flags,
+            date,
+            body,
+            careful: true,
+            binary: false,
+            batch: token,
+        };
         self.store.deliver(mailbox, delivery)
     }
 
     /// Takes what became of the messages that were sent, by their numbers.
-    fn take_outcomes(&mut self, messages: &[&KeptMessage], headings: &[Heading]) -> Result<(), Error> {
+    fn take_outcomes(
+        &mut self,
+        messages: &[&KeptMessage],
+        headings: &[Heading],
+    ) -> Result<(), Error> {
         for outcome in self.store.outcomes(true)? {
             for token in outcome.tokens {
                 let at = token as usize;
-                let (Some(message), heading) = (messages.get(at), headings.get(at)) else { continue };
+                let (Some(message), heading) = (messages.get(at), headings.get(at)) else {
+                    continue;
+                };
                 match &outcome.result {
                     Ok(_) => {
                         self.summary.restored += 1;
@@ -212,8 +279,15 @@ impl Undo<'_> {
                     Err(refusal) => {
                         self.summary.failed += 1;
                         let (folder, reason) = (message.folder.as_str(), refusal.text.as_str());
-                        let Some(uid) = Uid::new(message.uid) else { continue };
-                        self.observer.observe(&Event::MessageFailed { folder, uid, heading, reason });
+                        let Some(uid) = Uid::new(message.uid) else {
+                            continue;
+                        };
+                        self.observer.observe(&Event::MessageFailed {
+                            folder,
+                            uid,
+                            heading,
+                            reason,
+                        });
                     }
                 }
             }
@@ -223,7 +297,13 @@ impl Undo<'_> {
 
     fn tell(&self, message: &KeptMessage, is_there: bool, heading: Option<&Heading>) {
         let (side, folder, uid) = (self.restoring.side, message.folder.as_str(), message.uid);
-        self.observer.observe(&Event::MessageRestored(Restored { side, folder, uid, is_there, heading }));
+        self.observer.observe(&Event::MessageRestored(Restored {
+            side,
+            folder,
+            uid,
+            is_there,
+            heading,
+        }));
     }
 }
 
@@ -242,12 +322,26 @@ impl Kept {
             let mut file = File::open(&path)?;
             let size = file.metadata()?.len();
             let mut head = Vec::new();
-            io::Read::by_ref(&mut file).take(HEAD).read_to_end(&mut head)?;
-            let end = head.windows(4).position(|four| four == b"\r\n\r\n").map_or(head.len(), |at| at + 4);
+            io::Read::by_ref(&mut file)
+                .take(HEAD)
+                .read_to_end(&mut head)?;
+            let end = head
+                .windows(4)
+                .position(|four| four == b"\r\n\r\n")
+                .map_or(head.len(), |at| at + 4);
             head.truncate(end);
-            Ok(Self { file: File::open(&path)?, size, head })
+            Ok(Self {
+                file: File::open(&path)?,
+                size,
+                head,
+            })
         };
-        read().map_err(|error| Error::new(ErrorKind::Local, format!("cannot read {}: {error}", path.display())))
+        read().map_err(|error| {
+            Error::new(
+                ErrorKind::Local,
+                format!("cannot read {}: {error}", path.display()),
+            )
+        })
     }
 
     /// Whether one of these messages, by header key and size, is the same; it is taken then.

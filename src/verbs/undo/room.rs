@@ -30,13 +30,24 @@ pub(crate) struct DroppedRun {
 impl Room {
     /// The room that the run in this directory has beside its siblings.
     pub(super) fn of(run: &Path, most: Option<u64>) -> Self {
-        let siblings = run.parent().filter(|_| most.is_some()).and_then(|parent| std::fs::read_dir(parent).ok());
-        let paths = siblings.into_iter().flatten().flatten().map(|entry| entry.path());
+        let siblings = run
+            .parent()
+            .filter(|_| most.is_some())
+            .and_then(|parent| std::fs::read_dir(parent).ok());
+        let paths = siblings
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path());
         let runs = paths.filter(|path| path != run && path.join("index").is_file());
         let mut older: Vec<(PathBuf, u64)> = runs.map(|path| (path.clone(), size(&path))).collect();
         // Their names begin with the time.
         older.sort_by(|a, b| b.0.cmp(&a.0));
-        Self { most, own: 0, older }
+        Self {
+            most,
+            own: 0,
+            older,
+        }
     }
 
     /// Takes so many bytes, if they fit; older runs that have to make way for that go, and stand in `dropped`.
@@ -50,10 +61,16 @@ impl Room {
             return Ok(false);
         }
         while wanted.saturating_add(self.older.iter().map(|(_, size)| size).sum()) > most {
-            let Some((path, _)) = self.older.pop() else { break };
+            let Some((path, _)) = self.older.pop() else {
+                break;
+            };
             let messages = kept_messages(&path).map_or(0, |kept| kept.len() as u64);
             std::fs::remove_dir_all(&path)?;
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             dropped.push(DroppedRun { name, messages });
         }
         self.own = wanted;
@@ -63,8 +80,14 @@ impl Room {
 
 /// What the messages of a run take.
 fn size(run: &Path) -> u64 {
-    let files = std::fs::read_dir(run.join("cur")).into_iter().flatten().flatten();
-    files.filter_map(|file| file.metadata().ok()).map(|about| about.len()).sum()
+    let files = std::fs::read_dir(run.join("cur"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    files
+        .filter_map(|file| file.metadata().ok())
+        .map(|about| about.len())
+        .sum()
 }
 
 #[cfg(test)]
@@ -87,8 +110,9 @@ mod tests {
 
     fn left(store: &Path) -> Vec<String> {
         let entries = std::fs::read_dir(store).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()[..8].to_owned()).collect();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap()[..8].to_owned())
+            .collect();
         names.sort();
         names
     }
@@ -97,26 +121,54 @@ mod tests {
     fn the_oldest_make_way_and_only_for_what_fits() {
         // The limit, what is taken, and of each whether it fits; the runs that are left of 40, 30 and 20 bytes.
         for (most, takes, fits, all) in [
-            (None, &[1_000_000, 1_000_000][..], &[true, true][..], &["20260100", "20260101", "20260102"][..]),
-            (Some(100), &[10], &[true], &["20260100", "20260101", "20260102"]),
+            (
+                None,
+                &[1_000_000, 1_000_000][..],
+                &[true, true][..],
+                &["20260100", "20260101", "20260102"][..],
+            ),
+            (
+                Some(100),
+                &[10],
+                &[true],
+                &["20260100", "20260101", "20260102"],
+            ),
             (Some(100), &[11], &[true], &["20260101", "20260102"]),
             (Some(100), &[50, 1], &[true, true], &["20260102"]),
             (Some(100), &[100], &[true], &[]),
-            (Some(100), &[101], &[false], &["20260100", "20260101", "20260102"]),
+            (
+                Some(100),
+                &[101],
+                &[false],
+                &["20260100", "20260101", "20260102"],
+            ),
             (Some(100), &[60, 41, 40], &[true, false, true], &[]),
-            (Some(0), &[1], &[false], &["20260100", "20260101", "20260102"]),
+            (
+                Some(0),
+                &[1],
+                &[false],
+                &["20260100", "20260101", "20260102"],
+            ),
         ] {
             let (store, run) = store(&[40, 30, 20]);
             let mut room = Room::of(&run, most);
             let mut dropped = Vec::new();
-            let got: Vec<bool> = takes.iter().map(|bytes| room.take(*bytes, &mut dropped).unwrap()).collect();
+            let got: Vec<bool> = takes
+                .iter()
+                .map(|bytes| room.take(*bytes, &mut dropped).unwrap())
+                .collect();
             assert_eq!(
                 (&got[..], left(store.path())),
                 (fits, all.iter().map(ToString::to_string).collect()),
                 "{most:?} {takes:?}"
             );
             assert_eq!(dropped.len(), 3 - all.len());
-            assert!(dropped.iter().all(|run| run.messages == 1 && run.name.ends_with("T000000Z-1")), "{dropped:?}");
+            assert!(
+                dropped
+                    .iter()
+                    .all(|run| run.messages == 1 && run.name.ends_with("T000000Z-1")),
+                "{dropped:?}"
+            );
         }
     }
 }

@@ -14,9 +14,15 @@ fn account(name: &str) -> Account {
 }
 
 fn letter(name: &str, date: &str, size: usize) -> NewMessage {
-    let header = format!("From: ann@example.org\r\nSubject: {name}\r\nMessage-ID: <{name}@example.org>\r\n\r\n");
+    let header = format!(
+        "From: ann@example.org\r\nSubject: {name}\r\nMessage-ID: <{name}@example.org>\r\n\r\n"
+    );
     let body = "x".repeat(size.saturating_sub(header.len() + 2));
-    NewMessage { flags: Vec::new(), date: Some(date.to_owned()), bytes: format!("{header}{body}\r\n").into_bytes() }
+    NewMessage {
+        flags: Vec::new(),
+        date: Some(date.to_owned()),
+        bytes: format!("{header}{body}\r\n").into_bytes(),
+    }
 }
 
 fn letters(folder: &str, count: usize) -> impl Iterator<Item = NewMessage> + Send {
@@ -41,37 +47,104 @@ fn account_with(name: &str, folders: &[&str]) -> Account {
 /// The folders that hold messages, with their number.
 fn filled(account: &Account) -> Vec<(String, usize)> {
     let folders = snapshot(account).folders;
-    folders.iter().filter(|(_, held)| !held.is_empty()).map(|(levels, held)| (levels.join("/"), held.len())).collect()
+    folders
+        .iter()
+        .filter(|(_, held)| !held.is_empty())
+        .map(|(levels, held)| (levels.join("/"), held.len()))
+        .collect()
 }
 
 fn plans(run: &Run) -> Vec<(String, String)> {
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
-    run.named("folder_planned").iter().map(|plan| (text(&plan["from"]), text(&plan["to"]))).collect()
+    run.named("folder_planned")
+        .iter()
+        .map(|plan| (text(&plan["from"]), text(&plan["to"])))
+        .collect()
 }
 
 #[test]
 fn folders_are_chosen_and_renamed() {
-    let folders = ["INBOX", "Old", "Old/2019", "Old/2019/May", "Lists", "Lists/rust", "Spam Folder"];
+    let folders = [
+        "INBOX",
+        "Old",
+        "Old/2019",
+        "Old/2019/May",
+        "Lists",
+        "Lists/rust",
+        "Spam Folder",
+    ];
     let source = account_with("chosen", &folders);
     let table: &[(&[&str], &[&str])] = &[
         (&["--folder", "INBOX"], &["INBOX"]),
-        (&["--folder", "Old/*", "--folder", "INBOX"], &["INBOX", "Old/2019"]),
-        (&["--folder", "Old/**"], &["Old/2019", "Old/2019/May"]),
-        (&["--exclude", "Old", "--exclude", "Old/**", "--exclude", "* *"], &["INBOX", "Lists", "Lists/rust"]),
-        (&["--folder", "Lists/**", "--folder", "Old", "--exclude", "**/rust"], &["Old"]),
         (
-            &["--folder", "Old", "--folder", "Old/**", "--map", "Old=Archive/Before"],
-            &["Archive/Before", "Archive/Before/2019", "Archive/Before/2019/May"],
+            &["--folder", "Old/*", "--folder", "INBOX"],
+            &["INBOX", "Old/2019"],
         ),
-        (&["--folder", "Lists/**", "--map-regex", "s/^Lists\\/(.*)$/Groups\\/$1 list/"], &["Groups/rust list"]),
-        (&["--folder", "INBOX", "--folder", "Lists", "--into", "From old"], &["From old/INBOX", "From old/Lists"]),
+        (&["--folder", "Old/**"], &["Old/2019", "Old/2019/May"]),
+        (
+            &[
+                "--exclude",
+                "Old",
+                "--exclude",
+                "Old/**",
+                "--exclude",
+                "* *",
+            ],
+            &["INBOX", "Lists", "Lists/rust"],
+        ),
+        (
+            &[
+                "--folder",
+                "Lists/**",
+                "--folder",
+                "Old",
+                "--exclude",
+                "**/rust",
+            ],
+            &["Old"],
+        ),
+        (
+            &[
+                "--folder",
+                "Old",
+                "--folder",
+                "Old/**",
+                "--map",
+                "Old=Archive/Before",
+            ],
+            &[
+                "Archive/Before",
+                "Archive/Before/2019",
+                "Archive/Before/2019/May",
+            ],
+        ),
+        (
+            &[
+                "--folder",
+                "Lists/**",
+                "--map-regex",
+                "s/^Lists\\/(.*)$/Groups\\/$1 list/",
+            ],
+            &["Groups/rust list"],
+        ),
+        (
+            &[
+                "--folder", "INBOX", "--folder", "Lists", "--into", "From old",
+            ],
+            &["From old/INBOX", "From old/Lists"],
+        ),
     ];
     for (options, expected) in table {
         let target = account("chosento");
         let run = copy(&source, &target, options).ended(0);
-        let expected: Vec<_> = expected.iter().map(|name| ((*name).to_owned(), 1)).collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|name| ((*name).to_owned(), 1))
+            .collect();
         assert_eq!(filled(&target), expected, "{options:?}: {run:?}");
-        copy(&source, &target, options).ended(0).counts(&[("copied", 0), ("folders_created", 0)]);
+        copy(&source, &target, options)
+            .ended(0)
+            .counts(&[("copied", 0), ("folders_created", 0)]);
         verify(&source, &target, options).ended(0);
     }
 }
@@ -81,11 +154,18 @@ fn two_folders_are_joined_only_if_that_was_said() {
     let source = account_with("join", &["A", "B"]);
     let target = account("jointo");
     let run = copy(&source, &target, &["--map-regex", "s/^[AB]$/Both/"]);
-    assert!(run.code != Some(0) && run.stderr.contains("--map"), "{run:?}");
+    assert!(
+        run.code != Some(0) && run.stderr.contains("--map"),
+        "{run:?}"
+    );
     assert!(filled(&target).is_empty());
     let options = ["--map", "A=Both", "--map", "B=Both"];
-    copy(&source, &target, &options).ended(0).counts(&[("copied", 2), ("folders_created", 1)]);
-    copy(&source, &target, &options).ended(0).counts(&[("copied", 0), ("already_there", 2)]);
+    copy(&source, &target, &options)
+        .ended(0)
+        .counts(&[("copied", 2), ("folders_created", 1)]);
+    copy(&source, &target, &options)
+        .ended(0)
+        .counts(&[("copied", 0), ("already_there", 2)]);
     verify(&source, &target, &options).ended(0);
 }
 
@@ -101,18 +181,33 @@ fn folders_are_paired_by_their_roles() {
     let mut planned = plans(&run);
     planned.sort();
     let pair = |from: &str, to: &str| (from.to_owned(), to.to_owned());
-    let by_role =
-        [pair("Deleted Items", "Trash"), pair("INBOX", "INBOX"), pair("Notes", "Notes"), pair("Sent Items", "Sent")];
+    let by_role = [
+        pair("Deleted Items", "Trash"),
+        pair("INBOX", "INBOX"),
+        pair("Notes", "Notes"),
+        pair("Sent Items", "Sent"),
+    ];
     assert_eq!(planned, by_role);
-    copy(&source, &target, &[]).ended(0).counts(&[("folders_created", 1)]);
+    copy(&source, &target, &[])
+        .ended(0)
+        .counts(&[("folders_created", 1)]);
     let one = |name: &str| (name.to_owned(), 1);
     assert_eq!(filled(&target), ["Notes", "Sent", "Trash"].map(one));
     // And back, where only the names tell.
-    copy(&target, &source, &[]).ended(0).counts(&[("copied", 0), ("folders_created", 0), ("already_there", 3)]);
+    copy(&target, &source, &[]).ended(0).counts(&[
+        ("copied", 0),
+        ("folders_created", 0),
+        ("already_there", 3),
+    ]);
     let plain = account("rolesplain");
     Client::login(&plain).create(&["Sent"]);
-    copy(&source, &plain, &["--no-roles"]).ended(0).counts(&[("copied", 3)]);
-    assert_eq!(filled(&plain), ["Deleted Items", "Notes", "Sent Items"].map(one));
+    copy(&source, &plain, &["--no-roles"])
+        .ended(0)
+        .counts(&[("copied", 3)]);
+    assert_eq!(
+        filled(&plain),
+        ["Deleted Items", "Notes", "Sent Items"].map(one)
+    );
 }
 
 #[test]
@@ -142,11 +237,21 @@ fn messages_are_chosen_by_date_size_and_search() {
     for (options, expected) in table {
         let target = account("messagesto");
         let run = copy(&source, &target, options).ended(0);
-        assert_eq!((run.count("copied"), run.count("failed")), (expected, 0), "{options:?}: {run:?}");
-        copy(&source, &target, options).ended(0).counts(&[("copied", 0), ("already_there", expected)]);
-        verify(&source, &target, options).ended(0).counts(&[("compared", expected)]);
+        assert_eq!(
+            (run.count("copied"), run.count("failed")),
+            (expected, 0),
+            "{options:?}: {run:?}"
+        );
+        copy(&source, &target, options)
+            .ended(0)
+            .counts(&[("copied", 0), ("already_there", expected)]);
+        verify(&source, &target, options)
+            .ended(0)
+            .counts(&[("compared", expected)]);
         // What the filter left out comes with a run without it, and nothing comes twice.
-        copy(&source, &target, &[]).ended(0).counts(&[("copied", 4 - expected), ("already_there", expected)]);
+        copy(&source, &target, &[])
+            .ended(0)
+            .counts(&[("copied", 4 - expected), ("already_there", expected)]);
     }
 }
 
@@ -160,27 +265,50 @@ fn a_search_that_the_server_refuses_ends_the_run_before_it_begins() {
         client.append(&["Box"], letters("Box", 2));
         let refused = |options: &[&str]| {
             let options = [options, &["--search", "FOO BAR"]].concat();
-            for run in [ground.copy(&options), verify(&ground.source, &ground.target, &options[options.len() - 2..])] {
+            for run in [
+                ground.copy(&options),
+                verify(
+                    &ground.source,
+                    &ground.target,
+                    &options[options.len() - 2..],
+                ),
+            ] {
                 let run = run.ended(2);
-                assert!(run.says("FOO BAR") && run.stderr.contains("nknown argument FOO"), "{run:?}");
+                assert!(
+                    run.says("FOO BAR") && run.stderr.contains("nknown argument FOO"),
+                    "{run:?}"
+                );
                 assert!(run.named("folder_failed").is_empty(), "{run:?}");
             }
         };
         refused(&[]);
         refused(&["--dry-run"]);
         let there = snapshot(&ground.target);
-        assert!(!there.folders.keys().any(|name| name == &["Box"]), "{there:?}");
+        assert!(
+            !there.folders.keys().any(|name| name == &["Box"]),
+            "{there:?}"
+        );
         ground.copy(&[]).ended(0).counts(&[("copied", 2)]);
         ground.copy(&[]).ended(0).counts(&[("copied", 0)]);
         refused(&[]);
-        ground.copy(&["--search", "CHARSET UTF-8 ALL"]).ended(0).counts(&[("copied", 0)]);
-        ground.copy(&["--search", "OR SEEN UNSEEN"]).ended(0).counts(&[("copied", 0)]);
+        ground
+            .copy(&["--search", "CHARSET UTF-8 ALL"])
+            .ended(0)
+            .counts(&[("copied", 0)]);
+        ground
+            .copy(&["--search", "OR SEEN UNSEEN"])
+            .ended(0)
+            .counts(&[("copied", 0)]);
     }
 }
 
 #[test]
 fn flags_follow_on_a_second_run_unless_they_are_to_be_ignored() {
-    for (options, follows) in [(&[][..], true), (&["--flags", "union"], true), (&["--flags", "ignore"], false)] {
+    for (options, follows) in [
+        (&[][..], true),
+        (&["--flags", "union"], true),
+        (&["--flags", "ignore"], false),
+    ] {
         let [source, target] = [account_with("flags", &["Box"]), account("flagsto")];
         copy(&source, &target, options).ended(0);
         let change = |account: &Account, flags: &str| {
@@ -190,16 +318,30 @@ fn flags_follow_on_a_second_run_unless_they_are_to_be_ignored() {
         };
         change(&source, "\\Answered $Work");
         change(&target, "\\Flagged $Mine");
-        let flags = |account: &Account| snapshot(account).folder(&["Box"])[0].flags.iter().cloned().collect::<Vec<_>>();
+        let flags = |account: &Account| {
+            snapshot(account).folder(&["Box"])[0]
+                .flags
+                .iter()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
         let before = flags(&source);
         let updated = [("copied", 0), ("flags_updated", u64::from(follows))];
-        copy(&source, &target, &[options, &["--dry-run"]].concat()).ended(0).counts(&updated);
+        copy(&source, &target, &[options, &["--dry-run"]].concat())
+            .ended(0)
+            .counts(&updated);
         copy(&source, &target, options).ended(0).counts(&updated);
         let joined: &[&str] = &["$Mine", "$Work", "\\Answered", "\\Flagged"];
         let own: &[&str] = &["$Mine", "\\Flagged"];
-        assert_eq!(flags(&target), if follows { joined } else { own }, "{options:?}");
+        assert_eq!(
+            flags(&target),
+            if follows { joined } else { own },
+            "{options:?}"
+        );
         assert_eq!(flags(&source), before);
-        copy(&source, &target, options).ended(0).counts(&[("flags_updated", 0)]);
+        copy(&source, &target, options)
+            .ended(0)
+            .counts(&[("flags_updated", 0)]);
     }
 }
 
@@ -216,29 +358,67 @@ fn a_dry_run_tells_everything_and_writes_nothing() {
     client.store("1", "+FLAGS", "\\Seen");
     let before = [snapshot(&source), snapshot(&target)];
     let proxies = [&source, &target].map(|account| Proxy::start(account.port, Plan::default()));
-    let (by_source, by_target) = (source.by_port(proxies[0].port), target.by_port(proxies[1].port));
+    let (by_source, by_target) = (
+        source.by_port(proxies[0].port),
+        target.by_port(proxies[1].port),
+    );
 
-    let will = [("copied", 2), ("folders_created", 1), ("flags_updated", 1), ("already_there", 1)];
-    let run_it = |options: &[&str]| copy(&by_source, &by_target, &[&["--dry-run"], options].concat());
+    let will = [
+        ("copied", 2),
+        ("folders_created", 1),
+        ("flags_updated", 1),
+        ("already_there", 1),
+    ];
+    let run_it =
+        |options: &[&str]| copy(&by_source, &by_target, &[&["--dry-run"], options].concat());
     let told = run_it(&[]).ended(0).counts(&will);
     assert!(told.summary()["dry_run"] == true);
     run_it(&["--exit-code"]).ended(4).counts(&will);
     let (from, to) = (by_source.plain_address(), by_target.plain_address());
     let text = run(&["copy", &from, &to, "--dry-run"]).ended(0).stdout;
-    let line = |name: &str| text.lines().find(|line| line.contains(name)).unwrap_or_default().to_owned();
+    let line = |name: &str| {
+        text.lines()
+            .find(|line| line.contains(name))
+            .unwrap_or_default()
+            .to_owned()
+    };
     assert!(line("FROM").contains("TO"), "{text}");
-    for (name, words) in [("Sent Items", ["→  Sent ", "paired by role"]), ("Notes", ["→  Notes ", "new"])] {
+    for (name, words) in [
+        ("Sent Items", ["→  Sent ", "paired by role"]),
+        ("Notes", ["→  Notes ", "new"]),
+    ] {
         assert!(words.iter().all(|word| line(name).contains(word)), "{text}");
     }
 
     assert_eq!([snapshot(&source), snapshot(&target)], before);
-    for command in proxies.iter().flat_map(Proxy::traffic).flat_map(|traffic| traffic.commands) {
+    for command in proxies
+        .iter()
+        .flat_map(Proxy::traffic)
+        .flat_map(|traffic| traffic.commands)
+    {
         let verb = command.split(' ').nth(1).unwrap();
-        let writes = ["SELECT", "CREATE", "APPEND", "SUBSCRIBE", "STORE", "EXPUNGE", "CLOSE", "COPY", "MOVE"];
-        assert!(!writes.contains(&verb) && !command.contains("UID STORE"), "{command}");
+        let writes = [
+            "SELECT",
+            "CREATE",
+            "APPEND",
+            "SUBSCRIBE",
+            "STORE",
+            "EXPUNGE",
+            "CLOSE",
+            "COPY",
+            "MOVE",
+        ];
+        assert!(
+            !writes.contains(&verb) && !command.contains("UID STORE"),
+            "{command}"
+        );
     }
     copy(&source, &target, &[]).ended(0).counts(&will);
-    run_it(&["--exit-code"]).ended(0).counts(&[("copied", 0), ("folders_created", 0), ("flags_updated", 0)]);
+    run_it(&["--exit-code"]).ended(0).counts(&[
+        ("copied", 0),
+        ("folders_created", 0),
+        ("flags_updated", 0),
+    ]);
 }
 
 #[test]
@@ -255,17 +435,30 @@ fn folders_lists_what_is_there_with_the_quota() {
         let address = account.plain_address();
         let listed = run(&["folders", &address, "--output", "json"]).ended(0);
         let rows = listed.named("folder");
-        let row = rows.iter().find(|row| row["name"] == "Übersicht & mehr").unwrap();
+        let row = rows
+            .iter()
+            .find(|row| row["name"] == "Übersicht & mehr")
+            .unwrap();
         let numbers = ["messages", "unread", "bytes"].map(|field| row[field].as_u64().unwrap());
         assert_eq!(numbers, [3, 2, 600], "{kind:?}");
         assert!(row["subscribed"] == true && row["role"].is_null(), "{row}");
-        assert!(rows.iter().any(|row| row["name"] == "Sent" && row["role"] == "sent"), "{listed:?}");
+        assert!(
+            rows.iter()
+                .any(|row| row["name"] == "Sent" && row["role"] == "sent"),
+            "{listed:?}"
+        );
         listed.counts(&[("folders", 3), ("messages", 3), ("bytes", 600)]);
         let text = run(&["folders", &address]).ended(0).stdout;
-        assert!(text.contains("Übersicht & mehr") && text.contains("3 folders"), "{text}");
+        assert!(
+            text.contains("Übersicht & mehr") && text.contains("3 folders"),
+            "{text}"
+        );
         if kind == Personality::Tiny {
             let listed = run(&["folders", &address, "--output", "json"]);
-            assert_eq!((listed.count("quota.used"), listed.count("quota.limit")), (1024, 65_536));
+            assert_eq!(
+                (listed.count("quota.used"), listed.count("quota.limit")),
+                (1024, 65_536)
+            );
             assert!(text.contains("quota: 1.0 KiB of 64.0 KiB used"), "{text}");
         }
     }
@@ -280,27 +473,66 @@ fn a_folder_that_was_asked_for_by_name_and_is_not_there_ends_the_run_before_it_w
     let from_list = ["--folders-from", list.path().to_str().unwrap()];
     let nothing = |run: Run, name: &str| {
         let run = run.ended(2);
-        assert!(run.stderr.contains(&format!("{name} (did you mean Work?)")), "{run:?}");
+        assert!(
+            run.stderr.contains(&format!("{name} (did you mean Work?)")),
+            "{run:?}"
+        );
         assert_eq!(filled(&target), []);
         assert_eq!(snapshot(&target).folders.len(), 1, "a folder was made");
     };
     let typed = ["--folder", "INBOX", "--folder", "Wrok"];
     nothing(copy(&source, &target, &typed), "Wrok");
     nothing(copy(&source, &target, &from_list), "Worc");
-    nothing(copy(&source, &target, &[&typed[..], &["--dry-run"]].concat()), "Wrok");
+    nothing(
+        copy(&source, &target, &[&typed[..], &["--dry-run"]].concat()),
+        "Wrok",
+    );
     nothing(verify(&source, &target, &typed), "Wrok");
     let state = tempfile::tempdir().unwrap();
     let state = state.path().to_str().unwrap();
     for more in [&["--dry-run"][..], &[]] {
-        nothing(sync(&source, &target, &[&typed[..], &["--state", state], more].concat()), "Wrok");
+        nothing(
+            sync(
+                &source,
+                &target,
+                &[&typed[..], &["--state", state], more].concat(),
+            ),
+            "Wrok",
+        );
     }
     // What only matches nothing is a warning.
-    let idle = ["--folder", "Lists", "--folder", "W*x", "--exclude", "Junk", "--map", "Drafts=Sent"];
+    let idle = [
+        "--folder",
+        "Lists",
+        "--folder",
+        "W*x",
+        "--exclude",
+        "Junk",
+        "--map",
+        "Drafts=Sent",
+    ];
     let warned = copy(&source, &target, &[&idle[..], &["--dry-run"]].concat()).ended(0);
     for option in ["--folder 'W*x'", "--exclude 'Junk'", "--map 'Drafts=Sent'"] {
-        assert!(warned.stderr.contains(&format!("{option} matches no folder")), "{option}: {}", warned.stderr);
+        assert!(
+            warned
+                .stderr
+                .contains(&format!("{option} matches no folder")),
+            "{option}: {}",
+            warned.stderr
+        );
     }
-    let warned = sync(&source, &target, &[&idle[..], &["--state", state, "--dry-run"]].concat()).ended(0);
-    assert!(warned.stderr.contains("--exclude 'Junk' matches no folder"), "{}", warned.stderr);
-    copy(&source, &target, &["--folder", "Work"]).ended(0).counts(&[("copied", 1)]);
+    let warned = sync(
+        &source,
+        &target,
+        &[&idle[..], &["--state", state, "--dry-run"]].concat(),
+    )
+    .ended(0);
+    assert!(
+        warned.stderr.contains("--exclude 'Junk' matches no folder"),
+        "{}",
+        warned.stderr
+    );
+    copy(&source, &target, &["--folder", "Work"])
+        .ended(0)
+        .counts(&[("copied", 1)]);
 }

@@ -1,6 +1,9 @@
 //! mailferry among other programs: its JSON is what docs/json.schema.json and docs/json.md say, and takes lists of folders.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may stop at the first surprise, in its helpers too"
+)]
 
 use crate::lab::client::Client;
 use crate::lab::mailboxes::{empty, filled, messages};
@@ -15,12 +18,19 @@ use std::fs::File;
 /// The kind of a line, as [`Schema::kinds`] names it.
 fn kind(line: &Value) -> String {
     let text = |name: &str| line[name].as_str().unwrap_or_default();
-    if text("event") == "summary" { format!("summary {}", text("command")) } else { text("event").to_owned() }
+    if text("event") == "summary" {
+        format!("summary {}", text("command"))
+    } else {
+        text("event").to_owned()
+    }
 }
 
 /// Runs of every command, in which as much as possible happens.
 fn runs() -> Vec<Run> {
-    let (source, target) = (filled("schemasrc", messages(6)), empty("schemadst", Personality::Plain));
+    let (source, target) = (
+        filled("schemasrc", messages(6)),
+        empty("schemadst", Personality::Plain),
+    );
     let mut client = Client::login(&source);
     for folder in ["Old", "Sent", "Lists"] {
         client.create(&[folder]);
@@ -60,7 +70,11 @@ fn runs() -> Vec<Run> {
     let strict = Fake::start(Manner::default(), &[]);
     let holds_nul = Fake::start(Manner::default(), &[]);
     holds_nul.put("INBOX", b"Subject: nul\r\n\r\n\0\r\n");
-    let refused = copy(End::plain(holds_nul.server.port, ""), End::plain(strict.server.port, ""), &[]);
+    let refused = copy(
+        End::plain(holds_nul.server.port, ""),
+        End::plain(strict.server.port, ""),
+        &[],
+    );
     let two_way = two_way_runs();
     let one_way = vec![
         first,
@@ -84,7 +98,10 @@ fn runs() -> Vec<Run> {
 
 /// The same of the two-way commands.
 fn two_way_runs() -> Vec<Run> {
-    let (first, second) = (filled("schemaone", messages(6)), empty("schematwo", Personality::Plain));
+    let (first, second) = (
+        filled("schemaone", messages(6)),
+        empty("schematwo", Personality::Plain),
+    );
     let state = tempfile::tempdir().unwrap();
     let state = ["--state", state.path().to_str().unwrap()];
     let go = |more: &[&str]| sync(&first, &second, &[&state[..], more].concat()).ended(0);
@@ -96,7 +113,14 @@ fn two_way_runs() -> Vec<Run> {
     let deleted = go(&[]);
     let ends = [first.plain_address(), second.plain_address()];
     let undo = |words: &[&str]| {
-        run(&[&["undo", "--output", "json"], &state[..], words, &[&ends[0], &ends[1]]].concat()).ended(0)
+        run(&[
+            &["undo", "--output", "json"],
+            &state[..],
+            words,
+            &[&ends[0], &ends[1]],
+        ]
+        .concat())
+        .ended(0)
     };
     let listed = undo(&["--list"]);
     let name = listed.texts("undo_run", "run");
@@ -112,8 +136,16 @@ fn every_line_is_as_the_schema_says() {
         assert_eq!(schema.fault(&line), None, "{line}");
         seen.insert(kind(&line));
     }
-    let unseen: Vec<String> = schema.kinds().into_iter().filter(|kind| !seen.contains(kind)).collect();
-    assert_eq!(unseen, Vec::<String>::new(), "what the schema knows and no run printed");
+    let unseen: Vec<String> = schema
+        .kinds()
+        .into_iter()
+        .filter(|kind| !seen.contains(kind))
+        .collect();
+    assert_eq!(
+        unseen,
+        Vec::<String>::new(),
+        "what the schema knows and no run printed"
+    );
 }
 
 #[test]
@@ -121,9 +153,13 @@ fn the_schema_refuses_what_is_not_so() {
     let schema = Schema::of_output();
     let good = json!({"event": "message_copied", "folder": "INBOX", "uid": 1, "bytes": 0});
     assert_eq!(schema.fault(&good), None);
-    for (member, value) in
-        [("uid", json!(0)), ("uid", json!("1")), ("bytes", json!(1.5)), ("event", json!("x")), ("more", json!(1))]
-    {
+    for (member, value) in [
+        ("uid", json!(0)),
+        ("uid", json!("1")),
+        ("bytes", json!(1.5)),
+        ("event", json!("x")),
+        ("more", json!(1)),
+    ] {
         let mut bad = good.clone();
         bad[member] = value;
         assert!(schema.fault(&bad).is_some(), "{bad}");
@@ -138,8 +174,15 @@ fn everything_in_the_schema_is_described_for_people() {
     let (schema, text) = (Schema::of_output(), include_str!("../../../docs/json.md"));
     for word in schema.fields().iter().chain(&schema.kinds()) {
         let word = word.strip_prefix("summary ").unwrap_or(word);
-        let is_there = [format!("`{word}`"), format!("\"{word}\""), format!("### {word}")];
-        assert!(is_there.iter().any(|form| text.contains(form)), "docs/json.md does not have {word}");
+        let is_there = [
+            format!("`{word}`"),
+            format!("\"{word}\""),
+            format!("### {word}"),
+        ];
+        assert!(
+            is_there.iter().any(|form| text.contains(form)),
+            "docs/json.md does not have {word}"
+        );
     }
 }
 
@@ -160,7 +203,10 @@ fn a_list_of_folders_comes_from_a_file_or_from_stdin() {
     let target = empty("listdst", Personality::Plain);
     // As with `mailferry folders --output json | jq -r 'select(.name | startswith("Work")) | .name'`.
     let listed = folders(&source, &[]).ended(0).texts("folder", "name");
-    let wanted: Vec<String> = listed.into_iter().filter(|name| name.starts_with("Work")).collect();
+    let wanted: Vec<String> = listed
+        .into_iter()
+        .filter(|name| name.starts_with("Work"))
+        .collect();
     assert_eq!(wanted, ["Work", "Work [old]"]);
     let directory = tempfile::tempdir().unwrap();
     let list = directory.path().join("list");
@@ -169,13 +215,38 @@ fn a_list_of_folders_comes_from_a_file_or_from_stdin() {
     let planned = copy(&source, &target, &["--dry-run", "--folders-from", list]).ended(0);
     assert_eq!(planned.texts("folder_planned", "from"), wanted);
     let addresses = [source.plain_address(), target.plain_address()];
-    let arguments = ["copy", &addresses[0], &addresses[1], "--output", "json", "--folders-from", "-"];
+    let arguments = [
+        "copy",
+        &addresses[0],
+        &addresses[1],
+        "--output",
+        "json",
+        "--folders-from",
+        "-",
+    ];
     let run = Run::of(mailferry(&arguments).stdin(File::open(list).unwrap())).ended(0);
     assert_eq!(run.count("copied"), 3);
-    verify(&source, &target, &["--folders-from", list]).ended(0).counts(&[("compared", 3)]);
+    verify(&source, &target, &["--folders-from", list])
+        .ended(0)
+        .counts(&[("compared", 3)]);
     // Both ways of choosing add up; what is excluded stays out.
-    let planned = copy(&source, &target, &["--dry-run", "--folders-from", list, "--folder", "W", "--exclude", "Work"]);
-    assert_eq!(planned.ended(0).texts("folder_planned", "from"), ["W", "Work [old]"]);
+    let planned = copy(
+        &source,
+        &target,
+        &[
+            "--dry-run",
+            "--folders-from",
+            list,
+            "--folder",
+            "W",
+            "--exclude",
+            "Work",
+        ],
+    );
+    assert_eq!(
+        planned.ended(0).texts("folder_planned", "from"),
+        ["W", "Work [old]"]
+    );
 }
 
 /// A copy that repairs a damaged file, and a listing of a tree in which something stands in a folder's place.
@@ -184,7 +255,12 @@ fn damaged_tree(source: &Account) -> [Run; 2] {
     let tree = root.path().join("tree");
     let address = format!("maildir:{}", tree.display());
     copy(End::tls(source), &address, &[]).ended(0);
-    let file = std::fs::read_dir(tree.join("cur")).unwrap().next().unwrap().unwrap().path();
+    let file = std::fs::read_dir(tree.join("cur"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     let mut bytes = std::fs::read(&file).unwrap();
     let last = bytes.len() - 3;
     bytes[last] ^= 1;
@@ -199,11 +275,21 @@ fn a_list_that_says_nothing_selects_nothing_by_mistake() {
     let source = odd_names();
     let target = empty("listnone", Personality::Plain);
     copy(&source, &target, &["--folders-from", "/dev/null"]).ended(2);
-    let run = copy(&source, &target, &["--folders-from", "-", "--source-password-file", "-"]).ended(2);
+    let run = copy(
+        &source,
+        &target,
+        &["--folders-from", "-", "--source-password-file", "-"],
+    )
+    .ended(2);
     assert!(run.says("a password and a list of folders"), "{run:?}");
     let directory = tempfile::tempdir().unwrap();
     let list = directory.path().join("list");
     std::fs::write(&list, "Wrok\n").unwrap();
-    let run = copy(&source, &target, &["--folders-from", list.to_str().unwrap()]).ended(2);
+    let run = copy(
+        &source,
+        &target,
+        &["--folders-from", list.to_str().unwrap()],
+    )
+    .ended(2);
     assert!(run.says("no such folder on the source: Wrok"), "{run:?}");
 }

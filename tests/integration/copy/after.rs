@@ -36,7 +36,13 @@ const HOLDS: [Hold; 11] = [
 ];
 
 /// What stops a mirror from deleting.
-const BRAKES: [Hold; 2] = [Hold { options: &["--max-delete", "0"], code: 9 }, hold(&["--dry-run"])];
+const BRAKES: [Hold; 2] = [
+    Hold {
+        options: &["--max-delete", "0"],
+        code: 9,
+    },
+    hold(&["--dry-run"]),
+];
 
 const CHANGES: &[&str] = &[
     "add INBOX o",
@@ -59,13 +65,21 @@ struct Ground {
 impl Ground {
     fn new(kind: Personality) -> Self {
         let [source, target] = accounts("after", [kind, kind]);
-        Self { source, target, state: tempfile::tempdir().unwrap() }
+        Self {
+            source,
+            target,
+            state: tempfile::tempdir().unwrap(),
+        }
     }
 
     fn run(&self, base: &[&str], options: &[&str]) -> Run {
         // A run without a state can't be told where one is.
         let state = ["--state", self.state.path().to_str().unwrap()];
-        let state = if options.contains(&"--no-state") { &[][..] } else { &state };
+        let state = if options.contains(&"--no-state") {
+            &[][..]
+        } else {
+            &state
+        };
         copy(&self.source, &self.target, &[state, base, options].concat())
     }
 
@@ -83,7 +97,13 @@ fn assert_run_after(ground: &Ground, base: &[&str], hold: &Hold, name: &str) {
     edit(&mut Client::login(&ground.target), "flag INBOX d \\Flagged");
     ground.edits(CHANGES);
     // A mirror takes no filter of messages: such a run only copies.
-    let filters = ["--since", "--before", "--min-size", "--max-size", "--search"];
+    let filters = [
+        "--since",
+        "--before",
+        "--min-size",
+        "--max-size",
+        "--search",
+    ];
     let may_delete = hold.options.iter().all(|option| !filters.contains(option)) || base.is_empty();
     // Twice: what is left out is not forgotten by a run that finds nothing new.
     for nth in ["held", "held again"] {
@@ -100,11 +120,21 @@ fn assert_run_after(ground: &Ground, base: &[&str], hold: &Hold, name: &str) {
         // What is gone from the source stays on the target.
         there.retain(|folder, _| wanted.contains_key(folder));
         let gone = |message: &String| message == "b" || message == "c";
-        there.get_mut("INBOX").unwrap().retain(|message| !gone(message));
+        there
+            .get_mut("INBOX")
+            .unwrap()
+            .retain(|message| !gone(message));
     }
     assert_eq!(there, wanted, "{name}\n{}\n{}", free.stdout, free.stderr);
     let again = ground.run(base, &[]).ended(0);
-    for field in ["copied", "flags_updated", "deleted", "folders_created", "folders_renamed", "folders_deleted"] {
+    for field in [
+        "copied",
+        "flags_updated",
+        "deleted",
+        "folders_created",
+        "folders_renamed",
+        "folders_deleted",
+    ] {
         assert_eq!(again.count(field), 0, "{name}: {field}: {}", again.stdout);
     }
 }

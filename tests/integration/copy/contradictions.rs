@@ -1,6 +1,9 @@
 //! Bodies that contradict what the source says of them: fetched once more, and then named, never stored.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may stop at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which may stop at the first surprise"
+)]
 
 use crate::lab::client::Client;
 use crate::lab::fake::{Fake, Shared, is_for_bodies, literal};
@@ -13,7 +16,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 fn bytes(count: usize) -> Vec<Vec<u8>> {
-    (0..count).map(|number| message(number, &format!("body {number}\r\nline")).bytes).collect()
+    (0..count)
+        .map(|number| message(number, &format!("body {number}\r\nline")).bytes)
+        .collect()
 }
 
 /// Too large to pass through memory.
@@ -26,7 +31,13 @@ fn address(server: &Scripted) -> String {
 }
 
 fn content(folder: &Shared) -> Vec<Vec<u8>> {
-    folder.lock().unwrap().messages.iter().map(|(_, bytes)| bytes.clone()).collect()
+    folder
+        .lock()
+        .unwrap()
+        .messages
+        .iter()
+        .map(|(_, bytes)| bytes.clone())
+        .collect()
 }
 
 /// How often each message's body was asked for, by UID.
@@ -39,7 +50,10 @@ struct Source {
     asked: Asked,
 }
 
-fn source(messages: Vec<Vec<u8>>, body: impl Fn(u32, &[u8], usize) -> Vec<u8> + Send + 'static) -> Source {
+fn source(
+    messages: Vec<Vec<u8>>,
+    body: impl Fn(u32, &[u8], usize) -> Vec<u8> + Send + 'static,
+) -> Source {
     greeting("OK ready", messages, body)
 }
 
@@ -57,21 +71,36 @@ fn greeting(
             return folder.answer(command);
         }
         let set = command.arguments.split(' ').next().unwrap();
-        folder.named(set).into_iter().fold(Reply::ok(), |reply, (number, uid, bytes)| {
-            let mut asked = log.lock().unwrap();
-            asked.push(uid);
-            let times = asked.iter().filter(|other| **other == uid).count();
-            reply.raw(&literal(&format!("* {number} FETCH (UID {uid} BODY[]"), &body(uid, bytes, times), ")"))
-        })
+        folder
+            .named(set)
+            .into_iter()
+            .fold(Reply::ok(), |reply, (number, uid, bytes)| {
+                let mut asked = log.lock().unwrap();
+                asked.push(uid);
+                let times = asked.iter().filter(|other| **other == uid).count();
+                reply.raw(&literal(
+                    &format!("* {number} FETCH (UID {uid} BODY[]"),
+                    &body(uid, bytes, times),
+                    ")",
+                ))
+            })
     });
-    Source { server, folder, asked }
+    Source {
+        server,
+        folder,
+        asked,
+    }
 }
 
 impl Source {
     /// Copies to a good server. Gives what that got.
     fn copy(&self, options: &[&str]) -> (Run, Vec<Vec<u8>>) {
         // Of another UIDVALIDITY, so that the two can't be one mailbox.
-        let (target, got) = Fake { uid_validity: 9, ..Fake::of([]) }.serve(|_, _| None);
+        let (target, got) = Fake {
+            uid_validity: 9,
+            ..Fake::of([])
+        }
+        .serve(|_, _| None);
         let run = copy(&*address(&self.server), &*address(&target), options);
         let mut got = content(&got);
         got.sort();
@@ -79,11 +108,19 @@ impl Source {
     }
 
     fn asked_for(&self, uid: u32) -> usize {
-        self.asked.lock().unwrap().iter().filter(|other| **other == uid).count()
+        self.asked
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|other| **other == uid)
+            .count()
     }
 
     fn was_told_to_delete(&self) -> bool {
-        self.server.lines().iter().any(|line| line.contains("STORE") || line.contains("EXPUNGE"))
+        self.server
+            .lines()
+            .iter()
+            .any(|line| line.contains("STORE") || line.contains("EXPUNGE"))
     }
 }
 
@@ -101,22 +138,57 @@ fn a_body_that_comes_short_is_named_and_not_stored_and_its_original_stays() {
     for options in [&[][..], &["--move"]] {
         let mut all = bytes(8);
         all.push(large());
-        let source =
-            source(all.clone(), |uid, bytes, _| if uid == 3 || uid == 9 { half(bytes) } else { bytes.to_vec() });
+        let source = source(all.clone(), |uid, bytes, _| {
+            if uid == 3 || uid == 9 {
+                half(bytes)
+            } else {
+                bytes.to_vec()
+            }
+        });
         let (run, got) = source.copy(options);
         let run = run.ended(3);
-        assert_eq!((run.count("copied"), run.count("failed")), (7, 2), "{run:?}");
+        assert_eq!(
+            (run.count("copied"), run.count("failed")),
+            (7, 2),
+            "{run:?}"
+        );
         assert_eq!(
             got,
-            sorted(all.into_iter().enumerate().filter(|(at, _)| *at != 2 && *at != 8).map(|(_, b)| b).collect())
+            sorted(
+                all.into_iter()
+                    .enumerate()
+                    .filter(|(at, _)| *at != 2 && *at != 8)
+                    .map(|(_, b)| b)
+                    .collect()
+            )
         );
         let failed = run.named("message_failed");
-        assert!(failed.iter().all(|event| event["reason"].as_str().unwrap().contains("bytes but sends")), "{failed:?}");
-        assert_eq!((source.asked_for(3), source.asked_for(9), source.asked_for(4)), (2, 2, 1));
-        let deleted: Vec<String> =
-            source.server.lines().into_iter().filter(|line| line.contains("\\Deleted")).collect();
+        assert!(
+            failed.iter().all(|event| event["reason"]
+                .as_str()
+                .unwrap()
+                .contains("bytes but sends")),
+            "{failed:?}"
+        );
+        assert_eq!(
+            (
+                source.asked_for(3),
+                source.asked_for(9),
+                source.asked_for(4)
+            ),
+            (2, 2, 1)
+        );
+        let deleted: Vec<String> = source
+            .server
+            .lines()
+            .into_iter()
+            .filter(|line| line.contains("\\Deleted"))
+            .collect();
         assert_eq!(deleted.is_empty(), options.is_empty());
-        assert!(deleted.iter().all(|line| line.contains("1:2,4:8 ")), "{deleted:?}");
+        assert!(
+            deleted.iter().all(|line| line.contains("1:2,4:8 ")),
+            "{deleted:?}"
+        );
         assert!(run.says("2 of the 9 messages"), "{}", run.stderr);
     }
 }
@@ -125,12 +197,13 @@ fn a_body_that_comes_short_is_named_and_not_stored_and_its_original_stays() {
 fn a_body_that_comes_short_once_is_copied_whole() {
     let mut all = bytes(5);
     all.push(large());
-    let source = source(
-        all.clone(),
-        |uid, bytes, times| {
-            if times == 1 && matches!(uid, 2 | 6) { half(bytes) } else { bytes.to_vec() }
-        },
-    );
+    let source = source(all.clone(), |uid, bytes, times| {
+        if times == 1 && matches!(uid, 2 | 6) {
+            half(bytes)
+        } else {
+            bytes.to_vec()
+        }
+    });
     let (run, got) = source.copy(&[]);
     assert_eq!(run.ended(0).count("copied"), 6);
     assert_eq!(got, sorted(all));
@@ -142,22 +215,41 @@ fn notices_in_a_messages_place_are_never_stored() {
                     protocol failed for the following message: 20004\r\n\r\nThe server couldn't retrieve it.\r\n";
     let courier = "From: System Administrator <root@localhost>\r\nSubject: message unavailable\r\n\r\nThis message is no \
                    longer available on the server.\r\n";
-    for (greeted, notice) in
-        [("OK ready", exchange), ("OK The Microsoft Exchange IMAP4 service is ready.", exchange), ("OK ready", courier)]
-    {
+    for (greeted, notice) in [
+        ("OK ready", exchange),
+        (
+            "OK The Microsoft Exchange IMAP4 service is ready.",
+            exchange,
+        ),
+        ("OK ready", courier),
+    ] {
         for options in [&[][..], &["--accept-size-mismatch"], &["--move"]] {
             // One has just the notice's length.
             let mut all = bytes(4);
             all.push(vec![b'x'; notice.len()]);
             let source = greeting(greeted, all.clone(), move |uid, bytes, _| {
-                if matches!(uid, 2 | 5) { notice.as_bytes().to_vec() } else { bytes.to_vec() }
+                if matches!(uid, 2 | 5) {
+                    notice.as_bytes().to_vec()
+                } else {
+                    bytes.to_vec()
+                }
             });
             let (run, got) = source.copy(options);
             let run = run.ended(3);
-            assert_eq!((run.count("copied"), run.count("failed")), (3, 2), "{run:?}");
+            assert_eq!(
+                (run.count("copied"), run.count("failed")),
+                (3, 2),
+                "{run:?}"
+            );
             assert_eq!(got.len(), 3);
             assert!(got.iter().all(|bytes| all.contains(bytes)));
-            assert!(run.named("message_failed")[0]["reason"].as_str().unwrap().contains("notice"), "{run:?}");
+            assert!(
+                run.named("message_failed")[0]["reason"]
+                    .as_str()
+                    .unwrap()
+                    .contains("notice"),
+                "{run:?}"
+            );
         }
     }
 }
@@ -174,7 +266,9 @@ fn miscounting(messages: Vec<Vec<u8>>) -> (Scripted, Shared, Asked) {
         }
         let set = command.arguments.split(' ').next().unwrap();
         if is_for_bodies(&command.arguments) {
-            log.lock().unwrap().extend(folder.named(set).iter().map(|(_, uid, _)| *uid));
+            log.lock()
+                .unwrap()
+                .extend(folder.named(set).iter().map(|(_, uid, _)| *uid));
             return folder.answer(command);
         }
         let has_header = command.arguments.contains("BODY.PEEK[");
@@ -207,12 +301,25 @@ fn a_server_that_counts_wrongly_is_told_and_accepted_on_request() {
     assert!(run.says("--accept-size-mismatch"), "{}", run.stderr);
     assert!(content(&got).is_empty());
     // The advice works, and a later run finds everything there.
-    let run = copy(&*address(&server), &*address(&target), &["--accept-size-mismatch"]).ended(0);
+    let run = copy(
+        &*address(&server),
+        &*address(&target),
+        &["--accept-size-mismatch"],
+    )
+    .ended(0);
     assert_eq!(run.count("copied"), 7);
     assert_eq!(sorted(content(&got)), sorted(all));
     let before = asked.lock().unwrap().len();
-    let run = copy(&*address(&server), &*address(&target), &["--accept-size-mismatch"]).ended(0);
-    assert_eq!((run.count("copied"), asked.lock().unwrap().len()), (0, before));
+    let run = copy(
+        &*address(&server),
+        &*address(&target),
+        &["--accept-size-mismatch"],
+    )
+    .ended(0);
+    assert_eq!(
+        (run.count("copied"), asked.lock().unwrap().len()),
+        (0, before)
+    );
 }
 
 #[test]
@@ -228,9 +335,16 @@ fn other_bytes_each_time_are_never_accepted() {
     });
     let (run, got) = source.copy(&["--accept-size-mismatch"]);
     let run = run.ended(3);
-    assert_eq!((run.count("copied"), run.count("failed"), got.len()), (2, 2, 2), "{run:?}");
+    assert_eq!(
+        (run.count("copied"), run.count("failed"), got.len()),
+        (2, 2, 2),
+        "{run:?}"
+    );
     assert!(
-        run.named("message_failed")[0]["reason"].as_str().unwrap().contains("different bytes each time"),
+        run.named("message_failed")[0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("different bytes each time"),
         "{run:?}"
     );
 }
@@ -247,49 +361,87 @@ fn exchange_estimates_sizes_and_needs_no_second_fetch_unless_most_is_missing() {
     let source = greeting(exchange, bytes(4), rewritten);
     let (run, got) = source.copy(&[]);
     let run = run.ended(3);
-    assert_eq!((run.count("copied"), run.count("failed"), got.len()), (3, 1, 3), "{run:?}");
+    assert_eq!(
+        (run.count("copied"), run.count("failed"), got.len()),
+        (3, 1, 3),
+        "{run:?}"
+    );
     assert_eq!([1, 2, 3, 4].map(|uid| source.asked_for(uid)), [1, 1, 2, 1]);
     assert!(!source.was_told_to_delete());
 }
 
 #[test]
 fn a_sync_does_not_store_what_contradicts_itself() {
-    let source = source(bytes(4), |uid, bytes, _| if uid == 2 { half(bytes) } else { bytes.to_vec() });
+    let source = source(bytes(4), |uid, bytes, _| {
+        if uid == 2 {
+            half(bytes)
+        } else {
+            bytes.to_vec()
+        }
+    });
     let (other, got) = Fake::of([]).serve(|_, _| None);
     let state = tempfile::tempdir().unwrap();
     let options = ["--state", state.path().to_str().unwrap()];
     for _ in 0..2 {
         let run = sync(&*address(&source.server), &*address(&other), &options).ended(3);
         assert_eq!(run.count("failed"), 1, "{run:?}");
-        assert_eq!((content(&got).len(), source.folder.lock().unwrap().messages.len()), (3, 4));
+        assert_eq!(
+            (
+                content(&got).len(),
+                source.folder.lock().unwrap().messages.len()
+            ),
+            (3, 4)
+        );
     }
 }
 
 #[test]
 fn a_message_that_was_expunged_meanwhile_is_skipped_whatever_came_in_its_place() {
-    let notice = b"From: System Administrator <root@localhost>\r\nSubject: message unavailable\r\n\r\n\
+    let notice =
+        b"From: System Administrator <root@localhost>\r\nSubject: message unavailable\r\n\r\n\
                    This message is no longer available on the server.\r\n";
     let (source, _) = Fake::of(bytes(4)).serve(move |command, folder| {
-        if command.name != "UID FETCH" || !is_for_bodies(&command.arguments) || folder.messages.len() < 4 {
+        if command.name != "UID FETCH"
+            || !is_for_bodies(&command.arguments)
+            || folder.messages.len() < 4
+        {
             return None;
         }
         let set = command.arguments.split(' ').next().unwrap();
-        let reply = folder.named(set).into_iter().fold(Reply::ok(), |reply, (number, uid, bytes)| {
-            let body = if uid == 2 { notice } else { bytes };
-            reply.raw(&literal(&format!("* {number} FETCH (UID {uid} BODY[]"), body, ")"))
-        });
+        let reply =
+            folder
+                .named(set)
+                .into_iter()
+                .fold(Reply::ok(), |reply, (number, uid, bytes)| {
+                    let body = if uid == 2 { notice } else { bytes };
+                    reply.raw(&literal(
+                        &format!("* {number} FETCH (UID {uid} BODY[]"),
+                        body,
+                        ")",
+                    ))
+                });
         folder.messages.retain(|(uid, _)| *uid != 2);
         Some(reply)
     });
     let (target, got) = Fake::of([]).serve(|_, _| None);
     let run = copy(&*address(&source), &*address(&target), &[]).ended(0);
-    assert_eq!((run.count("copied"), run.count("skipped"), run.count("failed")), (3, 1, 0), "{run:?}");
+    assert_eq!(
+        (
+            run.count("copied"),
+            run.count("skipped"),
+            run.count("failed")
+        ),
+        (3, 1, 0),
+        "{run:?}"
+    );
     assert_eq!(content(&got).len(), 3);
 }
 
 #[test]
 fn what_another_session_expunges_on_courier_meanwhile_is_skipped() {
-    let Some(courier) = Courier::shared().map(Courier::account) else { return };
+    let Some(courier) = Courier::shared().map(Courier::account) else {
+        return;
+    };
     let messages: Vec<_> = (0..200).map(|number| message(number, "x")).collect();
     Client::login(&courier).append(&["INBOX"], messages.into_iter());
     let other = courier.clone();
@@ -304,9 +456,20 @@ fn what_another_session_expunges_on_courier_meanwhile_is_skipped() {
     // A later piece of a folder that is open already, as its session still shows what another one has removed.
     let plan = Plan::default().meanwhile(Meanwhile::before("UID FETCH 193:200 (UID BODY", expunge));
     let proxy = Proxy::start(courier.port, plan);
-    let source = End::new(courier.by_port(proxy.port).plain_address(), &courier.password);
+    let source = End::new(
+        courier.by_port(proxy.port).plain_address(),
+        &courier.password,
+    );
     let target = empty("unavailable", Personality::Poor);
     let run = copy(source, &*at(&target), &["-j1"]).ended(0);
-    assert_eq!((run.count("copied"), run.count("skipped"), run.count("failed")), (199, 1, 0), "{run:?}");
+    assert_eq!(
+        (
+            run.count("copied"),
+            run.count("skipped"),
+            run.count("failed")
+        ),
+        (199, 1, 0),
+        "{run:?}"
+    );
     assert_eq!(Client::login(&target).snapshot().count(), 199);
 }

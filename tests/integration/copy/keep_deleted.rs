@@ -50,7 +50,10 @@ impl Day {
 
     /// As folders have it.
     fn name(self) -> String {
-        Timestamp::from_second(Timestamp::now().as_second() + self.offset() * 3600).unwrap().strftime("%F").to_string()
+        Timestamp::from_second(Timestamp::now().as_second() + self.offset() * 3600)
+            .unwrap()
+            .strftime("%F")
+            .to_string()
     }
 }
 
@@ -64,13 +67,18 @@ struct Ground {
 impl Ground {
     fn new(kind: Kind) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let directory = |form: &str| End::from(&format!("{form}:{}", root.path().join("backup").display()));
+        let directory =
+            |form: &str| End::from(&format!("{form}:{}", root.path().join("backup").display()));
         let target = match kind {
             Kind::Server(personality) => End::tls(&empty("keepto", personality)),
             Kind::Maildir => directory("maildir"),
             Kind::Mbox => directory("mbox"),
         };
-        Self { source: empty("keepfrom", Personality::Plain), target, root }
+        Self {
+            source: empty("keepfrom", Personality::Plain),
+            target,
+            root,
+        }
     }
 
     fn client(&self) -> Client {
@@ -78,10 +86,24 @@ impl Ground {
     }
 
     fn command(&self, day: Day, options: &[&str]) -> Command {
-        let (source, state) = (self.source.address(), self.root.path().join("state").display().to_string());
-        let fixed = ["copy", &source, &self.target.address, "--output", "json", "-vv", "--state", &state];
+        let (source, state) = (
+            self.source.address(),
+            self.root.path().join("state").display().to_string(),
+        );
+        let fixed = [
+            "copy",
+            &source,
+            &self.target.address,
+            "--output",
+            "json",
+            "-vv",
+            "--state",
+            &state,
+        ];
         let mut command = mailferry(&[&fixed[..], options].concat());
-        command.env("TZ", day.zone()).env("MAILFERRY_TARGET_PASSWORD", &self.target.password);
+        command
+            .env("TZ", day.zone())
+            .env("MAILFERRY_TARGET_PASSWORD", &self.target.password);
         command
     }
 
@@ -114,7 +136,11 @@ impl Ground {
 }
 
 /// A folder of the day.
-fn kept<'a>(there: &'a Snapshot, day: Day, folder: &[&str]) -> &'a [crate::lab::client::StoredMessage] {
+fn kept<'a>(
+    there: &'a Snapshot,
+    day: Day,
+    folder: &[&str],
+) -> &'a [crate::lab::client::StoredMessage] {
     let day = day.name();
     there.folder(&[&["Vanished", &day], folder].concat())
 }
@@ -130,7 +156,12 @@ fn what_vanished_is_kept_by_day_and_folder_and_never_mirrored() {
     each(KINDS, |kind| {
         let ground = Ground::new(kind);
         let mut client = ground.client();
-        for folder in [&["Work"][..], &["Work", "Deep"], &["Gone"], &["Gone", "Too"]] {
+        for folder in [
+            &["Work"][..],
+            &["Work", "Deep"],
+            &["Gone"],
+            &["Gone", "Too"],
+        ] {
             client.create(folder);
         }
         client.append(&["INBOX"], messages(10).into_iter());
@@ -138,25 +169,40 @@ fn what_vanished_is_kept_by_day_and_folder_and_never_mirrored() {
         client.append(&["Gone"], letters("gone", 3));
         client.append(&["Gone", "Too"], letters("too", 1));
         let before = client.snapshot();
-        ground.keep(Day::Today).ended(0).counts(&[("copied", 18), ("kept", 0)]);
+        ground
+            .keep(Day::Today)
+            .ended(0)
+            .counts(&[("copied", 18), ("kept", 0)]);
 
         expunge(&mut client, &["INBOX"], "2:3");
         expunge(&mut client, &["Work", "Deep"], "1");
         client.command("DELETE Gone/Too");
         client.command("DELETE Gone");
-        let counts = [("kept", 7), ("deleted", 0), ("folders_deleted", 2), ("copied", 0)];
-        let dry = ground.copy(Day::Today, &["--delete", "--keep-deleted", "--dry-run"]).ended(0).counts(&counts);
+        let counts = [
+            ("kept", 7),
+            ("deleted", 0),
+            ("folders_deleted", 2),
+            ("copied", 0),
+        ];
+        let dry = ground
+            .copy(Day::Today, &["--delete", "--keep-deleted", "--dry-run"])
+            .ended(0)
+            .counts(&counts);
         assert_eq!(dry.named("message_kept").len(), 7);
         assert!(dry.named("message_deleted").is_empty());
         assert_eq!(ground.there().count(), 18, "a dry run moves nothing");
         let run = ground.keep(Day::Today).ended(0).counts(&counts);
-        assert_eq!(run.texts("message_kept", "to"), dry.texts("message_kept", "to"));
+        assert_eq!(
+            run.texts("message_kept", "to"),
+            dry.texts("message_kept", "to")
+        );
         assert_eq!(run.texts("folder_deleted", "folder"), ["Gone", "Gone/Too"]);
 
         let there = ground.there();
         let same = |folder: &[&str], numbers: std::ops::Range<usize>| {
             let of = |messages: &[crate::lab::client::StoredMessage]| {
-                let plain = |m: &crate::lab::client::StoredMessage| (m.sha256, m.flags.clone(), m.seconds);
+                let plain =
+                    |m: &crate::lab::client::StoredMessage| (m.sha256, m.flags.clone(), m.seconds);
                 let mut all: Vec<_> = messages.iter().map(plain).collect();
                 all.sort();
                 all
@@ -171,13 +217,24 @@ fn what_vanished_is_kept_by_day_and_folder_and_never_mirrored() {
         same(&["Work", "Deep"], 0..1);
         same(&["Gone"], 0..3);
         same(&["Gone", "Too"], 0..1);
-        assert_eq!(there.count(), 18, "{kind:?}: nothing is lost, and nothing is doubled");
+        assert_eq!(
+            there.count(),
+            18,
+            "{kind:?}: nothing is lost, and nothing is doubled"
+        );
         assert!(!there.folders.contains_key(&vec!["Gone".to_owned()]));
         ground.assert_equal();
 
         // Again, and by a mirror that keeps nothing: what is kept is nothing to mirror.
-        ground.keep(Day::Today).ended(0).counts(&[("kept", 0), ("copied", 0), ("already_there", 11)]);
-        ground.copy(Day::Today, &["--delete"]).ended(0).counts(&[("deleted", 0), ("folders_deleted", 0)]);
+        ground.keep(Day::Today).ended(0).counts(&[
+            ("kept", 0),
+            ("copied", 0),
+            ("already_there", 11),
+        ]);
+        ground
+            .copy(Day::Today, &["--delete"])
+            .ended(0)
+            .counts(&[("deleted", 0), ("folders_deleted", 0)]);
 
         // More on the same day, and on the next.
         expunge(&mut client, &["INBOX"], "1");
@@ -188,7 +245,10 @@ fn what_vanished_is_kept_by_day_and_folder_and_never_mirrored() {
         let counts = [Day::Today, Day::Tomorrow].map(|day| kept(&there, day, &["INBOX"]).len());
         assert_eq!((counts, there.count()), ([3, 2], 18), "{kind:?}");
         ground.assert_equal();
-        ground.keep(Day::Tomorrow).ended(0).counts(&[("kept", 0), ("copied", 0)]);
+        ground
+            .keep(Day::Tomorrow)
+            .ended(0)
+            .counts(&[("kept", 0), ("copied", 0)]);
     });
 }
 
@@ -206,11 +266,15 @@ fn what_is_kept_comes_back_by_name_and_by_nothing_else() {
     ground.keep(Day::Today).ended(0).counts(&[("kept", 3)]);
     // A plain restore brings what the mailbox had at last, and says what else there is.
     let restored = empty("restored", Personality::Plain);
-    let run = copy(ground.target.clone(), End::tls(&restored), &[]).ended(0).counts(&[("copied", 7)]);
+    let run = copy(ground.target.clone(), End::tls(&restored), &[])
+        .ended(0)
+        .counts(&[("copied", 7)]);
     assert!(run.says("--folder 'Vanished/**'"), "{}", run.stderr);
     let regex = "s#^Vanished/[^/]*/##";
     let options = ["--folder", "Vanished/**", "--map-regex", regex];
-    copy(ground.target.clone(), End::tls(&restored), &options).ended(0).counts(&[("copied", 3)]);
+    copy(ground.target.clone(), End::tls(&restored), &options)
+        .ended(0)
+        .counts(&[("copied", 3)]);
     assert_eq!(Client::login(&restored).snapshot().content(), before);
 }
 
@@ -223,9 +287,15 @@ fn the_brake_counts_what_would_be_kept() {
     expunge(&mut client, &["INBOX"], "1:30");
     let run = ground.keep(Day::Today).ended(9).counts(&[("kept", 0)]);
     assert!(run.says("--max-delete 30"), "{}", run.stderr);
-    ground.copy(Day::Today, &["--keep-deleted", "--max-delete", "100%"]).ended(0).counts(&[("kept", 30)]);
+    ground
+        .copy(Day::Today, &["--keep-deleted", "--max-delete", "100%"])
+        .ended(0)
+        .counts(&[("kept", 30)]);
     assert_eq!(kept(&ground.there(), Day::Today, &["INBOX"]).len(), 30);
-    for options in [&["--keep-deleted", "--move"][..], &["--keep-deleted", "--since", "2024-01-01"]] {
+    for options in [
+        &["--keep-deleted", "--move"][..],
+        &["--keep-deleted", "--since", "2024-01-01"],
+    ] {
         ground.copy(Day::Today, options).ended(2);
     }
 }
@@ -235,7 +305,10 @@ fn the_brake_counts_what_would_be_kept() {
 fn what_a_dead_run_has_copied_already_is_not_kept_twice() {
     each([Personality::Plain, Personality::Poor], |personality| {
         let target = empty("halfto", personality);
-        let ground = Ground { target: End::tls(&target), ..Ground::new(Kind::Maildir) };
+        let ground = Ground {
+            target: End::tls(&target),
+            ..Ground::new(Kind::Maildir)
+        };
         let mut client = ground.client();
         // Number 3 is there three times, and another one has its size and its date.
         let mut all: Vec<_> = letters("mail", 6).collect();
@@ -252,7 +325,10 @@ fn what_a_dead_run_has_copied_already_is_not_kept_twice() {
         // Another day makes no difference.
         let run = ground.keep(Day::Tomorrow).ended(0).counts(&[("kept", 6)]);
         let to = run.texts("message_kept", "to");
-        let today = to.iter().filter(|to| to.contains(&Day::Today.name())).count();
+        let today = to
+            .iter()
+            .filter(|to| to.contains(&Day::Today.name()))
+            .count();
         assert_eq!((today, to.len()), (3, 6), "{to:?}");
         let there = ground.there();
         let counts = [Day::Today, Day::Tomorrow].map(|day| kept(&there, day, &["INBOX"]).len());
@@ -269,19 +345,36 @@ fn a_saved_plan_keeps_what_it_names_and_nothing_else() {
     ground.keep(Day::Today).ended(0);
     expunge(&mut client, &["INBOX"], "1:2");
     let plan = ground.root.path().join("keep.plan").display().to_string();
-    ground.copy(Day::Today, &["--keep-deleted", "--dry-run", "--save-plan", &plan]).ended(0).counts(&[("kept", 2)]);
+    ground
+        .copy(
+            Day::Today,
+            &["--keep-deleted", "--dry-run", "--save-plan", &plan],
+        )
+        .ended(0)
+        .counts(&[("kept", 2)]);
     let mut apply = mailferry(&["apply", &plan, "--output", "json"]);
-    apply.env("TZ", Day::Tomorrow.zone()).env("MAILFERRY_TARGET_PASSWORD", &ground.target.password);
-    Run::of(&mut apply).ended(0).counts(&[("kept", 2), ("deleted", 0)]);
+    apply
+        .env("TZ", Day::Tomorrow.zone())
+        .env("MAILFERRY_TARGET_PASSWORD", &ground.target.password);
+    Run::of(&mut apply)
+        .ended(0)
+        .counts(&[("kept", 2), ("deleted", 0)]);
     let there = ground.there();
-    assert_eq!((kept(&there, Day::Tomorrow, &["INBOX"]).len(), there.count()), (2, 10));
+    assert_eq!(
+        (kept(&there, Day::Tomorrow, &["INBOX"]).len(), there.count()),
+        (2, 10)
+    );
 }
 
 /// What an account held, by the folders where it was.
 fn where_it_was(there: &Snapshot) -> Content {
     let mut all = Content::new();
     for (levels, messages) in there.content() {
-        let levels = if levels[0] == "Vanished" { levels[2..].to_vec() } else { levels };
+        let levels = if levels[0] == "Vanished" {
+            levels[2..].to_vec()
+        } else {
+            levels
+        };
         all.entry(levels).or_default().extend(messages);
     }
     all.values_mut().for_each(|messages| messages.sort());
@@ -291,34 +384,61 @@ fn where_it_was(there: &Snapshot) -> Content {
 #[test]
 fn killed_at_any_moment_it_loses_nothing_and_doubles_nothing() {
     let kills = random::number("MAILFERRY_KILLS", 8);
-    each([Kind::Server(Personality::Plain), Kind::Server(Personality::Poor), Kind::Maildir, Kind::Mbox], |kind| {
-        let ground = Ground::new(kind);
-        let mut client = ground.client();
-        let mut random = Random::new(random::number("MAILFERRY_SEED", 7));
-        for folder in ["a", "b", "c"] {
-            client.create(&[folder]);
-            client.append(&[folder], letters(folder, 10 * usize::try_from(kills).unwrap()));
-        }
-        client.append(&["INBOX"], messages(10).into_iter());
-        let before = client.snapshot().content();
-        ground.keep(Day::Today).ended(0);
-        let mut hits = 0;
-        for kill in 0..kills {
+    each(
+        [
+            Kind::Server(Personality::Plain),
+            Kind::Server(Personality::Poor),
+            Kind::Maildir,
+            Kind::Mbox,
+        ],
+        |kind| {
+            let ground = Ground::new(kind);
+            let mut client = ground.client();
+            let mut random = Random::new(random::number("MAILFERRY_SEED", 7));
             for folder in ["a", "b", "c"] {
-                expunge(&mut client, &[folder], &format!("{}:{}", kill * 8 + 1, kill * 8 + 8));
+                client.create(&[folder]);
+                client.append(
+                    &[folder],
+                    letters(folder, 10 * usize::try_from(kills).unwrap()),
+                );
             }
-            for _ in 0..2 {
-                let run = Running::of(&mut ground.command(Day::Today, &["--keep-deleted", "--max-delete", "100%"]));
-                let has_ended = run.has_ended_before("\"planned\"", 1)
-                    || random.below(2) == 0 && run.has_ended_before("message_kept", 1 + random.below(10) as usize);
-                std::thread::sleep(Duration::from_micros(random.below(20_000)));
-                hits += u64::from(run.kill() && !has_ended);
+            client.append(&["INBOX"], messages(10).into_iter());
+            let before = client.snapshot().content();
+            ground.keep(Day::Today).ended(0);
+            let mut hits = 0;
+            for kill in 0..kills {
+                for folder in ["a", "b", "c"] {
+                    expunge(
+                        &mut client,
+                        &[folder],
+                        &format!("{}:{}", kill * 8 + 1, kill * 8 + 8),
+                    );
+                }
+                for _ in 0..2 {
+                    let run = Running::of(
+                        &mut ground
+                            .command(Day::Today, &["--keep-deleted", "--max-delete", "100%"]),
+                    );
+                    let has_ended = run.has_ended_before("\"planned\"", 1)
+                        || random.below(2) == 0
+                            && run.has_ended_before("message_kept", 1 + random.below(10) as usize);
+                    std::thread::sleep(Duration::from_micros(random.below(20_000)));
+                    hits += u64::from(run.kill() && !has_ended);
+                }
             }
-        }
-        ground.copy(Day::Today, &["--keep-deleted", "--max-delete", "100%"]).ended(0);
-        assert_eq!(where_it_was(&ground.there()), before, "{kind:?}");
-        assert!(hits >= kills, "{kind:?}: only {hits} runs were killed at work");
-        ground.assert_equal();
-        ground.keep(Day::Today).ended(0).counts(&[("kept", 0), ("copied", 0)]);
-    });
+            ground
+                .copy(Day::Today, &["--keep-deleted", "--max-delete", "100%"])
+                .ended(0);
+            assert_eq!(where_it_was(&ground.there()), before, "{kind:?}");
+            assert!(
+                hits >= kills,
+                "{kind:?}: only {hits} runs were killed at work"
+            );
+            ground.assert_equal();
+            ground
+                .keep(Day::Today)
+                .ended(0)
+                .counts(&[("kept", 0), ("copied", 0)]);
+        },
+    );
 }

@@ -22,14 +22,26 @@ fn fill(account: &Account, folder: &str, subjects: &[&str]) {
     if folder != "INBOX" {
         client.create(&[folder]);
     }
-    client.append(&[folder], subjects.iter().map(|subject| letter(subject)).collect::<Vec<_>>().into_iter());
+    client.append(
+        &[folder],
+        subjects
+            .iter()
+            .map(|subject| letter(subject))
+            .collect::<Vec<_>>()
+            .into_iter(),
+    );
 }
 
 fn expunge(account: &Account, folder: &str, subject: &str) {
     let mut client = Client::login(account);
     let wanted: [u8; 32] = Sha256::digest(letter(subject).bytes).into();
     let held = client.snapshot();
-    let uid = held.folder(&[folder]).iter().find(|message| message.sha256 == wanted).unwrap().uid;
+    let uid = held
+        .folder(&[folder])
+        .iter()
+        .find(|message| message.sha256 == wanted)
+        .unwrap()
+        .uid;
     client.select(&[folder]);
     client.expunge(&uid.to_string());
 }
@@ -38,11 +50,17 @@ fn expunge(account: &Account, folder: &str, subject: &str) {
 #[track_caller]
 fn assert_holds(fake: &Fake, folder: &str, subjects: &[&str]) {
     let mut held: Vec<Vec<u8>> = fake.contents()[folder].clone();
-    let mut wanted: Vec<Vec<u8>> = subjects.iter().map(|subject| letter(subject).bytes).collect();
+    let mut wanted: Vec<Vec<u8>> = subjects
+        .iter()
+        .map(|subject| letter(subject).bytes)
+        .collect();
     held.sort();
     wanted.sort();
-    let shown =
-        |all: &[Vec<u8>]| all.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect::<Vec<_>>();
+    let shown = |all: &[Vec<u8>]| {
+        all.iter()
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(shown(&held), shown(&wanted), "{folder}");
 }
 
@@ -52,7 +70,13 @@ fn a_mirror_takes_labels_away_and_no_message() {
     for with_state in [true, false] {
         let (fake, target) = start();
         let ground = Pair::of(empty("mirror", Personality::Plain), target);
-        let go = |options: &[&str]| if with_state { ground.copy(options) } else { ground.copy_without_state(options) };
+        let go = |options: &[&str]| {
+            if with_state {
+                ground.copy(options)
+            } else {
+                ground.copy_without_state(options)
+            }
+        };
         fill(&ground.source, "INBOX", &["one", "two", "three"]);
         fill(&ground.source, "Work", &["one", "two"]);
         go(&[]).ended(0).counts(&[("copied", 5)]);
@@ -62,12 +86,16 @@ fn a_mirror_takes_labels_away_and_no_message() {
         expunge(&ground.source, "Work", "two");
         expunge(&ground.source, "INBOX", "three");
         fill(&ground.source, "INBOX", &["four"]);
-        go(&["--delete"]).ended(0).counts(&[("deleted", 4), ("copied", 1)]);
+        go(&["--delete"])
+            .ended(0)
+            .counts(&[("deleted", 4), ("copied", 1)]);
         assert_holds(&fake, "INBOX", &["four"]);
         assert_holds(&fake, "Work", &["one"]);
         assert_holds(&fake, ALL, &["one", "four"]);
         assert_holds(&fake, TRASH, &["two", "three"]);
-        go(&[]).ended(0).counts(&[("copied", 0), ("already_there", 2)]);
+        go(&[])
+            .ended(0)
+            .counts(&[("copied", 0), ("already_there", 2)]);
     }
 }
 
@@ -78,15 +106,27 @@ fn a_move_empties_what_it_has_copied_and_nothing_else() {
     let ground = Pair::of(source, empty("move", Personality::Plain));
     fill(&ground.source, "INBOX", &["one", "two"]);
     fill(&ground.source, "Work", &["one"]);
-    ground.copy(&["--move", "--folder", "INBOX"]).ended(0).counts(&[("copied", 2), ("deleted", 2)]);
+    ground
+        .copy(&["--move", "--folder", "INBOX"])
+        .ended(0)
+        .counts(&[("copied", 2), ("deleted", 2)]);
     assert_holds(&fake, "INBOX", &[]);
     assert_holds(&fake, "Work", &["one"]);
     assert_holds(&fake, TRASH, &["two"]);
-    ground.copy(&["--move", "--folder", "Work"]).ended(0).counts(&[("copied", 1), ("deleted", 1)]);
+    ground
+        .copy(&["--move", "--folder", "Work"])
+        .ended(0)
+        .counts(&[("copied", 1), ("deleted", 1)]);
     assert_holds(&fake, "Work", &[]);
     assert_holds(&fake, TRASH, &["one", "two"]);
     let there = snapshot(&ground.target);
-    assert_eq!((there.folder(&["INBOX"]).len(), there.folder(&["Work"]).len()), (2, 1));
+    assert_eq!(
+        (
+            there.folder(&["INBOX"]).len(),
+            there.folder(&["Work"]).len()
+        ),
+        (2, 1)
+    );
 }
 
 /// A message under five labels is fetched once and sent once.
@@ -98,11 +138,21 @@ fn one_message_under_many_labels_costs_one_transfer() {
     Client::login(&ground.source).append(&["INBOX"], letters("small", 3));
     let small: usize = letters("small", 3).map(|letter| letter.bytes.len()).sum();
     let run = ground.copy(&[]).ended(0);
-    let run = run.counts(&[("copied", 8), ("copied_server_side", 4), ("bytes_copied", (bytes + small) as u64)]);
+    let run = run.counts(&[
+        ("copied", 8),
+        ("copied_server_side", 4),
+        ("bytes_copied", (bytes + small) as u64),
+    ]);
     assert_one_transfer(&run, bytes);
     let there = snapshot(&ground.target);
-    assert_eq!(FIVE.map(|folder| there.folder(&[folder]).len()), [4, 1, 1, 1, 1]);
-    ground.copy(&[]).ended(0).counts(&[("copied", 0), ("already_there", 8)]);
+    assert_eq!(
+        FIVE.map(|folder| there.folder(&[folder]).len()),
+        [4, 1, 1, 1, 1]
+    );
+    ground
+        .copy(&[])
+        .ended(0)
+        .counts(&[("copied", 0), ("already_there", 8)]);
 }
 
 /// Messages that have all in common but their bodies are not one.
@@ -119,11 +169,18 @@ fn messages_that_only_look_the_same_are_all_sent() {
     client.create(&["Work"]);
     client.append(&["INBOX"], [letter("this")].into_iter());
     client.append(&["Work"], [letter("that")].into_iter());
-    ground.copy(&[]).ended(0).counts(&[("copied", 2), ("copied_server_side", 0)]);
+    ground
+        .copy(&[])
+        .ended(0)
+        .counts(&[("copied", 2), ("copied_server_side", 0)]);
     assert_eq!(fake.contents()[ALL].len(), 2);
     let [here, there] = [&ground.source, &ground.target].map(snapshot);
     for folder in ["INBOX", "Work"] {
-        assert_eq!(here.folder(&[folder])[0].sha256, there.folder(&[folder])[0].sha256, "{folder}");
+        assert_eq!(
+            here.folder(&[folder])[0].sha256,
+            there.folder(&[folder])[0].sha256,
+            "{folder}"
+        );
     }
 }
 
@@ -132,7 +189,11 @@ const FIVE: [&str; 5] = ["INBOX", "One", "Two", "Three", "Four"];
 /// Puts one large message into five folders. Gives its size.
 fn put_large_into_five(account: &Account) -> usize {
     let mut large = letter("large");
-    large.bytes.extend_from_slice("a line of some length, so that it shows\r\n".repeat(2_000).as_bytes());
+    large.bytes.extend_from_slice(
+        "a line of some length, so that it shows\r\n"
+            .repeat(2_000)
+            .as_bytes(),
+    );
     let mut client = Client::login(account);
     for folder in FIVE {
         if folder != "INBOX" {
@@ -147,6 +208,9 @@ fn put_large_into_five(account: &Account) -> usize {
 fn assert_one_transfer(run: &Run, bytes: usize) {
     for field in ["source.received", "target.sent"] {
         let count = run.count(field) as usize;
-        assert!((bytes..bytes * 3 / 2).contains(&count), "{field}: {count} of {bytes}");
+        assert!(
+            (bytes..bytes * 3 / 2).contains(&count),
+            "{field}: {count} of {bytes}"
+        );
     }
 }

@@ -13,11 +13,16 @@ const LATER: &str = "04-May-2022 12:00:00 +0000";
 /// A message with this header, body and INTERNALDATE.
 fn message(header: &str, body: &str, date: &str) -> NewMessage {
     let bytes = format!("{header}\r\n{body}\r\n").into_bytes();
-    NewMessage { flags: Vec::new(), date: Some(date.to_owned()), bytes }
+    NewMessage {
+        flags: Vec::new(),
+        date: Some(date.to_owned()),
+        bytes,
+    }
 }
 
 fn with_id(id: &str, body: &str, date: &str) -> NewMessage {
-    let header = format!("From: ann@example.org\r\nSubject: s\r\nMessage-ID: <{id}@example.org>\r\n");
+    let header =
+        format!("From: ann@example.org\r\nSubject: s\r\nMessage-ID: <{id}@example.org>\r\n");
     message(&header, body, date)
 }
 
@@ -26,17 +31,29 @@ fn without_id(body: &str, date: &str) -> NewMessage {
 }
 
 fn bare(text: &str) -> NewMessage {
-    NewMessage { flags: Vec::new(), date: Some(NOON.to_owned()), bytes: text.as_bytes().to_vec() }
+    NewMessage {
+        flags: Vec::new(),
+        date: Some(NOON.to_owned()),
+        bytes: text.as_bytes().to_vec(),
+    }
 }
 
 /// A folder, what it holds on the source and on the target, and how many messages are to be copied.
 struct Case(&'static str, Vec<NewMessage>, Vec<NewMessage>, u64);
 
 fn cases() -> Vec<Case> {
-    let all =
-        |count: usize| (0..count).map(|n| with_id(&format!("n{n}"), &format!("body {n}"), NOON)).collect::<Vec<_>>();
+    let all = |count: usize| {
+        (0..count)
+            .map(|n| with_id(&format!("n{n}"), &format!("body {n}"), NOON))
+            .collect::<Vec<_>>()
+    };
     vec![
-        Case("two under one id", vec![with_id("a", "one", NOON), with_id("a", "another", LATER)], vec![], 2),
+        Case(
+            "two under one id",
+            vec![with_id("a", "one", NOON), with_id("a", "another", LATER)],
+            vec![],
+            2,
+        ),
         Case(
             "two under one id, one there",
             vec![with_id("a", "one", NOON), with_id("a", "another", LATER)],
@@ -49,14 +66,28 @@ fn cases() -> Vec<Case> {
             vec![with_id("a", "two", NOON)],
             1,
         ),
-        Case("without id", vec![without_id("x", NOON), without_id("yy", NOON), without_id("y", LATER)], vec![], 3),
+        Case(
+            "without id",
+            vec![
+                without_id("x", NOON),
+                without_id("yy", NOON),
+                without_id("y", LATER),
+            ],
+            vec![],
+            3,
+        ),
         Case(
             "without id, other body of the same size and date",
             vec![without_id("x", NOON), without_id("y", NOON)],
             vec![without_id("y", NOON)],
             1,
         ),
-        Case("equals", vec![with_id("e", "same", NOON), with_id("e", "same", NOON)], vec![], 2),
+        Case(
+            "equals",
+            vec![with_id("e", "same", NOON), with_id("e", "same", NOON)],
+            vec![],
+            2,
+        ),
         Case(
             "equals, one there",
             vec![with_id("e", "same", NOON), with_id("e", "same", NOON)],
@@ -77,8 +108,15 @@ fn cases() -> Vec<Case> {
         ),
         Case(
             "Drafts",
-            vec![without_id("Dear all", NOON), without_id("Dear Bob", NOON), without_id("Dear Bob, hello", LATER)],
-            vec![without_id("Dear Bob", NOON), without_id("Dear Eve, hello", LATEST)],
+            vec![
+                without_id("Dear all", NOON),
+                without_id("Dear Bob", NOON),
+                without_id("Dear Bob, hello", LATER),
+            ],
+            vec![
+                without_id("Dear Bob", NOON),
+                without_id("Dear Eve, hello", LATEST),
+            ],
             2,
         ),
         Case(
@@ -89,7 +127,11 @@ fn cases() -> Vec<Case> {
         ),
         Case(
             "no header",
-            vec![bare("just text\r\n"), bare("some text\r\n"), bare("much longer text without a header\r\n")],
+            vec![
+                bare("just text\r\n"),
+                bare("some text\r\n"),
+                bare("much longer text without a header\r\n"),
+            ],
             vec![bare("some text\r\n")],
             2,
         ),
@@ -97,10 +139,18 @@ fn cases() -> Vec<Case> {
         Case(
             "others there",
             vec![with_id("mine", "mine", NOON)],
-            vec![with_id("theirs", "mine", NOON), with_id("another", "mine", NOON)],
+            vec![
+                with_id("theirs", "mine", NOON),
+                with_id("another", "mine", NOON),
+            ],
             1,
         ),
-        Case("all there, in another order", all(4), all(4).into_iter().rev().collect(), 0),
+        Case(
+            "all there, in another order",
+            all(4),
+            all(4).into_iter().rev().collect(),
+            0,
+        ),
     ]
 }
 
@@ -130,7 +180,12 @@ fn what_is_there_is_known_and_what_is_not_is_copied() {
     let planned: BTreeMap<String, u64> = run
         .named("folder_planned")
         .iter()
-        .map(|plan| (plan["from"].as_str().unwrap().to_owned(), plan["copy"].as_u64().unwrap()))
+        .map(|plan| {
+            (
+                plan["from"].as_str().unwrap().to_owned(),
+                plan["copy"].as_u64().unwrap(),
+            )
+        })
         .collect();
     let mut total = 0;
     for Case(folder, _, on_target, expected) in &cases() {
@@ -138,14 +193,32 @@ fn what_is_there_is_known_and_what_is_not_is_copied() {
         total += expected;
         let (on_source, now) = (contents(&source, folder), contents(&target, folder));
         for (content, count) in &on_source {
-            assert!(now.get(content).is_some_and(|there| there >= count), "{folder}: a message is missing");
+            assert!(
+                now.get(content).is_some_and(|there| there >= count),
+                "{folder}: a message is missing"
+            );
         }
-        assert_eq!(now.values().sum::<usize>() as u64, on_target.len() as u64 + expected, "{folder}");
+        assert_eq!(
+            now.values().sum::<usize>() as u64,
+            on_target.len() as u64 + expected,
+            "{folder}"
+        );
     }
     assert_eq!(run.count("copied"), total);
-    copy(&source, &target, &["--no-roles"]).ended(0).counts(&[("copied", 0), ("flags_updated", 0)]);
+    copy(&source, &target, &["--no-roles"])
+        .ended(0)
+        .counts(&[("copied", 0), ("flags_updated", 0)]);
     // What else is on the target are a draft, an equal, two others; and one has another date.
-    let counts = [("missing", 0), ("extra", 4), ("changed", 0), ("dates_differ", 1)];
-    verify(&source, &target, &["--no-roles"]).ended(4).counts(&counts);
-    verify(&source, &target, &["--no-roles", "--deep"]).ended(4).counts(&counts);
+    let counts = [
+        ("missing", 0),
+        ("extra", 4),
+        ("changed", 0),
+        ("dates_differ", 1),
+    ];
+    verify(&source, &target, &["--no-roles"])
+        .ended(4)
+        .counts(&counts);
+    verify(&source, &target, &["--no-roles", "--deep"])
+        .ended(4)
+        .counts(&counts);
 }

@@ -11,7 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Servers that differ in how they let messages be moved and deleted.
-const KINDS: [Personality; 3] = [Personality::Plain, Personality::NoLiteral, Personality::Poor];
+const KINDS: [Personality; 3] = [
+    Personality::Plain,
+    Personality::NoLiteral,
+    Personality::Poor,
+];
 
 /// Moves a message as a mail program does.
 fn move_message(client: &mut Client, from: &str, uid: u32, to: &str) {
@@ -26,16 +30,25 @@ fn a_moved_message_that_could_not_be_copied_stays_where_it_was() {
     each(KINDS, |kind| {
         let ground = Pair::new("unsent", kind);
         let is_on = Arc::new(AtomicBool::new(false));
-        let full = (1..=20)
-            .fold(Plan::default(), |plan, nth| plan.answer(Answer::instead("APPEND", nth, "NO [NOPERM] not here")));
+        let full = (1..=20).fold(Plan::default(), |plan, nth| {
+            plan.answer(Answer::instead("APPEND", nth, "NO [NOPERM] not here"))
+        });
         let proxy = Proxy::start(ground.target.port, full.only_while(&is_on));
         let target = ground.target.by_port(proxy.port);
         let mut client = Client::login(&ground.source);
         client.create(&["Archive"]);
         // Without a Message-ID it is not known to be the one that the target has.
         let text = "Subject: bare\r\nFrom: ann@example.org\r\n\r\nhello\r\n";
-        client.append(&["INBOX"], letters("mail", 5).chain([NewMessage { bytes: text.into(), ..letter("") }]));
-        copy(&ground.source, &target, &[]).ended(0).counts(&[("copied", 6)]);
+        client.append(
+            &["INBOX"],
+            letters("mail", 5).chain([NewMessage {
+                bytes: text.into(),
+                ..letter("")
+            }]),
+        );
+        copy(&ground.source, &target, &[])
+            .ended(0)
+            .counts(&[("copied", 6)]);
         move_message(&mut client, "INBOX", 6, "Archive");
         move_message(&mut client, "INBOX", 1, "Archive");
         client.select(&["INBOX"]);
@@ -43,8 +56,16 @@ fn a_moved_message_that_could_not_be_copied_stays_where_it_was() {
         is_on.store(true, Ordering::Relaxed);
         let run = copy(&ground.source, &target, &["--delete"]).ended(3);
         is_on.store(false, Ordering::Relaxed);
-        let run = run.counts(&[("copied_server_side", 1), ("not_deleted", 1), ("deleted", 1)]);
-        assert!(run.texts("folder_failed", "folder").contains(&"INBOX".to_owned()), "{run:?}");
+        let run = run.counts(&[
+            ("copied_server_side", 1),
+            ("not_deleted", 1),
+            ("deleted", 1),
+        ]);
+        assert!(
+            run.texts("folder_failed", "folder")
+                .contains(&"INBOX".to_owned()),
+            "{run:?}"
+        );
         assert_eq!(snapshot(&ground.target).count(), 5, "{run:?}");
         copy(&ground.source, &target, &["--delete"]).ended(0);
         ground.assert_equal();
@@ -59,8 +80,16 @@ fn what_moved_into_a_folder_that_somebody_else_makes_meanwhile_stays_where_it_wa
         let ground = Pair::new("made", kind);
         let mut client = Client::login(&ground.source);
         let text = "Subject: bare\r\nFrom: ann@example.org\r\n\r\nhello\r\n";
-        client.append(&["INBOX"], letters("mail", 5).chain([NewMessage { bytes: text.into(), ..letter("") }]));
-        copy(&ground.source, &ground.target, &[]).ended(0).counts(&[("copied", 6)]);
+        client.append(
+            &["INBOX"],
+            letters("mail", 5).chain([NewMessage {
+                bytes: text.into(),
+                ..letter("")
+            }]),
+        );
+        copy(&ground.source, &ground.target, &[])
+            .ended(0)
+            .counts(&[("copied", 6)]);
         client.create(&["Archive"]);
         move_message(&mut client, "INBOX", 6, "Archive");
         move_message(&mut client, "INBOX", 1, "Archive");
@@ -70,10 +99,22 @@ fn what_moved_into_a_folder_that_somebody_else_makes_meanwhile_stays_where_it_wa
             client.create(&["Archive"]);
             client.append(&["Archive"], letters("other", 1));
         };
-        let proxy = Proxy::start(ground.target.port, Plan::default().meanwhile(Meanwhile::before("CREATE", make)));
-        let run = copy(&ground.source, &ground.target.by_port(proxy.port), &["--delete"]).ended(3);
+        let proxy = Proxy::start(
+            ground.target.port,
+            Plan::default().meanwhile(Meanwhile::before("CREATE", make)),
+        );
+        let run = copy(
+            &ground.source,
+            &ground.target.by_port(proxy.port),
+            &["--delete"],
+        )
+        .ended(3);
         assert!(run.says("has mail in it"), "{run:?}");
-        assert_eq!(snapshot(&ground.target).folder(&["INBOX"]).len(), 6, "{run:?}");
+        assert_eq!(
+            snapshot(&ground.target).folder(&["INBOX"]).len(),
+            6,
+            "{run:?}"
+        );
         copy(&ground.source, &ground.target, &["--delete"]).ended(0);
         ground.assert_equal();
     });
@@ -87,18 +128,32 @@ fn a_message_that_moved_is_moved_on_the_target_without_being_sent() {
             let mut client = Client::login(&ground.source);
             client.create(&["Archive"]);
             client.append(&["INBOX"], letters("mail", 5));
-            let go =
-                |options: &[&str]| if with_state { ground.copy(options) } else { ground.copy_without_state(options) };
+            let go = |options: &[&str]| {
+                if with_state {
+                    ground.copy(options)
+                } else {
+                    ground.copy_without_state(options)
+                }
+            };
             go(&[]).ended(0).counts(&[("copied", 5)]);
             let sent = |run: &Run| run.count("target.sent");
             move_message(&mut client, "INBOX", 2, "Archive");
             client.select(&["Archive"]);
             client.store("1", "+FLAGS", "\\Flagged");
             let run = go(&["--delete"]).ended(0);
-            let run = run.counts(&[("copied", 1), ("copied_server_side", 1), ("bytes_copied", 0), ("deleted", 0)]);
+            let run = run.counts(&[
+                ("copied", 1),
+                ("copied_server_side", 1),
+                ("bytes_copied", 0),
+                ("deleted", 0),
+            ]);
             assert!(sent(&run) < 3_000, "{} bytes were sent", sent(&run));
             ground.assert_equal();
-            go(&["--delete"]).ended(0).counts(&[("copied", 0), ("deleted", 0), ("already_there", 5)]);
+            go(&["--delete"]).ended(0).counts(&[
+                ("copied", 0),
+                ("deleted", 0),
+                ("already_there", 5),
+            ]);
         }
     });
 }
@@ -112,9 +167,19 @@ fn without_delete_it_is_copied_and_stays_where_it_was() {
         client.append(&["INBOX"], letters("mail", 3));
         ground.copy(&[]).ended(0);
         move_message(&mut client, "INBOX", 1, "Archive");
-        ground.copy(&[]).ended(0).counts(&[("copied", 1), ("copied_server_side", 1), ("bytes_copied", 0)]);
+        ground.copy(&[]).ended(0).counts(&[
+            ("copied", 1),
+            ("copied_server_side", 1),
+            ("bytes_copied", 0),
+        ]);
         let there = snapshot(&ground.target);
-        assert_eq!((there.folder(&["INBOX"]).len(), there.folder(&["Archive"]).len()), (3, 1));
+        assert_eq!(
+            (
+                there.folder(&["INBOX"]).len(),
+                there.folder(&["Archive"]).len()
+            ),
+            (3, 1)
+        );
         ground.copy(&[]).ended(0).counts(&[("copied", 0)]);
     });
 }
@@ -129,15 +194,33 @@ fn one_message_in_several_folders_is_sent_once() {
         large.bytes.extend_from_slice(body.as_bytes());
         let bytes = large.bytes.len() as u64;
         // The last one has not the flag of the first: it is sent, as a run that ends before a flag is taken away leaves it.
-        for (folder, flags) in [("1", "\\Seen"), ("2", "\\Seen \\Flagged"), ("3", "\\Seen $Work"), ("4", "")] {
+        for (folder, flags) in [
+            ("1", "\\Seen"),
+            ("2", "\\Seen \\Flagged"),
+            ("3", "\\Seen $Work"),
+            ("4", ""),
+        ] {
             client.create(&[folder]);
             let flags = flags.split_whitespace().map(str::to_owned).collect();
-            client.append(&[folder], std::iter::once(NewMessage { flags, ..large.clone() }));
+            client.append(
+                &[folder],
+                std::iter::once(NewMessage {
+                    flags,
+                    ..large.clone()
+                }),
+            );
         }
         let run = ground.copy(&[]).ended(0);
-        run.counts(&[("copied", 4), ("copied_server_side", 2), ("bytes_copied", 2 * bytes)]);
+        run.counts(&[
+            ("copied", 4),
+            ("copied_server_side", 2),
+            ("bytes_copied", 2 * bytes),
+        ]);
         ground.assert_equal();
-        ground.copy(&[]).ended(0).counts(&[("copied", 0), ("already_there", 4)]);
+        ground
+            .copy(&[])
+            .ended(0)
+            .counts(&[("copied", 0), ("already_there", 4)]);
     });
 }
 
@@ -150,13 +233,25 @@ fn what_lost_a_flag_on_its_way_to_another_folder_is_sent() {
         client.append(&["INBOX"], letters("mail", 3));
         client.select(&["INBOX"]);
         client.store("1", "+FLAGS", "\\Flagged");
-        let go = |options: &[&str]| if with_state { ground.copy(options) } else { ground.copy_without_state(options) };
+        let go = |options: &[&str]| {
+            if with_state {
+                ground.copy(options)
+            } else {
+                ground.copy_without_state(options)
+            }
+        };
         go(&[]).ended(0).counts(&[("copied", 3)]);
         client.store("1", "-FLAGS", "\\Flagged");
         move_message(&mut client, "INBOX", 1, "Archive");
-        go(&["--delete"]).ended(0).counts(&[("copied", 1), ("copied_server_side", 0), ("deleted", 1)]);
+        go(&["--delete"]).ended(0).counts(&[
+            ("copied", 1),
+            ("copied_server_side", 0),
+            ("deleted", 1),
+        ]);
         ground.assert_equal();
-        go(&["--delete"]).ended(0).counts(&[("copied", 0), ("deleted", 0), ("already_there", 3)]);
+        go(&["--delete"])
+            .ended(0)
+            .counts(&[("copied", 0), ("deleted", 0), ("already_there", 3)]);
     }
 }
 
@@ -181,13 +276,27 @@ fn what_the_source_no_longer_has_is_deleted_and_folders_with_it() {
         let dry = dry.counts(&[("deleted", 8), ("folders_deleted", 2), ("copied", 0)]);
         assert_eq!(dry.named("message_deleted").len(), 8);
         assert_eq!(dry.texts("folder_deleted", "folder"), ["Old", "Old/Deep"]);
-        assert_eq!(snapshot(&ground.target).count(), 19, "a dry run deletes nothing");
-        let run = ground.copy(&["--delete", "-vv"]).ended(0).counts(&[("deleted", 8), ("folders_deleted", 2)]);
+        assert_eq!(
+            snapshot(&ground.target).count(),
+            19,
+            "a dry run deletes nothing"
+        );
+        let run = ground
+            .copy(&["--delete", "-vv"])
+            .ended(0)
+            .counts(&[("deleted", 8), ("folders_deleted", 2)]);
         assert_eq!(run.named("message_deleted").len(), 8);
         ground.assert_equal();
-        assert!(!snapshot(&ground.target).folders.contains_key(&vec!["Old".to_owned()]));
+        assert!(
+            !snapshot(&ground.target)
+                .folders
+                .contains_key(&vec!["Old".to_owned()])
+        );
         verify(&ground.source, &ground.target, &["--deep"]).ended(0);
-        let again = ground.copy(&["--delete"]).ended(0).counts(&[("deleted", 0), ("already_there", 11)]);
+        let again = ground
+            .copy(&["--delete"])
+            .ended(0)
+            .counts(&[("deleted", 0), ("already_there", 11)]);
         assert!(again.named("warning").is_empty(), "{}", again.stdout);
     });
 }
@@ -206,13 +315,23 @@ fn the_brake_stops_every_deletion_and_says_how_to_go_on() {
     client.expunge("1");
     client.append(&["INBOX"], std::iter::once(letter("new")));
     for dry in [&["--delete", "--dry-run"][..], &["--delete"]] {
-        let run = ground.copy(dry).ended(9).counts(&[("deleted", 0), ("copied", 1)]);
-        assert!(run.says("--max-delete 31") && run.says("30 of 1"), "{}", run.stderr);
+        let run = ground
+            .copy(dry)
+            .ended(9)
+            .counts(&[("deleted", 0), ("copied", 1)]);
+        assert!(
+            run.says("--max-delete 31") && run.says("30 of 1"),
+            "{}",
+            run.stderr
+        );
         assert_eq!(run.summary()["status"], "braked");
     }
     assert_eq!(snapshot(&ground.target).count(), 105);
     ground.copy(&["--delete", "--max-delete", "30"]).ended(9);
-    ground.copy(&["--delete", "--max-delete", "31"]).ended(0).counts(&[("deleted", 31)]);
+    ground
+        .copy(&["--delete", "--max-delete", "31"])
+        .ended(0)
+        .counts(&[("deleted", 31)]);
     ground.assert_equal();
 }
 
@@ -229,7 +348,10 @@ fn an_emptied_source_empties_nothing_by_itself() {
     client.command("DELETE box");
     ground.copy(&["--delete"]).ended(9);
     assert_eq!(snapshot(&ground.target).count(), 25);
-    ground.copy(&["--delete", "--max-delete", "100%"]).ended(0).counts(&[("deleted", 25), ("folders_deleted", 1)]);
+    ground
+        .copy(&["--delete", "--max-delete", "100%"])
+        .ended(0)
+        .counts(&[("deleted", 25), ("folders_deleted", 1)]);
     ground.assert_equal();
 }
 
@@ -244,10 +366,17 @@ fn a_folder_that_was_made_anew_loses_nothing_on_the_target_then_or_later() {
     client.create(&["box"]);
     client.append(&["box"], letters("old", 2));
     client.append(&["box"], letters("new", 2));
-    let run = ground.copy(&["--delete"]).ended(0).counts(&[("copied", 2), ("deleted", 0), ("already_there", 2)]);
+    let run = ground.copy(&["--delete"]).ended(0).counts(&[
+        ("copied", 2),
+        ("deleted", 0),
+        ("already_there", 2),
+    ]);
     assert!(run.says("UIDVALIDITY"), "{}", run.stderr);
     for _ in 0..2 {
-        ground.copy(&["--delete"]).ended(0).counts(&[("copied", 0), ("deleted", 0)]);
+        ground
+            .copy(&["--delete"])
+            .ended(0)
+            .counts(&[("copied", 0), ("deleted", 0)]);
         assert_eq!(snapshot(&ground.target).folder(&["box"]).len(), 6);
     }
     // What came and went since is mirrored all the same.
@@ -255,7 +384,10 @@ fn a_folder_that_was_made_anew_loses_nothing_on_the_target_then_or_later() {
     ground.copy(&["--delete"]).ended(0).counts(&[("copied", 1)]);
     client.select(&["box"]);
     client.expunge("5");
-    ground.copy(&["--delete"]).ended(0).counts(&[("deleted", 1)]);
+    ground
+        .copy(&["--delete"])
+        .ended(0)
+        .counts(&[("deleted", 1)]);
     assert_eq!(snapshot(&ground.target).folder(&["box"]).len(), 6);
 }
 
@@ -270,15 +402,30 @@ fn a_source_that_was_restored_from_a_backup_takes_nothing_away() {
     ground.copy(&["--delete"]).ended(0).counts(&[("copied", 8)]);
     drop(client);
     ground.source.restore_home(backup.path());
-    let run = ground.copy(&["--delete"]).ended(0).counts(&[("deleted", 0), ("copied", 0)]);
+    let run = ground
+        .copy(&["--delete"])
+        .ended(0)
+        .counts(&[("deleted", 0), ("copied", 0)]);
     assert!(run.says("restored from a backup"), "{}", run.stderr);
     // New mail takes the UIDs of the mail that was lost.
     Client::login(&ground.source).append(&["INBOX"], letters("other", 2));
-    ground.copy(&["--delete"]).ended(0).counts(&[("deleted", 0), ("copied", 2)]);
+    ground
+        .copy(&["--delete"])
+        .ended(0)
+        .counts(&[("deleted", 0), ("copied", 2)]);
     let there = snapshot(&ground.target);
-    assert_eq!(there.folder(&["INBOX"]).len(), 10, "the mail that only the target has is still there");
+    assert_eq!(
+        there.folder(&["INBOX"]).len(),
+        10,
+        "the mail that only the target has is still there"
+    );
     for message in snapshot(&ground.source).folder(&["INBOX"]) {
-        assert!(there.folder(&["INBOX"]).iter().any(|other| other.sha256 == message.sha256));
+        assert!(
+            there
+                .folder(&["INBOX"])
+                .iter()
+                .any(|other| other.sha256 == message.sha256)
+        );
     }
 }
 
@@ -294,11 +441,17 @@ fn without_uid_expunge_nothing_else_that_is_marked_goes() {
     let mut other = Client::login(&ground.target);
     other.select(&["INBOX"]);
     other.store("3", "+FLAGS", "\\Deleted");
-    let run = ground.copy(&["--delete"]).ended(3).counts(&[("deleted", 0), ("not_deleted", 1)]);
+    let run = ground
+        .copy(&["--delete"])
+        .ended(3)
+        .counts(&[("deleted", 0), ("not_deleted", 1)]);
     assert!(run.says("UIDPLUS"), "{}", run.stderr);
     assert_eq!(snapshot(&ground.target).count(), 5);
     other.store("3", "-FLAGS", "\\Deleted");
-    ground.copy(&["--delete"]).ended(0).counts(&[("deleted", 1)]);
+    ground
+        .copy(&["--delete"])
+        .ended(0)
+        .counts(&[("deleted", 1)]);
     ground.assert_equal();
 }
 
@@ -311,12 +464,25 @@ fn folders_joined_by_map_are_one_to_a_mirror() {
         client.append(&[folder], letters(folder, 3));
     }
     let options = ["--map", "b=a", "--delete"];
-    ground.copy(&options).ended(0).counts(&[("copied", 6), ("deleted", 0)]);
-    ground.copy(&options).ended(0).counts(&[("copied", 0), ("deleted", 0)]);
+    ground
+        .copy(&options)
+        .ended(0)
+        .counts(&[("copied", 6), ("deleted", 0)]);
+    ground
+        .copy(&options)
+        .ended(0)
+        .counts(&[("copied", 0), ("deleted", 0)]);
     client.select(&["b"]);
     client.expunge("2");
-    ground.copy(&options).ended(0).counts(&[("copied", 0), ("deleted", 1)]);
-    ground.copy_without_state(&options).ended(0).counts(&[("copied", 0), ("deleted", 0), ("already_there", 5)]);
+    ground
+        .copy(&options)
+        .ended(0)
+        .counts(&[("copied", 0), ("deleted", 1)]);
+    ground.copy_without_state(&options).ended(0).counts(&[
+        ("copied", 0),
+        ("deleted", 0),
+        ("already_there", 5),
+    ]);
     assert_eq!(snapshot(&ground.target).folder(&["a"]).len(), 5);
 }
 
@@ -331,12 +497,24 @@ fn a_mirror_of_selected_folders_leaves_the_others_alone() {
         other.create(&[folder]);
         other.append(&[folder], letters("theirs", 2));
     }
-    ground.copy(&["--delete", "--folder", "a"]).ended(0).counts(&[("copied", 3), ("deleted", 2)]);
+    ground
+        .copy(&["--delete", "--folder", "a"])
+        .ended(0)
+        .counts(&[("copied", 3), ("deleted", 2)]);
     let there = snapshot(&ground.target);
-    assert_eq!((there.folder(&["b"]).len(), there.folder(&["Sent"]).len()), (2, 2));
-    ground.copy(&["--delete"]).ended(0).counts(&[("deleted", 4), ("folders_deleted", 1)]);
+    assert_eq!(
+        (there.folder(&["b"]).len(), there.folder(&["Sent"]).len()),
+        (2, 2)
+    );
+    ground
+        .copy(&["--delete"])
+        .ended(0)
+        .counts(&[("deleted", 4), ("folders_deleted", 1)]);
     let there = snapshot(&ground.target);
-    assert!(there.folders.contains_key(&vec!["Sent".to_owned()]), "a folder with a role stays");
+    assert!(
+        there.folders.contains_key(&vec!["Sent".to_owned()]),
+        "a folder with a role stays"
+    );
     assert!(!there.folders.contains_key(&vec!["b".to_owned()]));
 }
 

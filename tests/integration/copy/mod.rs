@@ -32,7 +32,10 @@ use crate::lab::servers::{Account, Dovecot, Personality};
 fn accounts(name: &str, personalities: [Personality; 2]) -> [Account; 2] {
     let dovecot = Dovecot::shared();
     let [source, target] = personalities;
-    [dovecot.account(&format!("{name}from"), source), dovecot.account(&format!("{name}to"), target)]
+    [
+        dovecot.account(&format!("{name}from"), source),
+        dovecot.account(&format!("{name}to"), target),
+    ]
 }
 
 /// Two new accounts of the usual kind.
@@ -50,14 +53,21 @@ fn overheard(account: &Account) -> (Proxy, Account) {
 /// The commands of all connections without their tags.
 fn commands(proxy: &Proxy) -> Vec<String> {
     let of = |traffic: &Traffic| -> Vec<String> {
-        traffic.commands.iter().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
+        traffic
+            .commands
+            .iter()
+            .map(|line| line.split_once(' ').unwrap().1.to_owned())
+            .collect()
     };
     proxy.traffic().iter().flat_map(of).collect()
 }
 
 /// How many commands begin with one of these.
 fn count_commands(commands: &[String], verbs: &[&str]) -> usize {
-    commands.iter().filter(|command| verbs.iter().any(|verb| command.starts_with(verb))).count()
+    commands
+        .iter()
+        .filter(|command| verbs.iter().any(|verb| command.starts_with(verb)))
+        .count()
 }
 
 /// A small message with a Message-ID of its own.

@@ -20,7 +20,12 @@ fn runs(name: &str, target: Personality, folders: usize, messages: usize) -> [Ru
 /// The round trips of each run on either side.
 fn round_trips(runs: &[Run; 2]) -> [u64; 4] {
     let [first, second] = runs;
-    let of = |run: &Run| [run.count("source.round_trips"), run.count("target.round_trips")];
+    let of = |run: &Run| {
+        [
+            run.count("source.round_trips"),
+            run.count("target.round_trips"),
+        ]
+    };
     let ([a, b], [c, d]) = (of(first), of(second));
     [a, b, c, d]
 }
@@ -43,7 +48,10 @@ fn thirty_times_the_messages_take_as_many_round_trips() {
             "{target:?}: 100 messages {few:?}, 3000 messages {many:?} (source, target, again: source, target)"
         ));
         for (few, many) in few.into_iter().zip(many) {
-            assert!(many <= few + more, "{many} round trips, {few} for fewer messages");
+            assert!(
+                many <= few + more,
+                "{many} round trips, {few} for fewer messages"
+            );
         }
     }
 }
@@ -52,8 +60,13 @@ fn thirty_times_the_messages_take_as_many_round_trips() {
 fn folders_are_asked_for_together_too() {
     let few = round_trips(&runs("fewfolders", Personality::Plain, 20, 3));
     let many = round_trips(&runs("manyfolders", Personality::Plain, 200, 3));
-    show(&format!("20 folders {few:?}, 200 folders {many:?} (source, target, again: source, target)"));
+    show(&format!(
+        "20 folders {few:?}, 200 folders {many:?} (source, target, again: source, target)"
+    ));
     for (few, many) in few.into_iter().zip(many) {
-        assert!(many <= few + 180 / 3, "{many} round trips, {few} for fewer folders");
+        assert!(
+            many <= few + 180 / 3,
+            "{many} round trips, {few} for fewer folders"
+        );
     }
 }

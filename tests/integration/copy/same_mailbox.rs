@@ -32,7 +32,13 @@ fn refused(run: &Run, account: &Account, before: &crate::lab::client::Content) {
     assert_eq!(&snapshot(account).content(), before);
 }
 
-const VERBS: [&[&str]; 5] = [&[], &["--move"], &["--delete"], &["--keep-deleted"], &["--dry-run", "--move"]];
+const VERBS: [&[&str]; 5] = [
+    &[],
+    &["--move"],
+    &["--delete"],
+    &["--keep-deleted"],
+    &["--dry-run", "--move"],
+];
 
 #[test]
 fn equal_addresses_are_refused_by_every_verb_that_writes() {
@@ -42,30 +48,81 @@ fn equal_addresses_are_refused_by_every_verb_that_writes() {
     let state = ["--state", state.path().to_str().unwrap()];
     for options in VERBS {
         refused(&copy(&account, &account, options), &account, &before);
-        refused(&copy(&account, &account, &[options, &state].concat()), &account, &before);
+        refused(
+            &copy(&account, &account, &[options, &state].concat()),
+            &account,
+            &before,
+        );
     }
     // However the address is written.
-    let other = account.plain_address().replace("imap://equal", "imap://%65qual");
-    refused(&copy(&account, other.as_str(), &["--move"]), &account, &before);
+    let other = account
+        .plain_address()
+        .replace("imap://equal", "imap://%65qual");
+    refused(
+        &copy(&account, other.as_str(), &["--move"]),
+        &account,
+        &before,
+    );
     refused(&sync(&account, &account, &state), &account, &before);
     let address = account.plain_address();
-    refused(&run(&["undo", "--list", &address, &address, state[0], state[1]]), &account, &before);
+    refused(
+        &run(&["undo", "--list", &address, &address, state[0], state[1]]),
+        &account,
+        &before,
+    );
     // A folder that would go into itself, beside one that would not.
-    refused(&copy(&account, &account, &["--move", "--map", "Work=Elsewhere"]), &account, &before);
+    refused(
+        &copy(&account, &account, &["--move", "--map", "Work=Elsewhere"]),
+        &account,
+        &before,
+    );
     // A mirror whose extras are the source's own folders.
-    refused(&copy(&account, &account, &["--delete", "--folder", "Work", "--map", "Work=Elsewhere"]), &account, &before);
+    refused(
+        &copy(
+            &account,
+            &account,
+            &["--delete", "--folder", "Work", "--map", "Work=Elsewhere"],
+        ),
+        &account,
+        &before,
+    );
 }
 
 #[test]
 fn mail_moves_within_one_account() {
     for with_alias in [false, true] {
         let account = filled(if with_alias { "withinalias" } else { "within" });
-        let end = || if with_alias { End::tls(&account) } else { End::from(&account) };
-        copy(&account, end(), &["--move", "--into", "Old"]).ended(0).counts(&[("copied", 10), ("deleted", 10)]);
+        let end = || {
+            if with_alias {
+                End::tls(&account)
+            } else {
+                End::from(&account)
+            }
+        };
+        copy(&account, end(), &["--move", "--into", "Old"])
+            .ended(0)
+            .counts(&[("copied", 10), ("deleted", 10)]);
         let after = snapshot(&account);
-        assert_eq!((after.folder(&["INBOX"]).len(), after.folder(&["Old", "INBOX"]).len()), (0, 6));
-        assert_eq!((after.folder(&["Work"]).len(), after.folder(&["Old", "Work"]).len()), (0, 4));
-        copy(&account, end(), &["--folder", "Old/Work", "--map", "Old/Work=Work", "--move"]).ended(0);
+        assert_eq!(
+            (
+                after.folder(&["INBOX"]).len(),
+                after.folder(&["Old", "INBOX"]).len()
+            ),
+            (0, 6)
+        );
+        assert_eq!(
+            (
+                after.folder(&["Work"]).len(),
+                after.folder(&["Old", "Work"]).len()
+            ),
+            (0, 4)
+        );
+        copy(
+            &account,
+            end(),
+            &["--folder", "Old/Work", "--map", "Old/Work=Work", "--move"],
+        )
+        .ended(0);
         assert_eq!(snapshot(&account).folder(&["Work"]).len(), 4);
     }
 }
@@ -73,10 +130,16 @@ fn mail_moves_within_one_account() {
 /// Other addresses of an account.
 fn aliases(account: &Account) -> (Vec<End>, Proxy) {
     let proxy = Proxy::start(account.port, Plan::default());
-    let other_user = Account { user: format!("{}@alias.test", account.user), ..account.clone() };
+    let other_user = Account {
+        user: format!("{}@alias.test", account.user),
+        ..account.clone()
+    };
     let ends = vec![
         End::from(&account.by_port(proxy.port)),
-        End::new(account.plain_address().replace("127.0.0.1", "localhost"), PASSWORD),
+        End::new(
+            account.plain_address().replace("127.0.0.1", "localhost"),
+            PASSWORD,
+        ),
         End::tls(account),
         End::from(&other_user),
     ];
@@ -93,13 +156,29 @@ fn another_address_of_the_same_account_is_found_out() {
         let state = ["--state", state.path().to_str().unwrap()];
         for options in [&["--move"][..], &["--delete"], &["--keep-deleted"], &[]] {
             refused(&copy(&account, end.clone(), options), &account, &before);
-            refused(&copy(&account, end.clone(), &[options, &state].concat()), &account, &before);
+            refused(
+                &copy(&account, end.clone(), &[options, &state].concat()),
+                &account,
+                &before,
+            );
         }
         refused(&copy(end.clone(), &account, &["--move"]), &account, &before);
         refused(&sync(&account, end.clone(), &state), &account, &before);
-        refused(&copy(&account, end.clone(), &["--delete", "--map", "Work=Elsewhere"]), &account, &before);
         refused(
-            &copy(&account, end.clone(), &["--delete", "--folder", "Work", "--map", "Work=Elsewhere"]),
+            &copy(
+                &account,
+                end.clone(),
+                &["--delete", "--map", "Work=Elsewhere"],
+            ),
+            &account,
+            &before,
+        );
+        refused(
+            &copy(
+                &account,
+                end.clone(),
+                &["--delete", "--folder", "Work", "--map", "Work=Elsewhere"],
+            ),
             &account,
             &before,
         );
@@ -113,7 +192,12 @@ fn a_saved_plan_is_not_carried_out_on_the_mailbox_itself() {
     let directory = tempfile::tempdir().unwrap();
     let plan = directory.path().join("move.plan");
     let plan = plan.to_str().unwrap();
-    copy(&account, End::tls(&account), &["--move", "--dry-run", "--save-plan", plan]).ended(0);
+    copy(
+        &account,
+        End::tls(&account),
+        &["--move", "--dry-run", "--save-plan", plan],
+    )
+    .ended(0);
     refused(&run(&["apply", plan]), &account, &before);
 }
 
@@ -124,7 +208,12 @@ fn what_writes_nothing_says_that_it_is_one_mailbox() {
         let said = verify(&account, end.clone(), &[]).ended(0);
         assert!(said.says("same mailbox"), "{}", said.stderr);
         let said = doctor(&[End::from(&account), end], &["--idle", "0", "--no-state"]).ended(code);
-        assert!(said.says("same mailbox"), "{}\n{}", said.stdout, said.stderr);
+        assert!(
+            said.says("same mailbox"),
+            "{}\n{}",
+            said.stdout,
+            said.stderr
+        );
     }
     let said = copy(&account, End::tls(&account), &["--move", "--dry-run"]).ended(0);
     assert!(said.says("same mailbox"), "{}", said.stderr);
@@ -135,9 +224,15 @@ fn a_server_with_ids_of_its_mailboxes_is_found_out_too() {
     let account = Cyrus::shared().account();
     fill(&account);
     let before = snapshot(&account).content();
-    refused(&copy(&account, End::tls(&account), &["--move"]), &account, &before);
+    refused(
+        &copy(&account, End::tls(&account), &["--move"]),
+        &account,
+        &before,
+    );
     let other = Cyrus::shared().account();
-    copy(&account, &other, &["--move"]).ended(0).counts(&[("copied", 10), ("deleted", 10)]);
+    copy(&account, &other, &["--move"])
+        .ended(0)
+        .counts(&[("copied", 10), ("deleted", 10)]);
 }
 
 #[test]
@@ -149,13 +244,25 @@ fn the_directory_that_a_server_serves_is_not_emptied_into_itself() {
         let state = tempfile::tempdir().unwrap();
         let state = ["--state", state.path().to_str().unwrap()];
         let options = if with_state { &state[..] } else { &[] };
-        refused(&copy(&account, &tree, &[options, &["--move"]].concat()), &account, &before);
-        refused(&copy(&tree, &account, &[options, &["--move"]].concat()), &account, &before);
+        refused(
+            &copy(&account, &tree, &[options, &["--move"]].concat()),
+            &account,
+            &before,
+        );
+        refused(
+            &copy(&tree, &account, &[options, &["--move"]].concat()),
+            &account,
+            &before,
+        );
     }
     for is_first in [true, false] {
         let state = tempfile::tempdir().unwrap();
         let state = ["--state", state.path().to_str().unwrap()];
-        let run = if is_first { sync(&tree, &account, &state) } else { sync(&account, &tree, &state) };
+        let run = if is_first {
+            sync(&tree, &account, &state)
+        } else {
+            sync(&account, &tree, &state)
+        };
         refused(&run, &account, &before);
     }
 }
@@ -171,7 +278,9 @@ fn a_directory_with_the_same_mail_is_kept_in_step_with_a_server() {
         let tree = format!("{kind}:{}", root.path().join(kind).display());
         copy(&account, &tree, &[]).ended(0);
         for _ in 0..2 {
-            sync(&account, &tree, &state).ended(0).counts(&[("to_first.copied", 0), ("to_second.copied", 0)]);
+            sync(&account, &tree, &state)
+                .ended(0)
+                .counts(&[("to_first.copied", 0), ("to_second.copied", 0)]);
         }
         sync(&tree, &account, &state).ended(0);
         assert_eq!(snapshot(&account).content(), before, "no mark is left");
@@ -186,11 +295,21 @@ fn two_accounts_that_look_the_same_are_two() {
     let ground = Pair::of(twins[0].clone(), twins[1].clone());
     let said = verify(&ground.source, &ground.target, &[]).ended(0);
     assert!(said.says("may be the same mailbox"), "{}", said.stderr);
-    ground.copy(&["--delete"]).ended(0).counts(&[("copied", 0), ("already_there", 10)]);
+    ground
+        .copy(&["--delete"])
+        .ended(0)
+        .counts(&[("copied", 0), ("already_there", 10)]);
     sync(&ground.source, &ground.target, &ground.state_options()).ended(0);
-    ground.copy_without_state(&["--move"]).ended(0).counts(&[("copied", 0), ("deleted", 10)]);
+    ground
+        .copy_without_state(&["--move"])
+        .ended(0)
+        .counts(&[("copied", 0), ("deleted", 10)]);
     assert_eq!(snapshot(&ground.source).count(), 0);
-    assert_eq!(snapshot(&ground.target).content(), before, "no mark is left");
+    assert_eq!(
+        snapshot(&ground.target).content(),
+        before,
+        "no mark is left"
+    );
 }
 
 /// Two accounts of which everything that can be asked for is equal.
@@ -206,7 +325,11 @@ fn twins(names: [&str; 2], kept: &Path) -> [Account; 2] {
 
 fn is_marked(account: &Account) -> bool {
     let mark = |flag: &String| flag.eq_ignore_ascii_case("$MailferryMark");
-    snapshot(account).folders.values().flatten().any(|message| message.flags.iter().any(mark))
+    snapshot(account)
+        .folders
+        .values()
+        .flatten()
+        .any(|message| message.flags.iter().any(mark))
 }
 
 #[test]
@@ -227,7 +350,10 @@ fn a_mark_that_a_killed_run_left_comes_off_and_goes_nowhere_else() {
             false => copy(&twins[0], &target, &[&["--delete"], &state[..]].concat()),
         };
         assert_ne!(go().code, Some(0));
-        assert!(is_marked(&twins[1]), "the run ended before its mark came off");
+        assert!(
+            is_marked(&twins[1]),
+            "the run ended before its mark came off"
+        );
         is_on.store(false, Ordering::Relaxed);
         // From now on another message is the one that would be marked.
         for account in &twins {
@@ -238,7 +364,12 @@ fn a_mark_that_a_killed_run_left_comes_off_and_goes_nowhere_else() {
         let elsewhere = Dovecot::shared().account(&format!("marked{verb}on"), Personality::Plain);
         copy(&twins[1], &elsewhere, &[]).ended(0);
         go().ended(0);
-        assert!(![&twins[0], &twins[1], &elsewhere].into_iter().any(is_marked), "{verb}");
+        assert!(
+            ![&twins[0], &twins[1], &elsewhere]
+                .into_iter()
+                .any(is_marked),
+            "{verb}"
+        );
     }
 }
 

@@ -14,8 +14,21 @@ use std::time::{Duration, Instant};
 /// A copy of so many bytes a second with an event for each message, to a target that is far away.
 fn slow_copy(source: &Account, target: &Account, rate: &str) -> Running {
     let proxy = Proxy::start(target.port, Plan::round_trip(Duration::from_millis(20)));
-    let (source, target) = (source.plain_address(), target.by_port(proxy.port).plain_address());
-    Running::interruptible(&["copy", &source, &target, "--output", "json", "-vv", "-j2", "--limit-rate", rate])
+    let (source, target) = (
+        source.plain_address(),
+        target.by_port(proxy.port).plain_address(),
+    );
+    Running::interruptible(&[
+        "copy",
+        &source,
+        &target,
+        "--output",
+        "json",
+        "-vv",
+        "-j2",
+        "--limit-rate",
+        rate,
+    ])
 }
 
 /// A second run, after which the target holds what the source holds.
@@ -23,7 +36,9 @@ fn completes(source: &Account, target: &Account) {
     let there = snapshot(target).count() as u64;
     let all = snapshot(source).count() as u64;
     assert!(there < all, "the first run was not interrupted");
-    copy(source, target, &[]).ended(0).counts(&[("copied", all - there), ("already_there", there)]);
+    copy(source, target, &[])
+        .ended(0)
+        .counts(&[("copied", all - there), ("already_there", there)]);
     assert_eq!(snapshot(target).content(), snapshot(source).content());
     verify(source, target, &[]).ended(0);
 }
@@ -39,8 +54,15 @@ fn one_ctrl_c_ends_gently_and_the_next_run_goes_on() {
     assert_eq!(run.summary()["status"], "interrupted");
     // What was sent was acknowledged: the numbers are those of the target.
     assert_eq!(run.count("copied"), snapshot(&target).count() as u64);
-    assert_eq!(run.named("message_copied").len() as u64, run.count("copied"));
-    assert!(run.stderr.contains("rerun the same command to resume"), "it is not said how to go on: {}", run.stderr);
+    assert_eq!(
+        run.named("message_copied").len() as u64,
+        run.count("copied")
+    );
+    assert!(
+        run.stderr.contains("rerun the same command to resume"),
+        "it is not said how to go on: {}",
+        run.stderr
+    );
     completes(&source, &target);
 }
 
@@ -56,7 +78,11 @@ fn a_second_ctrl_c_ends_at_once_and_the_next_run_goes_on() {
     run.interrupt();
     let asked = Instant::now();
     run.end().ended(130);
-    assert!(asked.elapsed() < Duration::from_secs(30), "it took {:?} to end", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(30),
+        "it took {:?} to end",
+        asked.elapsed()
+    );
     completes(&source, &target);
 }
 
@@ -82,10 +108,26 @@ fn timeout_gets_a_summary() {
     let [source, target] = plain_accounts("timeout");
     Client::login(&source).fill(&generator::mailbox(8, 400));
     let (source, target) = (source.plain_address(), target.plain_address());
-    let copy = mailferry(&["copy", &source, &target, "--output", "json", "-j2", "--limit-rate", "200k"]);
+    let copy = mailferry(&[
+        "copy",
+        &source,
+        &target,
+        "--output",
+        "json",
+        "-j2",
+        "--limit-rate",
+        "200k",
+    ]);
     let mut command = Command::new("timeout");
-    command.arg("1.5").arg(copy.get_program()).args(copy.get_args()).env_clear();
-    command.envs(copy.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command
+        .arg("1.5")
+        .arg(copy.get_program())
+        .args(copy.get_args())
+        .env_clear();
+    command.envs(
+        copy.get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
     let run = Run::of(command.stdin(Stdio::null()).process_group(0)).ended(124);
     assert_eq!(run.summary()["status"], "interrupted");
 }
@@ -95,11 +137,28 @@ fn an_interrupt_that_was_ignored_from_the_beginning_stays_ignored() {
     let [source, target] = plain_accounts("ignored");
     Client::login(&source).fill(&generator::mailbox(9, 60));
     let (from, to) = (source.plain_address(), target.plain_address());
-    let copy = mailferry(&["copy", &from, &to, "--output", "json", "-vv", "-j1", "--limit-rate", "400k"]);
+    let copy = mailferry(&[
+        "copy",
+        &from,
+        &to,
+        "--output",
+        "json",
+        "-vv",
+        "-j1",
+        "--limit-rate",
+        "400k",
+    ]);
     // As a shell without job control starts what stands before `&`.
     let mut command = Command::new("sh");
-    command.args(["-c", "trap '' INT; exec \"$@\"", "sh"]).arg(copy.get_program()).args(copy.get_args()).env_clear();
-    command.envs(copy.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command
+        .args(["-c", "trap '' INT; exec \"$@\"", "sh"])
+        .arg(copy.get_program())
+        .args(copy.get_args())
+        .env_clear();
+    command.envs(
+        copy.get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
     let run = Running::of(command.stdin(Stdio::null()));
     run.wait_for_line_with("message_copied");
     run.interrupt();
@@ -113,14 +172,24 @@ fn a_folder_that_was_made_anew_between_two_runs_is_compared_anew() {
     let folder = ["Lists"];
     client.create(&folder);
     client.append(&folder, (0..5).map(letter));
-    copy(&source, &target, &[]).ended(0).counts(&[("copied", 5)]);
+    copy(&source, &target, &[])
+        .ended(0)
+        .counts(&[("copied", 5)]);
     // The same UIDs, now of other mail, but for two messages that are there again.
     client.command(&format!("DELETE {}", client.name(&folder)));
     client.create(&folder);
     client.append(&folder, (3..9).map(letter));
-    copy(&source, &target, &[]).ended(0).counts(&[("copied", 4), ("already_there", 2)]);
-    copy(&source, &target, &[]).ended(0).counts(&[("copied", 0), ("already_there", 6)]);
-    let mut held: Vec<_> = snapshot(&target).folder(&folder).iter().map(|message| message.sha256).collect();
+    copy(&source, &target, &[])
+        .ended(0)
+        .counts(&[("copied", 4), ("already_there", 2)]);
+    copy(&source, &target, &[])
+        .ended(0)
+        .counts(&[("copied", 0), ("already_there", 6)]);
+    let mut held: Vec<_> = snapshot(&target)
+        .folder(&folder)
+        .iter()
+        .map(|message| message.sha256)
+        .collect();
     held.sort_unstable();
     held.dedup();
     assert_eq!(held.len(), 9);
@@ -143,7 +212,9 @@ fn a_full_target_ends_the_run_and_what_was_copied_is_whole() {
         let mut left = from[levels].clone();
         for message in messages {
             let at = left.iter().position(|other| other == message);
-            left.remove(at.unwrap_or_else(|| panic!("{levels:?}: a message that the source does not have")));
+            left.remove(
+                at.unwrap_or_else(|| panic!("{levels:?}: a message that the source does not have")),
+            );
         }
     }
 }

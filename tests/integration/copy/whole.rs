@@ -32,14 +32,27 @@ fn recent(account: &Account, mailbox: &Mailbox) -> Vec<String> {
         let replies = client.command(&format!("STATUS {} (RECENT)", client.name(levels)));
         format!("{levels:?} {:?}", replies.last().unwrap().last().unwrap())
     };
-    mailbox.folders.iter().map(|folder| of(&folder.levels)).collect()
+    mailbox
+        .folders
+        .iter()
+        .map(|folder| of(&folder.levels))
+        .collect()
 }
 
 /// Removes the generator's message of that folder and number from the account, once.
 fn remove(account: &Account, mailbox: &Mailbox, folder: &[&str], number: usize) {
-    let made = mailbox.folders.iter().find(|made| made.levels == folder).unwrap();
+    let made = mailbox
+        .folders
+        .iter()
+        .find(|made| made.levels == folder)
+        .unwrap();
     let wanted: [u8; 32] = Sha256::digest(made.messages().nth(number).unwrap().bytes).into();
-    let found = snapshot(account).folder(folder).iter().find(|message| message.sha256 == wanted).unwrap().uid;
+    let found = snapshot(account)
+        .folder(folder)
+        .iter()
+        .find(|message| message.sha256 == wanted)
+        .unwrap()
+        .uid;
     let mut client = Client::login(account);
     client.select(folder);
     client.store(&found.to_string(), "+FLAGS.SILENT", "\\Deleted");
@@ -77,12 +90,25 @@ fn three_thousand_messages_cross_exactly_and_only_once() {
     assert_eq!(bodies.count(), 0, "a body was fetched without PEEK");
 
     // The second run finds everything there, by headers alone, and writes nothing.
-    let ((source_wire, by_source), (target_wire, by_target)) = (overheard(&source), overheard(&target));
-    let counts = [("copied", 0), ("already_there", 3000), ("folders_created", 0), ("flags_updated", 0)];
+    let ((source_wire, by_source), (target_wire, by_target)) =
+        (overheard(&source), overheard(&target));
+    let counts = [
+        ("copied", 0),
+        ("already_there", 3000),
+        ("folders_created", 0),
+        ("flags_updated", 0),
+    ];
     copy(&by_source, &by_target, &[]).ended(0).counts(&counts);
-    let written: Vec<_> = WRITING.into_iter().filter(|verb| *verb != "SELECT").collect();
+    let written: Vec<_> = WRITING
+        .into_iter()
+        .filter(|verb| *verb != "SELECT")
+        .collect();
     assert_eq!(count_commands(&commands(&target_wire), &written), 0);
-    assert!(!commands(&source_wire).iter().any(|command| command.contains("BODY.PEEK[]")));
+    assert!(
+        !commands(&source_wire)
+            .iter()
+            .any(|command| command.contains("BODY.PEEK[]"))
+    );
 
     // The third copies what was deleted on the target.
     let removed: [(&[&str], usize); 10] = [
@@ -104,11 +130,20 @@ fn three_thousand_messages_cross_exactly_and_only_once() {
         remove(&target, &mailbox, folder, number);
     }
     assert_eq!(snapshot(&target).count(), 2990);
-    verify(&source, &target, &[]).ended(4).counts(&[("missing", 10), ("extra", 0), ("changed", 0), ("compared", 2990)]);
-    copy(&source, &target, &[]).ended(0).counts(&[("copied", 10), ("already_there", 2990)]);
+    verify(&source, &target, &[]).ended(4).counts(&[
+        ("missing", 10),
+        ("extra", 0),
+        ("changed", 0),
+        ("compared", 2990),
+    ]);
+    copy(&source, &target, &[])
+        .ended(0)
+        .counts(&[("copied", 10), ("already_there", 2990)]);
     assert_eq!(snapshot(&target).content(), before.content());
     for options in [&[][..], &["--deep"]] {
-        let run = verify(&source, &target, options).ended(0).counts(&[("compared", 3000), ("failed", 0)]);
+        let run = verify(&source, &target, options)
+            .ended(0)
+            .counts(&[("compared", 3000), ("failed", 0)]);
         assert!(run.summary()["equal"] == true, "{run:?}");
     }
 }
@@ -122,12 +157,16 @@ fn another_separator_and_prefix_and_back_give_the_same_tree() {
     Client::login(&first).fill(&generator::mailbox(2, 300));
     let before = snapshot(&first);
     for (source, target) in [(&first, &dotted), (&dotted, &last)] {
-        copy(source, target, &[]).ended(0).counts(&[("copied", 300), ("folders_created", 17)]);
+        copy(source, target, &[])
+            .ended(0)
+            .counts(&[("copied", 300), ("folders_created", 17)]);
         let after = snapshot(target);
         assert_eq!(after.content(), before.content());
         assert_eq!(after.subscribed, before.subscribed);
         verify(source, target, &["--deep"]).ended(0);
-        copy(source, target, &[]).ended(0).counts(&[("copied", 0), ("folders_created", 0)]);
+        copy(source, target, &[])
+            .ended(0)
+            .counts(&[("copied", 0), ("folders_created", 0)]);
     }
     verify(&first, &last, &[]).ended(0);
 }
@@ -144,9 +183,13 @@ fn a_name_with_the_targets_separator_comes_back_as_it_was() {
         client.append(levels, (0..3).map(super::letter));
     }
     for (source, target) in [(&first, &dotted), (&dotted, &last)] {
-        copy(source, target, &[]).ended(0).counts(&[("copied", 6), ("folders_created", 2)]);
+        copy(source, target, &[])
+            .ended(0)
+            .counts(&[("copied", 6), ("folders_created", 2)]);
         verify(source, target, &["--deep"]).ended(0);
-        copy(source, target, &[]).ended(0).counts(&[("copied", 0), ("folders_created", 0)]);
+        copy(source, target, &[])
+            .ended(0)
+            .counts(&[("copied", 0), ("folders_created", 0)]);
     }
     assert_eq!(snapshot(&last).content(), snapshot(&first).content());
 }

@@ -1,7 +1,9 @@
 //! Connections that break: wherever that is, no message is damaged, missing or doubled afterwards.
 
 use crate::lab::client::{Client, NewMessage};
-use crate::lab::mailboxes::{assert_equal, assert_no_damage, at, by, each, empty, filled, message, messages};
+use crate::lab::mailboxes::{
+    assert_equal, assert_no_damage, at, by, each, empty, filled, message, messages,
+};
 use crate::lab::proxy::{At, Direction, How, Plan, Proxy};
 use crate::lab::run::copy;
 use crate::lab::servers::{Account, Personality};
@@ -13,7 +15,10 @@ const MARK: &str = "=the=mark=";
 fn marked(count: usize, size: usize) -> Vec<NewMessage> {
     let mut all = messages(count);
     let half = "a line of a body, as there are many\r\n".repeat(size / 74 + 1);
-    all.insert(count / 2, message(1_000, &format!("{half}{MARK}\r\n{half}")));
+    all.insert(
+        count / 2,
+        message(1_000, &format!("{half}{MARK}\r\n{half}")),
+    );
     all
 }
 
@@ -26,7 +31,12 @@ fn source_cut_inside_a_small_body_recovers_in_the_same_run() {
     each([How::Fin, How::Rst], |how| {
         let source = filled("src", marked(30, 2_000));
         let target = empty("dst", Personality::Plain);
-        let proxy = Proxy::start(source.port, Plan::default().cut(Direction::Down, after_mark(), how).only_first(1));
+        let proxy = Proxy::start(
+            source.port,
+            Plan::default()
+                .cut(Direction::Down, after_mark(), how)
+                .only_first(1),
+        );
         let run = copy(&by(&source, proxy.port), &at(&target), &["-j", "1"]).ended(0);
         assert_eq!(run.count("copied"), 31);
         assert!(run.stderr.contains("source: "), "{}", run.stderr);
@@ -36,15 +46,26 @@ fn source_cut_inside_a_small_body_recovers_in_the_same_run() {
 
 #[test]
 fn source_cut_inside_a_large_streamed_body_recovers_in_the_same_run() {
-    for (how, personality) in
-        [(How::Fin, Personality::Plain), (How::Rst, Personality::Plain), (How::Fin, Personality::Poor)]
-    {
+    for (how, personality) in [
+        (How::Fin, Personality::Plain),
+        (How::Rst, Personality::Plain),
+        (How::Fin, Personality::Poor),
+    ] {
         let source = filled("src", marked(10, 5_000_000));
         let target = empty("dst", personality);
-        let proxy = Proxy::start(source.port, Plan::default().cut(Direction::Down, after_mark(), how).only_first(1));
+        let proxy = Proxy::start(
+            source.port,
+            Plan::default()
+                .cut(Direction::Down, after_mark(), how)
+                .only_first(1),
+        );
         let run = copy(&by(&source, proxy.port), &at(&target), &["-j", "1"]).ended(0);
         assert_eq!(run.count("copied"), 11);
-        assert!(run.stderr.contains("source: ") && !run.stderr.contains("target: "), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("source: ") && !run.stderr.contains("target: "),
+            "{}",
+            run.stderr
+        );
         assert_equal(&source, &target);
     }
 }
@@ -54,15 +75,29 @@ fn a_body_that_always_cuts_the_source_is_named_and_the_others_arrive() {
     each([2_000, 5_000_000], |size| {
         let source = filled("src", marked(30, size));
         let target = empty("dst", Personality::Plain);
-        let proxy = Proxy::start(source.port, Plan::default().cut(Direction::Down, after_mark(), How::Fin));
+        let proxy = Proxy::start(
+            source.port,
+            Plan::default().cut(Direction::Down, after_mark(), How::Fin),
+        );
         let run = copy(&by(&source, proxy.port), &at(&target), &["-j", "1"]).ended(3);
         assert_eq!((run.count("copied"), run.count("failed")), (30, 1));
         let failed = run.named("message_failed");
         assert_eq!(failed[0]["folder"], "INBOX");
         assert_eq!(failed[0]["uid"], 16);
-        assert!(failed[0]["reason"].as_str().unwrap().contains("closed the connection"), "{failed:?}");
+        assert!(
+            failed[0]["reason"]
+                .as_str()
+                .unwrap()
+                .contains("closed the connection"),
+            "{failed:?}"
+        );
         assert_no_damage(&source, &target);
-        assert_eq!(copy(&at(&source), &at(&target), &[]).ended(0).count("copied"), 1);
+        assert_eq!(
+            copy(&at(&source), &at(&target), &[])
+                .ended(0)
+                .count("copied"),
+            1
+        );
         assert_equal(&source, &target);
     });
 }
@@ -87,7 +122,12 @@ fn a_source_that_breaks_every_connection_ends_the_run_with_the_reason() {
 }
 
 /// The kinds of target that differ in how they are sent messages.
-const SENDING: [Personality; 4] = [Personality::Plain, Personality::NoMulti, Personality::NoLiteral, Personality::Poor];
+const SENDING: [Personality; 4] = [
+    Personality::Plain,
+    Personality::NoMulti,
+    Personality::NoLiteral,
+    Personality::Poor,
+];
 
 /// A target that has some of the messages already, one of two equal ones among them.
 fn begun(personality: Personality) -> Account {
@@ -103,10 +143,21 @@ fn a_lost_reply_of_the_target_neither_loses_nor_doubles() {
             let source = filled("src", marked(60, 2_000));
             let target = begun(personality);
             let cut = At::Before("OK [APPENDUID".to_owned());
-            let proxy = Proxy::start(target.port, Plan::default().cut(Direction::Down, cut, how).only_first(1));
+            let proxy = Proxy::start(
+                target.port,
+                Plan::default().cut(Direction::Down, cut, how).only_first(1),
+            );
             let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1"]).ended(0);
-            assert_eq!((run.count("copied"), run.count("already_there")), (55, 6), "{personality:?}");
-            assert!(run.stderr.contains("target: ") && !run.stderr.contains("source: "), "{}", run.stderr);
+            assert_eq!(
+                (run.count("copied"), run.count("already_there")),
+                (55, 6),
+                "{personality:?}"
+            );
+            assert!(
+                run.stderr.contains("target: ") && !run.stderr.contains("source: "),
+                "{}",
+                run.stderr
+            );
             assert_equal(&source, &target);
         });
     }
@@ -118,7 +169,9 @@ fn a_target_cut_inside_a_literal_neither_loses_nor_doubles() {
         each(SENDING, |personality| {
             let source = filled("src", marked(60, size));
             let target = begun(personality);
-            let plan = Plan::default().cut(Direction::Up, after_mark(), how).only_first(1);
+            let plan = Plan::default()
+                .cut(Direction::Up, after_mark(), how)
+                .only_first(1);
             let proxy = Proxy::start(target.port, plan);
             let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1"]).ended(0);
             assert_eq!(run.count("copied"), 55, "{personality:?} {run:?}");
@@ -132,29 +185,48 @@ fn a_message_that_always_breaks_the_target_is_named_and_the_others_arrive() {
     each(SENDING, |personality| {
         let source = filled("src", marked(60, 2_000));
         let target = empty("dst", personality);
-        let proxy = Proxy::start(target.port, Plan::default().cut(Direction::Up, after_mark(), How::Fin));
+        let proxy = Proxy::start(
+            target.port,
+            Plan::default().cut(Direction::Up, after_mark(), How::Fin),
+        );
         let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1"]).ended(3);
-        assert_eq!((run.count("copied"), run.count("failed")), (60, 1), "{personality:?}");
+        assert_eq!(
+            (run.count("copied"), run.count("failed")),
+            (60, 1),
+            "{personality:?}"
+        );
         let failed = run.named("message_failed");
         assert_eq!(failed[0]["uid"], 31);
-        assert!(failed[0]["reason"].as_str().unwrap().contains("could not be confirmed: "), "{failed:?}");
+        assert!(
+            failed[0]["reason"]
+                .as_str()
+                .unwrap()
+                .contains("could not be confirmed: "),
+            "{failed:?}"
+        );
         assert_no_damage(&source, &target);
     });
 }
 
 #[test]
 fn replies_that_are_always_lost_end_the_run_and_double_nothing() {
-    each([Personality::Plain, Personality::NoLiteral], |personality| {
-        let source = filled("src", messages(60));
-        let target = empty("dst", personality);
-        let cut = At::Before("OK [APPENDUID".to_owned());
-        let proxy = Proxy::start(target.port, Plan::default().cut(Direction::Down, cut, How::Fin));
-        let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1"]);
-        assert!(matches!(run.code, Some(0 | 1 | 3)), "{run:?}");
-        assert_no_damage(&source, &target);
-        copy(&at(&source), &at(&target), &[]).ended(0);
-        assert_equal(&source, &target);
-    });
+    each(
+        [Personality::Plain, Personality::NoLiteral],
+        |personality| {
+            let source = filled("src", messages(60));
+            let target = empty("dst", personality);
+            let cut = At::Before("OK [APPENDUID".to_owned());
+            let proxy = Proxy::start(
+                target.port,
+                Plan::default().cut(Direction::Down, cut, How::Fin),
+            );
+            let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1"]);
+            assert!(matches!(run.code, Some(0 | 1 | 3)), "{run:?}");
+            assert_no_damage(&source, &target);
+            copy(&at(&source), &at(&target), &[]).ended(0);
+            assert_equal(&source, &target);
+        },
+    );
 }
 
 #[test]
@@ -167,7 +239,12 @@ fn lost_replies_on_several_lanes_and_folders() {
     }
     let target = empty("dst", Personality::NoMulti);
     let cut = At::Before("OK [APPENDUID".to_owned());
-    let proxy = Proxy::start(target.port, Plan::default().cut(Direction::Down, cut, How::Rst).only_first(4));
+    let proxy = Proxy::start(
+        target.port,
+        Plan::default()
+            .cut(Direction::Down, cut, How::Rst)
+            .only_first(4),
+    );
     copy(&at(&source), &by(&target, proxy.port), &["-j", "4"]).ended(0);
     assert_equal(&source, &target);
 }
@@ -181,11 +258,31 @@ fn two_folders_that_share_a_target_keep_equal_messages_apart_after_a_lost_reply(
     for personality in [Personality::Plain, Personality::NoMulti] {
         let target = empty("dst", personality);
         let cut = At::Before("OK [APPENDUID".to_owned());
-        let proxy = Proxy::start(target.port, Plan::default().cut(Direction::Down, cut, How::Fin).only_first(1));
-        let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "1", "--map", "other=INBOX"]).ended(0);
+        let proxy = Proxy::start(
+            target.port,
+            Plan::default()
+                .cut(Direction::Down, cut, How::Fin)
+                .only_first(1),
+        );
+        let run = copy(
+            &at(&source),
+            &by(&target, proxy.port),
+            &["-j", "1", "--map", "other=INBOX"],
+        )
+        .ended(0);
         assert_eq!(run.count("copied"), 50);
-        let mut expected = Client::login(&source).snapshot().content().into_values().flatten().collect::<Vec<_>>();
-        let mut got = Client::login(&target).snapshot().content().into_values().flatten().collect::<Vec<_>>();
+        let mut expected = Client::login(&source)
+            .snapshot()
+            .content()
+            .into_values()
+            .flatten()
+            .collect::<Vec<_>>();
+        let mut got = Client::login(&target)
+            .snapshot()
+            .content()
+            .into_values()
+            .flatten()
+            .collect::<Vec<_>>();
         expected.sort();
         got.sort();
         assert_eq!(expected.len(), got.len(), "{personality:?}");

@@ -1,6 +1,10 @@
 //! Breaks one side's connections at chosen writes of a whole run.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
 
 use mailferry::net::{Cut, FaultInjector};
 use mailferry::state::{PairLock, PairName, StateDirectory};
@@ -19,7 +23,10 @@ pub(crate) struct AtWrites {
 
 impl AtWrites {
     pub(crate) fn new(cuts: impl IntoIterator<Item = (u64, Cut)>) -> Arc<Self> {
-        Arc::new(Self { cuts: cuts.into_iter().collect(), seen: AtomicU64::new(0) })
+        Arc::new(Self {
+            cuts: cuts.into_iter().collect(),
+            seen: AtomicU64::new(0),
+        })
     }
 
     /// How many writes there were.
@@ -29,14 +36,19 @@ impl AtWrites {
 
     /// Whether the first write to cut at was reached.
     pub(crate) fn has_struck(&self) -> bool {
-        self.cuts.first().is_some_and(|(number, _)| self.writes() >= *number)
+        self.cuts
+            .first()
+            .is_some_and(|(number, _)| self.writes() >= *number)
     }
 }
 
 impl FaultInjector for AtWrites {
     fn at_write(&self, _bytes: &[u8]) -> Option<Cut> {
         let number = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
-        self.cuts.iter().find(|(at, _)| *at == number).map(|(_, cut)| *cut)
+        self.cuts
+            .iter()
+            .find(|(at, _)| *at == number)
+            .map(|(_, cut)| *cut)
     }
 }
 
@@ -44,7 +56,9 @@ impl FaultInjector for AtWrites {
 pub(crate) fn lock(directory: &StateDirectory, pair: &PairName) -> PairLock {
     for _ in 0..1_000 {
         match PairLock::take(directory, pair, "a test") {
-            Err(error) if error.kind == ErrorKind::Locked => std::thread::sleep(Duration::from_millis(10)),
+            Err(error) if error.kind == ErrorKind::Locked => {
+                std::thread::sleep(Duration::from_millis(10))
+            }
             taken => return taken.unwrap(),
         }
     }

@@ -39,7 +39,8 @@ fn fill(account: &Account, folders: u64, random: &mut Random) {
         client.create(&name);
         let mut messages: Vec<NewMessage> = Vec::new();
         for number in 0..1 + random.below(18) {
-            let body = "a line of a body, as there are many\r\n".repeat(1 + random.below(200) as usize);
+            let body =
+                "a line of a body, as there are many\r\n".repeat(1 + random.below(200) as usize);
             let body = if number == 17 { body.repeat(40) } else { body };
             messages.push(message((folder * 100 + number) as usize, &body));
             if random.below(8) == 0 {
@@ -65,7 +66,12 @@ impl Copy {
         fill(&source, folders, random);
         let content = Client::login(&source).snapshot().content();
         let state = kind.with_state.then(|| tempfile::tempdir().unwrap());
-        Self { source, target: dovecot.account("killedto", kind.target), state, content }
+        Self {
+            source,
+            target: dovecot.account("killedto", kind.target),
+            state,
+            content,
+        }
     }
 
     fn messages(&self) -> u64 {
@@ -74,9 +80,19 @@ impl Copy {
 
     fn start(&self, options: &[&str]) -> Running {
         let (source, target) = (at(&self.source), at(&self.target));
-        let state = self.state.as_ref().map(|directory| directory.path().to_str().unwrap());
+        let state = self
+            .state
+            .as_ref()
+            .map(|directory| directory.path().to_str().unwrap());
         let state = state.map_or(vec!["--no-state"], |directory| vec!["--state", directory]);
-        Running::start(&[&["copy", &source, &target, "--output", "json", "-vv"], &state[..], options].concat())
+        Running::start(
+            &[
+                &["copy", &source, &target, "--output", "json", "-vv"],
+                &state[..],
+                options,
+            ]
+            .concat(),
+        )
     }
 
     fn end(&self) -> Run {
@@ -122,7 +138,8 @@ fn kill_one_copy(kind: Kind, kills: u64, seed: u64) {
     let last = copy.end();
     assert_equal(&copy.source, &copy.target);
     let rest = last.count("copied");
-    copy.end().counts(&[("copied", 0), ("flags_updated", 0), ("already_there", all)]);
+    copy.end()
+        .counts(&[("copied", 0), ("flags_updated", 0), ("already_there", all)]);
     verify(&copy.source, &copy.target, &["--deep"]).ended(0);
     let Kind { target, with_state } = kind;
     let text = format!(
@@ -134,18 +151,36 @@ fn kill_one_copy(kind: Kind, kills: u64, seed: u64) {
     std::io::stderr().write_all(text.as_bytes()).unwrap();
     // Of what was under way at the last kill some may have arrived after it was looked at.
     assert!(rest <= all - there, "{text}");
-    assert!(hits * 10 >= kills * 9 && rest > 0, "the copy was over too early: {text}");
+    assert!(
+        hits * 10 >= kills * 9 && rest > 0,
+        "the copy was over too early: {text}"
+    );
     let steps = seen.windows(2).filter(|pair| pair[0] < pair[1]).count();
-    assert!(steps * 2 >= seen.len() - 1, "the runs did not get on: {seen:?}, {text}");
+    assert!(
+        steps * 2 >= seen.len() - 1,
+        "the runs did not get on: {seen:?}, {text}"
+    );
 }
 
 /// The first target is of the usual kind, further ones of others.
 fn kill_copies(with_state: bool) {
-    let targets =
-        [Personality::Plain, Personality::NoMulti, Personality::Mdbox, Personality::NoLiteral, Personality::Poor];
-    let (seed, copies) = (random::number("MAILFERRY_SEED", 1), random::number("MAILFERRY_COPIES", 1));
+    let targets = [
+        Personality::Plain,
+        Personality::NoMulti,
+        Personality::Mdbox,
+        Personality::NoLiteral,
+        Personality::Poor,
+    ];
+    let (seed, copies) = (
+        random::number("MAILFERRY_SEED", 1),
+        random::number("MAILFERRY_COPIES", 1),
+    );
     for (copy, target) in (0..copies).zip(targets.into_iter().cycle()) {
-        kill_one_copy(Kind { target, with_state }, random::number("MAILFERRY_KILLS", 100), seed + copy);
+        kill_one_copy(
+            Kind { target, with_state },
+            random::number("MAILFERRY_KILLS", 100),
+            seed + copy,
+        );
     }
 }
 
@@ -163,10 +198,20 @@ fn a_copy_without_the_state_that_is_killed_a_hundred_times_ends_whole() {
 /// is gone: else it would arrive while the next run is at work already, which would send the same again.
 #[test]
 fn what_a_killed_run_has_not_sent_yet_never_arrives() {
-    let line = Plan { rate: Some(300_000), ..Plan::round_trip(Duration::from_millis(60)) };
+    let line = Plan {
+        rate: Some(300_000),
+        ..Plan::round_trip(Duration::from_millis(60))
+    };
     let tries = |(with_state, seed)| {
         let mut random = Random::new(seed);
-        let mut copy = Copy::new(Kind { target: Personality::Plain, with_state }, 60, &mut random);
+        let mut copy = Copy::new(
+            Kind {
+                target: Personality::Plain,
+                with_state,
+            },
+            60,
+            &mut random,
+        );
         let proxy = Proxy::start(copy.target.port, line.clone());
         let direct = copy.target.clone();
         copy.target = copy.target.by_port(proxy.port);
@@ -186,28 +231,57 @@ fn what_a_killed_run_has_not_sent_yet_never_arrives() {
 
 /// A server that has taken in all that a run sent, and stores it only after the run was killed and the next one has looked.
 /// Gives whether anything was late, and not stored before that look.
-fn begin_again_before_what_was_sent_is_stored(command: &str, options: &[&str], again: &[&str]) -> bool {
+fn begin_again_before_what_was_sent_is_stored(
+    command: &str,
+    options: &[&str],
+    again: &[&str],
+) -> bool {
     const ALL: u64 = 100;
     let dovecot = Dovecot::shared();
-    let (source, target) =
-        (dovecot.account("latefrom", Personality::Plain), dovecot.account("lateto", Personality::Plain));
+    let (source, target) = (
+        dovecot.account("latefrom", Personality::Plain),
+        dovecot.account("lateto", Personality::Plain),
+    );
     let mut client = Client::login(&source);
     let body = "a line of a body, as there are many\r\n".repeat(60);
     client.create(&["Late"]);
-    client.append(&["Late"], (0..ALL as usize).map(|number| message(number, &body)));
+    client.append(
+        &["Late"],
+        (0..ALL as usize).map(|number| message(number, &body)),
+    );
     client.append(
         &["INBOX"],
-        [message(1, "this one is in two folders\r\n"), message(1000, "and this one is not\r\n")].into_iter(),
+        [
+            message(1, "this one is in two folders\r\n"),
+            message(1000, "and this one is not\r\n"),
+        ]
+        .into_iter(),
     );
     // Another folder's message is there already and has nothing to do with it.
     Client::login(&target).append(&["INBOX"], [message(2000, "mine\r\n")].into_iter());
-    let slow = Proxy::start(target.port, Plan::default().late("APPEND", Duration::from_millis(1800)).only_first(1));
+    let slow = Proxy::start(
+        target.port,
+        Plan::default()
+            .late("APPEND", Duration::from_millis(1800))
+            .only_first(1),
+    );
     let (from, to) = (at(&source), at(&target.by_port(slow.port)));
     let start = |more: &[&str]| {
-        Running::start(&[&[command, &from, &to, "--output", "json", "-j", "1"], options, more].concat())
+        Running::start(
+            &[
+                &[command, &from, &to, "--output", "json", "-j", "1"],
+                options,
+                more,
+            ]
+            .concat(),
+        )
     };
     let killed = start(&[]);
-    let has_sent = || slow.traffic().iter().any(|traffic| traffic.commands.iter().any(|line| line.contains("APPEND")));
+    let has_sent = || {
+        slow.traffic()
+            .iter()
+            .any(|traffic| traffic.commands.iter().any(|line| line.contains("APPEND")))
+    };
     while !has_sent() {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -217,9 +291,20 @@ fn begin_again_before_what_was_sent_is_stored(command: &str, options: &[&str], a
     let arrived = "the duplicates were removed";
     let is_late = second.stderr.contains(arrived) || second.count("copied") < ALL;
     let there = Client::login(&target).snapshot().content();
-    let doubled: Vec<_> = there.iter().map(|(folder, messages)| (folder, messages.len())).collect();
-    assert_eq!(there.values().map(Vec::len).sum::<usize>() as u64, ALL + 3, "{doubled:?}\n{}", second.stderr);
-    start(&[]).end().ended(0).counts(&[("copied", 0), ("failed", 0)]);
+    let doubled: Vec<_> = there
+        .iter()
+        .map(|(folder, messages)| (folder, messages.len()))
+        .collect();
+    assert_eq!(
+        there.values().map(Vec::len).sum::<usize>() as u64,
+        ALL + 3,
+        "{doubled:?}\n{}",
+        second.stderr
+    );
+    start(&[])
+        .end()
+        .ended(0)
+        .counts(&[("copied", 0), ("failed", 0)]);
     assert_eq!(Client::login(&target).snapshot().content(), there);
     if command == "sync" {
         assert_equal(&source, &target);
@@ -230,7 +315,10 @@ fn begin_again_before_what_was_sent_is_stored(command: &str, options: &[&str], a
 #[test]
 fn what_a_killed_run_had_sent_and_is_stored_only_now_is_not_doubled() {
     let (state, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (state, other) = (state.path().to_str().unwrap(), other.path().to_str().unwrap());
+    let (state, other) = (
+        state.path().to_str().unwrap(),
+        other.path().to_str().unwrap(),
+    );
     each(
         [
             ("copy", vec!["--state", state], vec![]),
@@ -242,7 +330,10 @@ fn what_a_killed_run_had_sent_and_is_stored_only_now_is_not_doubled() {
             // On a busy machine the next run may look too late.
             let mut tries = 0..3;
             let is_late = |_| begin_again_before_what_was_sent_is_stored(command, &options, &again);
-            assert!(tries.any(is_late), "{command} {options:?}: nothing was late");
+            assert!(
+                tries.any(is_late),
+                "{command} {options:?}: nothing was late"
+            );
         },
     );
 }

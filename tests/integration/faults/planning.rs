@@ -16,7 +16,10 @@ fn accounts(name: &str) -> [Account; 2] {
 }
 
 fn assert_equal(source: &Account, target: &Account) {
-    assert_eq!(Client::login(target).snapshot().content(), Client::login(source).snapshot().content());
+    assert_eq!(
+        Client::login(target).snapshot().content(),
+        Client::login(source).snapshot().content()
+    );
 }
 
 #[test]
@@ -24,8 +27,15 @@ fn a_connection_that_breaks_once_is_made_anew_on_either_side() {
     let [source, target] = accounts("once");
     // While listing, and in the middle of the second run's scans.
     for at in ["* LIST", "INTERNALDATE"] {
-        let cut = || Plan::default().cut(Direction::Down, At::After(at.to_owned()), How::Rst).only_first(1);
-        let (from, to) = (Proxy::start(source.port, cut()), Proxy::start(target.port, cut()));
+        let cut = || {
+            Plan::default()
+                .cut(Direction::Down, At::After(at.to_owned()), How::Rst)
+                .only_first(1)
+        };
+        let (from, to) = (
+            Proxy::start(source.port, cut()),
+            Proxy::start(target.port, cut()),
+        );
         let run = copy(&source.by_port(from.port), &target.by_port(to.port), &[]).ended(0);
         assert!(run.stderr.contains("trying again"), "{}", run.stderr);
         assert_equal(&source, &target);
@@ -38,6 +48,11 @@ fn a_connection_that_breaks_each_time_ends_the_run_and_is_named() {
     let plan = Plan::default().cut(Direction::Down, At::After("* LIST".to_owned()), How::Fin);
     let proxy = Proxy::start(target.port, plan);
     let run = copy(&source, &target.by_port(proxy.port), &[]).ended(1);
-    assert!(run.stderr.contains(&format!("target ({}@127.0.0.1)", target.user)), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains(&format!("target ({}@127.0.0.1)", target.user)),
+        "{}",
+        run.stderr
+    );
     assert_eq!(Client::login(&target).snapshot().count(), 0);
 }

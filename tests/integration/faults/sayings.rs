@@ -1,6 +1,9 @@
 //! Servers that say what they should not, at any moment: no message is damaged, missing or doubled.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may stop at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which may stop at the first surprise"
+)]
 
 use crate::lab::client::Client;
 use crate::lab::fake::{Fake, Shared, is_for_bodies, literal};
@@ -13,7 +16,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 fn bytes(count: usize) -> Vec<Vec<u8>> {
-    (0..count).map(|number| message(number, &format!("body {number}")).bytes).collect()
+    (0..count)
+        .map(|number| message(number, &format!("body {number}")).bytes)
+        .collect()
 }
 
 fn address(server: &Scripted) -> String {
@@ -22,7 +27,13 @@ fn address(server: &Scripted) -> String {
 
 /// What a mailbox holds, sorted.
 fn content(folder: &Shared) -> Vec<Vec<u8>> {
-    let mut all: Vec<_> = folder.lock().unwrap().messages.iter().map(|(_, bytes)| bytes.clone()).collect();
+    let mut all: Vec<_> = folder
+        .lock()
+        .unwrap()
+        .messages
+        .iter()
+        .map(|(_, bytes)| bytes.clone())
+        .collect();
     all.sort();
     all
 }
@@ -54,7 +65,10 @@ fn assert_all(run: (Run, Vec<Vec<u8>>), expected: Vec<Vec<u8>>) {
     let (run, got) = run;
     let run = run.ended(0);
     assert_eq!(run.count("copied"), expected.len() as u64);
-    assert!(got == sorted(expected), "other messages arrived than were there");
+    assert!(
+        got == sorted(expected),
+        "other messages arrived than were there"
+    );
 }
 
 #[test]
@@ -69,13 +83,23 @@ fn exists_that_is_wrong_once_is_asked_again() {
 
 #[test]
 fn exists_that_is_wrong_for_ever_on_the_source_names_the_folder_and_copies_what_is_listed() {
-    let (run, got) =
-        from_twisted(Fake::of(bytes(9)), &[], |command, folder| (command.name == "EXAMINE").then(|| folder.open(12)));
+    let (run, got) = from_twisted(Fake::of(bytes(9)), &[], |command, folder| {
+        (command.name == "EXAMINE").then(|| folder.open(12))
+    });
     let run = run.ended(3);
     assert_eq!(got, sorted(bytes(9)));
     let failed = run.named("folder_failed");
-    assert_eq!((failed.len(), failed[0]["folder"].as_str()), (1, Some("INBOX")));
-    assert!(failed[0]["reason"].as_str().unwrap().contains("3 messages more"), "{failed:?}");
+    assert_eq!(
+        (failed.len(), failed[0]["folder"].as_str()),
+        (1, Some("INBOX"))
+    );
+    assert!(
+        failed[0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("3 messages more"),
+        "{failed:?}"
+    );
 }
 
 #[test]
@@ -105,17 +129,35 @@ fn a_folder_made_anew_between_scan_and_fetch_gives_no_wrong_message() {
     // More than one piece of work, so that a second request relies on the folder that the first one opened.
     for count in [5, 4_500] {
         let mut opened = 0;
-        let (run, got) = from_twisted(Fake::of(bytes(count)), &["-j", "1"], move |command, folder| {
-            opened += usize::from(command.name == "EXAMINE");
-            if command.name == "EXAMINE" && opened == 2 {
-                *folder = Fake { uid_validity: 8, ..Fake::of((0..count).map(|_| b"Subject: other\r\n\r\nx".to_vec())) };
-            }
-            None
-        });
+        let (run, got) = from_twisted(
+            Fake::of(bytes(count)),
+            &["-j", "1"],
+            move |command, folder| {
+                opened += usize::from(command.name == "EXAMINE");
+                if command.name == "EXAMINE" && opened == 2 {
+                    *folder = Fake {
+                        uid_validity: 8,
+                        ..Fake::of((0..count).map(|_| b"Subject: other\r\n\r\nx".to_vec()))
+                    };
+                }
+                None
+            },
+        );
         let run = run.ended(3);
-        assert_eq!((run.count("copied"), run.count("failed")), (0, count as u64));
-        assert!(got.is_empty(), "{} messages of another generation", got.len());
-        assert!(run.says("UIDVALIDITY 7 became 8"), "{:?}", run.events().last());
+        assert_eq!(
+            (run.count("copied"), run.count("failed")),
+            (0, count as u64)
+        );
+        assert!(
+            got.is_empty(),
+            "{} messages of another generation",
+            got.len()
+        );
+        assert!(
+            run.says("UIDVALIDITY 7 became 8"),
+            "{:?}",
+            run.events().last()
+        );
     }
 }
 
@@ -131,32 +173,59 @@ fn a_folder_made_anew_between_two_runs_doubles_nothing() {
     client.create(&["y"]);
     client.command("RENAME y x");
     client.append(&["x"], messages(21).into_iter().rev());
-    assert_eq!(copy(&at(&source), &at(&target), &[]).ended(0).count("copied"), 1);
+    assert_eq!(
+        copy(&at(&source), &at(&target), &[])
+            .ended(0)
+            .count("copied"),
+        1
+    );
     assert_equal(&source, &target);
 }
 
 #[test]
 fn a_message_deleted_between_scan_and_fetch_is_no_failure() {
-    for says in
-        ["OK done", "NO [EXPUNGEISSUED] Some messages are gone", "NO Some of the requested messages no longer exist"]
-    {
+    for says in [
+        "OK done",
+        "NO [EXPUNGEISSUED] Some messages are gone",
+        "NO Some of the requested messages no longer exist",
+    ] {
         let (run, got) = from_twisted(Fake::of(bytes(9)), &["-j", "1"], move |command, folder| {
             if command.name != "UID FETCH" || !is_for_bodies(&command.arguments) {
                 return None;
             }
             folder.messages.retain(|(uid, _)| *uid != 4);
             let set = command.arguments.split(' ').next().unwrap();
-            let reply = if folder.named(set).len() < 8 && set != "1:9" { Reply::ok() } else { Reply::status(says) };
+            let reply = if folder.named(set).len() < 8 && set != "1:9" {
+                Reply::ok()
+            } else {
+                Reply::status(says)
+            };
             let named = folder.named(set);
             if named.is_empty() {
                 return Some(Reply::status(says));
             }
-            Some(named.into_iter().fold(reply, |reply, (number, uid, bytes)| {
-                reply.raw(&literal(&format!("* {number} FETCH (UID {uid} BODY[]"), bytes, ")"))
-            }))
+            Some(
+                named
+                    .into_iter()
+                    .fold(reply, |reply, (number, uid, bytes)| {
+                        reply.raw(&literal(
+                            &format!("* {number} FETCH (UID {uid} BODY[]"),
+                            bytes,
+                            ")",
+                        ))
+                    }),
+            )
         });
         let run = run.ended(0);
-        assert_eq!((run.count("copied"), run.count("skipped"), run.count("failed")), (8, 1, 0), "{says}");
+        assert_eq!(
+            (
+                run.count("copied"),
+                run.count("skipped"),
+                run.count("failed")
+            ),
+            (8, 1, 0),
+            "{says}"
+        );
         assert_eq!(got.len(), 8);
     }
 }
@@ -193,22 +262,44 @@ fn bodies(
         }
         let set = command.arguments.split(' ').next().unwrap();
         let all = folder.named(set).into_iter();
-        Some(all.fold(Reply::ok(), |reply, (number, uid, bytes)| reply.raw(&form(number, uid, bytes))))
+        Some(all.fold(Reply::ok(), |reply, (number, uid, bytes)| {
+            reply.raw(&form(number, uid, bytes))
+        }))
     }
 }
 
 #[test]
 fn bodies_in_odd_forms_arrive_once_and_whole() {
     let mut all = bytes(9);
-    all.insert(4, message(500, &"a line of a body, as there are many\r\n".repeat(30_000)).bytes);
+    all.insert(
+        4,
+        message(
+            500,
+            &"a line of a body, as there are many\r\n".repeat(30_000),
+        )
+        .bytes,
+    );
     let after = |number: usize, uid: u32, bytes: &[u8]| {
-        literal(&format!("* {number} FETCH (BODY[]"), bytes, &format!(" UID {uid} FLAGS (\\Seen))"))
+        literal(
+            &format!("* {number} FETCH (BODY[]"),
+            bytes,
+            &format!(" UID {uid} FLAGS (\\Seen))"),
+        )
     };
-    let plain =
-        |number: usize, uid: u32, bytes: &[u8]| literal(&format!("* {number} FETCH (UID {uid} BODY[]"), bytes, ")");
-    assert_all(from_twisted(Fake::of(all.clone()), &[], bodies(after)), all.clone());
-    let twice = move |number, uid, bytes: &[u8]| [plain(number, uid, bytes), after(number, uid, bytes)].concat();
-    assert_all(from_twisted(Fake::of(all.clone()), &[], bodies(twice)), all.clone());
+    let plain = |number: usize, uid: u32, bytes: &[u8]| {
+        literal(&format!("* {number} FETCH (UID {uid} BODY[]"), bytes, ")")
+    };
+    assert_all(
+        from_twisted(Fake::of(all.clone()), &[], bodies(after)),
+        all.clone(),
+    );
+    let twice = move |number, uid, bytes: &[u8]| {
+        [plain(number, uid, bytes), after(number, uid, bytes)].concat()
+    };
+    assert_all(
+        from_twisted(Fake::of(all.clone()), &[], bodies(twice)),
+        all.clone(),
+    );
     let unasked = move |number, uid, bytes: &[u8]| {
         [
             plain(number + 100, uid + 100, b"Subject: unasked\r\n\r\n"),
@@ -217,13 +308,29 @@ fn bodies_in_odd_forms_arrive_once_and_whole() {
         ]
         .concat()
     };
-    assert_all(from_twisted(Fake::of(all.clone()), &[], bodies(unasked)), all.clone());
+    assert_all(
+        from_twisted(Fake::of(all.clone()), &[], bodies(unasked)),
+        all.clone(),
+    );
     let no_uid = move |number, uid, bytes: &[u8]| {
-        [literal(&format!("* {number} FETCH (BODY[]"), bytes, ")"), plain(number, uid, bytes)].concat()
+        [
+            literal(&format!("* {number} FETCH (BODY[]"), bytes, ")"),
+            plain(number, uid, bytes),
+        ]
+        .concat()
     };
-    assert_all(from_twisted(Fake::of(all.clone()), &[], bodies(no_uid)), all.clone());
-    let noisy =
-        move |number, uid, bytes: &[u8]| [NOISE.as_bytes(), &plain(number, uid, bytes), NOISE.as_bytes()].concat();
+    assert_all(
+        from_twisted(Fake::of(all.clone()), &[], bodies(no_uid)),
+        all.clone(),
+    );
+    let noisy = move |number, uid, bytes: &[u8]| {
+        [
+            NOISE.as_bytes(),
+            &plain(number, uid, bytes),
+            NOISE.as_bytes(),
+        ]
+        .concat()
+    };
     assert_all(from_twisted(Fake::of(all.clone()), &[], bodies(noisy)), all);
 }
 
@@ -238,7 +345,13 @@ fn a_body_that_is_nil_is_named_and_the_others_arrive() {
     assert_eq!((run.count("copied"), got.len()), (8, 8));
     let failed = run.named("message_failed");
     assert_eq!((failed.len(), failed[0]["uid"].as_u64()), (1, Some(4)));
-    assert!(failed[0]["reason"].as_str().unwrap().contains("does not send its content"), "{failed:?}");
+    assert!(
+        failed[0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("does not send its content"),
+        "{failed:?}"
+    );
 }
 
 /// What a server may say at any moment.
@@ -250,7 +363,11 @@ const NOISE: &str = "* OK [ALERT] the disk is nearly full\r\n* FLAGS (\\Seen new
 fn noisy(command: &Command, folder: &mut Fake) -> Option<Reply> {
     let opens = matches!(command.name.as_str(), "SELECT" | "EXAMINE");
     // What is said before a folder's own count is about the folder that was open before.
-    let noise = if opens { "* OK [ALERT] x\r\n* 1 EXPUNGE\r\n" } else { NOISE };
+    let noise = if opens {
+        "* OK [ALERT] x\r\n* 1 EXPUNGE\r\n"
+    } else {
+        NOISE
+    };
     let quiet = matches!(command.name.as_str(), "LOGIN" | "CAPABILITY");
     (!quiet).then(|| {
         let inner = folder.answer(command);
@@ -286,7 +403,13 @@ fn nonsense_in_appenduid_is_not_believed() {
                 Reply::status(&format!("OK [{code}] done"))
             })
         });
-        assert_eq!(copy(&address(&source), &address(&target), &[]).ended(0).count("copied"), 30, "{code}");
+        assert_eq!(
+            copy(&address(&source), &address(&target), &[])
+                .ended(0)
+                .count("copied"),
+            30,
+            "{code}"
+        );
         assert_eq!(content(&got), sorted(bytes(30)));
     }
 }
@@ -306,7 +429,9 @@ fn nonsense_in_copyuid_is_not_believed() {
         "x",
         "7 2",
     ];
-    let ways = sayings.into_iter().flat_map(|saying| [(saying, false), (saying, true)]);
+    let ways = sayings
+        .into_iter()
+        .flat_map(|saying| [(saying, false), (saying, true)]);
     each(ways, |(saying, is_untagged)| {
         let source = filled("copyuid", messages(6));
         let mut client = Client::login(&source);
@@ -319,9 +444,21 @@ fn nonsense_in_copyuid_is_not_believed() {
         client.command("UID STORE 2 +FLAGS.SILENT (\\Deleted)");
         client.command("EXPUNGE");
         let code = format!("OK [COPYUID {saying}] done");
-        let reply = if is_untagged { format!("* {code}\r\n{{tag}} OK done") } else { format!("{{tag}} {code}") };
-        let proxy = Proxy::start(target.port, Plan::default().answer(Answer::after("UID COPY", 1, &reply)));
-        let run = copy(&at(&source), &by(&target, proxy.port), &["--delete", "-j", "1"]).ended(0);
+        let reply = if is_untagged {
+            format!("* {code}\r\n{{tag}} OK done")
+        } else {
+            format!("{{tag}} {code}")
+        };
+        let proxy = Proxy::start(
+            target.port,
+            Plan::default().answer(Answer::after("UID COPY", 1, &reply)),
+        );
+        let run = copy(
+            &at(&source),
+            &by(&target, proxy.port),
+            &["--delete", "-j", "1"],
+        )
+        .ended(0);
         assert_eq!(run.count("copied_server_side"), 1, "{saying}: {run:?}");
         assert_equal(&source, &target);
     });
@@ -346,7 +483,8 @@ fn a_reply_to_a_command_that_was_never_sent_ends_the_connection_without_damage()
     }
     // At the scan.
     let (run, got) = from_twisted(Fake::of(bytes(9)), &[], |command, folder| {
-        (command.name == "EXAMINE").then(|| Reply::before(b"forged1 OK done\r\n", folder.answer(command)))
+        (command.name == "EXAMINE")
+            .then(|| Reply::before(b"forged1 OK done\r\n", folder.answer(command)))
     });
     assert!(run.ended(1).says("never sent"));
     assert!(got.is_empty());
@@ -354,12 +492,17 @@ fn a_reply_to_a_command_that_was_never_sent_ends_the_connection_without_damage()
 
 #[test]
 fn a_goodbye_in_the_middle_of_anything_does_no_harm() {
-    for (name, recovers) in
-        [("UID FETCH", true), ("APPEND", true), ("EXAMINE", false), ("SELECT", false), ("LIST", false)]
-    {
+    for (name, recovers) in [
+        ("UID FETCH", true),
+        ("APPEND", true),
+        ("EXAMINE", false),
+        ("SELECT", false),
+        ("LIST", false),
+    ] {
         let mut said = false;
         let mut goodbye = move |command: &Command, folder: &mut Fake| {
-            let due = command.name == name && (name != "UID FETCH" || is_for_bodies(&command.arguments));
+            let due =
+                command.name == name && (name != "UID FETCH" || is_for_bodies(&command.arguments));
             (due && !std::mem::replace(&mut said, true)).then(|| {
                 if name == "APPEND" {
                     folder.answer(command);
@@ -370,10 +513,21 @@ fn a_goodbye_in_the_middle_of_anything_does_no_harm() {
         let on_source = !matches!(name, "APPEND" | "SELECT");
         let (source, _) = Fake::of(bytes(30)).serve({
             let mut goodbye = goodbye;
-            move |command, folder| if on_source { goodbye(command, folder) } else { None }
+            move |command, folder| {
+                if on_source {
+                    goodbye(command, folder)
+                } else {
+                    None
+                }
+            }
         });
-        let (target, got) =
-            Fake::of([]).serve(move |command, folder| if on_source { None } else { goodbye(command, folder) });
+        let (target, got) = Fake::of([]).serve(move |command, folder| {
+            if on_source {
+                None
+            } else {
+                goodbye(command, folder)
+            }
+        });
         let run = copy(&address(&source), &address(&target), &["-j", "1"]);
         assert!(run.says("goes down for a rest"), "{name}: {run:?}");
         if recovers {
@@ -388,8 +542,12 @@ fn a_goodbye_in_the_middle_of_anything_does_no_harm() {
 #[test]
 fn a_goodbye_in_place_of_a_greeting_or_after_the_login_is_told() {
     let target = empty("dst", Personality::Plain);
-    let turned_away =
-        || Scripted::script(vec![vec![send("* BYE too many guests today"), crate::lab::scripted::Step::Close]]);
+    let turned_away = || {
+        Scripted::script(vec![vec![
+            send("* BYE too many guests today"),
+            crate::lab::scripted::Step::Close,
+        ]])
+    };
     let table = [
         (turned_away(), 6),
         (
@@ -416,7 +574,9 @@ fn a_goodbye_in_place_of_a_greeting_or_after_the_login_is_told() {
 fn a_limit_of_connections_leaves_one_lane_that_does_all() {
     let limit = |command: &Command, _: &mut Fake| {
         let refused = command.connection > 1 && command.name == "LOGIN";
-        refused.then(|| Reply::status("NO [LIMIT] Maximum number of connections from user+IP exceeded"))
+        refused.then(|| {
+            Reply::status("NO [LIMIT] Maximum number of connections from user+IP exceeded")
+        })
     };
     let (run, got) = from_twisted(Fake::of(bytes(4_500)), &["-j", "4"], limit);
     let run = run.ended(0);
@@ -427,19 +587,39 @@ fn a_limit_of_connections_leaves_one_lane_that_does_all() {
 
 #[test]
 fn a_wrong_password_is_tried_once_a_side() {
-    let (source, target) = (empty("src", Personality::Plain), empty("dst", Personality::Plain));
+    let (source, target) = (
+        empty("src", Personality::Plain),
+        empty("dst", Personality::Plain),
+    );
     for wrong in ["SOURCE", "TARGET"] {
-        let (from, to) = (Proxy::start(source.port, Plan::default()), Proxy::start(target.port, Plan::default()));
+        let (from, to) = (
+            Proxy::start(source.port, Plan::default()),
+            Proxy::start(target.port, Plan::default()),
+        );
         let end = |side: &str, account: &Account, proxy: &Proxy| {
-            let password = if side == wrong { "wr0ng-pass" } else { PASSWORD };
+            let password = if side == wrong {
+                "wr0ng-pass"
+            } else {
+                PASSWORD
+            };
             End::new(account.by_port(proxy.port).plain_address(), password)
         };
-        let run = copy(end("SOURCE", &source, &from), end("TARGET", &target, &to), &[]).ended(5);
-        assert!(run.says(&format!("{} (", wrong.to_lowercase())) && !run.says("wr0ng-pass"), "{run:?}");
+        let run = copy(
+            end("SOURCE", &source, &from),
+            end("TARGET", &target, &to),
+            &[],
+        )
+        .ended(5);
+        assert!(
+            run.says(&format!("{} (", wrong.to_lowercase())) && !run.says("wr0ng-pass"),
+            "{run:?}"
+        );
         for proxy in [from, to] {
             let traffic = proxy.traffic();
             let logins = traffic.iter().flat_map(|connection| &connection.commands);
-            let logins = logins.filter(|line| line.contains("AUTHENTICATE") || line.contains("LOGIN")).count();
+            let logins = logins
+                .filter(|line| line.contains("AUTHENTICATE") || line.contains("LOGIN"))
+                .count();
             assert!(logins <= 1 && traffic.len() <= 1, "{logins} logins");
         }
     }
@@ -449,9 +629,13 @@ fn a_wrong_password_is_tried_once_a_side() {
 fn a_silent_server_is_told_with_what_it_was_asked_for() {
     let target = empty("dst", Personality::Plain);
     let quiet = Scripted::script(vec![vec![]]);
-    let brief = |server: &Scripted| format!("imap://ann@127.0.0.1:{}?tls=none&timeout=2", server.port);
+    let brief =
+        |server: &Scripted| format!("imap://ann@127.0.0.1:{}?tls=none&timeout=2", server.port);
     let run = copy(&brief(&quiet), &at(&target), &[]).ended(6);
-    assert!(run.says("for 2 s while") && run.says("waited for the greeting"), "{run:?}");
+    assert!(
+        run.says("for 2 s while") && run.says("waited for the greeting"),
+        "{run:?}"
+    );
     for (name, words, code) in [
         ("LOGIN", "was logging in", 1),
         ("EXAMINE", "waited for a reply", 0),
@@ -459,7 +643,8 @@ fn a_silent_server_is_told_with_what_it_was_asked_for() {
     ] {
         let mut stalled = None;
         let (source, _) = Fake::of(bytes(9)).serve(move |command, _| {
-            let due = command.name == name && (name != "UID FETCH" || is_for_bodies(&command.arguments));
+            let due =
+                command.name == name && (name != "UID FETCH" || is_for_bodies(&command.arguments));
             if due && stalled.is_none() {
                 stalled = Some(command.connection);
             }
@@ -468,7 +653,10 @@ fn a_silent_server_is_told_with_what_it_was_asked_for() {
         });
         let target = empty("dst", Personality::Plain);
         let run = copy(&brief(&source), &at(&target), &["-j", "1"]).ended(code);
-        assert!(run.says("for 2 s while") && run.says(words), "{name}: {run:?}");
+        assert!(
+            run.says("for 2 s while") && run.says(words),
+            "{name}: {run:?}"
+        );
     }
     let mut stalled = false;
     let (target, got) = Fake::of([]).serve(move |command, folder| {
@@ -486,21 +674,32 @@ fn a_silent_server_is_told_with_what_it_was_asked_for() {
 #[test]
 fn a_search_that_finds_far_apart_messages_is_fetched_in_steps() {
     // More commands than a server takes in, while it sends more than a client's system holds, would choke both.
-    let all: Vec<Vec<u8>> = (0..40_000).map(|number| message(number, "x").bytes).collect();
+    let all: Vec<Vec<u8>> = (0..40_000)
+        .map(|number| message(number, "x").bytes)
+        .collect();
     let proxy: Arc<OnceLock<Proxy>> = Arc::default();
     let ahead: Arc<OnceLock<usize>> = Arc::default();
     let (source, _) = Fake::of(all).serve({
         let (proxy, ahead) = (Arc::clone(&proxy), Arc::clone(&ahead));
         move |command, _| match command.name.as_str() {
             "UID SEARCH" => {
-                let found: String = (1..=40_000).step_by(2).map(|uid| format!(" {uid}")).collect();
+                let found: String = (1..=40_000)
+                    .step_by(2)
+                    .map(|uid| format!(" {uid}"))
+                    .collect();
                 Some(Reply::ok().line(&format!("* SEARCH{found}")))
             }
             "UID FETCH" if ahead.get().is_none() => {
                 // Time to send what will be sent without a reply.
                 std::thread::sleep(Duration::from_millis(700));
                 let sent = &proxy.get().unwrap().traffic()[0].commands;
-                ahead.set(sent.iter().filter(|line| line.contains("UID FETCH")).count()).unwrap();
+                ahead
+                    .set(
+                        sent.iter()
+                            .filter(|line| line.contains("UID FETCH"))
+                            .count(),
+                    )
+                    .unwrap();
                 None
             }
             _ => None,
@@ -508,8 +707,16 @@ fn a_search_that_finds_far_apart_messages_is_fetched_in_steps() {
     });
     proxy.get_or_init(|| Proxy::start(source.port, Plan::default()));
     let (target, _) = Fake::of(bytes(1)).serve(honest);
-    let address_by_proxy = format!("imap://ann@127.0.0.1:{}?tls=none&timeout=20", proxy.get().unwrap().port);
-    let run = copy(&address_by_proxy, &address(&target), &["--search", "ALL", "--dry-run"]).ended(0);
+    let address_by_proxy = format!(
+        "imap://ann@127.0.0.1:{}?tls=none&timeout=20",
+        proxy.get().unwrap().port
+    );
+    let run = copy(
+        &address_by_proxy,
+        &address(&target),
+        &["--search", "ALL", "--dry-run"],
+    )
+    .ended(0);
     assert_eq!(run.count("copied"), 19_999);
     assert!(*ahead.get().unwrap() <= 60, "{ahead:?} commands at once");
 }

@@ -5,7 +5,12 @@
 //! failure is seen again by the seed that it names (`MAILFERRY_SEED`). `MAILFERRY_FUZZ_SECONDS` is for each target; `scripts/fuzz`
 //! sets both. An input that failed is printed: it becomes a file of the corpus, and a test beside the code that is mended.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test may stop at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test may stop at the first surprise"
+)]
 
 mod mutate;
 mod targets;
@@ -23,18 +28,27 @@ const USUAL: u64 = 2;
 const TOO_LONG: Duration = Duration::from_secs(10);
 
 fn number(variable: &str, usual: u64) -> u64 {
-    std::env::var(variable)
-        .ok()
-        .map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number")))
+    std::env::var(variable).ok().map_or(usual, |text| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable} is no number"))
+    })
 }
 
 /// The corpus of a target.
 fn seeds(name: &str) -> Vec<Vec<u8>> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/fuzz/corpus").join(name);
-    let mut paths: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/integration/fuzz/corpus")
+        .join(name);
+    let mut paths: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     paths.sort();
     assert!(!paths.is_empty(), "no corpus for {name}");
-    paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
+    paths
+        .iter()
+        .map(|path| std::fs::read(path).unwrap())
+        .collect()
 }
 
 /// Tries the corpus as it is, and then inputs made of it until the time is over.
@@ -45,12 +59,18 @@ fn fuzz(name: &str, seeds: &[Vec<u8>], target: impl Fn(&[u8])) {
     let begun = Instant::now();
     let mut tried = 0_u64;
     while tried < seeds.len() as u64 || begun.elapsed() < time {
-        let as_it_is = usize::try_from(tried).ok().and_then(|tried| seeds.get(tried));
+        let as_it_is = usize::try_from(tried)
+            .ok()
+            .and_then(|tried| seeds.get(tried));
         let input = as_it_is.cloned().unwrap_or_else(|| random.damaged(seeds));
         let since = Instant::now();
         let failed = catch_unwind(AssertUnwindSafe(|| target(&input))).is_err();
         let shown = || input.escape_ascii().to_string();
-        assert!(!failed, "{name}, seed {seed}, input {tried} fails: {}", shown());
+        assert!(
+            !failed,
+            "{name}, seed {seed}, input {tried} fails: {}",
+            shown()
+        );
         assert!(
             since.elapsed() < TOO_LONG,
             "{name}, seed {seed}, input {tried} takes {:?}: {}",
@@ -92,9 +112,15 @@ fn addresses() {
 fn state() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let versions = 1..=State::FORMAT;
-    let states: Vec<_> =
-        versions.map(|version| std::fs::read(golden.join(format!("state-v{version}.db"))).unwrap()).collect();
+    let states: Vec<_> = versions
+        .map(|version| std::fs::read(golden.join(format!("state-v{version}.db"))).unwrap())
+        .collect();
     let place = targets::Place::new();
-    states.iter().for_each(|whole| assert!(targets::state(&place, whole), "one of each version is opened as it is"));
+    states.iter().for_each(|whole| {
+        assert!(
+            targets::state(&place, whole),
+            "one of each version is opened as it is"
+        )
+    });
     fuzz("state", &states, |bytes| _ = targets::state(&place, bytes));
 }

@@ -11,7 +11,14 @@ use std::path::PathBuf;
 
 /// Small enough to be reached.
 fn limits() -> Limits {
-    Limits { line: 4000, inline_literal: 100, literal: 1 << 20, frame: 8000, literals: 40, ..Limits::default() }
+    Limits {
+        line: 4000,
+        inline_literal: 100,
+        literal: 1 << 20,
+        frame: 8000,
+        literals: 40,
+        ..Limits::default()
+    }
 }
 
 /// All frames and streamed literals of a stream, and how it ended.
@@ -22,7 +29,10 @@ fn frames(mut bytes: &[u8], piece: usize) -> (Vec<Frame>, Vec<u8>, String) {
         match framer.next(&mut bytes) {
             Ok(Incoming::Frame) => frames.push(framer.frame().clone()),
             Ok(Incoming::LargeLiteral { .. }) => {
-                assert_eq!(FetchOpening::read(framer.frame()).is_some(), FetchOpening::read(framer.frame()).is_some());
+                assert_eq!(
+                    FetchOpening::read(framer.frame()).is_some(),
+                    FetchOpening::read(framer.frame()).is_some()
+                );
                 while let Ok(count @ 1..) = framer.read_literal(&mut bytes, &mut buffer) {
                     streamed.extend_from_slice(&buffer[..count]);
                 }
@@ -40,7 +50,9 @@ pub(super) fn framer(bytes: &[u8]) {
     let kept: usize = whole.0.iter().map(|frame| frame.bytes().len()).sum();
     assert!(kept + whole.1.len() <= bytes.len());
     for frame in &whole.0 {
-        assert!(frame.bytes().len() <= limits().frame && frame.literals().len() <= limits().literals);
+        assert!(
+            frame.bytes().len() <= limits().frame && frame.literals().len() <= limits().literals
+        );
         let text: usize = frame.text().map(<[u8]>::len).sum();
         assert!(text <= frame.bytes().len());
     }
@@ -65,8 +77,16 @@ pub(super) fn identity(bytes: &[u8]) {
     assert_eq!(header_key(bytes), header_key(bytes));
     assert_eq!(message_id(bytes), message_id(bytes));
     let shown = heading(bytes);
-    assert!([shown.subject, shown.from].iter().flatten().all(|text| !text.is_empty() && !text.contains(['\r', '\n'])));
-    assert_eq!(message_date(bytes, 1_700_000_000), message_date(bytes, 1_700_000_000));
+    assert!(
+        [shown.subject, shown.from]
+            .iter()
+            .flatten()
+            .all(|text| !text.is_empty() && !text.contains(['\r', '\n']))
+    );
+    assert_eq!(
+        message_date(bytes, 1_700_000_000),
+        message_date(bytes, 1_700_000_000)
+    );
     let (mut whole, mut pieces) = (ContentHasher::new(), ContentHasher::new());
     whole.update(bytes);
     for piece in bytes.chunks(3) {
@@ -77,7 +97,9 @@ pub(super) fn identity(bytes: &[u8]) {
 
 /// What is decoded is encoded to what decodes to the same; no name reads as another when it is shown and typed.
 pub(super) fn utf7(bytes: &[u8]) {
-    let Some(text) = utf7::decode(bytes) else { return };
+    let Some(text) = utf7::decode(bytes) else {
+        return;
+    };
     let encoded = utf7::encode(&text);
     assert!(encoded.bytes().all(|byte| matches!(byte, b' '..=b'~')));
     assert_eq!(utf7::decode(encoded.as_bytes()).as_ref(), Some(&text));
@@ -88,13 +110,18 @@ pub(super) fn utf7(bytes: &[u8]) {
 
 /// An address reads back as itself; an error repeats no word of what stands where a password could.
 pub(super) fn addresses(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
     match Address::parse(text) {
         Ok(address) => assert_eq!(Address::parse(&address.to_string()), Ok(address), "{text}"),
         Err(error) => {
             let said = format!("{error} {error:?}");
             // A name without a scheme is an account's, and no address.
-            assert!(!text.contains("://") || !said.contains("P4ssw0rd"), "{said}");
+            assert!(
+                !text.contains("://") || !said.contains("P4ssw0rd"),
+                "{said}"
+            );
         }
     }
 }
@@ -109,8 +136,10 @@ pub(super) struct Place {
 }
 
 impl Place {
-    const MAILBOXES: Mailboxes<'static> =
-        Mailboxes { source: "alice@imap.one.example:993", target: "alice@imap.two.example:993" };
+    const MAILBOXES: Mailboxes<'static> = Mailboxes {
+        source: "alice@imap.one.example:993",
+        target: "alice@imap.two.example:993",
+    };
 
     pub(super) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
@@ -118,9 +147,19 @@ impl Place {
         let pair = PairName::new(Self::MAILBOXES.source, Self::MAILBOXES.target);
         let lock = PairLock::take(&directory, &pair, "a test").unwrap();
         drop(State::open(&directory, &pair, &lock, &Self::MAILBOXES).unwrap());
-        let mut paths = std::fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().path());
-        let path = paths.find(|path| path.extension().is_some_and(|ending| ending == "db")).unwrap();
-        Self { directory, pair, lock, path, _root: root }
+        let mut paths = std::fs::read_dir(root.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let path = paths
+            .find(|path| path.extension().is_some_and(|ending| ending == "db"))
+            .unwrap();
+        Self {
+            directory,
+            pair,
+            lock,
+            path,
+            _root: root,
+        }
     }
 }
 
@@ -132,7 +171,14 @@ pub(super) fn state(place: &Place, bytes: &[u8]) -> bool {
     }
     std::fs::write(&place.path, bytes).unwrap();
     std::fs::set_permissions(&place.path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    let Ok(state) = State::open(&place.directory, &place.pair, &place.lock, &Place::MAILBOXES) else { return false };
+    let Ok(state) = State::open(
+        &place.directory,
+        &place.pair,
+        &place.lock,
+        &Place::MAILBOXES,
+    ) else {
+        return false;
+    };
     for folder in state.folders().unwrap_or_default() {
         drop((state.pairs(folder.id), state.kept(folder.id)));
     }

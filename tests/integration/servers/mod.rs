@@ -16,11 +16,26 @@ use crate::lab::servers::Account;
 #[track_caller]
 fn comes_back_whole((first, original): (&Account, &Snapshot), there: &Account, last: &Account) {
     let original = original.content();
-    assert_eq!(snapshot(there).folders.len(), original.len(), "{:?}", snapshot(there).folders.keys());
-    assert_eq!(copy(End::tls(first), End::tls(there), &[]).ended(0).count("copied"), 0);
+    assert_eq!(
+        snapshot(there).folders.len(),
+        original.len(),
+        "{:?}",
+        snapshot(there).folders.keys()
+    );
+    assert_eq!(
+        copy(End::tls(first), End::tls(there), &[])
+            .ended(0)
+            .count("copied"),
+        0
+    );
     verify(End::tls(first), End::tls(there), &[]).ended(0);
 
     copy(End::tls(there), End::tls(last), &[]).ended(0);
-    assert_eq!(copy(End::tls(there), End::tls(last), &[]).ended(0).count("copied"), 0);
+    assert_eq!(
+        copy(End::tls(there), End::tls(last), &[])
+            .ended(0)
+            .count("copied"),
+        0
+    );
     assert_eq!(snapshot(last).content(), original);
 }

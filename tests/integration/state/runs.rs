@@ -16,7 +16,10 @@ fn fill_folders(account: &Account, folders: usize) {
     for folder in 0..folders {
         let name = [format!("folder {folder}")];
         client.create(&name);
-        client.append(&name, (0..3).map(|n| letter(&format!("letter {folder} {n}"))));
+        client.append(
+            &name,
+            (0..3).map(|n| letter(&format!("letter {folder} {n}"))),
+        );
     }
 }
 
@@ -27,10 +30,17 @@ fn what_is_in_step_is_not_looked_into_again_however_many_folders_there_are() {
         fill_folders(&ground.source, folders);
         let all = 3 * folders as u64;
         ground.copy(&[]).ended(0).counts(&[("copied", all)]);
-        let second = ground.copy(&[]).ended(0).counts(&[("copied", 0), ("already_there", all), ("flags_updated", 0)]);
+        let second = ground.copy(&[]).ended(0).counts(&[
+            ("copied", 0),
+            ("already_there", all),
+            ("flags_updated", 0),
+        ]);
         for side in ["source", "target"] {
             let trips = second.count(&format!("{side}.round_trips"));
-            assert!(trips <= 6, "{trips} round trips on the {side} for {folders} folders");
+            assert!(
+                trips <= 6,
+                "{trips} round trips on the {side} for {folders} folders"
+            );
         }
         ground.assert_equal();
     }
@@ -47,10 +57,22 @@ fn a_run_costs_what_has_changed() {
     client.store("1:3", "+FLAGS", "\\Flagged");
     client.select(&["folder 11"]);
     client.store("1:2", "+FLAGS", "\\Answered $Label1");
-    let run = ground.copy(&[]).ended(0).counts(&[("copied", 1), ("flags_updated", 5), ("already_there", 120)]);
-    assert!(run.count("source.round_trips") <= 10 && run.count("target.round_trips") <= 14, "{}", run.summary());
+    let run = ground.copy(&[]).ended(0).counts(&[
+        ("copied", 1),
+        ("flags_updated", 5),
+        ("already_there", 120),
+    ]);
+    assert!(
+        run.count("source.round_trips") <= 10 && run.count("target.round_trips") <= 14,
+        "{}",
+        run.summary()
+    );
     ground.assert_equal();
-    ground.copy(&[]).ended(0).counts(&[("copied", 0), ("flags_updated", 0), ("already_there", 121)]);
+    ground.copy(&[]).ended(0).counts(&[
+        ("copied", 0),
+        ("flags_updated", 0),
+        ("already_there", 121),
+    ]);
 }
 
 #[test]
@@ -68,9 +90,13 @@ fn the_sources_changes_of_flags_are_followed_and_the_targets_stay() {
     reader.store("3", "-FLAGS", "\\Flagged");
     client.store("1", "-FLAGS", "\\Flagged");
     client.store("2", "+FLAGS", "\\Answered");
-    ground.copy(&[]).ended(0).counts(&[("copied", 0), ("flags_updated", 2)]);
+    ground
+        .copy(&[])
+        .ended(0)
+        .counts(&[("copied", 0), ("flags_updated", 2)]);
     let there = snapshot(&ground.target);
-    let flags = |message: &StoredMessage| message.flags.iter().cloned().collect::<Vec<_>>().join(" ");
+    let flags =
+        |message: &StoredMessage| message.flags.iter().cloned().collect::<Vec<_>>().join(" ");
     let flags: Vec<String> = there.folder(&["INBOX"]).iter().map(flags).collect();
     assert_eq!(flags, ["\\Seen", "\\Answered \\Flagged \\Seen", ""]);
     ground.copy(&[]).ended(0).counts(&[("flags_updated", 0)]);
@@ -84,9 +110,15 @@ fn what_the_target_lost_comes_again() {
     let mut client = Client::login(&ground.target);
     client.select(&["INBOX"]);
     client.expunge("3:6");
-    ground.copy(&[]).ended(0).counts(&[("copied", 4), ("already_there", 116)]);
+    ground
+        .copy(&[])
+        .ended(0)
+        .counts(&[("copied", 4), ("already_there", 116)]);
     ground.assert_equal();
-    ground.copy(&[]).ended(0).counts(&[("copied", 0), ("already_there", 120)]);
+    ground
+        .copy(&[])
+        .ended(0)
+        .counts(&[("copied", 0), ("already_there", 120)]);
 }
 
 /// What a rule or a reader on the target moves stays there, whether a run has seen it arrive or not, and is not sent again.
@@ -106,12 +138,19 @@ fn what_was_moved_on_the_target_stays_there() {
             });
             let proxy = Proxy::start(target.port, Plan::default().meanwhile(rule.after("APPEND")));
             let by_proxy = target.by_port(proxy.port);
-            let go = || copy(&ground.source, &by_proxy, &[&ground.state_options()[..], options].concat());
+            let go = || {
+                copy(
+                    &ground.source,
+                    &by_proxy,
+                    &[&ground.state_options()[..], options].concat(),
+                )
+            };
             let run = go().ended(0).counts(&[("copied", 5)]);
             assert!(run.says("moved or deleted"), "{run:?}");
             for more in [0, 1] {
                 Client::login(&ground.source).append(&["INBOX"], letters("more", more));
-                go().ended(0).counts(&[("copied", more as u64), ("copied_server_side", 0)]);
+                go().ended(0)
+                    .counts(&[("copied", more as u64), ("copied_server_side", 0)]);
             }
             // A reader moves one more between two runs.
             let mut reader = Client::login(&target);
@@ -120,9 +159,19 @@ fn what_was_moved_on_the_target_stays_there() {
             go().ended(0).counts(&[("copied", 0)]);
             go().ended(0).counts(&[("copied", 0)]);
             let there = snapshot(&target);
-            assert_eq!([there.folder(&["INBOX"]).len(), there.folder(&["Kept"]).len()], [3, 3], "{kind:?} {options:?}");
+            assert_eq!(
+                [
+                    there.folder(&["INBOX"]).len(),
+                    there.folder(&["Kept"]).len()
+                ],
+                [3, 3],
+                "{kind:?} {options:?}"
+            );
             let here = snapshot(&ground.source).folder(&["INBOX"]).len();
-            assert!(here == 6 || here == 2 && !options.is_empty(), "{kind:?} {options:?}: {here} left on the source");
+            assert!(
+                here == 6 || here == 2 && !options.is_empty(),
+                "{kind:?} {options:?}: {here} left on the source"
+            );
         }
     });
 }
@@ -133,8 +182,14 @@ fn a_lost_state_costs_time_and_nothing_else() {
     Client::login(&ground.source).fill(&generator::mailbox(32, 120));
     ground.copy(&[]).ended(0);
     ground.state = tempfile::tempdir().unwrap();
-    ground.copy(&[]).ended(0).counts(&[("copied", 0), ("already_there", 120)]);
-    ground.copy_without_state(&[]).ended(0).counts(&[("copied", 0), ("already_there", 120)]);
+    ground
+        .copy(&[])
+        .ended(0)
+        .counts(&[("copied", 0), ("already_there", 120)]);
+    ground
+        .copy_without_state(&[])
+        .ended(0)
+        .counts(&[("copied", 0), ("already_there", 120)]);
     ground.assert_equal();
 }
 
@@ -144,7 +199,8 @@ fn servers_that_tell_little_are_compared_as_safely() {
         let ground = Pair::new("poor", kind);
         Client::login(&ground.source).fill(&generator::mailbox(33, 90));
         ground.copy(&[]).ended(0).counts(&[("copied", 90)]);
-        Client::login(&ground.source).append(&["INBOX"], (0..2).map(|n| letter(&format!("poor {n}"))));
+        Client::login(&ground.source)
+            .append(&["INBOX"], (0..2).map(|n| letter(&format!("poor {n}"))));
         let mut client = Client::login(&ground.target);
         client.select(&["INBOX"]);
         client.expunge("2");
@@ -165,10 +221,17 @@ fn a_folder_that_was_made_anew_is_compared_anew() {
     client.create(&["box"]);
     client.append(&["box"], (0..4).map(|n| letter(&format!("new {n}"))));
     let run = ground.copy(&[]).ended(0).counts(&[("copied", 4)]);
-    assert!(run.stderr.contains("UIDVALIDITY"), "it was not said: {}", run.stderr);
+    assert!(
+        run.stderr.contains("UIDVALIDITY"),
+        "it was not said: {}",
+        run.stderr
+    );
     let there: Vec<_> = snapshot(&ground.target).folder(&["box"]).to_vec();
     assert_eq!(there.len(), 8, "what the source no longer has stays");
-    ground.copy(&[]).ended(0).counts(&[("copied", 0), ("already_there", 4)]);
+    ground
+        .copy(&[])
+        .ended(0)
+        .counts(&[("copied", 0), ("already_there", 4)]);
 }
 
 #[test]
@@ -192,7 +255,11 @@ fn two_runs_of_one_pair_never_work_at_once() {
     first.wait_for_line_with("message_copied");
     let second = ground.copy(&[]);
     assert_eq!(second.code, Some(7), "{}", second.stderr);
-    assert!(second.stderr.contains("process"), "the holder is not named: {}", second.stderr);
+    assert!(
+        second.stderr.contains("process"),
+        "the holder is not named: {}",
+        second.stderr
+    );
     first.interrupt();
     first.end().ended(130);
     ground.copy(&[]).ended(0);
@@ -205,10 +272,16 @@ fn a_state_that_is_damaged_is_refused_and_left_alone() {
     Client::login(&ground.source).append(&["INBOX"], std::iter::once(letter("damaged")));
     ground.copy(&[]).ended(0);
     let is_state = |path: &Path| path.extension().is_some_and(|ending| ending == "db");
-    let files = std::fs::read_dir(ground.state.path()).unwrap().map(|entry| entry.unwrap().path());
+    let files = std::fs::read_dir(ground.state.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let file = files.into_iter().find(|path| is_state(path)).unwrap();
     std::fs::write(&file, b"no database at all").unwrap();
     let run = ground.copy(&[]).ended(1);
-    assert!(run.stderr.contains(file.to_str().unwrap()) && run.stderr.contains("--no-state"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains(file.to_str().unwrap()) && run.stderr.contains("--no-state"),
+        "{}",
+        run.stderr
+    );
     assert_eq!(std::fs::read(&file).unwrap(), b"no database at all");
 }

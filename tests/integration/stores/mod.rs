@@ -1,6 +1,9 @@
 //! Mail in directories.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may stop at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which may stop at the first surprise"
+)]
 
 mod maildir;
 mod mbox;
@@ -17,7 +20,10 @@ struct Ground {
 
 impl Ground {
     fn new(kind: &'static str) -> Self {
-        Self { root: tempfile::tempdir().unwrap(), kind }
+        Self {
+            root: tempfile::tempdir().unwrap(),
+            kind,
+        }
     }
 
     fn tree(&self) -> PathBuf {

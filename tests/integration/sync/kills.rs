@@ -37,14 +37,29 @@ impl Sync {
     /// Both in step, and then much to do on either side: new folders, moves and flags on one, deletions on the other.
     fn new(folders: u64, random: &mut Random) -> Self {
         let sides = ["one", "two"].map(|name| Dovecot::shared().account(name, Personality::Plain));
-        let mut sync = Self { sides, state: tempfile::tempdir().unwrap(), expected: Expected::new() };
+        let mut sync = Self {
+            sides,
+            state: tempfile::tempdir().unwrap(),
+            expected: Expected::new(),
+        };
         let [mut one, mut two] = sync.clients();
-        one.append(&["INBOX"], (0..COMMON).map(|number| NewMessage { flags: Vec::new(), ..message(number, "common") }));
+        one.append(
+            &["INBOX"],
+            (0..COMMON).map(|number| NewMessage {
+                flags: Vec::new(),
+                ..message(number, "common")
+            }),
+        );
         one.create(&["Archive"]);
         sync.start(&[]).end().ended(0);
         for (client, name, first) in [(&mut one, "here", 10_000), (&mut two, "there", 20_000)] {
             for folder in 0..folders {
-                fill(client, &format!("{name} {folder}"), first + folder as usize * 100, random);
+                fill(
+                    client,
+                    &format!("{name} {folder}"),
+                    first + folder as usize * 100,
+                    random,
+                );
             }
         }
         one.select(&["INBOX"]);
@@ -63,8 +78,20 @@ impl Sync {
 
     fn start(&self, options: &[&str]) -> Running {
         let [one, two] = self.sides.each_ref().map(at);
-        let state = ["--state", self.state.path().to_str().unwrap(), "--max-delete", "100%"];
-        Running::start(&[&["sync", &one, &two, "--output", "json", "-vv"], &state[..], options].concat())
+        let state = [
+            "--state",
+            self.state.path().to_str().unwrap(),
+            "--max-delete",
+            "100%",
+        ];
+        Running::start(
+            &[
+                &["sync", &one, &two, "--output", "json", "-vv"],
+                &state[..],
+                options,
+            ]
+            .concat(),
+        )
     }
 
     /// Starts a run and kills it; whether it was at work then.
@@ -90,14 +117,30 @@ impl Sync {
         for snapshot in &snapshots {
             for (levels, messages) in &snapshot.folders {
                 let distinct: BTreeSet<_> = messages.iter().map(|message| message.sha256).collect();
-                assert_eq!(distinct.len(), messages.len(), "{when}: a message is doubled in {levels:?}");
+                assert_eq!(
+                    distinct.len(),
+                    messages.len(),
+                    "{when}: a message is doubled in {levels:?}"
+                );
                 there.extend(distinct);
             }
         }
-        let wanted: BTreeSet<_> = self.expected.values().flat_map(BTreeMap::keys).copied().collect();
-        assert_eq!(wanted.difference(&there).count(), 0, "{when}: messages are lost");
+        let wanted: BTreeSet<_> = self
+            .expected
+            .values()
+            .flat_map(BTreeMap::keys)
+            .copied()
+            .collect();
+        assert_eq!(
+            wanted.difference(&there).count(),
+            0,
+            "{when}: messages are lost"
+        );
         let came = |snapshot: &Snapshot, name: &str| {
-            let came = snapshot.folders.iter().filter(|(levels, _)| levels[0].starts_with(name));
+            let came = snapshot
+                .folders
+                .iter()
+                .filter(|(levels, _)| levels[0].starts_with(name));
             came.map(|(_, messages)| messages.len()).sum::<usize>()
         };
         came(&snapshots[0], "there") + came(&snapshots[1], "here")
@@ -106,10 +149,17 @@ impl Sync {
     fn assert_whole(&self) {
         for (side, mut client) in self.clients().into_iter().enumerate() {
             let snapshot = client.snapshot();
-            let there: Expected =
-                snapshot.folders.iter().map(|(levels, found)| (levels.clone(), held(found))).collect();
+            let there: Expected = snapshot
+                .folders
+                .iter()
+                .map(|(levels, found)| (levels.clone(), held(found)))
+                .collect();
             assert_eq!(there, self.expected, "side {side}");
-            assert_eq!(snapshot.count(), self.expected.values().map(BTreeMap::len).sum::<usize>(), "side {side}");
+            assert_eq!(
+                snapshot.count(),
+                self.expected.values().map(BTreeMap::len).sum::<usize>(),
+                "side {side}"
+            );
         }
     }
 }
@@ -127,26 +177,38 @@ fn fill(client: &mut Client, name: &str, first: usize, random: &mut Random) {
 }
 
 fn held(messages: &[StoredMessage]) -> BTreeMap<[u8; 32], BTreeSet<String>> {
-    messages.iter().map(|message| (message.sha256, message.flags.clone())).collect()
+    messages
+        .iter()
+        .map(|message| (message.sha256, message.flags.clone()))
+        .collect()
 }
 
 /// What both are to hold: what either has alone, and of INBOX what both still have, with the flags of both.
 fn expected(one: &Snapshot, two: &Snapshot) -> Expected {
-    let mut expected: Expected =
-        one.folders.iter().chain(&two.folders).map(|(levels, messages)| (levels.clone(), held(messages))).collect();
+    let mut expected: Expected = one
+        .folders
+        .iter()
+        .chain(&two.folders)
+        .map(|(levels, messages)| (levels.clone(), held(messages)))
+        .collect();
     expected.insert(vec!["Archive".to_owned()], held(one.folder(&["Archive"])));
     let there = held(two.folder(&["INBOX"]));
-    let both = held(one.folder(&["INBOX"])).into_iter().filter_map(|(sha, flags)| {
-        let other = there.get(&sha)?;
-        Some((sha, flags.union(other).cloned().collect()))
-    });
+    let both = held(one.folder(&["INBOX"]))
+        .into_iter()
+        .filter_map(|(sha, flags)| {
+            let other = there.get(&sha)?;
+            Some((sha, flags.union(other).cloned().collect()))
+        });
     expected.insert(vec!["INBOX".to_owned()], both.collect());
     expected
 }
 
 #[test]
 fn a_sync_that_is_killed_a_hundred_times_ends_whole() {
-    let (kills, seed) = (random::number("MAILFERRY_KILLS", 100), random::number("MAILFERRY_SEED", 1));
+    let (kills, seed) = (
+        random::number("MAILFERRY_KILLS", 100),
+        random::number("MAILFERRY_SEED", 1),
+    );
     let mut random = Random::new(seed);
     let sync = Sync::new(10 + kills * 6 / 10, &mut random);
     let (mut hits, mut seen) = (0, vec![0]);
@@ -165,10 +227,23 @@ fn a_sync_that_is_killed_a_hundred_times_ends_whole() {
         last.count("copied"),
     );
     std::io::stderr().write_all(text.as_bytes()).unwrap();
-    let counts =
-        ["copied", "moved", "flags_updated", "deleted", "folders_created", "folders_deleted"].map(|field| (field, 0));
+    let counts = [
+        "copied",
+        "moved",
+        "flags_updated",
+        "deleted",
+        "folders_created",
+        "folders_deleted",
+    ]
+    .map(|field| (field, 0));
     sync.start(&[]).end().ended(0).counts(&counts);
-    assert!(hits * 10 >= kills * 9 && last.count("copied") > 0, "the sync was over too early: {text}");
+    assert!(
+        hits * 10 >= kills * 9 && last.count("copied") > 0,
+        "the sync was over too early: {text}"
+    );
     let steps = seen.windows(2).filter(|pair| pair[0] < pair[1]).count();
-    assert!(steps * 2 >= seen.len() - 1, "the runs did not get on: {seen:?}, {text}");
+    assert!(
+        steps * 2 >= seen.len() - 1,
+        "the runs did not get on: {seen:?}, {text}"
+    );
 }

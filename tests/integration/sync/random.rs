@@ -4,7 +4,11 @@
 //! `MAILFERRY_SEED` chooses the series, `MAILFERRY_ROUNDS` how many rounds of edits each pair of mailboxes goes through,
 //! `MAILFERRY_KILLS` how many runs are killed.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
 
 use crate::lab::client::{Client, NewMessage, Snapshot};
 use crate::lab::generator::random::{self, Random};
@@ -48,7 +52,12 @@ impl Ground {
     }
 
     fn options(&self) -> [&str; 4] {
-        ["--state", self.state.path().to_str().unwrap(), "--max-delete", "100%"]
+        [
+            "--state",
+            self.state.path().to_str().unwrap(),
+            "--max-delete",
+            "100%",
+        ]
     }
 
     fn sync(&self) -> Run {
@@ -63,12 +72,25 @@ impl Ground {
         self.letters += 1;
         let number = self.letters;
         // Some have no Message-ID.
-        let id = if number.is_multiple_of(7) { String::new() } else { format!("Message-ID: <{number}@random>\r\n") };
+        let id = if number.is_multiple_of(7) {
+            String::new()
+        } else {
+            format!("Message-ID: <{number}@random>\r\n")
+        };
         let body = "a line of a body\r\n".repeat(1 + self.random.below(60) as usize);
-        let date = format!("{:02}-Mar-2024 10:{:02}:05 +0000", 1 + number % 28, number % 60);
-        let text = format!("{id}Subject: letter {number}\r\nFrom: ann@example.org\r\n\r\n{number}\r\n{body}");
+        let date = format!(
+            "{:02}-Mar-2024 10:{:02}:05 +0000",
+            1 + number % 28,
+            number % 60
+        );
+        let text = format!(
+            "{id}Subject: letter {number}\r\nFrom: ann@example.org\r\n\r\n{number}\r\n{body}"
+        );
         self.names.insert(sha(text.as_bytes()), number);
-        NewMessage { date: Some(date), ..NewMessage::of(text) }
+        NewMessage {
+            date: Some(date),
+            ..NewMessage::of(text)
+        }
     }
 
     /// One edit on a side: of messages only, or of folders too.
@@ -84,7 +106,8 @@ impl Ground {
             0..=3 => {
                 let count = 1 + self.random.below(4);
                 let letters: Vec<NewMessage> = (0..count).map(|_| self.letter()).collect();
-                self.alive.extend(letters.iter().map(|letter| sha(&letter.bytes)));
+                self.alive
+                    .extend(letters.iter().map(|letter| sha(&letter.bytes)));
                 client.append(&folder, letters.into_iter());
             }
             4..=5 if !mails.is_empty() => {
@@ -170,10 +193,19 @@ impl Ground {
         for (levels, mails) in &first.folders {
             let distinct: BTreeSet<_> = mails.iter().map(|mail| mail.sha256).collect();
             if distinct.len() != mails.len() {
-                panic!("{round}: a message is doubled in {levels:?}\n{:#?}\n{:#?}", self.shown(&first), self.log);
+                panic!(
+                    "{round}: a message is doubled in {levels:?}\n{:#?}\n{:#?}",
+                    self.shown(&first),
+                    self.log
+                );
             }
         }
-        let distinct: BTreeSet<_> = first.folders.values().flatten().map(|mail| mail.sha256).collect();
+        let distinct: BTreeSet<_> = first
+            .folders
+            .values()
+            .flatten()
+            .map(|mail| mail.sha256)
+            .collect();
         let lost = self.alive.difference(&distinct).count();
         assert_eq!(lost, 0, "{round}: messages are lost\n{:#?}", self.log);
     }
@@ -185,10 +217,22 @@ fn sha(bytes: &[u8]) -> [u8; 32] {
 }
 
 fn assert_idle(run: &Run, ground: &Ground, round: &str) {
-    for field in
-        ["copied", "moved", "flags_updated", "deleted", "folders_created", "folders_renamed", "folders_deleted"]
-    {
-        assert_eq!(run.count(field), 0, "{round}: a second run has {field}: {}\n{:#?}", run.stdout, ground.log);
+    for field in [
+        "copied",
+        "moved",
+        "flags_updated",
+        "deleted",
+        "folders_created",
+        "folders_renamed",
+        "folders_deleted",
+    ] {
+        assert_eq!(
+            run.count(field),
+            0,
+            "{round}: a second run has {field}: {}\n{:#?}",
+            run.stdout,
+            ground.log
+        );
     }
 }
 
@@ -212,8 +256,11 @@ fn whatever_is_done_on_both_sides_they_become_equal_and_stay_so() {
             let mut run = ground.sync();
             if run.says("is suddenly empty") {
                 // A folder that was deleted and made anew, empty, is refused until somebody says what is meant.
-                run =
-                    sync(&ground.sides[0], &ground.sides[1], &[&ground.options()[..], &["--prefer", "keep"]].concat());
+                run = sync(
+                    &ground.sides[0],
+                    &ground.sides[1],
+                    &[&ground.options()[..], &["--prefer", "keep"]].concat(),
+                );
             }
             assert!(run.code == Some(0), "{name}: {run:?}\n{:#?}", ground.log);
             ground.look(&name);
@@ -235,11 +282,21 @@ fn a_sync_that_is_killed_again_and_again_ends_whole() {
         ground.edits(MESSAGE_KINDS);
         for side in [0, 1] {
             let letters: Vec<NewMessage> = (0..15).map(|_| ground.letter()).collect();
-            ground.alive.extend(letters.iter().map(|letter| sha(&letter.bytes)));
+            ground
+                .alive
+                .extend(letters.iter().map(|letter| sha(&letter.bytes)));
             Client::login(&ground.sides[side]).append(&["INBOX"], letters.into_iter());
         }
         let addresses = ground.sides.each_ref().map(Account::plain_address);
-        let arguments = ["sync", &addresses[0], &addresses[1], "--limit-rate", "60k", "--output", "json"];
+        let arguments = [
+            "sync",
+            &addresses[0],
+            &addresses[1],
+            "--limit-rate",
+            "60k",
+            "--output",
+            "json",
+        ];
         let run = Running::start(&[&arguments[..], &ground.options()[..]].concat());
         std::thread::sleep(Duration::from_millis(30 + ground.random.below(350)));
         hits += u64::from(run.kill());
@@ -256,5 +313,8 @@ fn a_sync_that_is_killed_again_and_again_ends_whole() {
             assert_idle(&ground.sync(), &ground, &name);
         }
     }
-    assert!(hits * 2 > kills, "only {hits} of {kills} runs were at work when they were killed");
+    assert!(
+        hits * 2 > kills,
+        "only {hits} of {kills} runs were at work when they were killed"
+    );
 }

@@ -29,21 +29,45 @@ struct Arguments {
 }
 
 fn milliseconds(text: &str) -> Result<Duration, String> {
-    let number = text.strip_suffix("ms").and_then(|number| number.parse().ok());
-    number.map(Duration::from_millis).ok_or_else(|| "say it in milliseconds: 40ms".to_owned())
+    let number = text
+        .strip_suffix("ms")
+        .and_then(|number| number.parse().ok());
+    number
+        .map(Duration::from_millis)
+        .ok_or_else(|| "say it in milliseconds: 40ms".to_owned())
 }
 
 /// Bytes a second.
 fn megabits(text: &str) -> Result<u64, String> {
-    let number = text.strip_suffix("mbit").and_then(|number| number.parse::<u64>().ok());
-    number.map(|megabits| megabits * 125_000).ok_or_else(|| "say it in megabits a second: 100mbit".to_owned())
+    let number = text
+        .strip_suffix("mbit")
+        .and_then(|number| number.parse::<u64>().ok());
+    number
+        .map(|megabits| megabits * 125_000)
+        .ok_or_else(|| "say it in megabits a second: 100mbit".to_owned())
 }
 
 fn main() {
-    let Arguments { listen, target, rtt, rate } = Arguments::parse();
-    let target = if target.contains(':') { target } else { format!("127.0.0.1:{target}") };
+    let Arguments {
+        listen,
+        target,
+        rtt,
+        rate,
+    } = Arguments::parse();
+    let target = if target.contains(':') {
+        target
+    } else {
+        format!("127.0.0.1:{target}")
+    };
     let listener = TcpListener::bind(("127.0.0.1", listen)).unwrap();
-    let _proxy = Proxy::serve(listener, target, Plan { rate, ..Plan::round_trip(rtt) });
+    let _proxy = Proxy::serve(
+        listener,
+        target,
+        Plan {
+            rate,
+            ..Plan::round_trip(rtt)
+        },
+    );
     loop {
         std::thread::park();
     }

@@ -40,8 +40,22 @@ struct Arguments {
 }
 
 fn main() {
-    let Arguments { port, user, count, seed, folder, flag, folders } = Arguments::parse();
-    let account = Account { port, tls_port: 0, user, password: PASSWORD.to_owned(), ca: "".into() };
+    let Arguments {
+        port,
+        user,
+        count,
+        seed,
+        folder,
+        flag,
+        folders,
+    } = Arguments::parse();
+    let account = Account {
+        port,
+        tls_port: 0,
+        user,
+        password: PASSWORD.to_owned(),
+        ca: "".into(),
+    };
     let mut client = Client::login(&account);
     let start = Instant::now();
     if let Some(folders) = folders {
@@ -50,7 +64,10 @@ fn main() {
             client.create(&[&name]);
             client.append(&[&name], std::iter::once(small(seed, number)));
         }
-        println!("{folders} folders with a message each, {:.1} s", start.elapsed().as_secs_f64());
+        println!(
+            "{folders} folders with a message each, {:.1} s",
+            start.elapsed().as_secs_f64()
+        );
         return;
     }
     let (folders, bytes) = match (folder, flag) {
@@ -62,7 +79,10 @@ fn main() {
             if folder != "INBOX" {
                 client.create(&[&folder]);
             }
-            (1, client.append(&[&folder], (0..count).map(|number| small(seed, number))))
+            (
+                1,
+                client.append(&[&folder], (0..count).map(|number| small(seed, number))),
+            )
         }
         (Some(folder), Some(uids)) => {
             client.select(&[&folder]);
@@ -72,13 +92,24 @@ fn main() {
         }
     };
     let seconds = start.elapsed().as_secs_f64();
-    println!("{count} messages in {folders} folders, {:.1} MB, {seconds:.1} s", bytes as f64 / 1e6);
+    println!(
+        "{count} messages in {folders} folders, {:.1} MB, {seconds:.1} s",
+        bytes as f64 / 1e6
+    );
 }
 
 /// A message of about 400 bytes that is like no other, nor has the date of any of 35 seeds in a row.
 fn small(seed: u64, number: usize) -> NewMessage {
-    let (day, hour, minute, second) = (number / 86_400 % 28 + 1, number / 3_600 % 24, number / 60 % 60, number % 60);
-    let (year, time) = (1990 + seed % 35, format!("{hour:02}:{minute:02}:{second:02}"));
+    let (day, hour, minute, second) = (
+        number / 86_400 % 28 + 1,
+        number / 3_600 % 24,
+        number / 60 % 60,
+        number % 60,
+    );
+    let (year, time) = (
+        1990 + seed % 35,
+        format!("{hour:02}:{minute:02}:{second:02}"),
+    );
     let text = format!(
         "From: Ann <ann@example.org>\r\nTo: Bob <bob@example.org>\r\nSubject: letter {number} of {seed}\r\n\
          Date: {day} Mar {year} {time} +0000\r\nMessage-ID: <{number}.{seed}@scale.example.org>\r\n\r\n\
@@ -86,5 +117,9 @@ fn small(seed: u64, number: usize) -> NewMessage {
          which make it as long as the short answers are that people send to each other.\r\n"
     );
     let date = Some(format!("{day:02}-Mar-{year} {time} +0000"));
-    NewMessage { flags: vec!["\\Seen".to_owned()], date, bytes: text.into_bytes() }
+    NewMessage {
+        flags: vec!["\\Seen".to_owned()],
+        date,
+        bytes: text.into_bytes(),
+    }
 }

@@ -3,7 +3,11 @@
 //! For each piece one FETCH of whole messages and one MULTIAPPEND of them, with nothing matched, checked or overlapped. The
 //! password is the environment's MAILFERRY_SOURCE_PASSWORD. With `--ca` both sides speak TLS. It is a measure, no tool: any surprise ends it.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a measure of the lab stops at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a measure of the lab stops at the first surprise"
+)]
 
 use clap::Parser;
 use native_tls::TlsConnector;
@@ -84,7 +88,10 @@ impl Line {
         loop {
             let line = self.line();
             if let Some(status) = line.strip_prefix("a ") {
-                assert!(status.starts_with("OK") || status.contains("ALREADYEXISTS"), "{status}");
+                assert!(
+                    status.starts_with("OK") || status.contains("ALREADYEXISTS"),
+                    "{status}"
+                );
                 return lines;
             }
             lines.push(line);
@@ -92,7 +99,9 @@ impl Line {
     }
 
     fn fetch(&mut self, first: u32, last: u32) -> Vec<Message> {
-        self.send(format!("a FETCH {first}:{last} (FLAGS INTERNALDATE BODY.PEEK[])\r\n").as_bytes());
+        self.send(
+            format!("a FETCH {first}:{last} (FLAGS INTERNALDATE BODY.PEEK[])\r\n").as_bytes(),
+        );
         let mut messages = Vec::new();
         loop {
             let line = self.line();
@@ -100,7 +109,12 @@ impl Line {
                 assert!(line.starts_with("a OK"), "{line}");
                 return messages;
             }
-            let Some(size) = line.strip_suffix('}').and_then(|line| line.rsplit_once('{')) else { continue };
+            let Some(size) = line
+                .strip_suffix('}')
+                .and_then(|line| line.rsplit_once('{'))
+            else {
+                continue;
+            };
             let mut bytes = vec![0; size.1.parse().unwrap()];
             self.0.read_exact(&mut bytes).unwrap();
             let flags = between(&line, "FLAGS (", ")").replace("\\Recent", "");
@@ -136,7 +150,10 @@ fn trusting(ca: &Path) -> TlsConnector {
 
 /// The text between two words.
 fn between<'a>(line: &'a str, before: &str, after: &str) -> &'a str {
-    let rest = line.split_once(before).unwrap_or_else(|| panic!("no {before} in {line}")).1;
+    let rest = line
+        .split_once(before)
+        .unwrap_or_else(|| panic!("no {before} in {line}"))
+        .1;
     rest.split_once(after).unwrap().0
 }
 
@@ -147,18 +164,26 @@ fn main() {
         let to = || Line::login(arguments.to, &arguments.to_user, tls.as_ref());
         std::thread::scope(|scope| {
             let to = scope.spawn(to);
-            (Line::login(arguments.from, &arguments.user, tls.as_ref()), to.join().unwrap())
+            (
+                Line::login(arguments.from, &arguments.user, tls.as_ref()),
+                to.join().unwrap(),
+            )
         })
     };
     let (mut from, mut to) = connect();
     let listed = from.run("LIST \"\" * RETURN (STATUS (MESSAGES))");
     let mut pieces = Vec::new();
-    for status in listed.iter().filter_map(|line| line.strip_prefix("* STATUS ")) {
+    for status in listed
+        .iter()
+        .filter_map(|line| line.strip_prefix("* STATUS "))
+    {
         let (folder, messages) = status.split_once(" (MESSAGES ").unwrap();
         let messages: u32 = messages.trim_end_matches(')').parse().unwrap();
         to.send(format!("b CREATE {folder}\r\n").as_bytes());
         let starts = (1..=messages).step_by(PIECE as usize);
-        pieces.extend(starts.map(|first| (folder.to_owned(), first, messages.min(first + PIECE - 1))));
+        pieces.extend(
+            starts.map(|first| (folder.to_owned(), first, messages.min(first + PIECE - 1))),
+        );
     }
     to.run("NOOP");
     pieces.sort_by_key(|(_, first, last)| last - first);
@@ -166,7 +191,9 @@ fn main() {
     let work = |(mut from, mut to): (Line, Line)| {
         let mut open = String::new();
         loop {
-            let Some((folder, first, last)) = queue.lock().unwrap().pop() else { return };
+            let Some((folder, first, last)) = queue.lock().unwrap().pop() else {
+                return;
+            };
             if folder != open {
                 from.run(&format!("EXAMINE {folder}"));
                 open = folder;

@@ -13,12 +13,20 @@ const YEARS: u64 = 15 * 365 * 86_400;
 /// A message and its APPEND date-time.
 pub(super) fn compose(random: &mut Random, kind: Kind, id: Option<u64>) -> (Vec<u8>, String) {
     let seconds = FIRST_DATE + i64::try_from(random.below(YEARS)).unwrap();
-    let zone = Offset::from_seconds(ZONES[usize::try_from(random.below(10)).unwrap()] * 60).unwrap();
+    let zone =
+        Offset::from_seconds(ZONES[usize::try_from(random.below(10)).unwrap()] * 60).unwrap();
     let at = |seconds: i64, format: &str| {
-        Timestamp::from_second(seconds).unwrap().to_zoned_datetime(zone.to_time_zone()).strftime(format).to_string()
+        Timestamp::from_second(seconds)
+            .unwrap()
+            .to_zoned_datetime(zone.to_time_zone())
+            .strftime(format)
+            .to_string()
     };
     let mut text = header(random, kind, id);
-    text.push_str(&format!("Date: {}\r\nMIME-Version: 1.0\r\n", at(seconds, "%a, %d %b %Y %H:%M:%S %z")));
+    text.push_str(&format!(
+        "Date: {}\r\nMIME-Version: 1.0\r\n",
+        at(seconds, "%a, %d %b %Y %H:%M:%S %z")
+    ));
     body(random, &mut text);
     // Mail arrives some seconds after it was written.
     let arrived = seconds + i64::try_from(random.below(90)).unwrap();
@@ -37,10 +45,23 @@ fn header(random: &mut Random, kind: Kind, id: Option<u64>) -> String {
     if kind != Kind::Drafts {
         let hop = random.next();
         text.push_str(&format!("Return-Path: <{}>\r\n", from.1));
-        text.push_str(&format!("Received: from mx{}.example.net (192.0.2.{})\r\n", hop % 9, hop % 250));
-        text.push_str(&format!("\tby mail.example.org with ESMTPS id {hop:x}\r\n\tfor <{}>\r\n", to.1));
+        text.push_str(&format!(
+            "Received: from mx{}.example.net (192.0.2.{})\r\n",
+            hop % 9,
+            hop % 250
+        ));
+        text.push_str(&format!(
+            "\tby mail.example.org with ESMTPS id {hop:x}\r\n\tfor <{}>\r\n",
+            to.1
+        ));
     }
-    text.push_str(&format!("From: {} <{}>\r\nTo: {} <{}>\r\n", word(from.0, raw), from.1, word(to.0, raw), to.1));
+    text.push_str(&format!(
+        "From: {} <{}>\r\nTo: {} <{}>\r\n",
+        word(from.0, raw),
+        from.1,
+        word(to.0, raw),
+        to.1
+    ));
     let subject: Vec<&str> = (0..=random.below(7)).map(|_| any_word(random)).collect();
     let subject: Vec<String> = subject.into_iter().map(|part| word(part, raw)).collect();
     text.push_str(&format!("Subject: {}\r\n", subject.join(" ")));
@@ -48,7 +69,10 @@ fn header(random: &mut Random, kind: Kind, id: Option<u64>) -> String {
         text.push_str(&format!("Message-ID: <{id:016x}@example.org>\r\n"));
     }
     if random.below(3) == 0 {
-        text.push_str(&format!("In-Reply-To: <{:016x}@example.org>\r\n", random.next()));
+        text.push_str(&format!(
+            "In-Reply-To: <{:016x}@example.org>\r\n",
+            random.next()
+        ));
     }
     text
 }
@@ -58,12 +82,20 @@ fn person(random: &mut Random) -> (&'static str, &'static str) {
 }
 
 fn any_word(random: &mut Random) -> &'static str {
-    if random.below(12) == 0 { random.pick(&FOREIGN) } else { random.pick(&WORDS) }
+    if random.below(12) == 0 {
+        random.pick(&FOREIGN)
+    } else {
+        random.pick(&WORDS)
+    }
 }
 
 /// A word of a header: as it is where that is ASCII or raw UTF-8 is wanted, else encoded (RFC 2047).
 fn word(text: &str, raw: bool) -> String {
-    if raw || text.is_ascii() { text.to_owned() } else { format!("=?UTF-8?B?{}?=", STANDARD.encode(text)) }
+    if raw || text.is_ascii() {
+        text.to_owned()
+    } else {
+        format!("=?UTF-8?B?{}?=", STANDARD.encode(text))
+    }
 }
 
 /// The fields that describe the body, an empty line, the body.
@@ -72,7 +104,9 @@ fn body(random: &mut Random, text: &mut String) {
     let boundary = format!("=_{:016x}", random.next());
     match random.below(1000) {
         0..7 => {
-            text.push_str(&format!("Content-Type: multipart/mixed; boundary=\"{boundary}\"\r\n\r\n"));
+            text.push_str(&format!(
+                "Content-Type: multipart/mixed; boundary=\"{boundary}\"\r\n\r\n"
+            ));
             text.push_str(&format!("--{boundary}\r\n"));
             plain(random, text, size.min(2000));
             text.push_str(&format!("--{boundary}\r\n"));
@@ -80,7 +114,9 @@ fn body(random: &mut Random, text: &mut String) {
             text.push_str(&format!("--{boundary}--\r\n"));
         }
         7..500 => {
-            text.push_str(&format!("Content-Type: multipart/alternative; boundary=\"{boundary}\"\r\n\r\n"));
+            text.push_str(&format!(
+                "Content-Type: multipart/alternative; boundary=\"{boundary}\"\r\n\r\n"
+            ));
             text.push_str(&format!("--{boundary}\r\n"));
             plain(random, text, size / 3);
             text.push_str(&format!("--{boundary}\r\n"));
@@ -94,13 +130,17 @@ fn body(random: &mut Random, text: &mut String) {
 
 /// A part of plain text of about this many bytes.
 fn plain(random: &mut Random, text: &mut String, size: usize) {
-    text.push_str("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
+    text.push_str(
+        "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
+    );
     prose(random, text, size, "\r\n");
 }
 
 /// A part of HTML of about this many bytes.
 fn html(random: &mut Random, text: &mut String, size: usize) {
-    text.push_str("Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
+    text.push_str(
+        "Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
+    );
     text.push_str("<html><body><p style=\"margin: 0\">\r\n");
     prose(random, text, size, "</p>\r\n<p style=\"margin: 0\">");
     text.push_str("</p></body></html>\r\n");

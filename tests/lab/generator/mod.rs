@@ -39,7 +39,12 @@ const FOLDERS: [(&[&str], Kind, usize, bool); 18] = [
     (&["Projects", "Say \"hello\""], Kind::Received, 20, true),
     (&["Family"], Kind::Received, 0, false),
     (&["Family", "Fotos & Videos"], Kind::Received, 25, true),
-    (&["Family", "Fotos & Videos", "Übersicht 2019"], Kind::Received, 14, true),
+    (
+        &["Family", "Fotos & Videos", "Übersicht 2019"],
+        Kind::Received,
+        14,
+        true,
+    ),
     (&["项目"], Kind::Received, 20, true),
     (&["项目", "会议记录"], Kind::Received, 20, true),
     (&["Клиенты"], Kind::Received, 50, true),
@@ -69,7 +74,13 @@ pub fn mailbox(seed: u64, count: usize) -> Mailbox {
         .map(|(&(levels, kind, share, subscribed), number)| {
             let count = (count * share / 1000).min(left);
             left -= count;
-            Folder { levels: levels.to_vec(), subscribed, count, seed: Random::mix(seed, number), kind }
+            Folder {
+                levels: levels.to_vec(),
+                subscribed,
+                count,
+                seed: Random::mix(seed, number),
+                kind,
+            }
         })
         .collect();
     folders[0].count += left;
@@ -79,7 +90,8 @@ pub fn mailbox(seed: u64, count: usize) -> Mailbox {
 impl Mailbox {
     /// Without the folders whose names have a character that some servers refuse (Cyrus: `"`).
     pub fn without_names_with(mut self, refused: char) -> Self {
-        self.folders.retain(|folder| !folder.levels.iter().any(|level| level.contains(refused)));
+        self.folders
+            .retain(|folder| !folder.levels.iter().any(|level| level.contains(refused)));
         self
     }
 
@@ -100,13 +112,25 @@ impl Folder {
 /// The message of that number.
 fn message(seed: u64, kind: Kind, number: u64) -> NewMessage {
     // Every 97th is its predecessor once more: same bytes, date and flags.
-    let number = if number % 97 == 96 { number - 1 } else { number };
+    let number = if number % 97 == 96 {
+        number - 1
+    } else {
+        number
+    };
     let mut random = Random::new(Random::mix(seed, number));
     // Every 61st has its predecessor's Message-ID and a body of its own.
-    let namesake = if number % 61 == 60 { number - 1 } else { number };
+    let namesake = if number % 61 == 60 {
+        number - 1
+    } else {
+        number
+    };
     let id = (number % 43 != 42).then(|| Random::mix(seed, namesake));
     let (bytes, date) = compose::compose(&mut random, kind, id);
-    NewMessage { flags: flags(&mut random, kind), date: Some(date), bytes }
+    NewMessage {
+        flags: flags(&mut random, kind),
+        date: Some(date),
+        bytes,
+    }
 }
 
 fn flags(random: &mut Random, kind: Kind) -> Vec<String> {
@@ -124,5 +148,9 @@ fn flags(random: &mut Random, kind: Kind) -> Vec<String> {
         Kind::Drafts => &[("\\Draft", 100), ("\\Seen", 90)],
         Kind::Junk => &[("\\Seen", 20), ("Junk", 90)],
     };
-    chances.iter().filter(|(_, percent)| random.below(100) < *percent).map(|(flag, _)| (*flag).to_owned()).collect()
+    chances
+        .iter()
+        .filter(|(_, percent)| random.below(100) < *percent)
+        .map(|(flag, _)| (*flag).to_owned())
+        .collect()
 }

@@ -11,7 +11,14 @@ pub fn odd() -> Vec<(String, NewMessage)> {
     bodies(&mut add);
     identities(&mut add);
     let dated = |(number, (name, bytes)): (usize, (String, Vec<u8>))| {
-        (name, NewMessage { flags: Vec::new(), date: Some(date(number)), bytes })
+        (
+            name,
+            NewMessage {
+                flags: Vec::new(),
+                date: Some(date(number)),
+                bytes,
+            },
+        )
     };
     let mut all: Vec<(String, NewMessage)> = all.into_iter().enumerate().map(dated).collect();
     all.extend(dates());
@@ -22,7 +29,11 @@ pub fn odd() -> Vec<(String, NewMessage)> {
 
 /// One date for each number.
 fn date(number: usize) -> String {
-    format!("{:02}-Mar-2021 {:02}:20:30 +0130", number % 28 + 1, number / 28)
+    format!(
+        "{:02}-Mar-2021 {:02}:20:30 +0130",
+        number % 28 + 1,
+        number / 28
+    )
 }
 
 type Add<'a> = dyn FnMut(&str, Vec<u8>) + 'a;
@@ -69,7 +80,9 @@ fn structure(add: &mut Add<'_>) {
 /// Header fields as no standard has them, and as old ones had.
 fn headers(add: &mut Add<'_>) {
     let long = "x".repeat(5_000);
-    let many: String = (0..10_000).map(|n| format!("X-Header-{n}: value {n}\r\n")).collect();
+    let many: String = (0..10_000)
+        .map(|n| format!("X-Header-{n}: value {n}\r\n"))
+        .collect();
     let folded = "word\r\n ".repeat(3_000);
     for (number, fields) in [
         &b"To: M\xfcller <m@example.org>\r\n"[..],
@@ -97,14 +110,44 @@ fn headers(add: &mut Add<'_>) {
     .into_iter()
     .enumerate()
     {
-        add(&format!("field {number}"), message(&format!("field{number}"), fields, b"x\r\n"));
+        add(
+            &format!("field {number}"),
+            message(&format!("field{number}"), fields, b"x\r\n"),
+        );
     }
-    add("long field", message("long", format!("X-Long: {long}\r\n").as_bytes(), b"x\r\n"));
-    add("long name", message("name", format!("X-{long}: 1\r\n").as_bytes(), b"x\r\n"));
+    add(
+        "long field",
+        message("long", format!("X-Long: {long}\r\n").as_bytes(), b"x\r\n"),
+    );
+    add(
+        "long name",
+        message("name", format!("X-{long}: 1\r\n").as_bytes(), b"x\r\n"),
+    );
     add("many fields", message("many", many.as_bytes(), b"x\r\n"));
-    add("much folding", message("folds", format!("X-Folded: {folded}\r\n").as_bytes(), b"x\r\n"));
-    add("huge line", message("huge", format!("X-Huge: {}\r\n", "y".repeat(1 << 20)).as_bytes(), b"x\r\n"));
-    add("huge subject", format!("Message-ID: <hs@odd>\r\nSubject: {}\r\n\r\nx\r\n", "z".repeat(200_000)).into_bytes());
+    add(
+        "much folding",
+        message(
+            "folds",
+            format!("X-Folded: {folded}\r\n").as_bytes(),
+            b"x\r\n",
+        ),
+    );
+    add(
+        "huge line",
+        message(
+            "huge",
+            format!("X-Huge: {}\r\n", "y".repeat(1 << 20)).as_bytes(),
+            b"x\r\n",
+        ),
+    );
+    add(
+        "huge subject",
+        format!(
+            "Message-ID: <hs@odd>\r\nSubject: {}\r\n\r\nx\r\n",
+            "z".repeat(200_000)
+        )
+        .into_bytes(),
+    );
 }
 
 /// Bodies that servers repair or refuse.
@@ -116,16 +159,32 @@ fn bodies(add: &mut Add<'_>) {
         ("bare CR", b"one\rtwo\r\rthree\r\n"),
         ("8 bit", b"gr\xfc\xdfe gr\xc3\xbc\xc3\x9fe\r\n"),
         ("dots", b".\r\n..\r\n.x\r\n"),
-        ("mbox lines", b"From here\r\n>From there\r\n\r\nFrom ann@example.org Mon Mar  1 10:20:30 2021\r\n"),
-        ("like a reply", b"* OK fine\r\na1 BAD no\r\n)\r\n{5}\r\n+ go on\r\n"),
+        (
+            "mbox lines",
+            b"From here\r\n>From there\r\n\r\nFrom ann@example.org Mon Mar  1 10:20:30 2021\r\n",
+        ),
+        (
+            "like a reply",
+            b"* OK fine\r\na1 BAD no\r\n)\r\n{5}\r\n+ go on\r\n",
+        ),
         ("form feed", b"\x0c\x0b\x08\r\n"),
         ("end of file sign", b"before\x1aafter\r\n"),
         ("trailing blanks", b"x   \r\ny\t\r\n"),
-        ("unclosed part", b"--b\r\nContent-Type: text/plain\r\n\r\nx\r\n"),
+        (
+            "unclosed part",
+            b"--b\r\nContent-Type: text/plain\r\n\r\nx\r\n",
+        ),
     ] {
         add(name, message(&name.replace(' ', "-"), b"", body));
     }
-    add("long line", message("long-line", b"", &[b"x".repeat(1 << 20), b"\r\n".to_vec()].concat()));
+    add(
+        "long line",
+        message(
+            "long-line",
+            b"",
+            &[b"x".repeat(1 << 20), b"\r\n".to_vec()].concat(),
+        ),
+    );
     add("many lines", message("lines", b"", &b"\r\n".repeat(20_000)));
 }
 
@@ -163,7 +222,10 @@ fn identities(add: &mut Add<'_>) {
     .into_iter()
     .enumerate()
     {
-        add(&format!("identity {number}"), [header, format!("\r\nbody {number}\r\n").as_bytes()].concat());
+        add(
+            &format!("identity {number}"),
+            [header, format!("\r\nbody {number}\r\n").as_bytes()].concat(),
+        );
     }
 }
 
@@ -183,7 +245,14 @@ fn dates() -> Vec<(String, NewMessage)> {
     ];
     let dated = |(number, date): (usize, &str)| {
         let bytes = message(&format!("date{number}"), b"", b"x\r\n");
-        (format!("date {date}"), NewMessage { flags: Vec::new(), date: Some(date.to_owned()), bytes })
+        (
+            format!("date {date}"),
+            NewMessage {
+                flags: Vec::new(),
+                date: Some(date.to_owned()),
+                bytes,
+            },
+        )
     };
     dates.into_iter().enumerate().map(dated).collect()
 }
@@ -208,7 +277,14 @@ fn flags() -> Vec<(String, NewMessage)> {
     let flagged = |(number, set): (usize, &&[&str])| {
         let bytes = message(&format!("flags{number}"), b"", b"x\r\n");
         let flags = set.iter().map(|flag| (*flag).to_owned()).collect();
-        (format!("flags {set:?}"), NewMessage { flags, date: Some(date(200 + number)), bytes })
+        (
+            format!("flags {set:?}"),
+            NewMessage {
+                flags,
+                date: Some(date(200 + number)),
+                bytes,
+            },
+        )
     };
     sets.iter().enumerate().map(flagged).collect()
 }
@@ -216,7 +292,14 @@ fn flags() -> Vec<(String, NewMessage)> {
 /// Messages that look like one another: equal ones, and different ones with one Message-ID, size or date.
 fn alike() -> Vec<(String, NewMessage)> {
     let same = |name: &str, number: usize, bytes: &[u8]| {
-        (name.to_owned(), NewMessage { flags: Vec::new(), date: Some(date(number)), bytes: bytes.to_vec() })
+        (
+            name.to_owned(),
+            NewMessage {
+                flags: Vec::new(),
+                date: Some(date(number)),
+                bytes: bytes.to_vec(),
+            },
+        )
     };
     let without = |body: &str| format!("Subject: no id\r\n\r\n{body}\r\n").into_bytes();
     vec![
@@ -224,14 +307,30 @@ fn alike() -> Vec<(String, NewMessage)> {
         same("twice", 300, &message("twice", b"", b"x\r\n")),
         same("one id, other body", 301, &message("body", b"", b"one\r\n")),
         same("one id, other body", 301, &message("body", b"", b"two\r\n")),
-        same("one id, other body and date", 302, &message("date", b"", b"one\r\n")),
-        same("one id, other body and date", 303, &message("date", b"", b"other\r\n")),
+        same(
+            "one id, other body and date",
+            302,
+            &message("date", b"", b"one\r\n"),
+        ),
+        same(
+            "one id, other body and date",
+            303,
+            &message("date", b"", b"other\r\n"),
+        ),
         same("no id", 304, &without("one")),
         same("no id", 304, &without("two")),
         same("no id", 304, &without("two")),
         same("no header", 305, b"\r\none\r\n"),
         same("no header", 305, b"\r\ntwo\r\n"),
-        same("8-bit bytes differ", 306, &message("umlaut", b"To: \xe4 <a@x>\r\n", b"x\r\n")),
-        same("8-bit bytes differ", 306, &message("umlaut", b"To: \xf6 <a@x>\r\n", b"x\r\n")),
+        same(
+            "8-bit bytes differ",
+            306,
+            &message("umlaut", b"To: \xe4 <a@x>\r\n", b"x\r\n"),
+        ),
+        same(
+            "8-bit bytes differ",
+            306,
+            &message("umlaut", b"To: \xf6 <a@x>\r\n", b"x\r\n"),
+        ),
     ]
 }

@@ -2,12 +2,13 @@
 
 /// Words of a body.
 pub(super) const WORDS: [&str; 64] = [
-    "the", "of", "and", "to", "we", "meeting", "tomorrow", "invoice", "please", "find", "attached", "report", "for",
-    "your", "review", "before", "Friday", "thanks", "regards", "project", "budget", "is", "was", "not", "ready", "yet",
-    "but", "will", "be", "soon", "could", "you", "send", "me", "latest", "version", "schedule", "customer", "asked",
-    "about", "delivery", "date", "contract", "signed", "by", "both", "parties", "see", "notes", "below", "question",
-    "answer", "train", "flight", "hotel", "booked", "team", "lunch", "at", "noon", "server", "update", "weekend",
-    "photos",
+    "the", "of", "and", "to", "we", "meeting", "tomorrow", "invoice", "please", "find", "attached",
+    "report", "for", "your", "review", "before", "Friday", "thanks", "regards", "project",
+    "budget", "is", "was", "not", "ready", "yet", "but", "will", "be", "soon", "could", "you",
+    "send", "me", "latest", "version", "schedule", "customer", "asked", "about", "delivery",
+    "date", "contract", "signed", "by", "both", "parties", "see", "notes", "below", "question",
+    "answer", "train", "flight", "hotel", "booked", "team", "lunch", "at", "noon", "server",
+    "update", "weekend", "photos",
 ];
 
 /// Words with letters beyond ASCII, for subjects and bodies.

@@ -11,13 +11,17 @@ fn flags(items: &[Value]) -> BTreeSet<String> {
 }
 
 /// What an APPEND says of its one message, with flags and date or without: flags, date, bytes.
-pub(in super::super) fn appended(words: &[Value]) -> Result<(BTreeSet<String>, String, Vec<u8>), Reply> {
+pub(in super::super) fn appended(
+    words: &[Value],
+) -> Result<(BTreeSet<String>, String, Vec<u8>), Reply> {
     let (given, rest) = match words {
         [Value::List(items), rest @ ..] => (flags(items), rest),
         rest => (BTreeSet::new(), rest),
     };
     let (date, bytes) = match rest {
-        [Value::Text(date), Value::Text(bytes)] => (String::from_utf8(date.clone()).unwrap(), bytes),
+        [Value::Text(date), Value::Text(bytes)] => {
+            (String::from_utf8(date.clone()).unwrap(), bytes)
+        }
         [Value::Text(bytes)] => ("01-Feb-2024 03:04:05 +0000".to_owned(), bytes),
         // Two messages in one command among them.
         _ => return Err(bad("syntax error")),
@@ -32,7 +36,13 @@ pub(in super::super) fn appended(words: &[Value]) -> Result<(BTreeSet<String>, S
 pub(in super::super) fn is_in(set: &str, uid: u32) -> bool {
     set.split(',').any(|range| {
         let (low, high) = range.split_once(':').unwrap_or((range, range));
-        let number = |text: &str| if text == "*" { u32::MAX } else { text.parse().unwrap() };
+        let number = |text: &str| {
+            if text == "*" {
+                u32::MAX
+            } else {
+                text.parse().unwrap()
+            }
+        };
         (number(low)..=number(high)).contains(&uid)
     })
 }
@@ -45,7 +55,12 @@ pub(in super::super) fn fetch(
     more: &dyn Fn(&Held, &str) -> Option<String>,
 ) -> Reply {
     let mut reply = Reply::ok();
-    for (number, message) in held.messages.iter().enumerate().filter(|(_, message)| is_in(set, message.uid)) {
+    for (number, message) in held
+        .messages
+        .iter()
+        .enumerate()
+        .filter(|(_, message)| is_in(set, message.uid))
+    {
         let mut line = format!("* {} FETCH (", number + 1).into_bytes();
         for (at, item) in items.iter().enumerate() {
             if at > 0 {
@@ -55,11 +70,18 @@ pub(in super::super) fn fetch(
             let mut plain = String::new();
             match item.as_str() {
                 "UID" => write!(plain, "UID {}", message.uid).unwrap(),
-                "FLAGS" => write!(plain, "FLAGS ({})", Vec::from_iter(message.flags.clone()).join(" ")).unwrap(),
+                "FLAGS" => write!(
+                    plain,
+                    "FLAGS ({})",
+                    Vec::from_iter(message.flags.clone()).join(" ")
+                )
+                .unwrap(),
                 "INTERNALDATE" => write!(plain, "INTERNALDATE {}", quoted(&message.date)).unwrap(),
                 "RFC822.SIZE" => write!(plain, "RFC822.SIZE {}", message.bytes.len()).unwrap(),
                 "BODY.PEEK[]" => {
-                    line.extend_from_slice(format!("BODY[] {{{}}}\r\n", message.bytes.len()).as_bytes());
+                    line.extend_from_slice(
+                        format!("BODY[] {{{}}}\r\n", message.bytes.len()).as_bytes(),
+                    );
                     line.extend_from_slice(&message.bytes);
                 }
                 fields if fields.starts_with("BODY.PEEK[HEADER.FIELDS (") => {
@@ -92,7 +114,11 @@ fn header(bytes: &[u8], item: &str) -> Vec<u8> {
             break;
         }
         if !line.starts_with(b" ") && !line.starts_with(b"\t") {
-            let name = line.split(|&byte| byte == b':').next().unwrap_or_default().to_ascii_lowercase();
+            let name = line
+                .split(|&byte| byte == b':')
+                .next()
+                .unwrap_or_default()
+                .to_ascii_lowercase();
             taken = wanted.iter().any(|wanted| wanted.as_bytes() == name);
         }
         if taken {
@@ -104,7 +130,11 @@ fn header(bytes: &[u8], item: &str) -> Vec<u8> {
 }
 
 pub(in super::super) fn store(held: &mut Folder, set: &str, how: &str, items: &[Value]) -> Reply {
-    for message in held.messages.iter_mut().filter(|message| is_in(set, message.uid)) {
+    for message in held
+        .messages
+        .iter_mut()
+        .filter(|message| is_in(set, message.uid))
+    {
         match how {
             "+FLAGS.SILENT" | "+FLAGS" => message.flags.extend(flags(items)),
             "-FLAGS.SILENT" | "-FLAGS" => message.flags.retain(|flag| !flags(items).contains(flag)),

@@ -143,7 +143,13 @@ impl Fake {
     pub fn start(manner: Manner, folders: &[(&str, &str)]) -> Self {
         let mut boxes = BTreeMap::from([(manner.inbox.clone(), Folder::default())]);
         for (name, attributes) in folders {
-            boxes.insert((*name).to_owned(), Folder { attributes: (*attributes).to_owned(), ..Folder::default() });
+            boxes.insert(
+                (*name).to_owned(),
+                Folder {
+                    attributes: (*attributes).to_owned(),
+                    ..Folder::default()
+                },
+            );
         }
         if manner.own_validities {
             for held in boxes.values_mut() {
@@ -152,7 +158,11 @@ impl Fake {
         }
         let boxes = Arc::new(Mutex::new(boxes));
         let greeting = manner.greeting.clone();
-        let mut talk = Talk { manner, boxes: Arc::clone(&boxes), connections: HashMap::new() };
+        let mut talk = Talk {
+            manner,
+            boxes: Arc::clone(&boxes),
+            connections: HashMap::new(),
+        };
         let server = Scripted::serve(&greeting, move |command| talk.answer(command));
         Self { server, boxes }
     }
@@ -174,16 +184,27 @@ impl Fake {
     /// The messages' bytes by folder, sorted.
     pub fn contents(&self) -> BTreeMap<String, Vec<Vec<u8>>> {
         let sorted = |held: &Folder| {
-            let mut all: Vec<_> = held.messages.iter().map(|message| message.bytes.clone()).collect();
+            let mut all: Vec<_> = held
+                .messages
+                .iter()
+                .map(|message| message.bytes.clone())
+                .collect();
             all.sort();
             all
         };
-        self.boxes().iter().map(|(name, held)| (name.clone(), sorted(held))).collect()
+        self.boxes()
+            .iter()
+            .map(|(name, held)| (name.clone(), sorted(held)))
+            .collect()
     }
 
     /// The lines of a command, such as `APPEND`.
     pub fn lines_of(&self, command: &str) -> Vec<String> {
-        let is_it = |line: &String| line.split(' ').nth(1).is_some_and(|word| word.eq_ignore_ascii_case(command));
+        let is_it = |line: &String| {
+            line.split(' ')
+                .nth(1)
+                .is_some_and(|word| word.eq_ignore_ascii_case(command))
+        };
         self.server.lines().into_iter().filter(is_it).collect()
     }
 }
@@ -192,23 +213,36 @@ impl Folder {
     /// Adds a message with the next UID.
     pub fn add(&mut self, flags: BTreeSet<String>, date: String, bytes: Vec<u8>) {
         self.uid_next += 1;
-        self.messages.push(Held { uid: self.uid_next, flags, date, bytes });
+        self.messages.push(Held {
+            uid: self.uid_next,
+            flags,
+            date,
+            bytes,
+        });
     }
 
     /// Gives what has come since the folder was last opened UIDs that are higher by `by`.
     fn renumber(&mut self, by: u32) {
-        let new = self.messages.iter_mut().filter(|message| message.uid > self.numbered);
+        let new = self
+            .messages
+            .iter_mut()
+            .filter(|message| message.uid > self.numbered);
         let count = new.map(|message| message.uid += by).count();
         self.uid_next += if count > 0 { by } else { 0 };
         self.numbered = self.uid_next;
     }
 
     fn forget_keywords(&mut self) {
-        self.messages.iter_mut().for_each(|message| message.flags.retain(|flag| flag.starts_with('\\')));
+        self.messages
+            .iter_mut()
+            .for_each(|message| message.flags.retain(|flag| flag.starts_with('\\')));
     }
 
     fn unseen(&self) -> usize {
-        self.messages.iter().filter(|message| !message.flags.contains("\\Seen")).count()
+        self.messages
+            .iter()
+            .filter(|message| !message.flags.contains("\\Seen"))
+            .count()
     }
 }
 
@@ -239,7 +273,9 @@ fn words(command: &Command) -> Vec<Value> {
     let is_literal = |text: &str| text.starts_with('{') && text.ends_with('}');
     (parse(command.arguments.as_bytes()).into_iter())
         .map(|value| match value {
-            Value::Atom(text) if is_literal(&text) => Value::Text(literals.next().cloned().unwrap_or_default()),
+            Value::Atom(text) if is_literal(&text) => {
+                Value::Text(literals.next().cloned().unwrap_or_default())
+            }
             value => value,
         })
         .collect()
@@ -247,7 +283,11 @@ fn words(command: &Command) -> Vec<Value> {
 
 /// The largest literal, if any came without being asked for.
 fn unasked(command: &Command) -> Option<usize> {
-    command.arguments.contains("+}").then(|| command.literals.iter().map(Vec::len).max()).flatten()
+    command
+        .arguments
+        .contains("+}")
+        .then(|| command.literals.iter().map(Vec::len).max())
+        .flatten()
 }
 
 impl Talk {
@@ -257,14 +297,20 @@ impl Talk {
         match unasked(command) {
             // What a server without LITERAL+ would do, and one with LITERAL- (RFC 7888 section 4).
             Some(_) if manner.at_once == 0 => return bad("syntax error"),
-            Some(size) if size > manner.at_once => return Reply::hang_up().line("* BYE [TOOBIG] literal"),
+            Some(size) if size > manner.at_once => {
+                return Reply::hang_up().line("* BYE [TOOBIG] literal");
+            }
             _ => {}
         }
         let words = words(command);
         let text = |at: usize| words.get(at).map(Value::text).unwrap_or_default();
         match command.name.as_str() {
             "CAPABILITY" => {
-                let list = if connection.logged_in { &manner.after } else { &manner.before };
+                let list = if connection.logged_in {
+                    &manner.after
+                } else {
+                    &manner.before
+                };
                 Reply::ok().line(&format!("* CAPABILITY {list}"))
             }
             "NOOP" | "LOGOUT" => Reply::ok(),
@@ -275,7 +321,9 @@ impl Talk {
                 connection.logged_in = true;
                 match manner.told {
                     Told::InTheOk => Reply::status(&format!("OK [CAPABILITY {}] in", manner.after)),
-                    Told::Untagged => Reply::status("OK in").line(&format!("* CAPABILITY {}", manner.after)),
+                    Told::Untagged => {
+                        Reply::status("OK in").line(&format!("* CAPABILITY {}", manner.after))
+                    }
                     Told::OnRequest => Reply::status("OK in"),
                 }
             }
@@ -314,13 +362,23 @@ fn serve(
     let text = |at: usize| words.get(at).map(Value::text).unwrap_or_default();
     let mailbox = |at: usize| {
         let name = text(at);
-        if name.eq_ignore_ascii_case("INBOX") { manner.inbox.clone() } else { name }
+        if name.eq_ignore_ascii_case("INBOX") {
+            manner.inbox.clone()
+        } else {
+            name
+        }
     };
     if manner.utf8 && !connection.utf8 {
         return Reply::status("NO [CANNOT] only for clients that ENABLE UTF8=ACCEPT");
     }
     if manner.labels != Labels::Unknown
-        && let Some(reply) = gmail::serve(name, words, manner.labels, connection.selected.as_ref(), boxes)
+        && let Some(reply) = gmail::serve(
+            name,
+            words,
+            manner.labels,
+            connection.selected.as_ref(),
+            boxes,
+        )
     {
         return reply;
     }
@@ -336,7 +394,10 @@ fn serve(
         "CREATE" => {
             for directory in above(&text(0)).into_iter().filter(|_| manner.files) {
                 let attributes = "\\Noselect".to_owned();
-                boxes.entry(directory).or_insert_with(|| Folder { attributes, ..Folder::default() });
+                boxes.entry(directory).or_insert_with(|| Folder {
+                    attributes,
+                    ..Folder::default()
+                });
             }
             let mut made = Folder::default();
             if manner.own_validities {
@@ -356,7 +417,10 @@ fn serve(
             None => Reply::status("NO no such mailbox"),
         },
         "UNSUBSCRIBE" => {
-            boxes.get_mut(&mailbox(0)).into_iter().for_each(|held| held.subscribed = false);
+            boxes
+                .get_mut(&mailbox(0))
+                .into_iter()
+                .for_each(|held| held.subscribed = false);
             Reply::ok()
         }
         "SUBSCRIBE" => match boxes.get_mut(&mailbox(0)) {
@@ -370,7 +434,9 @@ fn serve(
             Some(held) => status(&mailbox(0), held, &words[1]),
             None => Reply::status("NO no such mailbox"),
         },
-        "SELECT" | "EXAMINE" => match boxes.get_mut(&mailbox(0)).filter(|held| !held.attributes.contains("\\Noselect"))
+        "SELECT" | "EXAMINE" => match boxes
+            .get_mut(&mailbox(0))
+            .filter(|held| !held.attributes.contains("\\Noselect"))
         {
             Some(held) => {
                 held.renumber(manner.renumbers);
@@ -383,7 +449,11 @@ fn serve(
             }
         },
         // No binary literals here, and no other may hold it (RFC 3501 section 9 `CHAR8`).
-        "APPEND" if words.iter().any(|word| matches!(word, Value::Text(bytes) if bytes.contains(&0))) => {
+        "APPEND"
+            if words
+                .iter()
+                .any(|word| matches!(word, Value::Text(bytes) if bytes.contains(&0))) =>
+        {
             Reply::status("NO Message contains NUL characters")
         }
         "APPEND" => match boxes.get_mut(&mailbox(0)) {
@@ -394,20 +464,31 @@ fn serve(
             Some(_) => Reply::ok(),
             None => bad("nothing is open"),
         },
-        "UID COPY" if !boxes.contains_key(&mailbox(1)) => Reply::status("NO [TRYCREATE] no such mailbox"),
+        "UID COPY" if !boxes.contains_key(&mailbox(1)) => {
+            Reply::status("NO [TRYCREATE] no such mailbox")
+        }
         "UID COPY" => match &connection.selected {
             Some((open, _)) => {
-                let copied = boxes[open].messages.iter().filter(|message| is_in(&text(0), message.uid)).cloned();
+                let copied = boxes[open]
+                    .messages
+                    .iter()
+                    .filter(|message| is_in(&text(0), message.uid))
+                    .cloned();
                 let copied: Vec<Held> = copied.collect();
                 let to = boxes.get_mut(&mailbox(1)).unwrap();
-                copied.into_iter().for_each(|message| to.add(message.flags, message.date, message.bytes));
+                copied
+                    .into_iter()
+                    .for_each(|message| to.add(message.flags, message.date, message.bytes));
                 Reply::ok()
             }
             None => bad("nothing is open"),
         },
         "UID SEARCH" if text(0) == "DELETED" => match &connection.selected {
             Some((open, _)) => {
-                let marked = boxes[open].messages.iter().filter(|message| message.flags.contains("\\Deleted"));
+                let marked = boxes[open]
+                    .messages
+                    .iter()
+                    .filter(|message| message.flags.contains("\\Deleted"));
                 let uids: Vec<String> = marked.map(|message| message.uid.to_string()).collect();
                 Reply::ok().line(format!("* SEARCH {}", uids.join(" ")).trim_end())
             }
@@ -416,8 +497,14 @@ fn serve(
         "EXPUNGE" | "UID EXPUNGE" if name == "EXPUNGE" || manner.after.contains("UIDPLUS") => {
             match &connection.selected {
                 Some((open, true)) => {
-                    let set = if name == "EXPUNGE" { "1:*".to_owned() } else { text(0) };
-                    let is_left = |message: &Held| !message.flags.contains("\\Deleted") || !is_in(&set, message.uid);
+                    let set = if name == "EXPUNGE" {
+                        "1:*".to_owned()
+                    } else {
+                        text(0)
+                    };
+                    let is_left = |message: &Held| {
+                        !message.flags.contains("\\Deleted") || !is_in(&set, message.uid)
+                    };
                     boxes.get_mut(open).unwrap().messages.retain(is_left);
                     Reply::ok()
                 }
@@ -428,8 +515,18 @@ fn serve(
             Some((open, writable)) => {
                 let held = boxes.get_mut(open).unwrap();
                 match (name, writable) {
-                    ("UID FETCH", _) => fetch(held, &text(0), words.get(1).map_or(&[], Value::items), &|_, _| None),
-                    (_, true) => store(held, &text(0), &text(1), words.get(2).map_or(&[], Value::items)),
+                    ("UID FETCH", _) => fetch(
+                        held,
+                        &text(0),
+                        words.get(1).map_or(&[], Value::items),
+                        &|_, _| None,
+                    ),
+                    (_, true) => store(
+                        held,
+                        &text(0),
+                        &text(1),
+                        words.get(2).map_or(&[], Value::items),
+                    ),
                     (_, false) => Reply::status("NO read only"),
                 }
             }
@@ -441,20 +538,30 @@ fn serve(
 
 /// The names above this one, by the separator `/`.
 fn above(name: &str) -> Vec<String> {
-    name.match_indices('/').map(|(at, _)| name[..at].to_owned()).collect()
+    name.match_indices('/')
+        .map(|(at, _)| name[..at].to_owned())
+        .collect()
 }
 
 fn is_below_a_file(name: &str, boxes: &BTreeMap<String, Folder>) -> bool {
-    above(name).iter().any(|above| boxes.get(above).is_some_and(|held| held.attributes != "\\Noselect"))
+    above(name).iter().any(|above| {
+        boxes
+            .get(above)
+            .is_some_and(|held| held.attributes != "\\Noselect")
+    })
 }
 
 /// With all that is below it (RFC 3501 section 6.3.5). What it was subscribed to is a name, and stays with that name's folder.
 fn rename(boxes: &mut BTreeMap<String, Folder>, from: &str, to: &str, separator: Option<char>) {
     let below = |name: &str| {
         let rest = name.strip_prefix(from)?;
-        (rest.is_empty() || separator.is_some_and(|separator| rest.starts_with(separator))).then(|| rest.to_owned())
+        (rest.is_empty() || separator.is_some_and(|separator| rest.starts_with(separator)))
+            .then(|| rest.to_owned())
     };
-    let moved: Vec<(String, String)> = boxes.keys().filter_map(|name| Some((name.clone(), below(name)?))).collect();
+    let moved: Vec<(String, String)> = boxes
+        .keys()
+        .filter_map(|name| Some((name.clone(), below(name)?)))
+        .collect();
     for (name, rest) in moved {
         let held = boxes.remove(&name).unwrap();
         boxes.insert(format!("{to}{rest}"), held);
@@ -467,20 +574,29 @@ fn list(verb: &str, words: &[Value], manner: &Manner, boxes: &BTreeMap<String, F
     }
     let pattern = words[1].text();
     let prefix = pattern.strip_suffix('*');
-    let separator = manner.separator.map_or("NIL".to_owned(), |c| quoted(&c.to_string()));
-    let matches = |name: &str| prefix.map_or(name.eq_ignore_ascii_case(&pattern), |prefix| name.starts_with(prefix));
-    boxes.iter().filter(|(name, held)| matches(name) && (verb != "LSUB" || held.subscribed)).fold(
-        Reply::ok(),
-        |reply, (name, held)| {
+    let separator = manner
+        .separator
+        .map_or("NIL".to_owned(), |c| quoted(&c.to_string()));
+    let matches = |name: &str| {
+        prefix.map_or(name.eq_ignore_ascii_case(&pattern), |prefix| {
+            name.starts_with(prefix)
+        })
+    };
+    boxes
+        .iter()
+        .filter(|(name, held)| matches(name) && (verb != "LSUB" || held.subscribed))
+        .fold(Reply::ok(), |reply, (name, held)| {
             // Only XLIST tells of roles.
             let attributes = match held.attributes.as_str() {
                 attributes if verb == "XLIST" || attributes == "\\Noselect" => attributes,
                 _ if manner.files => "\\NoInferiors",
                 _ => "",
             };
-            reply.line(&format!("* {verb} ({attributes}) {separator} {}", quoted(name)))
-        },
-    )
+            reply.line(&format!(
+                "* {verb} ({attributes}) {separator} {}",
+                quoted(name)
+            ))
+        })
 }
 
 fn status(name: &str, held: &Folder, items: &Value) -> Reply {
@@ -500,9 +616,17 @@ fn status(name: &str, held: &Folder, items: &Value) -> Reply {
 
 fn open(held: &Folder, name: &str, manner: &Manner) -> Reply {
     let system = "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
-    let kept = if manner.keywords { format!("{system} \\*") } else { system.to_owned() };
+    let kept = if manner.keywords {
+        format!("{system} \\*")
+    } else {
+        system.to_owned()
+    };
     let listed = manner.lists.map_or(kept, str::to_owned);
-    let access = if name == "SELECT" { "READ-WRITE" } else { "READ-ONLY" };
+    let access = if name == "SELECT" {
+        "READ-WRITE"
+    } else {
+        "READ-ONLY"
+    };
     Reply::status(&format!("OK [{access}] open"))
         .line("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)")
         .line(&format!("* OK [PERMANENTFLAGS ({listed})] these are kept"))
@@ -514,11 +638,22 @@ fn open(held: &Folder, name: &str, manner: &Manner) -> Reply {
 fn append(held: &mut Folder, words: &[Value], manner: &Manner) -> Reply {
     match appended(words) {
         Ok((flags, date, bytes)) => {
-            let own: &[u8] = if manner.adds_header { b"X-Received-By: this server\r\n" } else { b"" };
-            let flags = if manner.only_store { BTreeSet::new() } else { flags };
+            let own: &[u8] = if manner.adds_header {
+                b"X-Received-By: this server\r\n"
+            } else {
+                b""
+            };
+            let flags = if manner.only_store {
+                BTreeSet::new()
+            } else {
+                flags
+            };
             held.add(flags, date, [own, &bytes].concat());
             match manner.after.contains("UIDPLUS") {
-                true => Reply::status(&format!("OK [APPENDUID {} {}] taken", held.uid_validity, held.uid_next)),
+                true => Reply::status(&format!(
+                    "OK [APPENDUID {} {}] taken",
+                    held.uid_validity, held.uid_next
+                )),
                 false => Reply::ok(),
             }
         }

@@ -28,12 +28,22 @@ pub struct Answer {
 impl Answer {
     /// The nth such command does not reach the server and gets this reply (`NO [LIMIT] ...`).
     pub fn instead(command: &str, nth: usize, status: &str) -> Self {
-        Self { command: command.to_owned(), nth, reply: format!("{{tag}} {status}"), carried_out: false }
+        Self {
+            command: command.to_owned(),
+            nth,
+            reply: format!("{{tag}} {status}"),
+            carried_out: false,
+        }
     }
 
     /// The nth such command is carried out, and this is said in place of the tagged reply.
     pub fn after(command: &str, nth: usize, reply: &str) -> Self {
-        Self { command: command.to_owned(), nth, reply: reply.to_owned(), carried_out: true }
+        Self {
+            command: command.to_owned(),
+            nth,
+            reply: reply.to_owned(),
+            carried_out: true,
+        }
     }
 }
 
@@ -52,20 +62,36 @@ impl Meanwhile {
     /// Does this before a command reaches the server whose line begins so.
     pub fn before(command: &str, act: impl Fn() + Send + Sync + 'static) -> Self {
         let (follows, is_due, is_done) = (None, Arc::default(), Arc::default());
-        Self { follows, is_due, command: command.to_owned(), act: Arc::new(act), is_done }
+        Self {
+            follows,
+            is_due,
+            command: command.to_owned(),
+            act: Arc::new(act),
+            is_done,
+        }
     }
 
     /// The same, but only once a command of another kind has been seen.
     pub fn after(self, command: &str) -> Self {
-        Self { follows: Some(command.to_owned()), ..self }
+        Self {
+            follows: Some(command.to_owned()),
+            ..self
+        }
     }
 
     fn look_at(&self, command: &str) {
-        if self.follows.as_ref().is_none_or(|follows| begins_so(command, follows)) {
+        if self
+            .follows
+            .as_ref()
+            .is_none_or(|follows| begins_so(command, follows))
+        {
             self.is_due.store(true, Ordering::Relaxed);
         }
         let is_due = self.is_due.load(Ordering::Relaxed);
-        if is_due && begins_so(command, &self.command) && !self.is_done.swap(true, Ordering::Relaxed) {
+        if is_due
+            && begins_so(command, &self.command)
+            && !self.is_done.swap(true, Ordering::Relaxed)
+        {
             (self.act)();
         }
     }
@@ -99,7 +125,9 @@ impl std::fmt::Debug for Rewrite {
 }
 
 fn begins_so(command: &str, start: &str) -> bool {
-    command.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+    command
+        .get(..start.len())
+        .is_some_and(|begin| begin.eq_ignore_ascii_case(start))
 }
 
 /// What both directions of a connection know about its commands.
@@ -116,7 +144,11 @@ pub(super) struct Commands {
 
 impl Commands {
     pub(super) fn of(plan: &Plan) -> Self {
-        let answers = plan.answers.iter().map(|answer| (answer.clone(), AtomicUsize::new(0))).collect();
+        let answers = plan
+            .answers
+            .iter()
+            .map(|answer| (answer.clone(), AtomicUsize::new(0)))
+            .collect();
         Self {
             answers,
             meanwhile: plan.meanwhile.clone(),
@@ -134,16 +166,24 @@ impl Commands {
 
     /// Whether lines are held until they are whole.
     fn holds_lines(&self) -> bool {
-        !self.answers.is_empty() || !self.meanwhile.is_empty() || !self.rewrites.is_empty() || !self.twists.is_empty()
+        !self.answers.is_empty()
+            || !self.meanwhile.is_empty()
+            || !self.rewrites.is_empty()
+            || !self.twists.is_empty()
     }
 
     /// The answer for a command line, if one is due.
     fn answer(&self, command: &str) -> Option<&Answer> {
         let due = |(answer, seen): &(Answer, AtomicUsize)| {
-            begins_so(command, &answer.command) && seen.fetch_add(1, Ordering::Relaxed) + 1 == answer.nth
+            begins_so(command, &answer.command)
+                && seen.fetch_add(1, Ordering::Relaxed) + 1 == answer.nth
         };
         // All are asked, since each counts for itself.
-        self.answers.iter().filter(|pair| due(pair)).map(|(answer, _)| answer).next_back()
+        self.answers
+            .iter()
+            .filter(|pair| due(pair))
+            .map(|(answer, _)| answer)
+            .next_back()
     }
 }
 
@@ -172,7 +212,11 @@ pub(super) struct Editor {
 }
 
 impl Editor {
-    pub(super) fn new(direction: Direction, commands: &Arc<Commands>, counters: &Arc<Counters>) -> Self {
+    pub(super) fn new(
+        direction: Direction,
+        commands: &Arc<Commands>,
+        counters: &Arc<Counters>,
+    ) -> Self {
         Self {
             direction,
             commands: Arc::clone(commands),
@@ -196,7 +240,11 @@ impl Editor {
         while !rest.is_empty() && !self.is_cut {
             rest = self.step(rest, &mut edited);
         }
-        if self.commands.holds_lines() { edited } else { bytes.to_vec() }
+        if self.commands.holds_lines() {
+            edited
+        } else {
+            bytes.to_vec()
+        }
     }
 
     /// Takes a part of the bytes; returns the rest.
@@ -204,21 +252,34 @@ impl Editor {
         match self.expected {
             Expected::Granted(length, before) => {
                 let granted = self.commands.continuations.load(Ordering::Relaxed) > before;
-                self.expected = if granted { Expected::Literal(length, true) } else { Expected::Line };
+                self.expected = if granted {
+                    Expected::Literal(length, true)
+                } else {
+                    Expected::Line
+                };
                 bytes
             }
             Expected::Literal(length, pass) => {
                 let (now, rest) = bytes.split_at(length.min(bytes.len()));
                 if pass {
                     out.extend_from_slice(now);
-                    self.doubled.iter_mut().for_each(|copy| copy.extend_from_slice(now));
+                    self.doubled
+                        .iter_mut()
+                        .for_each(|copy| copy.extend_from_slice(now));
                 }
                 let left = length - now.len();
-                self.expected = if left > 0 { Expected::Literal(left, pass) } else { Expected::Rest(pass) };
+                self.expected = if left > 0 {
+                    Expected::Literal(left, pass)
+                } else {
+                    Expected::Rest(pass)
+                };
                 rest
             }
             Expected::Line | Expected::Rest(_) => {
-                let end = bytes.iter().position(|&byte| byte == b'\n').map(|at| at + 1);
+                let end = bytes
+                    .iter()
+                    .position(|&byte| byte == b'\n')
+                    .map(|at| at + 1);
                 let (now, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
                 self.line.extend_from_slice(now);
                 if end.is_some() {
@@ -238,7 +299,9 @@ impl Editor {
                 pass = *passed;
                 if pass {
                     out.extend_from_slice(&line);
-                    self.doubled.iter_mut().for_each(|copy| copy.extend_from_slice(&line));
+                    self.doubled
+                        .iter_mut()
+                        .for_each(|copy| copy.extend_from_slice(&line));
                 }
             }
             (_, Direction::Up) => pass = self.command(&line, out),
@@ -270,13 +333,20 @@ impl Editor {
             return true;
         };
         self.counters.commands.lock().unwrap().push(text.to_owned());
-        self.commands.meanwhile.iter().for_each(|meanwhile| meanwhile.look_at(command));
+        self.commands
+            .meanwhile
+            .iter()
+            .for_each(|meanwhile| meanwhile.look_at(command));
         let Some(answer) = self.commands.answer(command) else {
             out.extend_from_slice(line);
             return true;
         };
         let reply = answer.reply.replace("{tag}", tag);
-        self.commands.replies.lock().unwrap().insert(tag.to_owned(), reply);
+        self.commands
+            .replies
+            .lock()
+            .unwrap()
+            .insert(tag.to_owned(), reply);
         if answer.carried_out {
             out.extend_from_slice(line);
         } else {
@@ -292,7 +362,11 @@ impl Editor {
         }
         if line.starts_with(b"* ") {
             let text = String::from_utf8_lossy(line);
-            let rewritten = self.commands.rewrites.iter().find_map(|Rewrite(by)| by(text.trim_end()));
+            let rewritten = self
+                .commands
+                .rewrites
+                .iter()
+                .find_map(|Rewrite(by)| by(text.trim_end()));
             if let Some(instead) = rewritten {
                 if !instead.is_empty() {
                     out.extend_from_slice(format!("{instead}\r\n").as_bytes());
@@ -300,13 +374,18 @@ impl Editor {
                 return true;
             }
         }
-        let tag = String::from_utf8_lossy(line.split(|&byte| byte == b' ').next().unwrap_or_default());
+        let tag =
+            String::from_utf8_lossy(line.split(|&byte| byte == b' ').next().unwrap_or_default());
         if let Some(reply) = self.commands.replies.lock().unwrap().remove(tag.as_ref()) {
             out.extend_from_slice(format!("{reply}\r\n").as_bytes());
             return true;
         }
         // All are asked, since each counts for itself.
-        let damages = self.commands.twists.iter().filter_map(|twist| Some((twist.clone(), twist.look_at(line)?)));
+        let damages = self
+            .commands
+            .twists
+            .iter()
+            .filter_map(|twist| Some((twist.clone(), twist.look_at(line)?)));
         match damages.collect::<Vec<_>>().pop() {
             Some((twist, damage)) => self.damage(&twist, damage, line, out),
             None => {
@@ -326,7 +405,8 @@ impl Editor {
                 self.doubled = Some(line.to_vec());
             }
             Damage::Nil => {
-                let at = literal_at_end(line).and_then(|_| line.iter().rposition(|&byte| byte == b'{'));
+                let at =
+                    literal_at_end(line).and_then(|_| line.iter().rposition(|&byte| byte == b'{'));
                 let Some(at) = at else {
                     out.extend_from_slice(line);
                     return true;

@@ -69,7 +69,11 @@ impl Link {
     /// Starts a thread that reads and one that writes.
     pub(super) fn start(self) {
         let (sender, receiver) = sync_channel(UNDER_WAY);
-        let (direction, ends, counters) = (self.direction, Arc::clone(&self.ends), Arc::clone(&self.counters));
+        let (direction, ends, counters) = (
+            self.direction,
+            Arc::clone(&self.ends),
+            Arc::clone(&self.counters),
+        );
         std::thread::spawn(move || self.read(&sender));
         std::thread::spawn(move || write(direction, &ends, &counters, &receiver));
     }
@@ -79,13 +83,20 @@ impl Link {
         let mut from = from;
         let mut late = Duration::ZERO;
         let mut editor = Editor::new(self.direction, &self.commands, &self.counters);
-        let mut blades: Vec<Blade> =
-            self.cuts.iter().filter(|cut| cut.direction == self.direction).map(Blade::new).collect();
+        let mut blades: Vec<Blade> = self
+            .cuts
+            .iter()
+            .filter(|cut| cut.direction == self.direction)
+            .map(Blade::new)
+            .collect();
         let mut buffer = vec![0; 1 << 16];
         loop {
             let length = from.read(&mut buffer).unwrap_or(0);
             if length == 0 {
-                let held = blades.iter_mut().flat_map(|blade| std::mem::take(&mut blade.held)).collect();
+                let held = blades
+                    .iter_mut()
+                    .flat_map(|blade| std::mem::take(&mut blade.held))
+                    .collect();
                 drop(sender.send(Piece::Bytes(Instant::now() + self.delay + late, held)));
                 // A closed channel means that the writer has seen the connection end.
                 drop(sender.send(Piece::End(Instant::now() + self.delay + late)));
@@ -104,7 +115,10 @@ impl Link {
             for part in buffer[..length].split_inclusive(|byte| by_line && *byte == b'\n') {
                 let mut bytes = editor.feed(part);
                 let twisted = editor.is_cut().then_some(How::Fin);
-                let cut = blades.iter_mut().find_map(|blade| blade.cut(&mut bytes)).or(twisted);
+                let cut = blades
+                    .iter_mut()
+                    .find_map(|blade| blade.cut(&mut bytes))
+                    .or(twisted);
                 let due = self.due(bytes.len()) + late;
                 if sender.send(Piece::Bytes(due, bytes)).is_err() {
                     return;
@@ -120,7 +134,9 @@ impl Link {
     /// When so many bytes arrive; waits where the line's buffer is full.
     fn due(&self, length: usize) -> Instant {
         let now = Instant::now();
-        let Some(rate) = self.rate else { return now + self.delay };
+        let Some(rate) = self.rate else {
+            return now + self.delay;
+        };
         let sent = {
             let mut free = self.free.lock().unwrap();
             *free = (*free).max(now) + Duration::from_secs_f64(length as f64 / rate as f64);
@@ -172,7 +188,13 @@ struct Blade {
 
 impl Blade {
     fn new(cut: &Cut) -> Self {
-        Self { at: cut.at.clone(), how: cut.how, passed: 0, held: Vec::new(), tail: Vec::new() }
+        Self {
+            at: cut.at.clone(),
+            how: cut.how,
+            passed: 0,
+            held: Vec::new(),
+            tail: Vec::new(),
+        }
     }
 
     /// Takes the next bytes; leaves those that may pass. Says how to cut once the place is reached.
@@ -224,5 +246,8 @@ fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
 
 /// How many of the last bytes could be the start of the text.
 fn overlap(bytes: &[u8], text: &[u8]) -> usize {
-    (1..text.len()).rev().find(|&length| bytes.ends_with(&text[..length])).unwrap_or(0)
+    (1..text.len())
+        .rev()
+        .find(|&length| bytes.ends_with(&text[..length]))
+        .unwrap_or(0)
 }

@@ -84,7 +84,10 @@ pub struct Plan {
 impl Plan {
     /// A network with this round trip.
     pub fn round_trip(time: Duration) -> Self {
-        Self { delay: time / 2, ..Self::default() }
+        Self {
+            delay: time / 2,
+            ..Self::default()
+        }
     }
 
     /// Adds a cut.
@@ -101,7 +104,10 @@ impl Plan {
 
     /// Lets what the client sends arrive late from this text on.
     pub fn late(self, from: &str, by: Duration) -> Self {
-        Self { late: Some((from.to_owned(), by)), ..self }
+        Self {
+            late: Some((from.to_owned(), by)),
+            ..self
+        }
     }
 
     /// Adds what somebody else does meanwhile.
@@ -111,7 +117,10 @@ impl Plan {
     }
 
     /// Adds a change of untagged lines.
-    pub fn rewrite(mut self, instead: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+    pub fn rewrite(
+        mut self,
+        instead: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
         self.rewrites.push(Rewrite::by(instead));
         self
     }
@@ -124,17 +133,26 @@ impl Plan {
 
     /// Lets all of these be for the first connections only.
     pub fn only_first(self, connections: usize) -> Self {
-        Self { only_first: Some(connections), ..self }
+        Self {
+            only_first: Some(connections),
+            ..self
+        }
     }
 
     /// Lets them be for connections that begin while this is set.
     pub fn only_while(self, is_on: &Arc<AtomicBool>) -> Self {
-        Self { only_while: Some(Arc::clone(is_on)), ..self }
+        Self {
+            only_while: Some(Arc::clone(is_on)),
+            ..self
+        }
     }
 
     /// Spares the first connections: those of a run that only prepares.
     pub fn spare(self, connections: usize) -> Self {
-        Self { spared: connections, ..self }
+        Self {
+            spared: connections,
+            ..self
+        }
     }
 }
 
@@ -202,7 +220,8 @@ impl Proxy {
         if let Some(rate) = plan.rate {
             // Or else the system would take in megabytes before the line; what is accepted inherits it.
             let bytes = (rate as f64 * link::BUFFERED.as_secs_f64()) as usize;
-            rustix::net::sockopt::set_socket_recv_buffer_size(&listener, bytes.max(1 << 14)).unwrap();
+            rustix::net::sockopt::set_socket_recv_buffer_size(&listener, bytes.max(1 << 14))
+                .unwrap();
         }
         let connections: Arc<Mutex<Vec<Arc<Counters>>>> = Arc::default();
         let shared = Arc::clone(&connections);
@@ -211,7 +230,9 @@ impl Proxy {
             for client in listener.incoming() {
                 let Ok(client) = client else { continue };
                 // A server that takes no connection is a client's connection closed.
-                let Ok(server) = TcpStream::connect(&target) else { continue };
+                let Ok(server) = TcpStream::connect(&target) else {
+                    continue;
+                };
                 let counters = Arc::new(Counters::default());
                 let number = {
                     let mut all = shared.lock().unwrap();
@@ -219,8 +240,13 @@ impl Proxy {
                     all.len()
                 };
                 let misbehaves = number > plan.spared
-                    && plan.only_first.is_none_or(|first| number - plan.spared <= first)
-                    && plan.only_while.as_ref().is_none_or(|is_on| is_on.load(Ordering::Relaxed));
+                    && plan
+                        .only_first
+                        .is_none_or(|first| number - plan.spared <= first)
+                    && plan
+                        .only_while
+                        .as_ref()
+                        .is_none_or(|is_on| is_on.load(Ordering::Relaxed));
                 carry(client, server, &plan, &free, misbehaves, &counters);
             }
         });
@@ -252,7 +278,11 @@ fn carry(
     for stream in [&client, &server] {
         stream.set_nodelay(true).unwrap();
     }
-    let commands = Arc::new(if misbehaves { Commands::of(plan) } else { Commands::of(&Plan::default()) });
+    let commands = Arc::new(if misbehaves {
+        Commands::of(plan)
+    } else {
+        Commands::of(&Plan::default())
+    });
     let ends = Arc::new(Ends { client, server });
     for (direction, free) in [Direction::Up, Direction::Down].into_iter().zip(free) {
         Link {
@@ -261,8 +291,15 @@ fn carry(
             delay: plan.delay,
             rate: plan.rate,
             free: Arc::clone(free),
-            cuts: if misbehaves { plan.cuts.clone() } else { Vec::new() },
-            late: plan.late.clone().filter(|_| misbehaves && direction == Direction::Up),
+            cuts: if misbehaves {
+                plan.cuts.clone()
+            } else {
+                Vec::new()
+            },
+            late: plan
+                .late
+                .clone()
+                .filter(|_| misbehaves && direction == Direction::Up),
             commands: Arc::clone(&commands),
             counters: Arc::clone(counters),
         }

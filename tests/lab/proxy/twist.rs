@@ -21,16 +21,22 @@ impl Kind {
         let words: Vec<&str> = line.split_whitespace().take(3).collect();
         let name = words.get(1..).unwrap_or_default();
         let is_untagged = words.first() == Some(&"*");
-        let is_ok = name.first().is_some_and(|word| word.eq_ignore_ascii_case("OK"));
+        let is_ok = name
+            .first()
+            .is_some_and(|word| word.eq_ignore_ascii_case("OK"));
         match self {
             Self::Untagged(kind) => {
-                let has_number = name.first().is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
+                let has_number = name
+                    .first()
+                    .is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
                 let word = name.get(usize::from(has_number));
                 is_untagged && word.is_some_and(|word| word.eq_ignore_ascii_case(kind))
             }
             Self::Code(code) => {
                 let said = name.get(1).and_then(|word| word.strip_prefix('['));
-                is_ok && said.is_some_and(|word| word.trim_end_matches(']').eq_ignore_ascii_case(code))
+                is_ok
+                    && said
+                        .is_some_and(|word| word.trim_end_matches(']').eq_ignore_ascii_case(code))
             }
             Self::Tagged => is_ok && !is_untagged,
         }
@@ -65,7 +71,13 @@ pub struct Twist {
 impl Twist {
     /// Damages the nth response of this kind, from 1, whichever connection it comes on.
     pub fn new(kind: Kind, nth: usize, damage: Damage) -> Self {
-        Self { kind, nth, damage, texts: Vec::new(), seen: Arc::default() }
+        Self {
+            kind,
+            nth,
+            damage,
+            texts: Vec::new(),
+            seen: Arc::default(),
+        }
     }
 
     /// Counts only responses with this text in their first line.
@@ -99,7 +111,10 @@ impl Twist {
             Kind::Untagged(name) | Kind::Code(name) => name,
             Kind::Tagged => "OK",
         };
-        let at = line.windows(name.len()).position(|window| window.eq_ignore_ascii_case(name.as_bytes())).unwrap_or(0);
+        let at = line
+            .windows(name.len())
+            .position(|window| window.eq_ignore_ascii_case(name.as_bytes()))
+            .unwrap_or(0);
         let end = at + name.len();
         let has_more = line.get(end).is_some_and(|&byte| byte == b' ') && self.kind != Kind::Tagged;
         let at = if has_more { end + 1 } else { at };

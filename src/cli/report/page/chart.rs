@@ -88,7 +88,12 @@ impl Chart {
         let most = values.iter().find(|(_, value)| *value == largest);
         let description = most.map_or_else(String::new, |(name, value)| {
             let ends = [values.first(), values.last()].map(|one| one.map_or("", |(name, _)| name));
-            format!("{title} from {} to {}; most in {name}, {}", ends[0], ends[1], unit(*value))
+            format!(
+                "{title} from {} to {}; most in {name}, {}",
+                ends[0],
+                ends[1],
+                unit(*value)
+            )
         });
         let (mut chart, scale) = Self::empty(title.to_owned(), description, largest, unit);
         let slot = (WIDTH - LEFT) / values.len().max(1) as f64;
@@ -97,7 +102,11 @@ impl Chart {
         for (at, (name, value)) in values.iter().enumerate() {
             let middle = LEFT + slot * (at as f64 + 0.5);
             // What is there shows, however little it is.
-            let height = if *value == 0 { 0.0 } else { (*value as f64 * scale).max(1.5) };
+            let height = if *value == 0 {
+                0.0
+            } else {
+                (*value as f64 * scale).max(1.5)
+            };
             chart.bars.push(Bar {
                 x: round(middle - width / 2.0),
                 y: round(chart.base - height),
@@ -106,7 +115,10 @@ impl Chart {
                 title: format!("{name}: {}", unit(*value)),
             });
             if (values.len() - 1 - at).is_multiple_of(every) {
-                chart.labels.push(Label { x: round(middle), text: name.clone() });
+                chart.labels.push(Label {
+                    x: round(middle),
+                    text: name.clone(),
+                });
             }
         }
         chart
@@ -129,14 +141,24 @@ impl Chart {
         let mut edge = Vec::new();
         for (at, value) in steps.iter().enumerate() {
             let y = round(chart.base - rate(*value) as f64 * scale);
-            let (from, to) = (round(LEFT + slot * at as f64), round(LEFT + slot * (at as f64 + 1.0)));
+            let (from, to) = (
+                round(LEFT + slot * at as f64),
+                round(LEFT + slot * (at as f64 + 1.0)),
+            );
             edge.push(format!("{from},{y} {to},{y}"));
         }
         chart.edge = edge.join(" ");
-        chart.area = format!("{LEFT},{base} {} {WIDTH},{base}", chart.edge, base = chart.base);
+        chart.area = format!(
+            "{LEFT},{base} {} {WIDTH},{base}",
+            chart.edge,
+            base = chart.base
+        );
         for part in 0..=4u32 {
             let x = round((LEFT + (WIDTH - LEFT) * f64::from(part) / 4.0).min(WIDTH - 26.0));
-            chart.labels.push(Label { x, text: units::seconds(length * f64::from(part) / 4.0) });
+            chart.labels.push(Label {
+                x,
+                text: units::seconds(length * f64::from(part) / 4.0),
+            });
         }
         chart
     }
@@ -170,7 +192,16 @@ mod tests {
 
     #[test]
     fn the_scale_reads_well() {
-        let table = [(0, 2), (1, 2), (3, 4), (7, 8), (11, 20), (312, 400), (401, 600), (u64::MAX, u64::MAX)];
+        let table = [
+            (0, 2),
+            (1, 2),
+            (3, 4),
+            (7, 8),
+            (11, 20),
+            (312, 400),
+            (401, 600),
+            (u64::MAX, u64::MAX),
+        ];
         for (largest, top) in table {
             assert_eq!(ceiling(largest, false), top, "{largest}");
         }
@@ -184,11 +215,19 @@ mod tests {
         let chart = Chart::bars("Messages", &values, units::count);
         assert_eq!(chart.bars.len(), 60);
         for bar in &chart.bars {
-            assert!((bar.y + bar.height - chart.base).abs() < 0.11 && bar.y >= TOP, "{}", bar.title);
+            assert!(
+                (bar.y + bar.height - chart.base).abs() < 0.11 && bar.y >= TOP,
+                "{}",
+                bar.title
+            );
             assert!(bar.x >= LEFT && bar.x + bar.width <= WIDTH);
         }
         assert!(chart.labels.len() < 20 && chart.labels.last().unwrap().text == "2029");
-        assert!(chart.description.contains("most in 2029, 59"), "{}", chart.description);
+        assert!(
+            chart.description.contains("most in 2029, 59"),
+            "{}",
+            chart.description
+        );
         assert!(Chart::bars("Messages", &[], units::count).bars.is_empty());
     }
 
@@ -196,6 +235,12 @@ mod tests {
     fn a_curve_has_all_its_steps() {
         let chart = Chart::curve("Bytes", 0.5, &[1024, 0, 2048], units::bytes);
         assert_eq!(chart.edge.split(' ').count(), 6);
-        assert!(chart.description.contains("2.0 KiB per second on average, 4.0 KiB at most"), "{}", chart.description);
+        assert!(
+            chart
+                .description
+                .contains("2.0 KiB per second on average, 4.0 KiB at most"),
+            "{}",
+            chart.description
+        );
     }
 }

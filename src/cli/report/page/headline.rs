@@ -41,10 +41,14 @@ impl Headline {
     pub(super) fn new(facts: &Facts) -> Self {
         let side = |side: &crate::cli::report::facts::SideFacts| Side {
             name: side.name,
-            address: (side.address.as_deref().map(without_options)).map_or_else(|| "unknown".to_owned(), shown),
+            address: (side.address.as_deref().map(without_options))
+                .map_or_else(|| "unknown".to_owned(), shown),
             server: side.server.as_deref().map(shown).unwrap_or_default(),
         };
-        let error = facts.error.as_ref().map(|error| (shown(&error.message), error.hint.as_deref().map(shown)));
+        let error = facts
+            .error
+            .as_ref()
+            .map(|error| (shown(&error.message), error.hint.as_deref().map(shown)));
         Self {
             command: facts.command,
             dry_run: facts.dry_run,
@@ -69,7 +73,11 @@ impl Headline {
 }
 
 fn number(facts: &Facts, key: &str) -> u64 {
-    facts.summary.as_ref().and_then(|summary| summary[key].as_u64()).unwrap_or(0)
+    facts
+        .summary
+        .as_ref()
+        .and_then(|summary| summary[key].as_u64())
+        .unwrap_or(0)
 }
 
 fn title(facts: &Facts) -> String {
@@ -100,7 +108,11 @@ fn title(facts: &Facts) -> String {
 }
 
 fn verdict(facts: &Facts) -> String {
-    match facts.summary.as_ref().and_then(|summary| summary["equal"].as_bool()) {
+    match facts
+        .summary
+        .as_ref()
+        .and_then(|summary| summary["equal"].as_bool())
+    {
         Some(true) => "Both sides are equal".to_owned(),
         _ if facts.told.differences.count() > 0 => "The two sides differ".to_owned(),
         _ => "Not everything could be compared".to_owned(),
@@ -110,7 +122,9 @@ fn verdict(facts: &Facts) -> String {
 fn status(facts: &Facts) -> String {
     let left_out = left_out(facts);
     match (facts.status.as_str(), facts.exit_code) {
-        ("complete", 4) if facts.command == "verify" => format!("different{}", left_out::but(&left_out)),
+        ("complete", 4) if facts.command == "verify" => {
+            format!("different{}", left_out::but(&left_out))
+        }
         ("complete", _) if facts.dry_run => format!("planned{}", left_out::planned(&left_out)),
         ("partial", _) => "finished with failures".to_owned(),
         ("complete", _) => format!("complete{}", left_out::but(&left_out)),
@@ -120,8 +134,13 @@ fn status(facts: &Facts) -> String {
 
 /// What options left out.
 pub(super) fn left_out(facts: &Facts) -> Vec<LeftOut> {
-    let listed = facts.summary.as_ref().and_then(|summary| summary.get("left_out"));
-    listed.and_then(|listed| serde_json::from_value(listed.clone()).ok()).unwrap_or_default()
+    let listed = facts
+        .summary
+        .as_ref()
+        .and_then(|summary| summary.get("left_out"));
+    listed
+        .and_then(|listed| serde_json::from_value(listed.clone()).ok())
+        .unwrap_or_default()
 }
 
 /// An instant for people, `2026-11-28 23:42:45 +01:00`.
@@ -129,7 +148,10 @@ fn began(started: &str) -> String {
     let (date, time) = started.split_once('T').unwrap_or((started, ""));
     let at = time.find(['+', '-', 'Z']).unwrap_or(time.len());
     let (time, offset) = time.split_at(at);
-    format!("{date} {time} {}", if offset == "Z" { "+00:00" } else { offset })
+    format!(
+        "{date} {time} {}",
+        if offset == "Z" { "+00:00" } else { offset }
+    )
 }
 
 fn mood(facts: &Facts) -> &'static str {
@@ -168,7 +190,12 @@ enum Kind {
 const FIGURES: [(&str, &str, &str, Kind); 23] = [
     ("copied", "messages copied", "messages to copy", Kind::Count),
     ("bytes_copied", "sent", "to send", Kind::Bytes),
-    ("copied_server_side", "copied server-side", "to copy server-side", Kind::Some),
+    (
+        "copied_server_side",
+        "copied server-side",
+        "to copy server-side",
+        Kind::Some,
+    ),
     ("compared", "messages compared", "", Kind::Count),
     ("bytes_compared", "read and compared", "", Kind::Bytes),
     ("missing", "only on the source", "", Kind::Bad),
@@ -176,29 +203,75 @@ const FIGURES: [(&str, &str, &str, Kind); 23] = [
     ("changed", "with different content", "", Kind::Bad),
     ("flags_differ", "with different flags", "", Kind::Bad),
     ("dates_differ", "with different dates", "", Kind::Bad),
-    ("already_there", "already there", "already there", Kind::Count),
+    (
+        "already_there",
+        "already there",
+        "already there",
+        Kind::Count,
+    ),
     ("moved", "moved", "to move", Kind::Some),
-    ("flags_updated", "flags changed", "flags to change", Kind::Some),
+    (
+        "flags_updated",
+        "flags changed",
+        "flags to change",
+        Kind::Some,
+    ),
     ("deleted", "deleted", "to delete", Kind::Some),
-    ("kept", "moved to Vanished", "to move to Vanished", Kind::Some),
-    ("conflicts", "conflicts resolved", "conflicts to resolve", Kind::Some),
+    (
+        "kept",
+        "moved to Vanished",
+        "to move to Vanished",
+        Kind::Some,
+    ),
+    (
+        "conflicts",
+        "conflicts resolved",
+        "conflicts to resolve",
+        Kind::Some,
+    ),
     ("failed", "failed", "can't be told apart", Kind::Bad),
-    ("folders_failed", "folders failed", "folders failed", Kind::Bad),
+    (
+        "folders_failed",
+        "folders failed",
+        "folders failed",
+        Kind::Bad,
+    ),
     ("skipped", "left out", "left out", Kind::Some),
     ("folders", "folders", "folders", Kind::Count),
-    ("folders_created", "folders created", "folders to create", Kind::Some),
-    ("folders_renamed", "folders renamed", "folders to rename", Kind::Some),
-    ("folders_deleted", "folders deleted", "folders to delete", Kind::Some),
+    (
+        "folders_created",
+        "folders created",
+        "folders to create",
+        Kind::Some,
+    ),
+    (
+        "folders_renamed",
+        "folders renamed",
+        "folders to rename",
+        Kind::Some,
+    ),
+    (
+        "folders_deleted",
+        "folders deleted",
+        "folders to delete",
+        Kind::Some,
+    ),
 ];
 
 /// The numbers that are worth showing.
 pub(super) fn figures(facts: &Facts) -> Vec<Figure> {
-    let Some(Value::Object(summary)) = &facts.summary else { return Vec::new() };
+    let Some(Value::Object(summary)) = &facts.summary else {
+        return Vec::new();
+    };
     let figure = |(key, done, planned, kind): (&str, &'static str, &'static str, Kind)| {
         let value = summary.get(key)?.as_u64()?;
         let is_shown = value > 0 || matches!(kind, Kind::Count);
         is_shown.then(|| Figure {
-            value: if kind == Kind::Bytes { units::bytes(value) } else { units::count(value) },
+            value: if kind == Kind::Bytes {
+                units::bytes(value)
+            } else {
+                units::count(value)
+            },
             label: if facts.dry_run { planned } else { done },
             is_bad: kind == Kind::Bad,
         })

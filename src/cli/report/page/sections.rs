@@ -12,9 +12,22 @@ use mailferry::mail::{Heading, InternalDate, Uid};
 
 /// All parts in which there is something.
 pub(super) fn all(facts: &Facts) -> Vec<Section> {
-    let mut sections = vec![failures(facts), left_out(facts), conflicts(facts), differences(facts), folders(facts)];
+    let mut sections = vec![
+        failures(facts),
+        left_out(facts),
+        conflicts(facts),
+        differences(facts),
+        folders(facts),
+    ];
     sections.extend([folder_changes(facts), changes(facts), throughput(facts)]);
-    sections.extend(facts.told.holdings.iter().flat_map(|held| holdings::sections(held, facts)).map(Some));
+    sections.extend(
+        facts
+            .told
+            .holdings
+            .iter()
+            .flat_map(|held| holdings::sections(held, facts))
+            .map(Some),
+    );
     sections.push(warnings(facts));
     sections.into_iter().flatten().collect()
 }
@@ -30,27 +43,58 @@ fn counted(id: &'static str, title: &str, count: u64, table: Table) -> Option<Se
 }
 
 fn uid(uid: Option<Uid>) -> Cell {
-    uid.map_or_else(Cell::unknown, |uid| Cell { is_dim: false, text: uid.to_string(), ..Cell::count(uid.get().into()) })
+    uid.map_or_else(Cell::unknown, |uid| Cell {
+        is_dim: false,
+        text: uid.to_string(),
+        ..Cell::count(uid.get().into())
+    })
 }
 
 /// What people know a message by: the subject, and below it who sent it and when.
 fn about(heading: Option<&Heading>) -> Cell {
-    let Some(Heading { subject, from, date, .. }) = heading else { return Cell::unknown() };
+    let Some(Heading {
+        subject,
+        from,
+        date,
+        ..
+    }) = heading
+    else {
+        return Cell::unknown();
+    };
     let day = date.and_then(InternalDate::day).map(|day| day.to_string());
-    let note = from.iter().chain(&day).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let note = from
+        .iter()
+        .chain(&day)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
     match subject {
         Some(subject) => Cell::text(subject).with_note(&note),
         None if note.is_empty() => Cell::unknown(),
-        None => Cell { text: "no subject".to_owned(), is_dim: true, ..Cell::default() }.with_note(&note),
+        None => Cell {
+            text: "no subject".to_owned(),
+            is_dim: true,
+            ..Cell::default()
+        }
+        .with_note(&note),
     }
 }
 
 fn failures(facts: &Facts) -> Option<Section> {
-    let columns = [("Folder", false), ("UID", true), ("Message", false), ("Message-ID", false), ("Reason", false)];
+    let columns = [
+        ("Folder", false),
+        ("UID", true),
+        ("Message", false),
+        ("Message-ID", false),
+        ("Reason", false),
+    ];
     let mut table = Table::new("What failed, and why", &columns);
     table.rows = (facts.told.failures.listed.iter())
         .map(|failure| {
-            let id = failure.message_id.as_deref().map_or_else(Cell::unknown, Cell::text);
+            let id = failure
+                .message_id
+                .as_deref()
+                .map_or_else(Cell::unknown, Cell::text);
             vec![
                 Cell::text(&failure.folder),
                 uid(failure.uid),
@@ -66,7 +110,10 @@ fn failures(facts: &Facts) -> Option<Section> {
 
 /// What the user's options left out, folder by folder.
 fn left_out(facts: &Facts) -> Option<Section> {
-    let mut table = Table::new("What was left out, and why", &[("By", false), ("Folder", false), ("Messages", true)]);
+    let mut table = Table::new(
+        "What was left out, and why",
+        &[("By", false), ("Folder", false), ("Messages", true)],
+    );
     let all = headline::left_out(facts);
     for found in &all {
         let by = match left_out::why(found) {
@@ -74,17 +121,29 @@ fn left_out(facts: &Facts) -> Option<Section> {
             None => Cell::text(&found.by),
         };
         let row = |folder: Cell, messages: Option<u64>| vec![by.clone(), folder, known(messages)];
-        table.rows.extend(found.folders.iter().map(|folder| row(Cell::text(&folder.folder), folder.messages)));
+        table.rows.extend(
+            found
+                .folders
+                .iter()
+                .map(|folder| row(Cell::text(&folder.folder), folder.messages)),
+        );
         let single = found.single_messages();
         if single > 0 {
-            let anywhere = Cell { text: "in the selected folders".to_owned(), is_dim: true, ..Cell::default() };
+            let anywhere = Cell {
+                text: "in the selected folders".to_owned(),
+                is_dim: true,
+                ..Cell::default()
+            };
             table.rows.push(row(anywhere, Some(single)));
         }
     }
     let rows = table.rows.len() as u64;
     let section = counted("left-out", "Left out", rows, table.with_sums(""))?;
     let messages = all.iter().map(|found| found.messages).sum();
-    Some(Section { count: Some(units::counted(messages, "message")), ..section })
+    Some(Section {
+        count: Some(units::counted(messages, "message")),
+        ..section
+    })
 }
 
 fn conflicts(facts: &Facts) -> Option<Section> {
@@ -99,24 +158,49 @@ fn conflicts(facts: &Facts) -> Option<Section> {
     let mut table = Table::new("Conflicting changes and how they were resolved", &columns);
     let clause = |text: Option<&str>| text.map_or_else(Cell::unknown, Cell::text);
     let row = |conflict: &Change| {
-        let settled = Cell::text(conflict.settled.unwrap_or(conflict.reason)).with_note(&conflict.detail);
+        let settled =
+            Cell::text(conflict.settled.unwrap_or(conflict.reason)).with_note(&conflict.detail);
         let did = [conflict.first_did, conflict.second_did].map(clause);
-        let which = vec![Cell::text(&conflict.folder), uid(conflict.uid), about(conflict.heading.as_ref())];
+        let which = vec![
+            Cell::text(&conflict.folder),
+            uid(conflict.uid),
+            about(conflict.heading.as_ref()),
+        ];
         [which, did.into(), vec![settled]].concat()
     };
     table.rows = facts.told.conflicts.listed.iter().map(row).collect();
     let table = table.with_more(facts.told.conflicts.more, "conflict");
-    counted("conflicts", "Conflicts", facts.told.conflicts.count(), table)
+    counted(
+        "conflicts",
+        "Conflicts",
+        facts.told.conflicts.count(),
+        table,
+    )
 }
 
 fn changes(facts: &Facts) -> Option<Section> {
-    let columns =
-        [("Change", false), ("On", false), ("Folder", false), ("UID", true), ("Message", false), ("Why", false)];
+    let columns = [
+        ("Change", false),
+        ("On", false),
+        ("Folder", false),
+        ("UID", true),
+        ("Message", false),
+        ("Why", false),
+    ];
     let mut table = Table::new("Planned changes", &columns);
     let row = |change: &Change| {
         let action = Cell::text(&change.action.replace('_', " ")).with_note(&change.detail);
-        let which = [Cell::text(&change.folder), uid(change.uid), about(change.heading.as_ref())];
-        [vec![action, Cell::text(change.to)], which.into(), vec![Cell::text(change.reason)]].concat()
+        let which = [
+            Cell::text(&change.folder),
+            uid(change.uid),
+            about(change.heading.as_ref()),
+        ];
+        [
+            vec![action, Cell::text(change.to)],
+            which.into(),
+            vec![Cell::text(change.reason)],
+        ]
+        .concat()
     };
     table.rows = facts.told.changes.listed.iter().map(row).collect();
     let table = table.with_more(facts.told.changes.more, "change");
@@ -124,8 +208,13 @@ fn changes(facts: &Facts) -> Option<Section> {
 }
 
 fn differences(facts: &Facts) -> Option<Section> {
-    let columns =
-        [("Difference", false), ("Folder", false), ("UID", true), ("Message", false), ("What differs", false)];
+    let columns = [
+        ("Difference", false),
+        ("Folder", false),
+        ("UID", true),
+        ("Message", false),
+        ("What differs", false),
+    ];
     let mut table = Table::new("Differences between the two sides", &columns);
     table.rows = (facts.told.differences.listed.iter())
         .map(|found| {
@@ -140,9 +229,17 @@ fn differences(facts: &Facts) -> Option<Section> {
         })
         .collect();
     let table = table.with_more(facts.told.differences.more, "difference");
-    let section = counted("differences", "Differences", facts.told.differences.count(), table)?;
+    let section = counted(
+        "differences",
+        "Differences",
+        facts.told.differences.count(),
+        table,
+    )?;
     // How many there are in each folder comes before each of them.
-    let tables = differing_folders(facts).into_iter().chain(section.tables).collect();
+    let tables = differing_folders(facts)
+        .into_iter()
+        .chain(section.tables)
+        .collect();
     Some(Section { tables, ..section })
 }
 
@@ -160,9 +257,23 @@ fn differing_folders(facts: &Facts) -> Option<Table> {
     table.rows = (facts.told.folders.iter())
         .filter_map(|folder| {
             let found = &folder.differences;
-            let counts = [found.missing, found.extra, found.changed, found.flags_differ, found.dates_differ];
-            let name = folder.from.as_deref().or(folder.to.as_deref()).unwrap_or_default();
-            let cells = || std::iter::once(Cell::text(name)).chain(counts.map(Cell::count)).collect();
+            let counts = [
+                found.missing,
+                found.extra,
+                found.changed,
+                found.flags_differ,
+                found.dates_differ,
+            ];
+            let name = folder
+                .from
+                .as_deref()
+                .or(folder.to.as_deref())
+                .unwrap_or_default();
+            let cells = || {
+                std::iter::once(Cell::text(name))
+                    .chain(counts.map(Cell::count))
+                    .collect()
+            };
             counts.iter().any(|n| *n > 0).then(cells)
         })
         .collect();
@@ -170,7 +281,10 @@ fn differing_folders(facts: &Facts) -> Option<Table> {
 }
 
 fn folder_changes(facts: &Facts) -> Option<Section> {
-    let mut table = Table::new("Folders that were renamed or deleted", &[("Change", false), ("Folder", false)]);
+    let mut table = Table::new(
+        "Folders that were renamed or deleted",
+        &[("Change", false), ("Folder", false)],
+    );
     if facts.dry_run {
         table.caption = "Folders that would be renamed or deleted".to_owned();
     }
@@ -178,8 +292,15 @@ fn folder_changes(facts: &Facts) -> Option<Section> {
     table.rows = (facts.told.folder_changes.listed.iter())
         .filter(|change| change.action != "create")
         .map(|change| {
-            let to = change.to.as_deref().map(|to| format!("becomes {to}")).unwrap_or_default();
-            vec![Cell::text(change.action), Cell::text(&change.folder).with_note(&to)]
+            let to = change
+                .to
+                .as_deref()
+                .map(|to| format!("becomes {to}"))
+                .unwrap_or_default();
+            vec![
+                Cell::text(change.action),
+                Cell::text(&change.folder).with_note(&to),
+            ]
         })
         .collect();
     let table = table.with_more(facts.told.folder_changes.more, "folder");
@@ -197,21 +318,32 @@ fn folders(facts: &Facts) -> Option<Section> {
         "verify" => verify_folders(facts),
         _ => copy_folders(facts),
     };
-    let renamed = facts
-        .told
-        .folders
-        .iter()
-        .filter(|folder| folder.from.is_some() && folder.from != folder.to && folder.to.is_some());
+    let renamed =
+        facts.told.folders.iter().filter(|folder| {
+            folder.from.is_some() && folder.from != folder.to && folder.to.is_some()
+        });
     let note = match renamed.count() as u64 {
         0 => "All folders keep their names, apart from how each server writes them.".to_owned(),
         n => format!(
             "{} a different name on the other side.",
-            if n == 1 { "1 folder has".to_owned() } else { format!("{} folders have", units::count(n)) }
+            if n == 1 {
+                "1 folder has".to_owned()
+            } else {
+                format!("{} folders have", units::count(n))
+            }
         ),
     };
     let table = table.with_sums("folder");
-    let section = counted("folders", "Folder by folder", facts.told.folders.len() as u64, table)?;
-    Some(Section { notes: vec![note], ..section })
+    let section = counted(
+        "folders",
+        "Folder by folder",
+        facts.told.folders.len() as u64,
+        table,
+    )?;
+    Some(Section {
+        notes: vec![note],
+        ..section
+    })
 }
 
 /// A folder's name and where it goes.
@@ -220,10 +352,20 @@ fn names(folder: &Folder) -> [Cell; 2] {
     let is_made = folder.planned.iter().any(|planned| planned.create);
     let tag = if is_made { "new" } else { "" };
     let from = match &folder.error {
-        Some(error) => Cell { note: shown(error), is_bad: true, ..name(&folder.from) },
+        Some(error) => Cell {
+            note: shown(error),
+            is_bad: true,
+            ..name(&folder.from)
+        },
         None => name(&folder.from),
     };
-    [from, Cell { tag, ..name(&folder.to).with_note(&folder.reason) }]
+    [
+        from,
+        Cell {
+            tag,
+            ..name(&folder.to).with_note(&folder.reason)
+        },
+    ]
 }
 
 fn known(n: Option<u64>) -> Cell {
@@ -236,7 +378,11 @@ fn sum(folder: &Folder, of: impl Fn(&Planned) -> u64) -> u64 {
 
 /// A table of what folders need and, unless that was a rehearsal, of what was done in them.
 fn work_table(facts: &Facts, columns: &[(&'static str, bool)]) -> Table {
-    let caption = if facts.dry_run { "Planned work by folder" } else { "Results by folder" };
+    let caption = if facts.dry_run {
+        "Planned work by folder"
+    } else {
+        "Results by folder"
+    };
     Table::new(caption, columns)
 }
 
@@ -296,12 +442,9 @@ fn copy_folders(facts: &Facts) -> Table {
 
 /// The folders' names once, where all are the same on both sides.
 fn with_one_name(mut table: Table, facts: &Facts) -> Table {
-    if facts
-        .told
-        .folders
-        .iter()
-        .any(|folder| folder.from != folder.to || folder.error.is_some() || !folder.reason.is_empty())
-    {
+    if facts.told.folders.iter().any(|folder| {
+        folder.from != folder.to || folder.error.is_some() || !folder.reason.is_empty()
+    }) {
         return table;
     }
     table.columns.remove(0);
@@ -329,7 +472,12 @@ fn sync_folders(facts: &Facts) -> Table {
     table.rows = (facts.told.folders.iter())
         .map(|folder| {
             let [from, to] = names(folder);
-            let copies = |on: &str| sum(folder, |planned| if planned.on == on { planned.copy } else { 0 });
+            let copies = |on: &str| {
+                sum(
+                    folder,
+                    |planned| if planned.on == on { planned.copy } else { 0 },
+                )
+            };
             let done = |n: u64| if facts.dry_run { 0 } else { n };
             vec![
                 from,
@@ -347,7 +495,10 @@ fn sync_folders(facts: &Facts) -> Table {
             ]
         })
         .collect();
-    with_one_name(table.without_idle_columns(&["On both", "To first", "To second"]), facts)
+    with_one_name(
+        table.without_idle_columns(&["On both", "To first", "To second"]),
+        facts,
+    )
 }
 
 fn verify_folders(facts: &Facts) -> Table {
@@ -385,28 +536,54 @@ fn verify_folders(facts: &Facts) -> Table {
 
 fn throughput(facts: &Facts) -> Option<Section> {
     let found = &facts.throughput;
-    let curve = |title: &str, values: Vec<u64>, unit| Chart::curve(title, found.seconds, &values, unit);
+    let curve =
+        |title: &str, values: Vec<u64>, unit| Chart::curve(title, found.seconds, &values, unit);
     let bytes: Vec<u64> = found.steps.iter().map(|step| step.bytes).collect();
     let messages: Vec<u64> = found.steps.iter().map(|step| step.messages).collect();
     if facts.dry_run || messages.iter().all(|n| *n == 0) {
         return None;
     }
-    let mut charts = vec![curve("Messages per second", messages, units::count as fn(u64) -> String)];
+    let mut charts = vec![curve(
+        "Messages per second",
+        messages,
+        units::count as fn(u64) -> String,
+    )];
     if bytes.iter().any(|n| *n > 0) {
         let chart = curve("Bytes per second", bytes, units::bytes);
-        charts.insert(0, Chart { is_second: true, ..chart });
+        charts.insert(
+            0,
+            Chart {
+                is_second: true,
+                ..chart
+            },
+        );
     }
     let mut notes = vec!["Since the start of the run, including planning.".to_owned()];
     if facts.told.reconnections > 0 {
-        notes.push(format!("Reconnected {}.", units::counted(facts.told.reconnections, "time")));
+        notes.push(format!(
+            "Reconnected {}.",
+            units::counted(facts.told.reconnections, "time")
+        ));
     }
     let title = "Throughput over time".to_owned();
-    Some(Section { id: "throughput", title, notes, charts, ..Section::default() })
+    Some(Section {
+        id: "throughput",
+        title,
+        notes,
+        charts,
+        ..Section::default()
+    })
 }
 
 fn warnings(facts: &Facts) -> Option<Section> {
     let mut table = Table::new("Notes", &[("Warning", false)]);
-    table.rows = facts.told.warnings.listed.iter().map(|text| vec![Cell::text(text)]).collect();
+    table.rows = facts
+        .told
+        .warnings
+        .listed
+        .iter()
+        .map(|text| vec![Cell::text(text)])
+        .collect();
     let table = table.with_more(facts.told.warnings.more, "warning");
     counted("warnings", "Warnings", facts.told.warnings.count(), table)
 }

@@ -50,57 +50,99 @@ pub(super) struct Cell {
 impl Cell {
     /// A server's text.
     pub(super) fn text(text: &str) -> Self {
-        Self { text: super::shown(text), ..Self::default() }
+        Self {
+            text: super::shown(text),
+            ..Self::default()
+        }
     }
 
     /// A day, such as `2011-03-26`.
     pub(super) fn day(text: &str) -> Self {
-        Self { is_whole: true, ..Self::text(text) }
+        Self {
+            is_whole: true,
+            ..Self::text(text)
+        }
     }
 
     /// A number.
     pub(super) fn count(n: u64) -> Self {
-        Self { text: units::count(n), number: Some(n), is_dim: n == 0, ..Self::default() }
+        Self {
+            text: units::count(n),
+            number: Some(n),
+            is_dim: n == 0,
+            ..Self::default()
+        }
     }
 
     /// A size.
     pub(super) fn bytes(n: u64) -> Self {
-        Self { text: units::bytes(n), is_size: true, ..Self::count(n) }
+        Self {
+            text: units::bytes(n),
+            is_size: true,
+            ..Self::count(n)
+        }
     }
 
     /// A number that should be nothing.
     pub(super) fn bad(n: u64) -> Self {
-        Self { is_bad: n > 0, ..Self::count(n) }
+        Self {
+            is_bad: n > 0,
+            ..Self::count(n)
+        }
     }
 
     /// Nothing is known.
     pub(super) fn unknown() -> Self {
-        Self { text: "–".to_owned(), is_dim: true, ..Self::default() }
+        Self {
+            text: "–".to_owned(),
+            is_dim: true,
+            ..Self::default()
+        }
     }
 
     /// The same with a bar that shows it against the largest.
     pub(super) fn of(self, largest: u64) -> Self {
         let percent = |n: u64| (u128::from(n) * 100).div_ceil(u128::from(largest.max(1)));
-        Self { bar: self.number.map(|n| u64::try_from(percent(n)).unwrap_or(100).min(100)), ..self }
+        Self {
+            bar: self
+                .number
+                .map(|n| u64::try_from(percent(n)).unwrap_or(100).min(100)),
+            ..self
+        }
     }
 
     /// The same with a note.
     pub(super) fn with_note(self, note: &str) -> Self {
-        Self { note: super::shown(note), ..self }
+        Self {
+            note: super::shown(note),
+            ..self
+        }
     }
 }
 
 impl Table {
     /// A table with these columns; those marked hold numbers.
     pub(super) fn new(caption: impl Into<String>, columns: &[(&'static str, bool)]) -> Self {
-        let columns = columns.iter().map(|(title, is_number)| Column { title, is_number: *is_number }).collect();
-        Self { caption: caption.into(), columns, ..Self::default() }
+        let columns = columns
+            .iter()
+            .map(|(title, is_number)| Column {
+                title,
+                is_number: *is_number,
+            })
+            .collect();
+        Self {
+            caption: caption.into(),
+            columns,
+            ..Self::default()
+        }
     }
 
     /// The same without the columns with these titles.
     pub(super) fn without(mut self, titles: &[&str]) -> Self {
-        for at in
-            (0..self.columns.len()).rev().filter(|at| titles.contains(&self.columns[*at].title)).collect::<Vec<_>>()
+        for at in (0..self.columns.len())
+            .rev()
+            .filter(|at| titles.contains(&self.columns[*at].title))
+            .collect::<Vec<_>>()
         {
             self.columns.remove(at);
             self.rows.iter_mut().for_each(|row| drop(row.remove(at)));
@@ -113,7 +155,9 @@ impl Table {
         let is_idle = |at: usize| self.rows.iter().all(|row| row[at].number.unwrap_or(0) == 0);
         let columns = self.columns.iter().enumerate();
         let idle: Vec<&str> = columns
-            .filter(|(at, column)| column.is_number && is_idle(*at) && !kept.contains(&column.title))
+            .filter(|(at, column)| {
+                column.is_number && is_idle(*at) && !kept.contains(&column.title)
+            })
             .map(|(_, column)| column.title)
             .collect();
         self.without(&idle)
@@ -134,10 +178,21 @@ impl Table {
             }
         };
         let columns = self.columns.iter().enumerate();
-        let mut sums: Vec<Cell> =
-            columns.map(|(at, column)| if column.is_number { sum(at) } else { Cell::default() }).collect();
+        let mut sums: Vec<Cell> = columns
+            .map(|(at, column)| {
+                if column.is_number {
+                    sum(at)
+                } else {
+                    Cell::default()
+                }
+            })
+            .collect();
         if let Some(first) = sums.first_mut() {
-            first.text = if noun.is_empty() { "all".to_owned() } else { units::counted(self.rows.len() as u64, noun) };
+            first.text = if noun.is_empty() {
+                "all".to_owned()
+            } else {
+                units::counted(self.rows.len() as u64, noun)
+            };
         }
         self.sums = sums;
         self
@@ -150,7 +205,11 @@ impl Table {
 
     /// Says how many more there are than it shows.
     pub(super) fn with_more(self, more: u64, noun: &str) -> Self {
-        let text = if more == 0 { String::new() } else { format!("{} more, not listed.", units::counted(more, noun)) };
+        let text = if more == 0 {
+            String::new()
+        } else {
+            format!("{} more, not listed.", units::counted(more, noun))
+        };
         Self { more: text, ..self }
     }
 }

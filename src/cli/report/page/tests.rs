@@ -7,8 +7,8 @@ use crate::cli::json::{Line, Mailboxes, Summary};
 use crate::cli::report::{About, Destination, Report};
 use crate::cli::samples::{copy_summary, sync_summary, verify_summary};
 use mailferry::event::{
-    Change, Contradiction, Difference, DifferenceKind, Event, FolderHoldings, FolderPlanned, Holdings, NamedMessage,
-    Observer as _, SyncPlanned, SyncStep, YearSum,
+    Change, Contradiction, Difference, DifferenceKind, Event, FolderHoldings, FolderPlanned,
+    Holdings, NamedMessage, Observer as _, SyncPlanned, SyncStep, YearSum,
 };
 use mailferry::mail::{Both, Heading, InternalDate, Side, Uid};
 use proptest::prelude::*;
@@ -31,13 +31,26 @@ const HOSTILE: [&str; 8] = [
 fn facts(command: &'static str, text: &str) -> Facts {
     let directory = tempfile::tempdir().unwrap();
     let destination = Destination::new(directory.path().join("x.html")).unwrap();
-    let report = Report::begin(&destination, About { command, dry_run: false, empties_source: false }).unwrap();
+    let report = Report::begin(
+        &destination,
+        About {
+            command,
+            dry_run: false,
+            empties_source: false,
+        },
+    )
+    .unwrap();
     let address = mailferry::address::Address::Maildir(PathBuf::from(format!("/{text}")));
     report.note_address(Side::SOURCE, &address);
     tell(&report, text);
     report.note_failure(&Failure::local(text).with_hint(text));
     let value = |summary: Summary<'_>| {
-        serde_json::to_value(Line::of_summary(summary, Mailboxes::default(), Choice::default())).unwrap()
+        serde_json::to_value(Line::of_summary(
+            summary,
+            Mailboxes::default(),
+            Choice::default(),
+        ))
+        .unwrap()
     };
     let summary = match command {
         "sync" => value(Summary::sync(&sync_summary(), false)),
@@ -53,9 +66,18 @@ fn tell(report: &Report, text: &str) {
     let uid = Uid::new(7).unwrap();
     let words = || Some(text.to_owned());
     let sent = InternalDate::new(1_700_000_000, 60);
-    let heading = Heading { message_id: words(), subject: words(), from: words(), date: sent };
+    let heading = Heading {
+        message_id: words(),
+        subject: words(),
+        from: words(),
+        date: sent,
+    };
     let tell = |event: Event<'_>| collector.observe(&event);
-    tell(Event::Connected { side: Side::TARGET, server: text, is_compressed: false });
+    tell(Event::Connected {
+        side: Side::TARGET,
+        server: text,
+        is_compressed: false,
+    });
     let counts = (9, 2, 1, 300);
     tell(Event::FolderPlanned(FolderPlanned {
         from: text,
@@ -71,10 +93,25 @@ fn tell(report: &Report, text: &str) {
         delete: 1,
         keep: 1,
     }));
-    let to = Both::of(|_| SyncStep { copy: 3, ..SyncStep::default() });
-    tell(Event::SyncPlanned(SyncPlanned { first: text, second: text, already_there: 1, to }));
-    tell(Event::FolderPaired { from: text, to: text, reason: text });
-    tell(Event::FolderRenamed { from: text, to: text });
+    let to = Both::of(|_| SyncStep {
+        copy: 3,
+        ..SyncStep::default()
+    });
+    tell(Event::SyncPlanned(SyncPlanned {
+        first: text,
+        second: text,
+        already_there: 1,
+        to,
+    }));
+    tell(Event::FolderPaired {
+        from: text,
+        to: text,
+        reason: text,
+    });
+    tell(Event::FolderRenamed {
+        from: text,
+        to: text,
+    });
     for conflict in [true, false] {
         let (action, reason) = ("copy", "a reason");
         tell(Event::Change(Change {
@@ -93,9 +130,22 @@ fn tell(report: &Report, text: &str) {
             heading: Some(&heading),
         }));
     }
-    tell(Event::MessageCopied { to: Side::TARGET, folder: text, uid, bytes: 300 });
-    tell(Event::MessageFailed { folder: text, uid, heading: Some(&heading), reason: text });
-    tell(Event::FolderFailed { folder: text, reason: text });
+    tell(Event::MessageCopied {
+        to: Side::TARGET,
+        folder: text,
+        uid,
+        bytes: 300,
+    });
+    tell(Event::MessageFailed {
+        folder: text,
+        uid,
+        heading: Some(&heading),
+        reason: text,
+    });
+    tell(Event::FolderFailed {
+        folder: text,
+        reason: text,
+    });
     tell(Event::Difference(&Difference {
         kind: DifferenceKind::Flags,
         folder: text.to_owned(),
@@ -106,27 +156,54 @@ fn tell(report: &Report, text: &str) {
     }));
     tell(Event::Warning { text });
     let date = InternalDate::new(1_700_000_000, 60);
-    let message =
-        NamedMessage { folder: text.to_owned(), uid, bytes: 10, date, subject: words(), from: words(), count: 1 };
-    let years = vec![YearSum { year: Some(2023), messages: 2, bytes: 20 }];
-    let folder =
-        FolderHoldings { folder: text.to_owned(), messages: 3, bytes: 20, unread: 1, surplus: 1, years, unkeyed: 1 };
+    let message = NamedMessage {
+        folder: text.to_owned(),
+        uid,
+        bytes: 10,
+        date,
+        subject: words(),
+        from: words(),
+        count: 1,
+    };
+    let years = vec![YearSum {
+        year: Some(2023),
+        messages: 2,
+        bytes: 20,
+    }];
+    let folder = FolderHoldings {
+        folder: text.to_owned(),
+        messages: 3,
+        bytes: 20,
+        unread: 1,
+        surplus: 1,
+        years,
+        unkeyed: 1,
+    };
     tell(Event::Holdings(Holdings {
         side: Side::SOURCE,
         folders: &[folder],
         largest: std::slice::from_ref(&message),
-        duplicates: &[NamedMessage { count: 2, ..message.clone() }],
+        duplicates: &[NamedMessage {
+            count: 2,
+            ..message.clone()
+        }],
         more_duplicates: 0,
     }));
 }
 
 /// Everything in angle brackets, without the texts of attributes that we know to hold a server's words.
 fn tags(page: &str) -> Vec<&str> {
-    page.split('<').skip(1).map(|rest| rest.split([' ', '>']).next().unwrap()).collect()
+    page.split('<')
+        .skip(1)
+        .map(|rest| rest.split([' ', '>']).next().unwrap())
+        .collect()
 }
 
 fn between<'a>(page: &'a str, from: &str, to: &str) -> &'a str {
-    page.split_once(from).and_then(|(_, rest)| rest.split_once(to)).unwrap().0
+    page.split_once(from)
+        .and_then(|(_, rest)| rest.split_once(to))
+        .unwrap()
+        .0
 }
 
 #[test]
@@ -151,7 +228,10 @@ fn what_a_server_wrote_is_never_markup() {
 #[test]
 fn hostile_texts_can_be_read_as_they_are() {
     let page = render(&facts("copy", HOSTILE[0])).unwrap();
-    assert!(page.contains("<bdi>&#60;script&#62;owned()&#60;/script&#62;</bdi>"), "{page}");
+    assert!(
+        page.contains("<bdi>&#60;script&#62;owned()&#60;/script&#62;</bdi>"),
+        "{page}"
+    );
     let page = render(&facts("copy", HOSTILE[6])).unwrap();
     assert!(page.contains("a\\u{202e}txt.exe\\u{2066}"), "{page}");
 }
@@ -159,15 +239,30 @@ fn hostile_texts_can_be_read_as_they_are() {
 #[test]
 fn the_policy_allows_the_style_and_the_script_and_nothing_else() {
     let page = render(&facts("copy", "plain")).unwrap();
-    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())));
+    let hash = |text: &str| {
+        format!(
+            "'sha256-{}'",
+            STANDARD.encode(Sha256::digest(text.as_bytes()))
+        )
+    };
     let policy = between(&page, "Content-Security-Policy\" content=\"", "\"").replace("&#39;", "'");
     let style = hash(between(&page, "<style>", "</style>"));
     let script = hash(between(&page, "<script>", "</script>"));
     assert_eq!(
         policy,
-        format!("default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'")
+        format!(
+            "default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'"
+        )
     );
-    for outside in ["http:", "https:", "src=", "@import", "url(", " style=", "javascript:"] {
+    for outside in [
+        "http:",
+        "https:",
+        "src=",
+        "@import",
+        "url(",
+        " style=",
+        "javascript:",
+    ] {
         assert!(!page.contains(outside), "{outside}");
     }
 }
@@ -176,10 +271,18 @@ fn the_policy_allows_the_style_and_the_script_and_nothing_else() {
 fn links_have_their_places_and_no_id_is_there_twice() {
     for command in ["copy", "apply", "sync", "verify"] {
         let page = render(&facts(command, "plain")).unwrap();
-        let ids: Vec<&str> = page.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        let ids: Vec<&str> = page
+            .split(" id=\"")
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap())
+            .collect();
         let all: HashSet<&str> = ids.iter().copied().collect();
         assert_eq!(all.len(), ids.len(), "{ids:?}");
-        for link in page.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        for link in page
+            .split("href=\"#")
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap())
+        {
             assert!(all.contains(link), "{link}");
         }
     }
@@ -197,8 +300,14 @@ fn an_address_is_shown_without_files_of_this_machine() {
 fn a_day_stays_on_one_line() {
     let page = render(&facts("copy", "plain")).unwrap();
     assert!(page.contains(" whole\"><bdi>2023-11-14</bdi>"), "{page}");
-    let rule = STYLE.lines().find(|line| line.starts_with(".whole ")).unwrap();
-    assert!(rule.contains("white-space: nowrap") && rule.contains("overflow-wrap: normal"), "{rule}");
+    let rule = STYLE
+        .lines()
+        .find(|line| line.starts_with(".whole "))
+        .unwrap();
+    assert!(
+        rule.contains("white-space: nowrap") && rule.contains("overflow-wrap: normal"),
+        "{rule}"
+    );
 }
 
 proptest! {

@@ -12,56 +12,96 @@ fn fetch(items: impl AsRef<[u8]>, check: impl FnOnce(Fetch<'_>)) {
 }
 
 fn unreadable_fetch(items: impl AsRef<[u8]>) -> Unreadable {
-    with([b"* 1 FETCH (", items.as_ref(), b")"].concat(), |response| match response {
-        Response::Unreadable(unreadable) => unreadable,
-        other => panic!("{}: {other:?}", items.as_ref().escape_ascii()),
-    })
+    with(
+        [b"* 1 FETCH (", items.as_ref(), b")"].concat(),
+        |response| match response {
+            Response::Unreadable(unreadable) => unreadable,
+            other => panic!("{}: {other:?}", items.as_ref().escape_ascii()),
+        },
+    )
 }
 
 /// Flags that imap-proto parses, and those that it silently loses.
 #[test]
 fn flags() {
     for (list, expected) in [
-        ("(\\Seen $Forwarded NonJunk $MDNSent)", &["\\Seen", "$Forwarded", "NonJunk", "$MDNSent"][..]),
+        (
+            "(\\Seen $Forwarded NonJunk $MDNSent)",
+            &["\\Seen", "$Forwarded", "NonJunk", "$MDNSent"][..],
+        ),
         ("(\\Answered \\*)", &["\\Answered", "\\*"]),
         ("()", &[]),
         ("( )", &[]),
         ("([Gmail]/All a]b)", &["[Gmail]/All", "a]b"]),
         ("(grün)", &["grün"]),
         ("(\\Seen )", &["\\Seen"]),
-        ("(a{b c(d e%f \"quoted flag\" \\mid a\\b *x)", &["a{b", "c(d", "e%f", "quoted flag", "\\mid", "a\\b", "*x"]),
+        (
+            "(a{b c(d e%f \"quoted flag\" \\mid a\\b *x)",
+            &["a{b", "c(d", "e%f", "quoted flag", "\\mid", "a\\b", "*x"],
+        ),
         ("(\\Seen  \\Draft)", &["\\Seen", "\\Draft"]),
         ("NIL", &[]),
     ] {
         let expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
-        with(format!("* FLAGS {list}"), |response| assert_eq!(response, Response::Flags(expected.clone()), "{list}"));
+        with(format!("* FLAGS {list}"), |response| {
+            assert_eq!(response, Response::Flags(expected.clone()), "{list}")
+        });
         fetch(format!("UID 7 FLAGS {list} RFC822.SIZE 3"), |fetch| {
             assert_eq!(fetch.flags.unwrap(), expected, "{list}");
             assert_eq!((fetch.uid, fetch.size), (Some(7), Some(3)));
         });
     }
-    fetch(b"FLAGS (caf\xe9)", |fetch| assert_eq!(fetch.flags.unwrap(), ["café"]));
+    fetch(b"FLAGS (caf\xe9)", |fetch| {
+        assert_eq!(fetch.flags.unwrap(), ["café"])
+    });
     for list in ["", "\\Seen", "(\\Seen", "((\\Seen))x", "(\"a)", "5"] {
-        assert_eq!(unreadable_fetch(format!("UID 7 FLAGS {list}")).uid, Some(7), "{list}");
-        assert!(shown(format!("* FLAGS {list}")).starts_with("Unreadable"), "{list}");
+        assert_eq!(
+            unreadable_fetch(format!("UID 7 FLAGS {list}")).uid,
+            Some(7),
+            "{list}"
+        );
+        assert!(
+            shown(format!("* FLAGS {list}")).starts_with("Unreadable"),
+            "{list}"
+        );
     }
 }
 
 #[test]
 fn fetch_items() {
     let scan = b"UID 5 FLAGS (\\Seen) INTERNALDATE \" 1-Feb-2024 03:04:05 +0000\" RFC822.SIZE 1234 MODSEQ (99) EMAILID (M1) X-GM-MSGID 1278455344230334865 BODY[HEADER.FIELDS (Message-ID \"Date\")] {3}\r\na\r\n";
-    for tail in
-        ["", " ", " SAVEDATE NIL", " PREVIEW \"a\\\"\"", " X-GUID abc", " ANNOTATION (a (b (c)))", " THREADID NIL"]
-    {
+    for tail in [
+        "",
+        " ",
+        " SAVEDATE NIL",
+        " PREVIEW \"a\\\"\"",
+        " X-GUID abc",
+        " ANNOTATION (a (b (c)))",
+        " THREADID NIL",
+    ] {
         fetch([scan, tail.as_bytes()].concat(), |fetch| {
-            assert_eq!((fetch.seq, fetch.uid, fetch.size, fetch.mod_seq), (1, Some(5), Some(1234), Some(99)));
-            assert_eq!(fetch.internal_date.as_deref(), Some(" 1-Feb-2024 03:04:05 +0000"));
-            assert_eq!((fetch.email_id.as_deref(), fetch.gmail_msgid), (Some("M1"), Some(1_278_455_344_230_334_865)));
+            assert_eq!(
+                (fetch.seq, fetch.uid, fetch.size, fetch.mod_seq),
+                (1, Some(5), Some(1234), Some(99))
+            );
+            assert_eq!(
+                fetch.internal_date.as_deref(),
+                Some(" 1-Feb-2024 03:04:05 +0000")
+            );
+            assert_eq!(
+                (fetch.email_id.as_deref(), fetch.gmail_msgid),
+                (Some("M1"), Some(1_278_455_344_230_334_865))
+            );
             assert_eq!(fetch.header, Some(Content::Bytes(b"a\r\n".into())));
             assert_eq!(fetch.body, None);
             let asked = Attributes::UID | Attributes::HEADER | Attributes::MOD_SEQ;
             assert!(fetch.present.contains(asked));
-            assert_eq!((asked | Attributes::BODY).without(fetch.present).to_string(), "BODY[]");
+            assert_eq!(
+                (asked | Attributes::BODY)
+                    .without(fetch.present)
+                    .to_string(),
+                "BODY[]"
+            );
         });
     }
     fetch("", |fetch| assert_eq!(fetch.present, Attributes::default()));
@@ -70,7 +110,9 @@ fn fetch_items() {
         Response::Fetch(fetch) => assert_eq!((fetch.seq, fetch.uid), (0, Some(5))),
         other => panic!("{other:?}"),
     });
-    with("* 0 FETCH (UID 5)", |response| assert!(matches!(response, Response::Fetch(Fetch { seq: 0, .. }))));
+    with("* 0 FETCH (UID 5)", |response| {
+        assert!(matches!(response, Response::Fetch(Fetch { seq: 0, .. })))
+    });
 }
 
 #[test]
@@ -86,14 +128,33 @@ fn fetch_items_that_make_no_sense_are_present_without_a_value() {
         ("EMAILID NIL", Attributes::EMAIL_ID),
     ] {
         fetch(item, |fetch| {
-            assert_eq!(fetch, Fetch { seq: 1, present: attribute, ..Fetch::default() }, "{item}");
+            assert_eq!(
+                fetch,
+                Fetch {
+                    seq: 1,
+                    present: attribute,
+                    ..Fetch::default()
+                },
+                "{item}"
+            );
         });
     }
-    fetch("RFC822.SIZE 5000000000", |fetch| assert_eq!(fetch.size, Some(5_000_000_000)));
-    fetch("RFC822.SIZE 9.3736e+06", |fetch| assert_eq!(fetch.size, Some(9_373_600)));
+    fetch("RFC822.SIZE 5000000000", |fetch| {
+        assert_eq!(fetch.size, Some(5_000_000_000))
+    });
+    fetch("RFC822.SIZE 9.3736e+06", |fetch| {
+        assert_eq!(fetch.size, Some(9_373_600))
+    });
     fetch("MODSEQ 7", |fetch| assert_eq!(fetch.mod_seq, Some(7)));
-    for date in ["1-Feb-2024 03:04:05 +0000", "", "garbage", "Thu, 1 Feb 2024 03:04:05 +0000"] {
-        fetch(format!("INTERNALDATE \"{date}\""), |fetch| assert_eq!(fetch.internal_date.as_deref(), Some(date)));
+    for date in [
+        "1-Feb-2024 03:04:05 +0000",
+        "",
+        "garbage",
+        "Thu, 1 Feb 2024 03:04:05 +0000",
+    ] {
+        fetch(format!("INTERNALDATE \"{date}\""), |fetch| {
+            assert_eq!(fetch.internal_date.as_deref(), Some(date))
+        });
     }
 }
 
@@ -107,23 +168,49 @@ fn gmail_labels() {
             b"(\\Inbox \\Sent Important \"Muy Importante\")",
             &[&b"\\Inbox"[..], b"\\Sent", b"Important", b"Muy Importante"],
         ),
-        (b"(\"\\\\Inbox\" \"\\\\Starred\")", &[b"\\Inbox", b"\\Starred"]),
-        (b"(\"a\\\"b\" \"c)d\" \"(\" \"\")", &[b"a\"b", b"c)d", b"(", b""]),
-        (b"({4}\r\na\"\\) +x [Gmail]/Mine Entw&APw-rfe)", &[b"a\"\\)", b"+x", b"[Gmail]/Mine", b"Entw&APw-rfe"]),
+        (
+            b"(\"\\\\Inbox\" \"\\\\Starred\")",
+            &[b"\\Inbox", b"\\Starred"],
+        ),
+        (
+            b"(\"a\\\"b\" \"c)d\" \"(\" \"\")",
+            &[b"a\"b", b"c)d", b"(", b""],
+        ),
+        (
+            b"({4}\r\na\"\\) +x [Gmail]/Mine Entw&APw-rfe)",
+            &[b"a\"\\)", b"+x", b"[Gmail]/Mine", b"Entw&APw-rfe"],
+        ),
         (b"(NIL \"NIL\" nil)", &[b"NIL", b"NIL", b"NIL"]),
     ] {
-        for (before, after) in [("UID 7 ", ""), ("", " UID 7"), ("UID 7 FLAGS (a) ", " X-GM-MSGID 5")] {
+        for (before, after) in [
+            ("UID 7 ", ""),
+            ("", " UID 7"),
+            ("UID 7 FLAGS (a) ", " X-GM-MSGID 5"),
+        ] {
             let line = [before.as_bytes(), b"X-GM-LABELS ", list, after.as_bytes()].concat();
             fetch(&line, |fetch| {
-                let labels: Vec<&[u8]> = fetch.gmail_labels.iter().flatten().map(AsRef::as_ref).collect();
+                let labels: Vec<&[u8]> = fetch
+                    .gmail_labels
+                    .iter()
+                    .flatten()
+                    .map(AsRef::as_ref)
+                    .collect();
                 assert_eq!(labels, expected, "{}", line.escape_ascii());
-                assert!(fetch.present.contains(Attributes::GMAIL_LABELS | Attributes::UID));
+                assert!(
+                    fetch
+                        .present
+                        .contains(Attributes::GMAIL_LABELS | Attributes::UID)
+                );
                 assert_eq!(fetch.uid, Some(7));
             });
         }
     }
     for list in ["", "Work", "\"Work\"", "(a", "((a))", "(a (b))", "(\"a)"] {
-        assert_eq!(unreadable_fetch(format!("UID 7 X-GM-LABELS {list}")).uid, Some(7), "{list}");
+        assert_eq!(
+            unreadable_fetch(format!("UID 7 X-GM-LABELS {list}")).uid,
+            Some(7),
+            "{list}"
+        );
     }
 }
 
@@ -157,12 +244,18 @@ fn fetch_bodies() {
         "BODY (\"TEXT\" \"PLAIN\" NIL)",
         "RFC822.TEXT \"x\"",
     ] {
-        fetch(item, |fetch| assert_eq!(fetch.present, Attributes::default(), "{item}"));
+        fetch(item, |fetch| {
+            assert_eq!(fetch.present, Attributes::default(), "{item}")
+        });
     }
-    for item in
-        ["BODY[HEADER] {2}\r\n\r\n", "BODY[HEADER.FIELDS.NOT (\"x]y\")] {2}\r\n\r\n", "RFC822.HEADER  {2}\r\n\r\n"]
-    {
-        fetch(item, |fetch| assert_eq!(fetch.header, Some(bytes(b"\r\n")), "{item}"));
+    for item in [
+        "BODY[HEADER] {2}\r\n\r\n",
+        "BODY[HEADER.FIELDS.NOT (\"x]y\")] {2}\r\n\r\n",
+        "RFC822.HEADER  {2}\r\n\r\n",
+    ] {
+        fetch(item, |fetch| {
+            assert_eq!(fetch.header, Some(bytes(b"\r\n")), "{item}")
+        });
     }
 }
 
@@ -170,7 +263,10 @@ fn fetch_bodies() {
 fn a_body_is_borrowed_from_its_frame() {
     for tail in ["", " X-A \"\\\"\""] {
         let frame = frame(format!("* 1 FETCH (UID 3 BODY[] {{3}}\r\nabc{tail})\r\n").as_bytes());
-        let Response::Fetch(Fetch { body: Some(Content::Bytes(Cow::Borrowed(body))), .. }) = Response::parse(&frame)
+        let Response::Fetch(Fetch {
+            body: Some(Content::Bytes(Cow::Borrowed(body))),
+            ..
+        }) = Response::parse(&frame)
         else {
             panic!("{:?}", Response::parse(&frame));
         };
@@ -225,9 +321,23 @@ fn streamed_literals_keep_their_place() {
             opening(Some(8), Attributes::default())
         ]
     );
-    let Response::Fetch(fetch) = Response::parse(framer.frame()) else { panic!() };
-    assert_eq!(fetch.header, Some(Content::Streamed { size: 70_000, nth: 0 }));
-    assert_eq!(fetch.body, Some(Content::Streamed { size: 70_000, nth: 1 }));
+    let Response::Fetch(fetch) = Response::parse(framer.frame()) else {
+        panic!()
+    };
+    assert_eq!(
+        fetch.header,
+        Some(Content::Streamed {
+            size: 70_000,
+            nth: 0
+        })
+    );
+    assert_eq!(
+        fetch.body,
+        Some(Content::Streamed {
+            size: 70_000,
+            nth: 1
+        })
+    );
     assert_eq!(fetch.flags.unwrap(), ["a"]);
     assert_eq!(FetchOpening::read(&frame(b"* 1 EXISTS\r\n")), None);
 }

@@ -10,7 +10,10 @@ fn nesting_is_harmless() {
     let deep = "(".repeat(100_000);
     for line in [
         format!("* 1 FETCH (UID 5 BODYSTRUCTURE {deep}"),
-        format!("* 1 FETCH (UID 5 BODYSTRUCTURE {deep}{} FLAGS ())", ")".repeat(100_000)),
+        format!(
+            "* 1 FETCH (UID 5 BODYSTRUCTURE {deep}{} FLAGS ())",
+            ")".repeat(100_000)
+        ),
         format!("* LIST {deep}"),
         format!("* NAMESPACE {deep}"),
         format!("* STATUS x (X {deep}"),
@@ -18,9 +21,15 @@ fn nesting_is_harmless() {
     ] {
         shown(line);
     }
-    let line = format!("* 1 FETCH (UID 5 X {}{} FLAGS (a))", "(".repeat(40), ")".repeat(40));
+    let line = format!(
+        "* 1 FETCH (UID 5 X {}{} FLAGS (a))",
+        "(".repeat(40),
+        ")".repeat(40)
+    );
     with(line, |response| {
-        let Response::Fetch(fetch) = response else { panic!("{response:?}") };
+        let Response::Fetch(fetch) = response else {
+            panic!("{response:?}")
+        };
         assert_eq!(fetch.flags.unwrap(), ["a"]);
     });
 }
@@ -71,12 +80,17 @@ fn ours(frame: &Frame) -> Option<Response<'_>> {
     match word.to_ascii_uppercase().as_slice() {
         b"FLAGS" => {
             let flags = cursor.flags().filter(|_| cursor.is_end())?;
-            Some(Response::Flags(flags.into_iter().map(Cow::into_owned).collect()))
+            Some(Response::Flags(
+                flags.into_iter().map(Cow::into_owned).collect(),
+            ))
         }
         b"QUOTA" => quota::quota(&mut cursor).map(Response::Quota),
         _ => {
             let mut fetch = Fetch::begin(number(word)?, cursor.word())?;
-            fetch.read_items(&mut cursor).ok().map(|()| Response::Fetch(fetch))
+            fetch
+                .read_items(&mut cursor)
+                .ok()
+                .map(|()| Response::Fetch(fetch))
         }
     }
 }

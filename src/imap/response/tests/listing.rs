@@ -5,9 +5,11 @@ use crate::mail::{Counters, FolderStatus, UidValidity};
 
 fn listed(line: impl AsRef<[u8]>) -> (Vec<String>, Option<char>, String) {
     with(&line, |response| match response {
-        Response::List(item) | Response::Lsub(item) | Response::XList(item) => {
-            (item.attributes, item.separator, item.name.escape_ascii().to_string())
-        }
+        Response::List(item) | Response::Lsub(item) | Response::XList(item) => (
+            item.attributes,
+            item.separator,
+            item.name.escape_ascii().to_string(),
+        ),
         other => panic!("{}: {other:?}", line.as_ref().escape_ascii()),
     })
 }
@@ -29,7 +31,10 @@ fn list_names_are_raw_and_unescaped() {
         (b"* LIST () \"/\" {1}\r\n\xfc", "\\xfc"),
         (b"* LIST () \"/\" {4}\r\nab\r\r", "ab\\r\\r"),
         (b"* LIST () \"/\" a (CHILDINFO (\"SUBSCRIBED\"))", "a"),
-        (b"* LIST () \"/\" \"a\" (\"CHILDINFO\" (\"SUBSCRIBED\"))", "a"),
+        (
+            b"* LIST () \"/\" \"a\" (\"CHILDINFO\" (\"SUBSCRIBED\"))",
+            "a",
+        ),
         (b"* LIST () \"/\" new (OLDNAME (old))", "new"),
         (b"* LIST () \"/\" Sent Items", "Sent Items"),
         (b"* LIST () \"/\" Photos (2024) 50%", "Photos (2024) 50%"),
@@ -44,7 +49,11 @@ fn list_names_are_raw_and_unescaped() {
 #[test]
 fn list_attributes_and_separators() {
     for (line, attributes, separator) in [
-        (&b"* LIST (\\HasNoChildren \\AllMail) \"/\" a"[..], &["\\HasNoChildren", "\\AllMail"][..], Some('/')),
+        (
+            &b"* LIST (\\HasNoChildren \\AllMail) \"/\" a"[..],
+            &["\\HasNoChildren", "\\AllMail"][..],
+            Some('/'),
+        ),
         (b"* LIST (\\Junkmail) \".\" a", &["\\Junkmail"], Some('.')),
         (
             b"* LIST (\\Subscribed \\NonExistent \\Remote \\Important) \"/\" a",
@@ -52,20 +61,39 @@ fn list_attributes_and_separators() {
             Some('/'),
         ),
         (b"* LIST (HasChildren) \"/\" a", &["HasChildren"], Some('/')),
-        (b"* XLIST (\\Sent \\Sent) \"|\" a", &["\\Sent", "\\Sent"], Some('|')),
+        (
+            b"* XLIST (\\Sent \\Sent) \"|\" a",
+            &["\\Sent", "\\Sent"],
+            Some('|'),
+        ),
         (b"* LSUB () \"/\" a", &[], Some('/')),
-        (b"* LIST (\\NoInferiors) NIL INBOX", &["\\NoInferiors"], None),
+        (
+            b"* LIST (\\NoInferiors) NIL INBOX",
+            &["\\NoInferiors"],
+            None,
+        ),
         (b"* LIST () \"\" INBOX", &[], None),
         (b"* LIST () \"\\\\\" a", &[], Some('\\')),
         (b"* LIST () \"\\\" a", &[], Some('\\')),
         (b"* LIST () \"\\\"\" a", &[], Some('"')),
         (b"* LIST () / a", &[], Some('/')),
-        (b"* LIST ( \\Marked  \\X ) \"/\" a", &["\\Marked", "\\X"], Some('/')),
+        (
+            b"* LIST ( \\Marked  \\X ) \"/\" a",
+            &["\\Marked", "\\X"],
+            Some('/'),
+        ),
     ] {
         let (found, found_separator, _) = listed(line);
         assert_eq!(
             (found.as_slice(), found_separator),
-            (attributes.iter().map(ToString::to_string).collect::<Vec<_>>().as_slice(), separator),
+            (
+                attributes
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .as_slice(),
+                separator
+            ),
             "{}",
             line.escape_ascii()
         );
@@ -74,9 +102,11 @@ fn list_attributes_and_separators() {
 
 #[test]
 fn listings_are_told_apart_and_never_lost() {
-    for (line, kind) in
-        [("* LIST () \"/\" a", "List("), ("* LSUB () \"/\" a", "Lsub("), ("* XLIST () \"/\" a", "XList(")]
-    {
+    for (line, kind) in [
+        ("* LIST () \"/\" a", "List("),
+        ("* LSUB () \"/\" a", "Lsub("),
+        ("* XLIST () \"/\" a", "XList("),
+    ] {
         assert!(shown(line).starts_with(kind), "{line}");
     }
     for line in [
@@ -90,7 +120,11 @@ fn listings_are_told_apart_and_never_lost() {
         "* LIST () \"/\" NIL",
         "* LIST () \"/\" nil ",
     ] {
-        assert!(shown(line).starts_with("Unreadable"), "{line}: {}", shown(line));
+        assert!(
+            shown(line).starts_with("Unreadable"),
+            "{line}: {}",
+            shown(line)
+        );
     }
 }
 
@@ -114,7 +148,11 @@ fn mailbox_status() {
         unseen: Some(2),
         size: Some(5_000_000_000),
     };
-    let expected = MailboxStatus { name: b"a\"b".to_vec(), counters, append_limit: None };
+    let expected = MailboxStatus {
+        name: b"a\"b".to_vec(),
+        counters,
+        append_limit: None,
+    };
     assert_eq!(all, expected);
     for (line, name) in [
         (&b"* STATUS x ()"[..], "x"),
@@ -123,15 +161,30 @@ fn mailbox_status() {
         (b"* STATUS \"\xfc\" (MESSAGES 1)", "\\xfc"),
         (b"* STATUS a(b (MESSAGES 1)", "a(b"),
     ] {
-        assert_eq!(read(line).name.escape_ascii().to_string(), name, "{}", line.escape_ascii());
+        assert_eq!(
+            read(line).name.escape_ascii().to_string(),
+            name,
+            "{}",
+            line.escape_ascii()
+        );
     }
     let odd = read(b"* STATUS x (MESSAGES -1 UIDNEXT 0 UIDVALIDITY 4294967296 UNSEEN NIL APPENDLIMIT 35651584)");
     assert_eq!(odd.counters, FolderStatus::default());
     assert_eq!(odd.append_limit, Some(35_651_584));
-    assert_eq!(read(b"* STATUS x (MESSAGES 9.3736e+06)").counters.counters.messages, Some(9_373_600));
-    for line in
-        ["* STATUS", "* STATUS x", "* STATUS x (MESSAGES)", "* STATUS x (MESSAGES 1", "* STATUS x (MESSAGES 1) y"]
-    {
+    assert_eq!(
+        read(b"* STATUS x (MESSAGES 9.3736e+06)")
+            .counters
+            .counters
+            .messages,
+        Some(9_373_600)
+    );
+    for line in [
+        "* STATUS",
+        "* STATUS x",
+        "* STATUS x (MESSAGES)",
+        "* STATUS x (MESSAGES 1",
+        "* STATUS x (MESSAGES 1) y",
+    ] {
         assert!(shown(line).starts_with("Unreadable"), "{line}");
     }
 }

@@ -89,17 +89,38 @@ fn accident() -> impl Strategy<Value = Event> {
 }
 
 fn quiet_sync() -> impl Strategy<Value = Event> {
-    any::<u8>().prop_map(|prefer| Event::Sync(Trouble { prefer, ..Trouble::default() }))
+    any::<u8>().prop_map(|prefer| {
+        Event::Sync(Trouble {
+            prefer,
+            ..Trouble::default()
+        })
+    })
 }
 
 fn troubled_sync() -> impl Strategy<Value = Event> {
     let cap = prop::option::weighted(0.3, side());
     let meanwhile = prop::collection::vec(edit(), 0..4);
     let dies_after = prop::option::weighted(0.4, 0_usize..12);
-    let trouble = (prop::bool::weighted(0.2), cap, any::<u8>(), meanwhile, dies_after, any::<bool>());
-    trouble.prop_map(|(filter, cap, prefer, meanwhile, dies_after, forgets_last)| {
-        Event::Sync(Trouble { filter, cap, prefer, meanwhile, dies_after, forgets_last })
-    })
+    let trouble = (
+        prop::bool::weighted(0.2),
+        cap,
+        any::<u8>(),
+        meanwhile,
+        dies_after,
+        any::<bool>(),
+    );
+    trouble.prop_map(
+        |(filter, cap, prefer, meanwhile, dies_after, forgets_last)| {
+            Event::Sync(Trouble {
+                filter,
+                cap,
+                prefer,
+                meanwhile,
+                dies_after,
+                forgets_last,
+            })
+        },
+    )
 }
 
 struct World {
@@ -134,7 +155,10 @@ struct World {
 
 impl World {
     fn new(abilities: Both<Abilities>, learns_late: bool) -> Self {
-        let servers = Both::new(Server::new(abilities.first, 1000), Server::new(abilities.second, 2000));
+        let servers = Both::new(
+            Server::new(abilities.first, 1000),
+            Server::new(abilities.second, 2000),
+        );
         Self {
             servers,
             backups: Both::default(),
@@ -174,20 +198,39 @@ impl World {
     }
 
     fn mail(&mut self, side: Side, at: &(FolderName, u32)) -> &mut Mail {
-        self.servers[side].mailboxes.get_mut(&at.0).unwrap().mails.get_mut(&at.1).unwrap()
+        self.servers[side]
+            .mailboxes
+            .get_mut(&at.0)
+            .unwrap()
+            .mails
+            .get_mut(&at.1)
+            .unwrap()
     }
 
     fn put(&mut self, side: Side, folder: &FolderName, mail: Mail) {
-        self.servers[side].mailboxes.get_mut(folder).unwrap().add(mail);
+        self.servers[side]
+            .mailboxes
+            .get_mut(folder)
+            .unwrap()
+            .add(mail);
     }
 
     fn happen(&mut self, event: &Event) {
-        self.reordered |=
-            matches!(event, Event::Create(..) | Event::Rename(..) | Event::Delete(..) | Event::Recreate(..));
+        self.reordered |= matches!(
+            event,
+            Event::Create(..) | Event::Rename(..) | Event::Delete(..) | Event::Recreate(..)
+        );
         match event {
             Event::Add(side, pick) => {
                 let (content, folder) = (self.new_content(), self.folder(*side, *pick));
-                self.put(*side, &folder, Mail { content, flags: Flags::default() });
+                self.put(
+                    *side,
+                    &folder,
+                    Mail {
+                        content,
+                        flags: Flags::default(),
+                    },
+                );
             }
             Event::Deliver(pick) => {
                 let folder = self.folder(Side::First, *pick);
@@ -199,24 +242,53 @@ impl World {
                 }
                 for side in Side::BOTH {
                     if self.servers[side].mailboxes.contains_key(&folder) {
-                        self.put(side, &folder, Mail { content, flags: Flags::default() });
+                        self.put(
+                            side,
+                            &folder,
+                            Mail {
+                                content,
+                                flags: Flags::default(),
+                            },
+                        );
                     }
                 }
             }
             Event::Expunge(side, pick) => {
-                let Some((folder, uid)) = self.pick(*side, *pick) else { return };
-                self.deleted.extend(std::mem::take(&mut self.at_risk[*side]));
-                let mail = self.servers[*side].mailboxes.get_mut(&folder).unwrap().remove(uid).unwrap();
+                let Some((folder, uid)) = self.pick(*side, *pick) else {
+                    return;
+                };
+                self.deleted
+                    .extend(std::mem::take(&mut self.at_risk[*side]));
+                let mail = self.servers[*side]
+                    .mailboxes
+                    .get_mut(&folder)
+                    .unwrap()
+                    .remove(uid)
+                    .unwrap();
                 self.deleted.insert(mail.content);
             }
-            Event::Flag(side, pick, flag) | Event::Unflag(side, pick, flag) => self.flag(event, *side, *pick, *flag),
+            Event::Flag(side, pick, flag) | Event::Unflag(side, pick, flag) => {
+                self.flag(event, *side, *pick, *flag)
+            }
             Event::Move(side, pick, to) => {
-                let Some((folder, uid)) = self.pick(*side, *pick) else { return };
-                self.deleted.extend(std::mem::take(&mut self.at_risk[*side]));
+                let Some((folder, uid)) = self.pick(*side, *pick) else {
+                    return;
+                };
+                self.deleted
+                    .extend(std::mem::take(&mut self.at_risk[*side]));
                 let to = self.folder(*side, *to);
-                let mail = self.servers[*side].mailboxes.get_mut(&folder).unwrap().remove(uid).unwrap();
+                let mail = self.servers[*side]
+                    .mailboxes
+                    .get_mut(&folder)
+                    .unwrap()
+                    .remove(uid)
+                    .unwrap();
                 let is_there = |server: &Server| {
-                    let mut mails = server.mailboxes.get(&to).into_iter().flat_map(|mailbox| mailbox.mails.values());
+                    let mut mails = server
+                        .mailboxes
+                        .get(&to)
+                        .into_iter()
+                        .flat_map(|mailbox| mailbox.mails.values());
                     mails.any(|there| there.content == mail.content)
                 };
                 if self.delivered.contains(&mail.content) || self.servers.any(is_there) {
@@ -225,20 +297,33 @@ impl World {
                 self.put(*side, &to, mail);
             }
             Event::Copy(side, pick, to) => {
-                let Some(at) = self.pick(*side, *pick) else { return };
+                let Some(at) = self.pick(*side, *pick) else {
+                    return;
+                };
                 let to = self.folder(*side, *to);
                 let mail = self.mail(*side, &at).clone();
                 self.copied.insert(mail.content);
                 self.put(*side, &to, mail);
             }
-            Event::Create(side, pick) => self.servers[*side].create(name(FOLDERS[*pick as usize % FOLDERS.len()])),
+            Event::Create(side, pick) => {
+                self.servers[*side].create(name(FOLDERS[*pick as usize % FOLDERS.len()]))
+            }
             Event::Rename(side, pick, to) => {
                 let from = self.folder(*side, *pick);
-                self.deleted.extend(std::mem::take(&mut self.at_risk[*side]));
+                self.deleted
+                    .extend(std::mem::take(&mut self.at_risk[*side]));
                 // Its mail may count as moved, one by one.
-                let below = self.servers[*side].mailboxes.iter().filter(|(name, _)| name.below(&from).is_some());
-                let contents = below.flat_map(|(_, mailbox)| mailbox.mails.values().map(|mail| mail.content));
-                self.copied.extend(contents.filter(|content| self.delivered.contains(content)).collect::<Vec<_>>());
+                let below = self.servers[*side]
+                    .mailboxes
+                    .iter()
+                    .filter(|(name, _)| name.below(&from).is_some());
+                let contents =
+                    below.flat_map(|(_, mailbox)| mailbox.mails.values().map(|mail| mail.content));
+                self.copied.extend(
+                    contents
+                        .filter(|content| self.delivered.contains(content))
+                        .collect::<Vec<_>>(),
+                );
                 self.servers[*side].rename(&from, &name(FOLDERS[*to as usize % FOLDERS.len()]));
             }
             Event::Delete(side, pick) => drop(self.delete_folder(*side, *pick)),
@@ -248,7 +333,14 @@ impl World {
                 if let Some(folder) = self.delete_folder(*side, *pick) {
                     self.servers[*side].create(folder.clone());
                     let content = self.new_content();
-                    self.put(*side, &folder, Mail { content, flags: Flags::default() });
+                    self.put(
+                        *side,
+                        &folder,
+                        Mail {
+                            content,
+                            flags: Flags::default(),
+                        },
+                    );
                 }
             }
             Event::Subscribe(side, pick) => {
@@ -264,9 +356,15 @@ impl World {
     fn flag(&mut self, event: &Event, side: Side, pick: u8, flag: u8) {
         let flag = Flags::from_names([FLAGS[flag as usize % FLAGS.len()]]);
         let (flag, _) = self.servers[side].permanent().split(&flag);
-        let Some(at) = self.pick(side, pick) else { return };
+        let Some(at) = self.pick(side, pick) else {
+            return;
+        };
         let mail = self.mail(side, &at);
-        mail.flags = if matches!(event, Event::Flag(..)) { mail.flags.union(&flag) } else { mail.flags.minus(&flag) };
+        mail.flags = if matches!(event, Event::Flag(..)) {
+            mail.flags.union(&flag)
+        } else {
+            mail.flags.minus(&flag)
+        };
         self.servers[side].mailboxes.get_mut(&at.0).unwrap().mod_seq += 1;
     }
 
@@ -277,7 +375,8 @@ impl World {
             return None;
         }
         let mailbox = self.servers[side].mailboxes.remove(&folder)?;
-        self.deleted.extend(mailbox.mails.values().map(|mail| mail.content));
+        self.deleted
+            .extend(mailbox.mails.values().map(|mail| mail.content));
         Some(folder)
     }
 
@@ -292,7 +391,9 @@ impl World {
             Event::BackUp(_) if self.learns_late => {}
             Event::BackUp(side) => self.backups[*side] = Some(self.servers[*side].clone()),
             Event::Restore(side) => {
-                let Some(backup) = self.backups[*side].clone() else { return };
+                let Some(backup) = self.backups[*side].clone() else {
+                    return;
+                };
                 let before = std::mem::replace(&mut self.servers[*side], backup);
                 self.servers[*side].outlive(&before);
                 // What only this server had is lost, and a folder that it did not have yet looks deleted.
@@ -300,14 +401,26 @@ impl World {
                 let restored = self.servers[*side].contents();
                 self.at_risk[*side].extend(before.contents().difference(&restored));
                 let known = &self.servers[*side].mailboxes;
-                let gone = before.mailboxes.iter().filter(|(name, _)| !known.contains_key(*name));
-                let gone: Vec<_> =
-                    gone.flat_map(|(_, mailbox)| mailbox.mails.values().map(|mail| mail.content)).collect();
-                self.deleted.extend(before.contents().iter().filter(|content| !there.contains(content)));
+                let gone = before
+                    .mailboxes
+                    .iter()
+                    .filter(|(name, _)| !known.contains_key(*name));
+                let gone: Vec<_> = gone
+                    .flat_map(|(_, mailbox)| mailbox.mails.values().map(|mail| mail.content))
+                    .collect();
+                self.deleted.extend(
+                    before
+                        .contents()
+                        .iter()
+                        .filter(|content| !there.contains(content)),
+                );
                 self.deleted.extend(gone);
                 // So does what was moved out of it since the last sync: the other side's is still in it.
                 let other = &self.servers[side.other()];
-                let paired: BTreeSet<_> = self.state.paired_with_missing(side.other(), known).collect();
+                let paired: BTreeSet<_> = self
+                    .state
+                    .paired_with_missing(side.other(), known)
+                    .collect();
                 self.deleted.extend(other.contents_of(&paired));
             }
             Event::LoseState => self.state = State::default(),
@@ -318,11 +431,19 @@ impl World {
     }
 
     fn everything(&self) -> BTreeSet<Content> {
-        self.servers.first.contents().union(&self.servers.second.contents()).copied().collect()
+        self.servers
+            .first
+            .contents()
+            .union(&self.servers.second.contents())
+            .copied()
+            .collect()
     }
 
     fn sync(&mut self, trouble: &Trouble) {
-        let blinkers = Both::of(|side| Blinkers { filter: trouble.filter, cap: trouble.cap == Some(side) });
+        let blinkers = Both::of(|side| Blinkers {
+            filter: trouble.filter,
+            cap: trouble.cap == Some(side),
+        });
         let orders = Orders {
             policy: policy(trouble.prefer),
             blinkers,
@@ -364,7 +485,11 @@ impl World {
             if round > 3 {
                 policy.prefer = Prefer::Keep;
             }
-            let orders = Orders { policy, learns_late: self.learns_late, ..Orders::default() };
+            let orders = Orders {
+                policy,
+                learns_late: self.learns_late,
+                ..Orders::default()
+            };
             let report = sync(&mut self.servers, &mut self.state, &orders, |_| ());
             actions.push(report.actions);
             // What is refilled may have been moved elsewhere.
@@ -374,7 +499,12 @@ impl World {
                 break;
             }
         }
-        prop_assert_eq!(actions.last(), Some(&0), "never comes to rest: {:?}", actions);
+        prop_assert_eq!(
+            actions.last(),
+            Some(&0),
+            "never comes to rest: {:?}",
+            actions
+        );
         Ok(())
     }
 
@@ -382,37 +512,56 @@ impl World {
         let keywords = self.servers.all(|server| server.abilities.keywords);
         let pictures = self.servers.as_ref().map(|server| server.picture(keywords));
         let equal = pictures.first == pictures.second;
-        prop_assert!(equal, "not equal: {:?} and {:?}", pictures.first, pictures.second);
+        prop_assert!(
+            equal,
+            "not equal: {:?} and {:?}",
+            pictures.first,
+            pictures.second
+        );
         let there = self.servers.first.contents();
         let added = 11..=self.next_content;
-        let lost: Vec<_> =
-            added.filter(|content| !self.deleted.contains(content) && !there.contains(content)).collect();
+        let lost: Vec<_> = added
+            .filter(|content| !self.deleted.contains(content) && !there.contains(content))
+            .collect();
         prop_assert!(lost.is_empty(), "lost: {:?}", lost);
         let mut counts = BTreeMap::new();
         for (folder, mailbox) in &self.servers.first.mailboxes {
-            for mail in
-                mailbox.mails.values().filter(|mail| has_header(mail.content) && !self.copied.contains(&mail.content))
+            for mail in mailbox
+                .mails
+                .values()
+                .filter(|mail| has_header(mail.content) && !self.copied.contains(&mail.content))
             {
                 let place = self.confused.then_some(folder);
                 *counts.entry((mail.content, place)).or_insert(0) += 1;
             }
         }
         let doubled: Vec<_> = counts.iter().filter(|(_, count)| **count > 1).collect();
-        prop_assert!(doubled.is_empty() || self.capped && self.forgotten, "doubled: {:?}", doubled);
+        prop_assert!(
+            doubled.is_empty() || self.capped && self.forgotten,
+            "doubled: {:?}",
+            doubled
+        );
         Ok(())
     }
 }
 
 fn policy(prefer: u8) -> Policy {
-    let prefer = [Prefer::Default, Prefer::First, Prefer::Second, Prefer::Keep][prefer as usize % 4];
+    let prefer =
+        [Prefer::Default, Prefer::First, Prefer::Second, Prefer::Keep][prefer as usize % 4];
     let all: DeletionLimit = "100%".parse().unwrap();
-    Policy { prefer, limits: Both::new(all, all), ..Policy::default() }
+    Policy {
+        prefer,
+        limits: Both::new(all, all),
+        ..Policy::default()
+    }
 }
 
 fn abilities() -> impl Strategy<Value = Both<Abilities>> {
     let one = || {
-        (any::<bool>(), prop::bool::weighted(0.7))
-            .prop_map(|(mailbox_ids, keywords)| Abilities { mailbox_ids, keywords })
+        (any::<bool>(), prop::bool::weighted(0.7)).prop_map(|(mailbox_ids, keywords)| Abilities {
+            mailbox_ids,
+            keywords,
+        })
     };
     (one(), one()).prop_map(|(first, second)| Both::new(first, second))
 }
@@ -438,7 +587,11 @@ fn config() -> ProptestConfig {
     let config = crate::properties::config();
     let is_asked = std::env::var_os("PROPTEST_CASES").is_some();
     let cases = if is_asked { config.cases } else { 2500 };
-    ProptestConfig { cases, max_shrink_iters: 200_000, ..config }
+    ProptestConfig {
+        cases,
+        max_shrink_iters: 200_000,
+        ..config
+    }
 }
 
 proptest! {

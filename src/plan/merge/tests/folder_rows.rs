@@ -14,8 +14,13 @@ fn folder(word: &str) -> SeenFolder {
     let signs = &word[..word.len() - plain.len()];
     let mut parts = plain.split('.');
     let name = parts.next().unwrap();
-    let (name, id) = name.split_once('=').map_or((name, None), |(name, id)| (name, Some(id.into())));
-    let validity = parts.next().map_or_else(|| name.bytes().map(u32::from).sum(), |text| text.parse().unwrap());
+    let (name, id) = name
+        .split_once('=')
+        .map_or((name, None), |(name, id)| (name, Some(id.into())));
+    let validity = parts.next().map_or_else(
+        || name.bytes().map(u32::from).sum(),
+        |text| text.parse().unwrap(),
+    );
     let mark = Counters {
         uid_validity: Some(UidValidity(validity)),
         uid_next: parts.next().map(|text| text.parse().unwrap()),
@@ -28,7 +33,16 @@ fn folder(word: &str) -> SeenFolder {
         () => FolderKind::Mail,
     };
     let name = FolderName::parse(name).unwrap();
-    SeenFolder { name, kind, identity: FolderIdentity { mailbox_id: id, mark, uids }, subscribed: signs.contains('+') }
+    SeenFolder {
+        name,
+        kind,
+        identity: FolderIdentity {
+            mailbox_id: id,
+            mark,
+            uids,
+        },
+        subscribed: signs.contains('+'),
+    }
 }
 
 fn folders(text: &str) -> Vec<SeenFolder> {
@@ -36,7 +50,12 @@ fn folders(text: &str) -> Vec<SeenFolder> {
 }
 
 fn known(text: &str) -> Vec<KnownFolder> {
-    let known = |SeenFolder { name, identity, subscribed, .. }: SeenFolder| KnownFolder {
+    let known = |SeenFolder {
+                     name,
+                     identity,
+                     subscribed,
+                     ..
+                 }: SeenFolder| KnownFolder {
         name,
         identities: Both::new(identity.clone(), identity),
         subscribed,
@@ -72,15 +91,31 @@ fn outcome(texts: [&str; 3], options: &str) -> String {
         for (place, Rename { from, to, row }) in merge.renames[side].iter().enumerate() {
             lines.push(format!("rename@{at} {place} {from}>{to} {row:?}"));
         }
-        lines.extend(merge.new[side].iter().map(|new| format!("new@{at} {} {:?}", new.name, new.row)));
+        lines.extend(
+            merge.new[side]
+                .iter()
+                .map(|new| format!("new@{at} {} {:?}", new.name, new.row)),
+        );
         for SubscriptionChange { name, subscribed } in &merge.subscriptions[side] {
-            lines.push(format!("{}@{at} {name}", if *subscribed { "subscribe" } else { "unsubscribe" }));
+            lines.push(format!(
+                "{}@{at} {name}",
+                if *subscribed {
+                    "subscribe"
+                } else {
+                    "unsubscribe"
+                }
+            ));
         }
         let left = merge.left.iter().filter(|left| left.side == side);
         lines.extend(left.map(|left| format!("left@{at} {} {:?}", left.name, left.row)));
     }
     for pair in &merge.pairs {
-        let FolderPair { names, base, seen, comes_back } = pair;
+        let FolderPair {
+            names,
+            base,
+            seen,
+            comes_back,
+        } = pair;
         let name = names.first.key();
         match (base, seen.first, seen.second, pair.deleted_on()) {
             (Some(_), None, None, _) => lines.push(format!("over {name}")),
@@ -95,13 +130,29 @@ fn outcome(texts: [&str; 3], options: &str) -> String {
     lines.join("; ")
 }
 
-type Case = (u8, &'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
+type Case = (
+    u8,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+);
 
 fn check(cases: &[Case]) {
     for (row, name, base, first, second, options, expected) in cases {
-        assert_eq!(outcome([base, first, second], options), sorted(expected), "row {row}: {name}");
+        assert_eq!(
+            outcome([base, first, second], options),
+            sorted(expected),
+            "row {row}: {name}"
+        );
         let [options, expected] = [options, expected].map(|text| mirrored(text));
-        assert_eq!(outcome([base, second, first], &options), sorted(&expected), "row {row}, the other way: {name}");
+        assert_eq!(
+            outcome([base, second, first], &options),
+            sorted(&expected),
+            "row {row}, the other way: {name}"
+        );
     }
 }
 
@@ -139,7 +190,10 @@ fn renamed() {
             "rename@second 0 D>C RenamedApart; subscribe@second C; unsubscribe@second D"),
     ];
     check(cases);
-    assert_eq!(outcome(["A=1", "C=1", "D=1"], ""), "rename@second 0 D>C RenamedApart");
+    assert_eq!(
+        outcome(["A=1", "C=1", "D=1"], ""),
+        "rename@second 0 D>C RenamedApart"
+    );
 }
 
 #[test]

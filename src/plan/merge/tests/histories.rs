@@ -5,8 +5,14 @@ use super::convergence::Event::{Add, BackUp, Create, Deliver, LoseState, Move, R
 use super::convergence::{Event, Trouble, run};
 use super::model::Abilities;
 
-const RICH: Abilities = Abilities { mailbox_ids: true, keywords: true };
-const POOR: Abilities = Abilities { mailbox_ids: false, keywords: true };
+const RICH: Abilities = Abilities {
+    mailbox_ids: true,
+    keywords: true,
+};
+const POOR: Abilities = Abilities {
+    mailbox_ids: false,
+    keywords: true,
+};
 
 // Indices of names in `FOLDERS`, and of existing folders, sorted by name.
 const A: u8 = 1;
@@ -20,14 +26,22 @@ fn sync() -> Event {
 
 /// A sync, with events between its scan and its actions.
 fn sync_while(meanwhile: Vec<Event>) -> Event {
-    Event::Sync(Trouble { meanwhile, ..Trouble::default() })
+    Event::Sync(Trouble {
+        meanwhile,
+        ..Trouble::default()
+    })
 }
 
 #[track_caller]
 fn ends_well(abilities: Abilities, history: impl Fn(Side) -> Vec<Event>) {
     for side in Side::BOTH {
         for learns_late in [false, true] {
-            if let Err(error) = run(Both::new(abilities, abilities), learns_late, &history(side), 0) {
+            if let Err(error) = run(
+                Both::new(abilities, abilities),
+                learns_late,
+                &history(side),
+                0,
+            ) {
                 panic!("{side:?}, learns late {learns_late}: {error}");
             }
         }

@@ -3,7 +3,8 @@
 use super::super::*;
 use crate::folders::FolderName;
 use crate::mail::{
-    Counters, FlagTable, Flags, HeaderKey, InternalDate, Message, PermanentFlags, Uid, UidSet, UidValidity,
+    Counters, FlagTable, Flags, HeaderKey, InternalDate, Message, PermanentFlags, Uid, UidSet,
+    UidValidity,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,12 +68,26 @@ fn is_filtered(content: Content) -> bool {
 impl Mail {
     pub(super) fn message(&self, uid: u32, flags: u32) -> Message {
         // Every sixth content has the Message-ID of the one before, with another body.
-        let id = if self.content % 6 == 1 { self.content - 1 } else { self.content };
+        let id = if self.content % 6 == 1 {
+            self.content - 1
+        } else {
+            self.content
+        };
         let mut key = [9; 16];
         key[..4].copy_from_slice(&id.to_be_bytes());
-        let key = if has_header(self.content) { HeaderKey::WithId(key) } else { HeaderKey::Empty };
+        let key = if has_header(self.content) {
+            HeaderKey::WithId(key)
+        } else {
+            HeaderKey::Empty
+        };
         let date = InternalDate::new(1_700_000_000 + i64::from(self.content), 0);
-        Message::new(Uid::new(uid).unwrap(), u64::from(self.content) * 10, date, flags, key)
+        Message::new(
+            Uid::new(uid).unwrap(),
+            u64::from(self.content) * 10,
+            date,
+            flags,
+            key,
+        )
     }
 }
 
@@ -100,9 +115,17 @@ impl Mailbox {
     }
 
     fn identity(&self, abilities: Abilities) -> FolderIdentity {
-        let uids: UidSet = self.mails.keys().map(|uid| Uid::new(*uid).unwrap()).collect();
+        let uids: UidSet = self
+            .mails
+            .keys()
+            .map(|uid| Uid::new(*uid).unwrap())
+            .collect();
         let mailbox_id = abilities.mailbox_ids.then(|| self.id.to_string().into());
-        FolderIdentity { mailbox_id, mark: self.mark(), uids: Some(uids) }
+        FolderIdentity {
+            mailbox_id,
+            mark: self.mark(),
+            uids: Some(uids),
+        }
     }
 
     fn view(&self, blinkers: Blinkers, permanent: PermanentFlags) -> View {
@@ -120,7 +143,9 @@ impl Mailbox {
         if blinkers.cap && messages.len() > 3 {
             let shown = messages.split_off(messages.len() - 3);
             let count = exists - u32::try_from(messages.len()).unwrap();
-            return View::new(shown, table, hidden, self.mark(), count).keeping(permanent).capped();
+            return View::new(shown, table, hidden, self.mark(), count)
+                .keeping(permanent)
+                .capped();
         }
         View::new(messages, table, hidden, self.mark(), exists).keeping(permanent)
     }
@@ -128,7 +153,11 @@ impl Mailbox {
 
 impl Server {
     pub(super) fn new(abilities: Abilities, first_id: u32) -> Self {
-        let mut server = Self { mailboxes: BTreeMap::new(), abilities, next: first_id };
+        let mut server = Self {
+            mailboxes: BTreeMap::new(),
+            abilities,
+            next: first_id,
+        };
         server.create(name("INBOX"));
         server
     }
@@ -136,16 +165,34 @@ impl Server {
     pub(super) fn create(&mut self, name: FolderName) {
         self.next += 1;
         let (id, uid_validity) = (self.next, self.next);
-        let mailbox = Mailbox { id, uid_validity, uid_next: 1, mod_seq: 1, mails: BTreeMap::new(), subscribed: false };
+        let mailbox = Mailbox {
+            id,
+            uid_validity,
+            uid_next: 1,
+            mod_seq: 1,
+            mails: BTreeMap::new(),
+            subscribed: false,
+        };
         self.mailboxes.entry(name).or_insert(mailbox);
     }
 
     /// Renames a folder and its subfolders, if the names are free.
     pub(super) fn rename(&mut self, from: &FolderName, to: &FolderName) {
-        let moved: Vec<_> = self.mailboxes.keys().filter(|name| name.below(from).is_some()).cloned().collect();
+        let moved: Vec<_> = self
+            .mailboxes
+            .keys()
+            .filter(|name| name.below(from).is_some())
+            .cloned()
+            .collect();
         let target = |name: &FolderName| to.join(name.below(from).unwrap());
-        let free = moved.iter().all(|name| !self.mailboxes.contains_key(&target(name)));
-        if from.is_inbox() || to.below(from).is_some() || !self.mailboxes.contains_key(from) || !free {
+        let free = moved
+            .iter()
+            .all(|name| !self.mailboxes.contains_key(&target(name)));
+        if from.is_inbox()
+            || to.below(from).is_some()
+            || !self.mailboxes.contains_key(from)
+            || !free
+        {
             return;
         }
         for name in moved {
@@ -157,7 +204,9 @@ impl Server {
     pub(super) fn renumber(&mut self, name: &FolderName) {
         self.next += 1;
         let uid_validity = self.next;
-        let Some(mailbox) = self.mailboxes.get_mut(name) else { return };
+        let Some(mailbox) = self.mailboxes.get_mut(name) else {
+            return;
+        };
         let mails = std::mem::take(&mut mailbox.mails);
         (mailbox.uid_validity, mailbox.uid_next) = (uid_validity, 1);
         for mail in mails.into_values() {
@@ -174,7 +223,10 @@ impl Server {
         if self.abilities.keywords {
             return PermanentFlags::everything();
         }
-        PermanentFlags::exactly(Flags::from_names(["\\Seen", "\\Flagged", "\\Deleted"]), false)
+        PermanentFlags::exactly(
+            Flags::from_names(["\\Seen", "\\Flagged", "\\Deleted"]),
+            false,
+        )
     }
 
     pub(super) fn seen(&self) -> Vec<SeenFolder> {
@@ -192,26 +244,44 @@ impl Server {
     }
 
     pub(super) fn contents(&self) -> BTreeSet<Content> {
-        self.mailboxes.values().flat_map(|mailbox| mailbox.mails.values().map(|mail| mail.content)).collect()
+        self.mailboxes
+            .values()
+            .flat_map(|mailbox| mailbox.mails.values().map(|mail| mail.content))
+            .collect()
     }
 
     /// Returns the contents of these messages, by UIDVALIDITY and UID.
     pub(super) fn contents_of(&self, messages: &BTreeSet<(u32, u32)>) -> BTreeSet<Content> {
         let of = |mailbox: &Mailbox| {
             let is_one = |uid: &u32| messages.contains(&(mailbox.uid_validity, *uid));
-            mailbox.mails.iter().filter(|(uid, _)| is_one(uid)).map(|(_, mail)| mail.content).collect::<Vec<_>>()
+            mailbox
+                .mails
+                .iter()
+                .filter(|(uid, _)| is_one(uid))
+                .map(|(_, mail)| mail.content)
+                .collect::<Vec<_>>()
         };
         self.mailboxes.values().flat_map(of).collect()
     }
 
     /// Returns everything that both sides should have in common: each folder's subscription, messages and flags.
-    pub(super) fn picture(&self, keywords: bool) -> BTreeMap<FolderName, (bool, Vec<(Content, String)>)> {
+    pub(super) fn picture(
+        &self,
+        keywords: bool,
+    ) -> BTreeMap<FolderName, (bool, Vec<(Content, String)>)> {
         let mails = |mailbox: &Mailbox| {
             let flags = |mail: &Mail| mail.flags.filter_keywords(|_| keywords).to_string();
-            let mut mails: Vec<_> = mailbox.mails.values().map(|mail| (mail.content, flags(mail))).collect();
+            let mut mails: Vec<_> = mailbox
+                .mails
+                .values()
+                .map(|mail| (mail.content, flags(mail)))
+                .collect();
             mails.sort();
             mails
         };
-        self.mailboxes.iter().map(|(name, mailbox)| (name.clone(), (mailbox.subscribed, mails(mailbox)))).collect()
+        self.mailboxes
+            .iter()
+            .map(|(name, mailbox)| (name.clone(), (mailbox.subscribed, mails(mailbox))))
+            .collect()
     }
 }

@@ -203,9 +203,17 @@ fn what_was_half_seen_is_left_for_the_next_run_and_nothing_else() {
     // Deleted on the first, deleted on both, new on the first, new on the second.
     let views = Both::new(shown("c m", Side::First), shown("a c n", Side::Second));
     let views = views.as_ref().map(|shown| &shown.view);
-    let folder = Folder { base: base.as_ref(), views, rules: MatchRules::default(), comes_back: None };
+    let folder = Folder {
+        base: base.as_ref(),
+        views,
+        rules: MatchRules::default(),
+        comes_back: None,
+    };
     let of = |side: Side, at: u32| trace(views[side].at(at).unwrap()).unwrap();
-    let dropped = base.as_ref().unwrap().pairs()[1].prints().trace(Side::First).unwrap();
+    let dropped = base.as_ref().unwrap().pairs()[1]
+        .prints()
+        .trace(Side::First)
+        .unwrap();
     let whole = merge_messages(&folder, &Policy::default());
     for (traces, left) in [
         (vec![of(Side::Second, 0)], [0, 1, 1, 1]),
@@ -217,7 +225,15 @@ fn what_was_half_seen_is_left_for_the_next_run_and_nothing_else() {
         let mut merge = whole.clone();
         let is_left = leave_alone(&folder, &mut merge, &traces.into_iter().collect());
         let Both { first, second } = merge.incoming.as_ref().map(Vec::len);
-        assert_eq!([merge.deletions.second.len(), merge.dropped.len(), second, first], left);
+        assert_eq!(
+            [
+                merge.deletions.second.len(),
+                merge.dropped.len(),
+                second,
+                first
+            ],
+            left
+        );
         assert_eq!(is_left, left != [1; 4]);
     }
 }
@@ -230,12 +246,35 @@ fn what_was_half_seen_is_remembered_as_deleted_where_its_folder_is_gone() {
         let here = shown(first, Side::First);
         let absent = shown("!absent", Side::Second);
         let views = Both::new(&here.view, &absent.view);
-        let folder = Folder { base: base.as_ref(), views, rules: MatchRules::default(), comes_back: None };
+        let folder = Folder {
+            base: base.as_ref(),
+            views,
+            rules: MatchRules::default(),
+            comes_back: None,
+        };
         let mut merge = merge_messages(&folder, &Policy::default());
-        let half_seen = base.as_ref().unwrap().pairs()[0].prints().trace(Side::First).unwrap();
-        assert!(leave_alone(&folder, &mut merge, &[half_seen].into_iter().collect()));
-        assert!(merge.deletions.first.iter().all(|deletion| deletion.pair == 1) && merge.dropped.is_empty());
-        let mut pending: Vec<_> = merge.pending.iter().map(|pending| (pending.pair, pending.deleted_on)).collect();
+        let half_seen = base.as_ref().unwrap().pairs()[0]
+            .prints()
+            .trace(Side::First)
+            .unwrap();
+        assert!(leave_alone(
+            &folder,
+            &mut merge,
+            &[half_seen].into_iter().collect()
+        ));
+        assert!(
+            merge
+                .deletions
+                .first
+                .iter()
+                .all(|deletion| deletion.pair == 1)
+                && merge.dropped.is_empty()
+        );
+        let mut pending: Vec<_> = merge
+            .pending
+            .iter()
+            .map(|pending| (pending.pair, pending.deleted_on))
+            .collect();
         pending.sort_unstable_by_key(|(pair, _)| *pair);
         assert_eq!(pending, [(0, Side::Second), (1, Side::Second)], "{first}");
     }
@@ -244,7 +283,10 @@ fn what_was_half_seen_is_remembered_as_deleted_where_its_folder_is_gone() {
 #[test]
 fn the_first_side_wins_by_default() {
     let moved = super::scene::outcome(["a b||", "b|a|", "b||a"], "");
-    assert_eq!(moved, "0: drop a DeletedOnBoth; move a 2>1@second MovedApart");
+    assert_eq!(
+        moved,
+        "0: drop a DeletedOnBoth; move a 2>1@second MovedApart"
+    );
 }
 
 #[test]

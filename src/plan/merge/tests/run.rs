@@ -30,10 +30,19 @@ impl State {
         side: Side,
         there: &'a BTreeMap<FolderName, Mailbox>,
     ) -> impl Iterator<Item = (u32, u32)> + 'a {
-        let known = self.known.iter().zip(&self.bases).filter(|(known, _)| !there.contains_key(&known.name));
+        let known = self
+            .known
+            .iter()
+            .zip(&self.bases)
+            .filter(|(known, _)| !there.contains_key(&known.name));
         known.flat_map(move |(known, base)| {
-            let validity = known.identities[side].mark.uid_validity.map_or(0, |validity| validity.0);
-            base.pairs().iter().map(move |pair| (validity, pair.uids()[side].get()))
+            let validity = known.identities[side]
+                .mark
+                .uid_validity
+                .map_or(0, |validity| validity.0);
+            base.pairs()
+                .iter()
+                .map(move |pair| (validity, pair.uids()[side].get()))
         })
     }
 }
@@ -70,9 +79,16 @@ pub(super) fn sync(
     let policy = &orders.policy;
     let seen = servers.as_ref().map(Server::seen);
     let plan = merge_folders(&state.known, seen.as_ref().map(Vec::as_slice), policy);
-    let views: Vec<_> =
-        plan.pairs.iter().map(|pair| Both::of(|side| view(pair, side, servers, &seen, orders))).collect();
-    let marks = plan.pairs.iter().map(|pair| Both::of(|side| mark(pair, side, servers, &seen))).collect();
+    let views: Vec<_> = plan
+        .pairs
+        .iter()
+        .map(|pair| Both::of(|side| view(pair, side, servers, &seen, orders)))
+        .collect();
+    let marks = plan
+        .pairs
+        .iter()
+        .map(|pair| Both::of(|side| mark(pair, side, servers, &seen)))
+        .collect();
     let folders: Vec<_> = plan
         .pairs
         .iter()
@@ -84,7 +100,10 @@ pub(super) fn sync(
             comes_back: pair.comes_back,
         })
         .collect();
-    let mut merges: Vec<_> = folders.iter().map(|folder| merged(folder, policy)).collect();
+    let mut merges: Vec<_> = folders
+        .iter()
+        .map(|folder| merged(folder, policy))
+        .collect();
     let moves = merge_moves(&folders, &mut merges, policy, &mut |_| true);
     hold_back(&folders, &mut merges, policy);
     meanwhile(servers);
@@ -112,12 +131,25 @@ pub(super) fn sync(
     report
 }
 
-fn view(pair: &FolderPair, side: Side, servers: &Both<Server>, seen: &Both<Vec<SeenFolder>>, orders: &Orders) -> View {
+fn view(
+    pair: &FolderPair,
+    side: Side,
+    servers: &Both<Server>,
+    seen: &Both<Vec<SeenFolder>>,
+    orders: &Orders,
+) -> View {
     let folder = pair.seen[side].map(|number| &seen[side][number]);
-    folder.map_or_else(View::absent, |folder| servers[side].view(&folder.name, orders.blinkers[side]))
+    folder.map_or_else(View::absent, |folder| {
+        servers[side].view(&folder.name, orders.blinkers[side])
+    })
 }
 
-fn mark(pair: &FolderPair, side: Side, servers: &Both<Server>, seen: &Both<Vec<SeenFolder>>) -> Option<Counters> {
+fn mark(
+    pair: &FolderPair,
+    side: Side,
+    servers: &Both<Server>,
+    seen: &Both<Vec<SeenFolder>>,
+) -> Option<Counters> {
     pair.seen[side].map(|number| servers[side].mailboxes[&seen[side][number].name].mark())
 }
 
@@ -133,7 +165,11 @@ fn merged(folder: &Folder<'_>, policy: &Policy) -> FolderMerge {
         key[12..].copy_from_slice(&message.size().to_be_bytes());
         Some(Likeness::exact(key))
     };
-    let settled = merge.ties().iter().map(|tie| settle(tie, content)).collect();
+    let settled = merge
+        .ties()
+        .iter()
+        .map(|tie| settle(tie, content))
+        .collect();
     merge.settle(folder, policy, settled);
     merge
 }
@@ -175,7 +211,9 @@ impl Run<'_> {
 
     fn mailbox(&mut self, folder: usize, side: Side) -> Option<&mut Mailbox> {
         let mark = self.marks[folder][side];
-        let mailbox = self.servers[side].mailboxes.get_mut(&self.plan.pairs[folder].names[side])?;
+        let mailbox = self.servers[side]
+            .mailboxes
+            .get_mut(&self.plan.pairs[folder].names[side])?;
         // A folder recreated since is another one: SELECT shows its UIDVALIDITY.
         (Some(mailbox.mark().uid_validity) == mark.map(|mark| mark.uid_validity)).then_some(mailbox)
     }
@@ -217,7 +255,13 @@ impl Run<'_> {
 
     fn fate(&self, number: usize, folder: &Folder<'_>) -> Option<Fate> {
         let gone = self.plan.pairs[number].deleted_on()?;
-        Some(fate(gone, number, folder.views, &self.merges[number], self.moves))
+        Some(fate(
+            gone,
+            number,
+            folder.views,
+            &self.merges[number],
+            self.moves,
+        ))
     }
 
     fn create(&mut self, side: Side, name: &FolderName) {
@@ -229,7 +273,11 @@ impl Run<'_> {
         if !self.servers[side].mailboxes[name].mails.is_empty() {
             return;
         }
-        let number = self.plan.pairs.iter().position(|pair| pair.names[side] == *name && pair.seen[side].is_none());
+        let number = self
+            .plan
+            .pairs
+            .iter()
+            .position(|pair| pair.names[side] == *name && pair.seen[side].is_none());
         if let Some(number) = number {
             self.marks[number][side] = Some(self.servers[side].mailboxes[name].mark());
         }
@@ -239,19 +287,37 @@ impl Run<'_> {
     fn keep_pairs(&mut self, number: usize, folder: &Folder<'_>) {
         let merge = &self.merges[number];
         let gone: HashSet<u32> = merge.dropped.iter().map(|dropped| dropped.pair).collect();
-        let waiting: BTreeMap<u32, Side> =
-            merge.pending.iter().map(|pending| (pending.pair, pending.deleted_on)).collect();
-        let learned: BTreeMap<u32, Prints> =
-            merge.learned.iter().map(|learned| (learned.pair, learned.prints)).collect();
-        let base = folder.base.into_iter().flat_map(|base| base.pairs().iter().map(move |pair| (base, pair)));
+        let waiting: BTreeMap<u32, Side> = merge
+            .pending
+            .iter()
+            .map(|pending| (pending.pair, pending.deleted_on))
+            .collect();
+        let learned: BTreeMap<u32, Prints> = merge
+            .learned
+            .iter()
+            .map(|learned| (learned.pair, learned.prints))
+            .collect();
+        let base = folder
+            .base
+            .into_iter()
+            .flat_map(|base| base.pairs().iter().map(move |pair| (base, pair)));
         for (pair, (base, record)) in (0..).zip(base).filter(|(pair, _)| !gone.contains(pair)) {
-            let state = waiting.get(&pair).map_or(record.state(), |side| PairState::DeletedOn(*side));
+            let state = waiting
+                .get(&pair)
+                .map_or(record.state(), |side| PairState::DeletedOn(*side));
             let uids = record.uids();
             let prints = learned.get(&pair).copied().unwrap_or(record.prints());
-            self.kept.push(Kept { folder: number, uids, flags: base.flags(record), prints, state });
+            self.kept.push(Kept {
+                folder: number,
+                uids,
+                flags: base.flags(record),
+                prints,
+                state,
+            });
         }
         for joined in &merge.joined {
-            let messages = Both::of(|side| &folder.views[side].messages()[joined.messages[side] as usize]);
+            let messages =
+                Both::of(|side| &folder.views[side].messages()[joined.messages[side] as usize]);
             let (uids, prints) = (messages.map(Message::uid), Prints::of(messages.map(Some)));
             let outcome = merge.flags.get(joined.flags);
             // Pairing alone isn't an action.
@@ -272,9 +338,14 @@ impl Run<'_> {
 
     fn store(&mut self, folder: usize, uids: Both<Uid>, outcome: &FlagMerge) {
         for side in Side::BOTH {
-            let Some(mailbox) = self.mailbox(folder, side) else { continue };
+            let Some(mailbox) = self.mailbox(folder, side) else {
+                continue;
+            };
             if let Some(mail) = mailbox.mails.get_mut(&uids[side].get()) {
-                mail.flags = mail.flags.union(&outcome.add[side]).minus(&outcome.remove[side]);
+                mail.flags = mail
+                    .flags
+                    .union(&outcome.add[side])
+                    .minus(&outcome.remove[side]);
                 mailbox.mod_seq += 1;
             }
         }
@@ -287,7 +358,10 @@ impl Run<'_> {
             let outcome = self.merges[number].flags.get(agreement.flags);
             if outcome.is_quiet() || self.lives() {
                 self.store(number, uids, &outcome);
-                let kept = self.kept.iter_mut().find(|kept| kept.folder == number && kept.uids == uids);
+                let kept = self
+                    .kept
+                    .iter_mut()
+                    .find(|kept| kept.folder == number && kept.uids == uids);
                 if let Some(kept) = kept.filter(|_| !self.orders.forgets_last) {
                     kept.flags = outcome.agreed;
                 }
@@ -310,16 +384,48 @@ impl Run<'_> {
         if self.mailbox(number, to).is_none() || !self.lives() {
             return;
         }
-        let mail = Mail { content, flags: kept };
-        let Some(uid) = self.mailbox(number, to).map(|mailbox| mailbox.add(mail.clone())) else { return };
+        let mail = Mail {
+            content,
+            flags: kept,
+        };
+        let Some(uid) = self
+            .mailbox(number, to)
+            .map(|mailbox| mailbox.add(mail.clone()))
+        else {
+            return;
+        };
         let sent = mail.message(uid, 0);
-        let uids = Both::of(|side| if side == to { sent.uid() } else { message.uid() });
-        let shown = if self.orders.learns_late { None } else { Some(&sent) };
-        let prints = Prints::of(Both::of(|side| if side == to { shown } else { Some(message) }));
-        let lacks = Both::of(|side| if side == to { lost.clone() } else { Default::default() });
+        let uids = Both::of(|side| {
+            if side == to {
+                sent.uid()
+            } else {
+                message.uid()
+            }
+        });
+        let shown = if self.orders.learns_late {
+            None
+        } else {
+            Some(&sent)
+        };
+        let prints = Prints::of(Both::of(
+            |side| if side == to { shown } else { Some(message) },
+        ));
+        let lacks = Both::of(|side| {
+            if side == to {
+                lost.clone()
+            } else {
+                Default::default()
+            }
+        });
         if self.records() {
             let flags = AgreedFlags { flags, lacks };
-            self.kept.push(Kept { folder: number, uids, flags, prints, state: PairState::Settled });
+            self.kept.push(Kept {
+                folder: number,
+                uids,
+                flags,
+                prints,
+                state: PairState::Settled,
+            });
         }
     }
 
@@ -328,41 +434,83 @@ impl Run<'_> {
         if self.mailbox(number, side).is_some() && self.lives() {
             self.mailbox(number, side).unwrap().remove(uids[side].get());
             if self.records() {
-                self.kept.retain(|kept| !(kept.folder == number && kept.uids == uids));
+                self.kept
+                    .retain(|kept| !(kept.folder == number && kept.uids == uids));
             }
         }
     }
 
     fn carry_out_move(&mut self, moved: &Move) {
-        let Move { side, from, index, to, partner, pair, flags, .. } = moved;
+        let Move {
+            side,
+            from,
+            index,
+            to,
+            partner,
+            pair,
+            flags,
+            ..
+        } = moved;
         let message = &self.folders[*from].views[*side].messages()[*index as usize];
         let other = &self.folders[*to].views[side.other()].messages()[*partner as usize];
-        if self.mailbox(*to, *side).is_none() || self.mailbox(*from, *side).is_none() || !self.lives() {
+        if self.mailbox(*to, *side).is_none()
+            || self.mailbox(*from, *side).is_none()
+            || !self.lives()
+        {
             return;
         }
-        let Some(mail) = self.mailbox(*from, *side).and_then(|mailbox| mailbox.remove(message.uid().get())) else {
+        let Some(mail) = self
+            .mailbox(*from, *side)
+            .and_then(|mailbox| mailbox.remove(message.uid().get()))
+        else {
             return;
         };
-        let uid = self.mailbox(*to, *side).map(|mailbox| mailbox.add(mail)).unwrap();
-        let uids = Both::of(|s| if s == *side { Uid::new(uid).unwrap() } else { other.uid() });
+        let uid = self
+            .mailbox(*to, *side)
+            .map(|mailbox| mailbox.add(mail))
+            .unwrap();
+        let uids = Both::of(|s| {
+            if s == *side {
+                Uid::new(uid).unwrap()
+            } else {
+                other.uid()
+            }
+        });
         self.store(*to, uids, flags);
         if let Some(pair) = pair {
             let old = self.folders[*from].base.unwrap().pairs()[*pair as usize].uids();
-            self.kept.retain(|kept| !(kept.folder == *from && kept.uids == old));
+            self.kept
+                .retain(|kept| !(kept.folder == *from && kept.uids == old));
         }
         if self.records() {
-            let shown = if self.orders.learns_late { None } else { Some(message) };
+            let shown = if self.orders.learns_late {
+                None
+            } else {
+                Some(message)
+            };
             let prints = Prints::of(Both::of(|s| if s == *side { shown } else { Some(other) }));
-            self.kept.push(Kept { folder: *to, uids, flags: flags.agreed.clone(), prints, state: PairState::Settled });
+            self.kept.push(Kept {
+                folder: *to,
+                uids,
+                flags: flags.agreed.clone(),
+                prints,
+                state: PairState::Settled,
+            });
         }
     }
 
     fn delete_folders(&mut self) {
         for (number, folder) in self.folders.iter().enumerate() {
-            let Some(Fate::Deleted(side)) = self.fate(number, folder) else { continue };
-            let empty = self.mailbox(number, side).is_some_and(|mailbox| mailbox.mails.is_empty());
+            let Some(Fate::Deleted(side)) = self.fate(number, folder) else {
+                continue;
+            };
+            let empty = self
+                .mailbox(number, side)
+                .is_some_and(|mailbox| mailbox.mails.is_empty());
             if empty && self.lives() {
-                self.servers[side].mailboxes.remove(&self.plan.pairs[number].names[side]);
+                self.servers[side]
+                    .mailboxes
+                    .remove(&self.plan.pairs[number].names[side]);
             }
         }
     }
@@ -382,7 +530,11 @@ impl Run<'_> {
     fn next_state(mut self, last: &State) -> State {
         let mut next = State::default();
         for (number, pair) in self.plan.pairs.iter().enumerate() {
-            let Both { first: Some(first), second: Some(second) } = self.marks[number] else {
+            let Both {
+                first: Some(first),
+                second: Some(second),
+            } = self.marks[number]
+            else {
                 if let Some(base) = pair.base.filter(|_| pair.deleted_on().is_some()) {
                     self.keep_deleted(number, base, last, &mut next);
                 }
@@ -390,26 +542,44 @@ impl Run<'_> {
             };
             let marks = Both::new(first, second);
             // A rename that was not carried out, or a folder that has gone since.
-            let intact = Side::BOTH.into_iter().all(|side| self.mailbox(number, side).is_some());
+            let intact = Side::BOTH
+                .into_iter()
+                .all(|side| self.mailbox(number, side).is_some());
             let known = pair.base.map(|base| &self.known[base]);
             let agrees = pair.names.first.key() == pair.names.second.key();
             let mailboxes = Both::of(|side| self.servers[side].mailboxes.get(&pair.names[side]));
             let subscribed = mailboxes.first.is_some_and(|mailbox| mailbox.subscribed);
             let base = BaseFolder::new(marks);
-            let mut base = if self.orders.dies_after.is_some() { base.unfinished() } else { base };
-            let kept: Vec<_> = self.kept.iter().filter(|kept| kept.folder == number).collect();
+            let mut base = if self.orders.dies_after.is_some() {
+                base.unfinished()
+            } else {
+                base
+            };
+            let kept: Vec<_> = self
+                .kept
+                .iter()
+                .filter(|kept| kept.folder == number)
+                .collect();
             for pair in &kept {
                 base.add(pair.uids, &pair.flags, pair.prints, pair.state);
             }
             let refused = self.merges[number].refused.is_some();
-            let base = if refused && let Some(old) = pair.base { last.bases[old].clone() } else { base };
+            let base = if refused && let Some(old) = pair.base {
+                last.bases[old].clone()
+            } else {
+                base
+            };
             // A server without UIDPLUS doesn't report the UIDs of what was written.
             let highest = |side: Side| kept.iter().map(|kept| kept.uids[side].get()).max();
             let identities = Both::of(|side| FolderIdentity {
                 mailbox_id: mailboxes[side]
                     .filter(|_| self.servers[side].abilities.mailbox_ids)
                     .map(|found| found.id.to_string().into()),
-                mark: if self.orders.learns_late { marks[side] } else { marks[side].with_written(highest(side)) },
+                mark: if self.orders.learns_late {
+                    marks[side]
+                } else {
+                    marks[side].with_written(highest(side))
+                },
                 uids: Some(kept.iter().map(|kept| kept.uids[side]).collect::<UidSet>()),
             });
             let name = if agrees {
@@ -418,14 +588,27 @@ impl Run<'_> {
                 known.map_or(pair.names.first.clone(), |known| known.name.clone())
             };
             match (intact, known) {
-                (true, _) => next.known.push(KnownFolder { name, identities, subscribed }),
+                (true, _) => next.known.push(KnownFolder {
+                    name,
+                    identities,
+                    subscribed,
+                }),
                 (false, Some(known)) => next.known.push(known.clone()),
                 (false, None) => continue,
             }
             next.bases.push(base);
         }
-        for left in self.plan.left.iter().filter(|left| left.row == Row::Emptied) {
-            let Some(number) = self.known.iter().position(|known| known.name.key() == left.name.key()) else {
+        for left in self
+            .plan
+            .left
+            .iter()
+            .filter(|left| left.row == Row::Emptied)
+        {
+            let Some(number) = self
+                .known
+                .iter()
+                .position(|known| known.name.key() == left.name.key())
+            else {
                 continue;
             };
             next.known.push(self.known[number].clone());
@@ -437,7 +620,10 @@ impl Run<'_> {
     /// Keeps a folder that was deleted on one side for as long as it exists on the other.
     fn keep_deleted(&self, number: usize, base: usize, last: &State, next: &mut State) {
         let names = &self.plan.pairs[number].names;
-        if !Side::BOTH.into_iter().any(|side| self.servers[side].mailboxes.contains_key(&names[side])) {
+        if !Side::BOTH
+            .into_iter()
+            .any(|side| self.servers[side].mailboxes.contains_key(&names[side]))
+        {
             return;
         }
         let mut rest = BaseFolder::new(Both::of(|side| *last.bases[base].mark(side)));

@@ -1,6 +1,10 @@
 //! `--report` of real runs: the page in a real browser, the JSON against its schema and against what the run said.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
 
 mod facts;
 mod page;
@@ -29,14 +33,19 @@ impl Reports {
         drop(std::fs::remove_file(&path));
         let run = run(&["--report", path.to_str().unwrap()]);
         let report = read(&path);
-        assert_eq!(report["exit_code"].as_i64(), run.code.map(i64::from), "{run:?}");
+        assert_eq!(
+            report["exit_code"].as_i64(),
+            run.code.map(i64::from),
+            "{run:?}"
+        );
         (run, report)
     }
 }
 
 #[track_caller]
 fn read(path: &Path) -> Value {
-    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text =
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap()
 }
 
@@ -45,6 +54,9 @@ fn with_subject(number: usize, subject: &str, body: &str) -> NewMessage {
     NewMessage {
         flags: Vec::new(),
         date: Some(format!("03-Mar-{} 10:20:30 +0000", 2015 + number % 9)),
-        bytes: format!("Message-ID: <{number}@report.example>\r\nSubject: {subject}\r\n\r\n{body}\r\n").into_bytes(),
+        bytes: format!(
+            "Message-ID: <{number}@report.example>\r\nSubject: {subject}\r\n\r\n{body}\r\n"
+        )
+        .into_bytes(),
     }
 }

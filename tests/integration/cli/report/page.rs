@@ -14,8 +14,12 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 /// Names of folders that would be markup, scripts or another text, if they were let.
-const FOLDERS: [&str; 4] =
-    ["<script>owned=1<b>", "\"><img src=x onerror=owned=1>", "' onclick='owned=1", "exe\u{202e}cod"];
+const FOLDERS: [&str; 4] = [
+    "<script>owned=1<b>",
+    "\"><img src=x onerror=owned=1>",
+    "' onclick='owned=1",
+    "exe\u{202e}cod",
+];
 /// The same as subjects, one of them with a line end in it.
 const SUBJECTS: [&str; 3] = [
     "</title></style></script><script>window.owned=1</script>",
@@ -25,17 +29,31 @@ const SUBJECTS: [&str; 3] = [
 
 /// The pages of a copy, and of a comparison that finds differences.
 fn pages(reports: &Reports) -> [PathBuf; 2] {
-    let (source, target) = (empty("reportpage", Personality::Plain), empty("reportpagedst", Personality::Plain));
+    let (source, target) = (
+        empty("reportpage", Personality::Plain),
+        empty("reportpagedst", Personality::Plain),
+    );
     let mut client = Client::login(&source);
     client.fill(&generator::mailbox(11, 150));
     for (at, name) in FOLDERS.iter().enumerate() {
         client.create(&[*name]);
         // Large ones, so that their subjects are in the page; each twice.
-        let hostile = |_| with_subject(at, SUBJECTS[at % SUBJECTS.len()], &"x\r\n".repeat(400_000 + at));
-        client.append(&[*name], (0..2).map(hostile).collect::<Vec<_>>().into_iter());
+        let hostile = |_| {
+            with_subject(
+                at,
+                SUBJECTS[at % SUBJECTS.len()],
+                &"x\r\n".repeat(400_000 + at),
+            )
+        };
+        client.append(
+            &[*name],
+            (0..2).map(hostile).collect::<Vec<_>>().into_iter(),
+        );
     }
     let pages = ["copy.html", "verify.html"].map(|name| reports.path(name));
-    let options = pages.each_ref().map(|page| ["--report", page.to_str().unwrap()]);
+    let options = pages
+        .each_ref()
+        .map(|page| ["--report", page.to_str().unwrap()]);
     copy(&source, &target, &options[0]).ended(0);
     client.select(&["INBOX"]);
     client.store("1:9", "+FLAGS", "\\Flagged");
@@ -64,7 +82,10 @@ fn a_page_works_in_a_browser() {
 
 fn nothing_is_loaded(browser: &mut Browser) {
     let requests = browser.requests();
-    assert!(requests.len() == 1 && requests[0].starts_with("file://"), "{requests:?}");
+    assert!(
+        requests.len() == 1 && requests[0].starts_with("file://"),
+        "{requests:?}"
+    );
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
@@ -77,8 +98,17 @@ fn hostile_texts_are_texts(browser: &mut Browser) {
     let cells = browser.value(
         "[...document.querySelectorAll('tbody th, tbody td')].map(cell => cell.querySelector('bdi').textContent)",
     );
-    let cells: Vec<&str> = cells.as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    for text in FOLDERS[..3].iter().chain(&SUBJECTS[..2]).chain(&["exe\\u{202e}cod", "two lines \\u{202e}turned"]) {
+    let cells: Vec<&str> = cells
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    for text in FOLDERS[..3]
+        .iter()
+        .chain(&SUBJECTS[..2])
+        .chain(&["exe\\u{202e}cod", "two lines \\u{202e}turned"])
+    {
         assert!(cells.contains(text), "{text} is not in {cells:?}");
     }
 }
@@ -90,7 +120,12 @@ fn column(browser: &mut Browser, title: &str) -> Vec<u64> {
            const at = [...table.tHead.rows[0].cells].findIndex(cell => cell.textContent === '{title}');
            return [...table.tBodies[0].rows].map(row => Number(row.cells[at].dataset.n)); }})()"
     ));
-    numbers.as_array().unwrap().iter().map(|number| number.as_u64().unwrap()).collect()
+    numbers
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|number| number.as_u64().unwrap())
+        .collect()
 }
 
 fn click(browser: &mut Browser, title: &str) -> Value {
@@ -111,7 +146,8 @@ fn tables_sort(browser: &mut Browser) {
     assert_eq!(column(browser, "Messages"), ascending);
     let first = browser.value("document.querySelector('#folders thead th').textContent");
     assert_eq!(click(browser, first.as_str().unwrap()), "ascending");
-    let names = browser.value("[...document.querySelectorAll('#folders tbody th')].map(cell => cell.textContent)");
+    let names = browser
+        .value("[...document.querySelectorAll('#folders tbody th')].map(cell => cell.textContent)");
     let sorted = browser.value(
         "[...document.querySelectorAll('#folders tbody th')].map(cell => cell.textContent)
            .sort((a, b) => a.localeCompare(b, undefined, { numeric: true }))",
@@ -129,9 +165,15 @@ fn tables_filter(browser: &mut Browser) {
             json!(text)
         ))
     };
-    let all = browser.value("document.querySelectorAll('#folders tbody tr').length").as_u64().unwrap();
+    let all = browser
+        .value("document.querySelectorAll('#folders tbody tr').length")
+        .as_u64()
+        .unwrap();
     assert_eq!(show(browser, "<SCRIPT>"), json!([1, format!("1 of {all}")]));
-    assert_eq!(show(browser, "nothing has this"), json!([0, format!("0 of {all}")]));
+    assert_eq!(
+        show(browser, "nothing has this"),
+        json!([0, format!("0 of {all}")])
+    );
     assert_eq!(show(browser, ""), json!([all, ""]));
 }
 
@@ -149,13 +191,21 @@ fn it_can_be_used_by_everybody(browser: &mut Browser) {
         browser.value("[document.documentElement.lang, document.querySelectorAll('h1').length]"),
         json!(["en", 1])
     );
-    assert!(browser.value("document.querySelectorAll('.chart svg rect').length").as_u64() > Some(4));
+    assert!(
+        browser
+            .value("document.querySelectorAll('.chart svg rect').length")
+            .as_u64()
+            > Some(4)
+    );
     for (scheme, medium) in [("light", "screen"), ("dark", "screen"), ("light", "print")] {
         browser.prefer(scheme, medium);
         let faint = browser.value(FAINT);
         assert_eq!(faint, json!([]), "{scheme} {medium}");
         assert!(
-            browser.value("document.documentElement.scrollWidth <= innerWidth").as_bool().unwrap(),
+            browser
+                .value("document.documentElement.scrollWidth <= innerWidth")
+                .as_bool()
+                .unwrap(),
             "{scheme} {medium}"
         );
     }
@@ -192,7 +242,10 @@ const FAINT: &str = "(() => {
 fn nothing_runs_that_is_not_the_pages_own(browser: &mut Browser) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
-    let outside = format!("http://127.0.0.1:{}/", listener.local_addr().unwrap().port());
+    let outside = format!(
+        "http://127.0.0.1:{}/",
+        listener.local_addr().unwrap().port()
+    );
     browser.value(&format!(
         "(async () => {{
            const script = document.createElement('script'); script.textContent = 'window.owned = 1';
@@ -206,10 +259,20 @@ fn nothing_runs_that_is_not_the_pages_own(browser: &mut Browser) {
     assert_eq!(browser.value("typeof window.owned"), "undefined");
     let complaints = browser.complaints();
     for directive in ["script-src", "default-src"] {
-        assert!(complaints.iter().any(|complaint| complaint.contains(directive)), "{directive}: {complaints:?}");
+        assert!(
+            complaints
+                .iter()
+                .any(|complaint| complaint.contains(directive)),
+            "{directive}: {complaints:?}"
+        );
     }
     let asked = listener.accept();
-    assert!(asked.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "{asked:?}");
+    assert!(
+        asked
+            .as_ref()
+            .is_err_and(|error| error.kind() == ErrorKind::WouldBlock),
+        "{asked:?}"
+    );
 }
 
 fn it_reads_without_scripts(browser: &mut Browser, page: &Path) {
@@ -224,7 +287,8 @@ fn it_reads_without_scripts(browser: &mut Browser, page: &Path) {
         "nothing stands there that does nothing"
     );
     assert_eq!(browser.value(texts), with);
-    let hidden =
-        browser.value("[...document.querySelectorAll('section')].filter(one => !one.checkVisibility()).length");
+    let hidden = browser.value(
+        "[...document.querySelectorAll('section')].filter(one => !one.checkVisibility()).length",
+    );
     assert_eq!(hidden, 0);
 }

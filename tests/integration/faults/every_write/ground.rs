@@ -50,26 +50,55 @@ impl Ground {
 
     /// Makes a plan of what the scenario's copy would do; from now on runs carry it out and nothing else.
     pub(crate) fn make_plan(&self) {
-        let options = CopyOptions { dry_run: true, plan: PlanUse::Keep, ..self.options.clone() };
+        let options = CopyOptions {
+            dry_run: true,
+            plan: PlanUse::Keep,
+            ..self.options.clone()
+        };
         let (_, planned) = self.run(&options, &[]).unwrap();
         *self.plan.lock().unwrap() = Some(Arc::new(planned));
     }
 
     /// Runs the scenario's copy, as another process would, with faults on these sides.
     pub(crate) fn copy(&self, faults: &[(Side, &Arc<AtWrites>)]) -> Result<CopySummary, Error> {
-        let plan = self.plan.lock().unwrap().clone().map_or(PlanUse::Nothing, PlanUse::Only);
-        self.run(&CopyOptions { plan, ..self.options.clone() }, faults).map(|(summary, _)| summary)
+        let plan = self
+            .plan
+            .lock()
+            .unwrap()
+            .clone()
+            .map_or(PlanUse::Nothing, PlanUse::Only);
+        self.run(
+            &CopyOptions {
+                plan,
+                ..self.options.clone()
+            },
+            faults,
+        )
+        .map(|(summary, _)| summary)
     }
 
-    fn run(&self, options: &CopyOptions, faults: &[(Side, &Arc<AtWrites>)]) -> Result<(CopySummary, Planned), Error> {
+    fn run(
+        &self,
+        options: &CopyOptions,
+        faults: &[(Side, &Arc<AtWrites>)],
+    ) -> Result<(CopySummary, Planned), Error> {
         self.log.note(format!("--- a run, faults: {faults:?}"));
         let (source, target) = (address(&self.source), address(&self.target));
         let kept = self.state.as_ref().map(|directory| {
             let (source, target) = (source.identity(), target.identity());
-            let (directory, pair) = (StateDirectory::open(directory.path()).unwrap(), PairName::new(&source, &target));
+            let (directory, pair) = (
+                StateDirectory::open(directory.path()).unwrap(),
+                PairName::new(&source, &target),
+            );
             let lock = injector::lock(&directory, &pair);
-            let mailboxes = Mailboxes { source: &source, target: &target };
-            (State::open(&directory, &pair, &lock, &mailboxes).unwrap(), lock)
+            let mailboxes = Mailboxes {
+                source: &source,
+                target: &target,
+            };
+            (
+                State::open(&directory, &pair, &lock, &mailboxes).unwrap(),
+                lock,
+            )
         });
         let stop = Arc::new(Stop::new());
         let source_access = match options.deleting {
@@ -80,7 +109,10 @@ impl Ground {
         let target = self.account(&target, Side::TARGET, Access::ReadWrite, &stop, faults);
         let state = kept.as_ref().map(|(state, _)| state);
         let rules = Rules::new(&Options::default()).unwrap();
-        let run = Run { stop: &stop, observer: self.log.as_ref() };
+        let run = Run {
+            stop: &stop,
+            observer: self.log.as_ref(),
+        };
         verbs::copy(Both::new(&source, &target), &rules, options, state, run)
     }
 
@@ -92,10 +124,17 @@ impl Ground {
         stop: &Arc<Stop>,
         faults: &[(Side, &Arc<AtWrites>)],
     ) -> imap::Account {
-        let run = AccountRun { observer: Arc::<Log>::clone(&self.log), trace: true, stop: Arc::clone(stop) };
-        let account = imap::Account::new(address, Secret::fixed(PASSWORD.into()), side, access, run).unwrap();
+        let run = AccountRun {
+            observer: Arc::<Log>::clone(&self.log),
+            trace: true,
+            stop: Arc::clone(stop),
+        };
+        let account =
+            imap::Account::new(address, Secret::fixed(PASSWORD.into()), side, access, run).unwrap();
         match faults.iter().find(|(of, _)| *of == side) {
-            Some((_, faults)) => account.with_faults(Arc::<AtWrites>::clone(faults) as Arc<dyn FaultInjector>),
+            Some((_, faults)) => {
+                account.with_faults(Arc::<AtWrites>::clone(faults) as Arc<dyn FaultInjector>)
+            }
             None => account,
         }
     }
@@ -125,13 +164,22 @@ impl Ground {
     /// Every message is still on one side at least, and none is twice on the target.
     pub(crate) fn assert_nothing_lost(&self) {
         let first = self.first_content();
-        let (source, target) = (self.on_source().snapshot().content(), self.on_target().snapshot().content());
+        let (source, target) = (
+            self.on_source().snapshot().content(),
+            self.on_target().snapshot().content(),
+        );
         assert_nothing_beyond(&first, &target);
         for (folder, messages) in &first {
             let empty = Vec::new();
-            let (here, there) = (source.get(folder).unwrap_or(&empty), target.get(folder).unwrap_or(&empty));
+            let (here, there) = (
+                source.get(folder).unwrap_or(&empty),
+                target.get(folder).unwrap_or(&empty),
+            );
             let is_there = |message| here.contains(message) || there.contains(message);
-            assert!(messages.iter().all(is_there) && here.len() + there.len() >= messages.len(), "{folder:?}");
+            assert!(
+                messages.iter().all(is_there) && here.len() + there.len() >= messages.len(),
+                "{folder:?}"
+            );
         }
     }
 
@@ -139,7 +187,11 @@ impl Ground {
     fn where_it_was(&self) -> Content {
         let mut all = Content::new();
         for (levels, messages) in self.on_target().snapshot().content() {
-            let levels = if levels[0] == "Vanished" { levels[2..].to_vec() } else { levels };
+            let levels = if levels[0] == "Vanished" {
+                levels[2..].to_vec()
+            } else {
+                levels
+            };
             all.entry(levels).or_default().extend(messages);
         }
         all
@@ -148,7 +200,8 @@ impl Ground {
     /// Every message that the source had at first is on the target, where it was or kept.
     pub(crate) fn assert_all_on_target(&self) {
         let there = self.where_it_was();
-        let counted = |messages: &[_], message| messages.iter().filter(|other| *other == message).count();
+        let counted =
+            |messages: &[_], message| messages.iter().filter(|other| *other == message).count();
         for (folder, messages) in &self.first_content() {
             let is_there = |message| counted(&there[folder], message) >= counted(messages, message);
             assert!(messages.iter().all(is_there), "{folder:?}");
@@ -164,7 +217,10 @@ impl Ground {
         target.folders.retain(|levels, _| levels[0] != "Vanished");
         let source = self.on_source().snapshot();
         assert_nothing_beyond(&target.content(), &source.content());
-        assert_eq!(source.folders.keys().collect::<Vec<_>>(), target.folders.keys().collect::<Vec<_>>());
+        assert_eq!(
+            source.folders.keys().collect::<Vec<_>>(),
+            target.folders.keys().collect::<Vec<_>>()
+        );
         assert_eq!(source.subscribed, target.subscribed);
     }
 
@@ -182,7 +238,10 @@ impl Ground {
         let (source, target) = (self.on_source().snapshot(), self.on_target().snapshot());
         assert_nothing_beyond(&source.content(), &target.content());
         assert_nothing_beyond(&target.content(), &source.content());
-        assert_eq!(source.folders.keys().collect::<Vec<_>>(), target.folders.keys().collect::<Vec<_>>());
+        assert_eq!(
+            source.folders.keys().collect::<Vec<_>>(),
+            target.folders.keys().collect::<Vec<_>>()
+        );
         assert_eq!(source.subscribed, target.subscribed);
     }
 }
@@ -214,8 +273,17 @@ impl Log {
 impl Observer for Log {
     fn observe(&self, event: &Event<'_>) {
         self.note(match event {
-            Event::Trace { side, connection, direction, line } => {
-                format!("{} {connection} {direction:?}: {}", side.name(), String::from_utf8_lossy(line))
+            Event::Trace {
+                side,
+                connection,
+                direction,
+                line,
+            } => {
+                format!(
+                    "{} {connection} {direction:?}: {}",
+                    side.name(),
+                    String::from_utf8_lossy(line)
+                )
             }
             event => format!("{event:?}"),
         });

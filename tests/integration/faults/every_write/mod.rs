@@ -8,7 +8,11 @@
 //! `MAILFERRY_STEP=rerun/target/7` runs only the steps whose name begins so, and tells what went over the wire. Every second
 //! step is taken, so each write has its turn; `MAILFERRY_EVERY=1`, as `scripts/crash` sets it, takes all.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
 
 mod ground;
 mod scenarios;
@@ -44,7 +48,14 @@ struct Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = if self.with_state { "state" } else { "no-state" };
-        write!(f, "{}/{}/{}/{:?}", self.scenario.name, self.side.name(), self.write, self.cut)?;
+        write!(
+            f,
+            "{}/{}/{}/{:?}",
+            self.scenario.name,
+            self.side.name(),
+            self.write,
+            self.cut
+        )?;
         self.again.map_or(Ok(()), |again| write!(f, "+{again}"))?;
         write!(f, "/{state}")
     }
@@ -60,7 +71,9 @@ enum End {
 }
 
 fn is_complete(result: &Result<CopySummary, mailferry::store::Error>) -> bool {
-    result.as_ref().is_ok_and(|summary| matches!(summary.status, Status::Complete))
+    result
+        .as_ref()
+        .is_ok_and(|summary| matches!(summary.status, Status::Complete))
 }
 
 /// Takes a step from scratch, with accounts and a state of its own.
@@ -79,16 +92,26 @@ fn take(step: Step) -> End {
     if end == End::SecondRun {
         (step.scenario.meanwhile)(&ground);
         let second = ground.copy(&[]);
-        assert!(is_complete(&second), "the second run: {second:?}\nafter {broken:?}");
+        assert!(
+            is_complete(&second),
+            "the second run: {second:?}\nafter {broken:?}"
+        );
     }
     (step.scenario.then)(&ground);
     let last = ground.copy(&[]);
-    let Ok(summary) =
-        last.as_ref().map(|summary| (summary.copied + summary.kept, summary.flags_updated, summary.folders_created))
-    else {
+    let Ok(summary) = last.as_ref().map(|summary| {
+        (
+            summary.copied + summary.kept,
+            summary.flags_updated,
+            summary.folders_created,
+        )
+    }) else {
         panic!("the last run: {last:?}");
     };
-    assert!(is_complete(&last) && summary == (0, 0, 0), "the last run had work to do: {last:?}\nafter {broken:?}");
+    assert!(
+        is_complete(&last) && summary == (0, 0, 0),
+        "the last run had work to do: {last:?}\nafter {broken:?}"
+    );
     end
 }
 
@@ -100,22 +123,45 @@ fn writes(scenario: &'static Scenario, with_state: bool) -> [(Side, u64); 2] {
     let run = ground.copy(&[(Side::SOURCE, &source), (Side::TARGET, &target)]);
     assert!(is_complete(&run), "without a fault: {run:?}");
     (scenario.then)(&ground);
-    [(Side::SOURCE, source.writes()), (Side::TARGET, target.writes())]
+    [
+        (Side::SOURCE, source.writes()),
+        (Side::TARGET, target.writes()),
+    ]
 }
 
 fn steps(scenario: &'static Scenario) -> Vec<Step> {
     let mut steps = Vec::new();
-    for with_state in if scenario.stateless { &[true, false][..] } else { &[true] } {
+    for with_state in if scenario.stateless {
+        &[true, false][..]
+    } else {
+        &[true]
+    } {
         let with_state = *with_state;
         for (side, count) in writes(scenario, with_state) {
-            assert!(count >= 4, "{}: {count} writes to the {}", scenario.name, side.name());
-            let step = |write, cut, again| Step { scenario, side, write, cut, again, with_state };
+            assert!(
+                count >= 4,
+                "{}: {count} writes to the {}",
+                scenario.name,
+                side.name()
+            );
+            let step = |write, cut, again| Step {
+                scenario,
+                side,
+                write,
+                cut,
+                again,
+                with_state,
+            };
             for write in 1..=count {
-                steps.extend([Cut::Before, Cut::Within, Cut::After].map(|cut| step(write, cut, None)));
+                steps.extend(
+                    [Cut::Before, Cut::Within, Cut::After].map(|cut| step(write, cut, None)),
+                );
             }
             if side == Side::TARGET && with_state {
                 // The places differ, so that all that is done after a break is broken too.
-                steps.extend((1..=count).map(|write| step(write, Cut::After, Some(1 + write * 7 % 11))));
+                steps.extend(
+                    (1..=count).map(|write| step(write, Cut::After, Some(1 + write * 7 % 11))),
+                );
             }
         }
     }
@@ -125,11 +171,22 @@ fn steps(scenario: &'static Scenario) -> Vec<Step> {
 #[test]
 fn a_fault_at_any_write_neither_damages_nor_loses_nor_doubles() {
     let only = std::env::var("MAILFERRY_STEP").ok();
-    let every = if only.is_some() { 1 } else { random::number("MAILFERRY_EVERY", 2) as usize };
+    let every = if only.is_some() {
+        1
+    } else {
+        random::number("MAILFERRY_EVERY", 2) as usize
+    };
     let mut steps: Vec<Step> = SCENARIOS.iter().flat_map(steps).step_by(every).collect();
-    steps.retain(|step| only.as_ref().is_none_or(|only| step.to_string().starts_with(only)));
+    steps.retain(|step| {
+        only.as_ref()
+            .is_none_or(|only| step.to_string().starts_with(only))
+    });
     let all = steps.len();
-    let (queue, ends, failed) = (Mutex::new(steps.into_iter()), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let (queue, ends, failed) = (
+        Mutex::new(steps.into_iter()),
+        Mutex::new(Vec::new()),
+        Mutex::new(Vec::new()),
+    );
     let work = || {
         while let Some(step) = { queue.lock().unwrap().next() } {
             match catch_unwind(AssertUnwindSafe(|| take(step))) {
@@ -147,6 +204,14 @@ fn a_fault_at_any_write_neither_damages_nor_loses_nor_doubles() {
          {untouched} were not reached\n"
     );
     std::io::stderr().write_all(text.as_bytes()).unwrap();
-    assert!(failed.is_empty(), "{} of {all} steps failed: {}", failed.len(), failed.join(" "));
-    assert!(untouched * 50 <= all && (only.is_some() || same > second), "{text}");
+    assert!(
+        failed.is_empty(),
+        "{} of {all} steps failed: {}",
+        failed.len(),
+        failed.join(" ")
+    );
+    assert!(
+        untouched * 50 <= all && (only.is_some() || same > second),
+        "{text}"
+    );
 }

@@ -146,7 +146,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 
 /// One lane writes in the same order each time.
 fn one_lane() -> CopyOptions {
-    CopyOptions { jobs: Some(1), ..CopyOptions::default() }
+    CopyOptions {
+        jobs: Some(1),
+        ..CopyOptions::default()
+    }
 }
 
 /// Messages of every kind in a few folders: equal ones, some without Message-ID, one that is streamed, a draft, none.
@@ -159,18 +162,27 @@ pub(crate) fn fill_account(client: &mut Client) {
     client.append(&["INBOX"], messages(9).into_iter());
     for (folder, first) in [("one", 20), ("two", 40), ("Drafts", 60)] {
         client.create(&[folder]);
-        client.append(&[folder], (first..first + 3).map(|number| message(number, "a body")));
+        client.append(
+            &[folder],
+            (first..first + 3).map(|number| message(number, "a body")),
+        );
     }
     client.create(&["empty"]);
     client.subscribe(&["one"]);
     client.subscribe(&["empty"]);
     let date = Some("03-Feb-2024 04:05:06 +0000".to_owned());
-    let odd = NewMessage { date, ..NewMessage::of("no header, only this\r\n") };
+    let odd = NewMessage {
+        date,
+        ..NewMessage::of("no header, only this\r\n")
+    };
     let large = message(80, &"a line of a body, as there are many\r\n".repeat(4_000));
     client.append(&["two"], [odd.clone(), large, odd].into_iter());
     // One message in two folders is sent once, and is to have other flags in the other one.
     for (folder, flag) in [("one", "\\Seen"), ("two", "\\Flagged")] {
-        let both = NewMessage { flags: vec![flag.to_owned()], ..message(90, "in both") };
+        let both = NewMessage {
+            flags: vec![flag.to_owned()],
+            ..message(90, "in both")
+        };
         client.append(&[folder], std::iter::once(both));
     }
 }
@@ -180,9 +192,17 @@ fn change(ground: &Ground) {
     fill(ground);
     ground.copy(&[]).unwrap();
     let mut client = ground.on_source();
-    client.append(&["INBOX"], (100..103).chain([102]).map(|number| message(number, "news")));
+    client.append(
+        &["INBOX"],
+        (100..103)
+            .chain([102])
+            .map(|number| message(number, "news")),
+    );
     client.create(&["new"]);
-    client.append(&["new"], (110..112).map(|number| message(number, "more news")));
+    client.append(
+        &["new"],
+        (110..112).map(|number| message(number, "more news")),
+    );
     set_flags(&mut client, "INBOX", "2:4", "+FLAGS", "\\Flagged");
     if ground.has_state() {
         // Without it a flag that is gone can't be told from one that the target's reader has set.
@@ -236,13 +256,22 @@ fn remove(ground: &Ground) {
 }
 
 fn keeping() -> CopyOptions {
-    CopyOptions { keep_deleted: Some("2026-11-25".parse().unwrap()), ..mirroring() }
+    CopyOptions {
+        keep_deleted: Some("2026-11-25".parse().unwrap()),
+        ..mirroring()
+    }
 }
 
 fn mirroring() -> CopyOptions {
-    CopyOptions { deleting: Deleting::Mirror("1000".parse().unwrap()), ..one_lane() }
+    CopyOptions {
+        deleting: Deleting::Mirror("1000".parse().unwrap()),
+        ..one_lane()
+    }
 }
 
 fn emptying() -> CopyOptions {
-    CopyOptions { deleting: Deleting::Source(None), ..one_lane() }
+    CopyOptions {
+        deleting: Deleting::Source(None),
+        ..one_lane()
+    }
 }

@@ -18,8 +18,15 @@ pub(crate) enum Verb {
     Undo,
 }
 
-pub(crate) const VERBS: [Verb; 7] =
-    [Verb::Copy, Verb::Delete, Verb::Move, Verb::KeepDeleted, Verb::Sync, Verb::Apply, Verb::Undo];
+pub(crate) const VERBS: [Verb; 7] = [
+    Verb::Copy,
+    Verb::Delete,
+    Verb::Move,
+    Verb::KeepDeleted,
+    Verb::Sync,
+    Verb::Apply,
+    Verb::Undo,
+];
 
 /// What holds a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,8 +107,10 @@ impl Cell {
     /// Whether the server may hide a change of flags so that nobody can know: with CONDSTORE it sends only what has changed,
     /// and no count tells that one such line did not come. All else is counted.
     pub(crate) fn may_hide_flags(&self) -> bool {
-        matches!(self.fault, Fault::Reply(Kind::Untagged("FETCH"), _, Damage::Dropped))
-            && matches!(self.stores[self.side], Store::Qresync | Store::Condstore)
+        matches!(
+            self.fault,
+            Fault::Reply(Kind::Untagged("FETCH"), _, Damage::Dropped)
+        ) && matches!(self.stores[self.side], Store::Qresync | Store::Condstore)
     }
 }
 
@@ -134,7 +143,13 @@ const TURNS: [usize; 5] = [1, 2, 4, 7, 12];
 
 const LATE: Duration = Duration::from_millis(300);
 
-const DAMAGES: [Damage; 5] = [Damage::Garbled, Damage::Dropped, Damage::Doubled, Damage::Late(LATE), Damage::Cut];
+const DAMAGES: [Damage; 5] = [
+    Damage::Garbled,
+    Damage::Dropped,
+    Damage::Doubled,
+    Damage::Late(LATE),
+    Damage::Cut,
+];
 
 /// All replies that can be damaged.
 pub(crate) fn of_replies() -> Vec<Cell> {
@@ -143,9 +158,16 @@ pub(crate) fn of_replies() -> Vec<Cell> {
         for store in SERVERS {
             for side in [0, 1] {
                 let faults = KINDS.iter().flat_map(|kind| {
-                    TURNS.iter().flat_map(|nth| DAMAGES.map(|damage| Fault::Reply(*kind, *nth, damage)))
+                    TURNS
+                        .iter()
+                        .flat_map(|nth| DAMAGES.map(|damage| Fault::Reply(*kind, *nth, damage)))
                 });
-                cells.extend(faults.map(|fault| Cell { verb, stores: [store; 2], side, fault }));
+                cells.extend(faults.map(|fault| Cell {
+                    verb,
+                    stores: [store; 2],
+                    side,
+                    fault,
+                }));
             }
         }
     }
@@ -159,8 +181,17 @@ pub(crate) fn of_trees() -> Vec<Cell> {
         for damage in trees::DAMAGES {
             for side in [0, 1] {
                 let mut stores = [Store::Qresync; 2];
-                stores[side] = if damage.0 == "mbox" { Store::Mbox } else { Store::Maildir };
-                cells.push(Cell { verb, stores, side, fault: Fault::Tree(damage) });
+                stores[side] = if damage.0 == "mbox" {
+                    Store::Mbox
+                } else {
+                    Store::Maildir
+                };
+                cells.push(Cell {
+                    verb,
+                    stores,
+                    side,
+                    fault: Fault::Tree(damage),
+                });
             }
         }
     }

@@ -49,7 +49,12 @@ pub(crate) struct Ground {
 impl Ground {
     /// Mailboxes whose replies are counted.
     pub(crate) fn counting(verb: Verb, stores: [Store; 2]) -> Self {
-        let counters = || KINDS.iter().map(|kind| Twist::new(*kind, usize::MAX, Damage::Dropped)).collect();
+        let counters = || {
+            KINDS
+                .iter()
+                .map(|kind| Twist::new(*kind, usize::MAX, Damage::Dropped))
+                .collect()
+        };
         Self::new(verb, stores, [counters(), counters()])
     }
 
@@ -66,7 +71,9 @@ impl Ground {
         let is_on: Arc<AtomicBool> = Arc::default();
         let place = |side: usize| {
             let store = stores[side];
-            let kind = store.personality().unwrap_or(crate::lab::servers::Personality::Plain);
+            let kind = store
+                .personality()
+                .unwrap_or(crate::lab::servers::Personality::Plain);
             let account = Dovecot::shared().account(["matrixone", "matrixtwo"][side], kind);
             if side == 0 {
                 fill(&account);
@@ -74,16 +81,38 @@ impl Ground {
             if let Some(directory) = store.directory() {
                 let tree = Tree::of(directory, &account);
                 let end = End::from(&tree.address());
-                return Place { account, tree: Some(tree), end };
+                return Place {
+                    account,
+                    tree: Some(tree),
+                    end,
+                };
             }
-            let plan = twists[side].iter().cloned().fold(Plan::default(), Plan::twist).only_while(&is_on);
+            let plan = twists[side]
+                .iter()
+                .cloned()
+                .fold(Plan::default(), Plan::twist)
+                .only_while(&is_on);
             let proxy = Proxy::start(account.port, plan);
-            let address = format!("{}&timeout={TIMEOUT}", account.by_port(proxy.port).plain_address());
-            Place { account, tree: None, end: End::from(&address) }
+            let address = format!(
+                "{}&timeout={TIMEOUT}",
+                account.by_port(proxy.port).plain_address()
+            );
+            Place {
+                account,
+                tree: None,
+                end: End::from(&address),
+            }
         };
         let places = [place(0), place(1)];
         let root = tempfile::tempdir().unwrap();
-        Self { verb, places, root, is_on, twists, undone: String::new() }
+        Self {
+            verb,
+            places,
+            root,
+            is_on,
+            twists,
+            undone: String::new(),
+        }
     }
 
     /// How many replies of this kind a side gave.
@@ -103,7 +132,11 @@ impl Ground {
     fn copy(&self, options: &[&str]) -> Run {
         let [first, second] = &self.places;
         let state = self.state();
-        copy(first.end.clone(), second.end.clone(), &[&["--state", &state], options].concat())
+        copy(
+            first.end.clone(),
+            second.end.clone(),
+            &[&["--state", &state], options].concat(),
+        )
     }
 
     fn sync(&self) -> Run {
@@ -113,23 +146,42 @@ impl Ground {
     }
 
     fn undo(&self, words: &[&str]) -> Run {
-        let [first, second] = self.places.each_ref().map(|place| place.end.address.as_str());
+        let [first, second] = self
+            .places
+            .each_ref()
+            .map(|place| place.end.address.as_str());
         let state = self.state();
-        run(&[&["undo", "--output", "json", "--state", &state], words, &[first, second]].concat())
+        run(&[
+            &["undo", "--output", "json", "--state", &state],
+            words,
+            &[first, second],
+        ]
+        .concat())
     }
 
     /// Brings both mailboxes to where the damaged run begins.
     pub(crate) fn prepare(&mut self) {
         let is_two_way = matches!(self.verb, Verb::Sync | Verb::Undo);
-        if is_two_way { self.sync() } else { self.copy(&[]) }.ended(0);
+        if is_two_way {
+            self.sync()
+        } else {
+            self.copy(&[])
+        }
+        .ended(0);
         change(&self.places[0].account);
         if let Some(tree) = &self.places[0].tree {
-            copy(&self.places[0].account, &tree.address(), &["--delete", "--max-delete", "100%"]).ended(0);
+            copy(
+                &self.places[0].account,
+                &tree.address(),
+                &["--delete", "--max-delete", "100%"],
+            )
+            .ended(0);
         }
         match self.verb {
             Verb::Apply => {
                 let plan = self.plan();
-                self.copy(&["--delete", "--dry-run", "--save-plan", &plan]).ended(0);
+                self.copy(&["--delete", "--dry-run", "--save-plan", &plan])
+                    .ended(0);
             }
             Verb::Undo => {
                 self.sync().ended(0);
@@ -178,7 +230,11 @@ impl Ground {
             Verb::Apply => self.copy(&["--delete"]),
             Verb::Undo => {
                 let run = self.go();
-                if run.code == Some(0) { self.sync() } else { run }
+                if run.code == Some(0) {
+                    self.sync()
+                } else {
+                    run
+                }
             }
             _ => self.go(),
         }
@@ -189,8 +245,14 @@ impl Ground {
         self.places.each_ref().map(|place| match &place.tree {
             None => content(&place.account),
             Some(tree) => {
-                let shown = Dovecot::shared().account("matrixshown", crate::lab::servers::Personality::Plain);
-                copy(&tree.address(), &shown, &["--folder", "**", "--folder", "Vanished/**"]).ended(0);
+                let shown = Dovecot::shared()
+                    .account("matrixshown", crate::lab::servers::Personality::Plain);
+                copy(
+                    &tree.address(),
+                    &shown,
+                    &["--folder", "**", "--folder", "Vanished/**"],
+                )
+                .ended(0);
                 content(&shown)
             }
         })
@@ -205,7 +267,9 @@ fn fill(account: &Account) {
             client.subscribe(folder);
         }
         let initial = folder[folder.len() - 1].to_lowercase();
-        let here = LETTERS.iter().filter(|name| initial.starts_with(&name[..1]));
+        let here = LETTERS
+            .iter()
+            .filter(|name| initial.starts_with(&name[..1]));
         client.append(folder, here.map(|name| letter(name)));
     }
 }
@@ -225,8 +289,12 @@ fn change(account: &Account) {
 /// The account's messages by their names; the day of `Vanished/DAY/` is left out.
 fn content(account: &Account) -> Content {
     let name = |sha: &[u8; 32]| {
-        let is_it = |name: &&&str| <[u8; 32]>::from(sha2::Sha256::digest(&letter(name).bytes)) == *sha;
-        LETTERS.iter().find(is_it).map_or_else(|| "?".to_owned(), |name| (*name).to_owned())
+        let is_it =
+            |name: &&&str| <[u8; 32]>::from(sha2::Sha256::digest(&letter(name).bytes)) == *sha;
+        LETTERS
+            .iter()
+            .find(is_it)
+            .map_or_else(|| "?".to_owned(), |name| (*name).to_owned())
     };
     let mut content = Content::new();
     for (levels, messages) in &snapshot(account).folders {
@@ -234,7 +302,12 @@ fn content(account: &Account) -> Content {
         if levels[0] == "Vanished" && levels.len() > 2 {
             levels.remove(1);
         }
-        let here = messages.iter().map(|message| (name(&message.sha256), message.flags.iter().cloned().collect()));
+        let here = messages.iter().map(|message| {
+            (
+                name(&message.sha256),
+                message.flags.iter().cloned().collect(),
+            )
+        });
         content.entry(levels.join("/")).or_default().extend(here);
     }
     content.values_mut().for_each(|messages| messages.sort());

@@ -6,7 +6,11 @@
 //! begins so. Else `MAILFERRY_EVERY=N` splits all cells into N slices and `MAILFERRY_SEED` chooses one of them, so that the seeds
 //! 0 to N-1 run each cell once; `MAILFERRY_EVERY=1`, as `scripts/crash` sets it, runs all.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
 
 mod cells;
 mod ground;
@@ -41,7 +45,13 @@ type Setting = (Verb, [Store; 2]);
 
 impl References {
     fn of(&self, cell: &Cell) -> Arc<OnceLock<Undamaged>> {
-        let slot = Arc::clone(self.0.lock().unwrap().entry((cell.verb, cell.stores)).or_default());
+        let slot = Arc::clone(
+            self.0
+                .lock()
+                .unwrap()
+                .entry((cell.verb, cell.stores))
+                .or_default(),
+        );
         slot.get_or_init(|| catch_unwind(|| undamaged(cell.verb, cell.stores)).ok());
         slot
     }
@@ -55,7 +65,11 @@ fn undamaged(verb: Verb, stores: [Store; 2]) -> (Reference, [Vec<usize>; 2]) {
     let seen = [0, 1].map(|side| KINDS.iter().map(|kind| ground.seen(side, *kind)).collect());
     let after = ground.content();
     ground.again().ended(0);
-    let reference = Reference { before, after, at_rest: ground.content() };
+    let reference = Reference {
+        before,
+        after,
+        at_rest: ground.content(),
+    };
     reference.assert_sane(verb);
     (reference, seen)
 }
@@ -73,7 +87,9 @@ enum End {
 
 fn take(cell: &Cell, references: &References) -> Result<End, String> {
     let slot = references.of(cell);
-    let Some(Some((reference, seen))) = slot.get() else { return Err("the run without damage failed".to_owned()) };
+    let Some(Some((reference, seen))) = slot.get() else {
+        return Err("the run without damage failed".to_owned());
+    };
     if let Fault::Reply(kind, nth, _) = cell.fault
         && nth > seen[cell.side][at(kind)]
     {
@@ -88,14 +104,22 @@ fn take(cell: &Cell, references: &References) -> Result<End, String> {
     let hides_flags = cell.may_hide_flags();
     let told = |fault: String| format!("{fault}\n{run:?}");
     let fault = reference.fault_after(&ground.content(), &run, hides_flags);
-    fault.map_or(Ok(()), |fault| Err(told(format!("after the damaged run: {fault}"))))?;
+    fault.map_or(Ok(()), |fault| {
+        Err(told(format!("after the damaged run: {fault}")))
+    })?;
     let last = ground.again();
     if last.code != Some(0) {
         return Err(told(format!("the clean run: {last:?}\nafter")));
     }
     let fault = reference.fault_at_rest(&ground.content(), hides_flags);
-    fault.map_or(Ok(()), |fault| Err(told(format!("at rest: {fault}\n{last:?}\nafter"))))?;
-    Ok(if run.code == Some(0) { End::Done } else { End::Said })
+    fault.map_or(Ok(()), |fault| {
+        Err(told(format!("at rest: {fault}\n{last:?}\nafter")))
+    })?;
+    Ok(if run.code == Some(0) {
+        End::Done
+    } else {
+        End::Said
+    })
 }
 
 fn at(kind: Kind) -> usize {
@@ -112,12 +136,20 @@ fn chosen(mut cells: Vec<Cell>, every: u64) -> Vec<Cell> {
     let slice = random::number("MAILFERRY_SEED", 1) % every;
     // Always the same order, so the slices are disjoint, and a random one, so each has something of everything.
     Random::new(0).shuffle(&mut cells);
-    (0..).zip(cells).filter(|(number, _): &(u64, _)| number % every == slice).map(|(_, cell)| cell).collect()
+    (0..)
+        .zip(cells)
+        .filter(|(number, _): &(u64, _)| number % every == slice)
+        .map(|(_, cell)| cell)
+        .collect()
 }
 
 fn attempt(what: &str, cells: Vec<Cell>) {
     let (began, references, all) = (Instant::now(), References::default(), cells.len());
-    let (queue, ends, failed) = (Mutex::new(cells.into_iter()), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let (queue, ends, failed) = (
+        Mutex::new(cells.into_iter()),
+        Mutex::new(Vec::new()),
+        Mutex::new(Vec::new()),
+    );
     let work = || {
         while let Some(cell) = { queue.lock().unwrap().next() } {
             let end = catch_unwind(AssertUnwindSafe(|| take(&cell, &references)));
@@ -126,7 +158,9 @@ fn attempt(what: &str, cells: Vec<Cell>) {
                 Err(fault) => {
                     let fault = format!("MAILFERRY_CELL={cell}: {fault}");
                     // At once: a run of all takes long.
-                    std::io::stderr().write_all(format!("{fault}\n\n").as_bytes()).unwrap();
+                    std::io::stderr()
+                        .write_all(format!("{fault}\n\n").as_bytes())
+                        .unwrap();
                     failed.lock().unwrap().push(fault);
                 }
             }
@@ -144,7 +178,11 @@ fn attempt(what: &str, cells: Vec<Cell>) {
         began.elapsed().as_secs()
     );
     std::io::stderr().write_all(text.as_bytes()).unwrap();
-    assert!(failed.is_empty(), "{} of {all} cells failed, as told above", failed.len());
+    assert!(
+        failed.is_empty(),
+        "{} of {all} cells failed, as told above",
+        failed.len()
+    );
 }
 
 #[test]

@@ -21,12 +21,19 @@ pub(crate) struct Reference {
 }
 
 fn names(content: &Content) -> BTreeSet<&str> {
-    content.values().flatten().map(|(name, _)| name.as_str()).collect()
+    content
+        .values()
+        .flatten()
+        .map(|(name, _)| name.as_str())
+        .collect()
 }
 
 /// Where each message is.
 fn places(content: &Content) -> Vec<(&str, &str)> {
-    content.iter().flat_map(|(folder, all)| all.iter().map(|(name, _)| (folder.as_str(), name.as_str()))).collect()
+    content
+        .iter()
+        .flat_map(|(folder, all)| all.iter().map(|(name, _)| (folder.as_str(), name.as_str())))
+        .collect()
 }
 
 fn without_flags(sides: &[Content; 2]) -> [Vec<(&str, &str)>; 2] {
@@ -39,7 +46,10 @@ fn without_flags(sides: &[Content; 2]) -> [Vec<(&str, &str)>; 2] {
 fn without_twice_kept(now: &[Content; 2], wanted: &[Content; 2]) -> [Content; 2] {
     let mut now = now.clone();
     let place = format!("{KEPT}/INBOX");
-    if let Some(kept) = now[1].get_mut(&place).filter(|_| !wanted[1].contains_key(&place)) {
+    if let Some(kept) = now[1]
+        .get_mut(&place)
+        .filter(|_| !wanted[1].contains_key(&place))
+    {
         kept.retain(|(name, _)| name != MOVED);
         if kept.is_empty() {
             now[1].remove(&place);
@@ -53,7 +63,10 @@ impl Reference {
     pub(crate) fn assert_sane(&self, verb: Verb) {
         let [first, second] = &self.at_rest;
         let all = names(second);
-        assert!(ALIVE.iter().all(|name| all.contains(name)), "{verb:?}: {self:#?}");
+        assert!(
+            ALIVE.iter().all(|name| all.contains(name)),
+            "{verb:?}: {self:#?}"
+        );
         match verb {
             Verb::Copy => assert_eq!(&self.before[0], first),
             Verb::Move => assert!(first.is_empty(), "{first:?}"),
@@ -62,7 +75,9 @@ impl Reference {
                 assert!(!all.contains(DELETED), "{verb:?}: {second:?}");
             }
             Verb::KeepDeleted => {
-                let kept = second.get("Vanished/Work").unwrap_or_else(|| panic!("nothing kept: {second:?}"));
+                let kept = second
+                    .get("Vanished/Work")
+                    .unwrap_or_else(|| panic!("nothing kept: {second:?}"));
                 assert!(kept.iter().any(|(name, _)| name == DELETED), "{kept:?}");
             }
             Verb::Undo => {
@@ -73,7 +88,12 @@ impl Reference {
     }
 
     /// What is wrong after the damaged run with this exit code.
-    pub(crate) fn fault_after(&self, now: &[Content; 2], run: &Run, hides_flags: bool) -> Option<String> {
+    pub(crate) fn fault_after(
+        &self,
+        now: &[Content; 2],
+        run: &Run,
+        hides_flags: bool,
+    ) -> Option<String> {
         let fault = (0..2).find_map(|side| self.fault_on(side, now));
         if fault.is_some() {
             return fault;
@@ -99,18 +119,26 @@ impl Reference {
         };
         let (now, wanted) = (&without_twice_kept(now, &self.after), &self.after);
         let differs = |side: usize, folder: &str| {
-            let mut both = [now, wanted].map(|all| all[side].get(folder).cloned().unwrap_or_default());
+            let mut both =
+                [now, wanted].map(|all| all[side].get(folder).cloned().unwrap_or_default());
             for messages in &mut both {
                 // What did not get into a folder that is named is still where it was.
                 messages.retain(|(name, _)| name != MOVED || !is_named("Work"));
-                messages.iter_mut().filter(|_| hides_flags).for_each(|(_, flags)| flags.clear());
+                messages
+                    .iter_mut()
+                    .filter(|_| hides_flags)
+                    .for_each(|(_, flags)| flags.clear());
             }
             both[0] != both[1]
         };
         (0..2).find_map(|side| {
             let folders: BTreeSet<&String> = now[side].keys().chain(wanted[side].keys()).collect();
-            let unnamed = folders.into_iter().find(|folder| differs(side, folder) && !is_named(folder))?;
-            Some(format!("{unnamed} is not as it should be on side {side} and not named: {now:#?}"))
+            let unnamed = folders
+                .into_iter()
+                .find(|folder| differs(side, folder) && !is_named(folder))?;
+            Some(format!(
+                "{unnamed} is not as it should be on side {side} and not named: {now:#?}"
+            ))
         })
     }
 
@@ -119,17 +147,32 @@ impl Reference {
         self.is_reached(now, &self.at_rest, hides_flags)
     }
 
-    fn is_reached(&self, now: &[Content; 2], wanted: &[Content; 2], hides_flags: bool) -> Option<String> {
+    fn is_reached(
+        &self,
+        now: &[Content; 2],
+        wanted: &[Content; 2],
+        hides_flags: bool,
+    ) -> Option<String> {
         let now = &without_twice_kept(now, wanted);
-        let is_so = if hides_flags { without_flags(now) == without_flags(wanted) } else { now == wanted };
+        let is_so = if hides_flags {
+            without_flags(now) == without_flags(wanted)
+        } else {
+            now == wanted
+        };
         (!is_so).then(|| format!("there is {now:#?}\nand there should be {wanted:#?}"))
     }
 
     /// Messages on a side that are damaged, doubled or missing.
     fn fault_on(&self, side: usize, now: &[Content; 2]) -> Option<String> {
         let here = &now[side];
-        let (before, after) = (&self.before[side], &[&self.after[side], &self.at_rest[side]]);
-        let known: BTreeSet<_> = places(before).into_iter().chain(after.iter().flat_map(|all| places(all))).collect();
+        let (before, after) = (
+            &self.before[side],
+            &[&self.after[side], &self.at_rest[side]],
+        );
+        let known: BTreeSet<_> = places(before)
+            .into_iter()
+            .chain(after.iter().flat_map(|all| places(all)))
+            .collect();
         let mut seen = BTreeSet::new();
         for place in places(here) {
             let what = if !LETTERS.contains(&place.1) {

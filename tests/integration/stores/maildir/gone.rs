@@ -42,18 +42,34 @@ fn a_backup_that_is_not_mounted_is_refused_until_it_is_meant() {
             let place = ground.root.path().join("place");
             let (target, state) = (format!("{kind}:{}", place.display()), ground.state());
             let options = ["--state", state.as_str()];
-            copy(&source, &target, &options).ended(0).counts(&[("copied", 5)]);
+            copy(&source, &target, &options)
+                .ended(0)
+                .counts(&[("copied", 5)]);
             unmount(&place, is_empty);
             for more in [&[][..], &["--dry-run"], &["--delete", "--keep-deleted"]] {
                 let said = copy(&source, &target, &[&options[..], more].concat()).ended(1);
-                assert!(said.says("--new-target") && said.says("5 messages"), "{}", said.stderr);
+                assert!(
+                    said.says("--new-target") && said.says("5 messages"),
+                    "{}",
+                    said.stderr
+                );
             }
             mount(&place, is_empty);
-            copy(&source, &target, &options).ended(0).counts(&[("copied", 0), ("already_there", 5)]);
+            copy(&source, &target, &options)
+                .ended(0)
+                .counts(&[("copied", 0), ("already_there", 5)]);
             // A new disk.
             unmount(&place, is_empty);
-            copy(&source, &target, &[&options[..], &["--new-target"]].concat()).ended(0).counts(&[("copied", 5)]);
-            copy(&source, &target, &options).ended(0).counts(&[("copied", 0), ("already_there", 5)]);
+            copy(
+                &source,
+                &target,
+                &[&options[..], &["--new-target"]].concat(),
+            )
+            .ended(0)
+            .counts(&[("copied", 5)]);
+            copy(&source, &target, &options)
+                .ended(0)
+                .counts(&[("copied", 0), ("already_there", 5)]);
         }
     }
 }
@@ -69,7 +85,11 @@ fn a_side_of_a_sync_that_is_not_mounted_deletes_nothing_on_the_other() {
             let (local, state) = (format!("{kind}:{}", place.display()), ground.state());
             let go = |more: &[&str]| {
                 let options = [&["--state", &state][..], more].concat();
-                if is_first { sync(&local, &server, &options) } else { sync(&server, &local, &options) }
+                if is_first {
+                    sync(&local, &server, &options)
+                } else {
+                    sync(&server, &local, &options)
+                }
             };
             go(&[]).ended(0);
             unmount(&place, is_empty);
@@ -81,8 +101,12 @@ fn a_side_of_a_sync_that_is_not_mounted_deletes_nothing_on_the_other() {
             mount(&place, is_empty);
             go(&[]).ended(0).counts(&[("copied", 0), ("deleted", 0)]);
             unmount(&place, is_empty);
-            go(&["--new-target", "--dry-run"]).ended(0).counts(&[("copied", 5), ("deleted", 0)]);
-            go(&["--new-target"]).ended(0).counts(&[("copied", 5), ("deleted", 0)]);
+            go(&["--new-target", "--dry-run"])
+                .ended(0)
+                .counts(&[("copied", 5), ("deleted", 0)]);
+            go(&["--new-target"])
+                .ended(0)
+                .counts(&[("copied", 5), ("deleted", 0)]);
             assert_eq!(snapshot(&server).content(), before);
             go(&[]).ended(0).counts(&[("copied", 0), ("deleted", 0)]);
         }
@@ -94,20 +118,26 @@ fn an_account_that_is_empty_now_is_filled_again_and_it_is_said() {
     let (source, target) = (filled("refill"), account("refilled"));
     let ground = Ground::new("maildir");
     let state = ground.state();
-    copy(&source, &target, &["--state", &state]).ended(0).counts(&[("copied", 5)]);
+    copy(&source, &target, &["--state", &state])
+        .ended(0)
+        .counts(&[("copied", 5)]);
     // Everything in it was deleted: it is the same account.
     let mut client = Client::login(&target);
     for folder in ["INBOX", "Work"] {
         client.select(&[folder]);
         client.expunge("1:*");
     }
-    let said = copy(&source, &target, &["--state", &state]).ended(0).counts(&[("copied", 5)]);
+    let said = copy(&source, &target, &["--state", &state])
+        .ended(0)
+        .counts(&[("copied", 5)]);
     assert!(!said.says("is now empty"), "{}", said.stderr);
     drop(client);
     let (fresh, kept) = (account("refillfresh"), tempfile::tempdir().unwrap());
     Client::login(&fresh).create(&["Other"]);
     fresh.copy_home(kept.path());
     target.restore_home(kept.path());
-    let said = copy(&source, &target, &["--state", &state]).ended(0).counts(&[("copied", 5)]);
+    let said = copy(&source, &target, &["--state", &state])
+        .ended(0)
+        .counts(&[("copied", 5)]);
     assert!(said.says("is now empty"), "{}", said.stderr);
 }

@@ -23,7 +23,11 @@ fn messages(tree: &Path) -> Vec<PathBuf> {
 
 /// The files in the tree's directories of these names.
 fn in_directories(tree: &Path, names: &[&str]) -> Vec<PathBuf> {
-    let is_in = |path: &PathBuf| names.iter().any(|name| path.parent().unwrap().ends_with(name));
+    let is_in = |path: &PathBuf| {
+        names
+            .iter()
+            .any(|name| path.parent().unwrap().ends_with(name))
+    };
     files(tree).into_keys().filter(is_in).collect()
 }
 

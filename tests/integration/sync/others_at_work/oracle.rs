@@ -6,7 +6,12 @@ use super::sides::Shown;
 use crate::lab::servers::Personality;
 
 /// What is not as it must be.
-pub(crate) fn faults(verb: Verb, kinds: [Option<Personality>; 2], record: &Record, shown: &[Shown; 2]) -> Vec<String> {
+pub(crate) fn faults(
+    verb: Verb,
+    kinds: [Option<Personality>; 2],
+    record: &Record,
+    shown: &[Shown; 2],
+) -> Vec<String> {
     // A Maildir that is only read and that nothing has numbered.
     let is_unnumbered = kinds[0].is_none();
     let mut faults = Vec::new();
@@ -14,14 +19,22 @@ pub(crate) fn faults(verb: Verb, kinds: [Option<Personality>; 2], record: &Recor
         let at = [0, 1].map(|side| places(&shown[side], *number));
         let wrong = match verb {
             Verb::Sync => of_sync(record, *number, &at),
-            Verb::Copy | Verb::Move | Verb::Mirror | Verb::Keep => of_copy(verb, record, *number, &at, is_unnumbered),
+            Verb::Copy | Verb::Move | Verb::Mirror | Verb::Keep => {
+                of_copy(verb, record, *number, &at, is_unnumbered)
+            }
         };
-        faults.extend(wrong.into_iter().map(|what| format!("{number} {what}: {at:?}")));
+        faults.extend(
+            wrong
+                .into_iter()
+                .map(|what| format!("{number} {what}: {at:?}")),
+        );
     }
     for (side, shown) in shown.iter().enumerate() {
         let strangers = places(shown, 0);
         if !strangers.is_empty() {
-            faults.push(format!("side {side} has messages with other bytes: {strangers:?}"));
+            faults.push(format!(
+                "side {side} has messages with other bytes: {strangers:?}"
+            ));
         }
     }
     faults
@@ -30,7 +43,10 @@ pub(crate) fn faults(verb: Verb, kinds: [Option<Personality>; 2], record: &Recor
 /// The folders in which a message is, each as often as it is there.
 fn places(shown: &Shown, number: u64) -> Vec<&str> {
     let times = |numbers: &[u64]| numbers.iter().filter(|of| **of == number).count();
-    shown.iter().flat_map(|(folder, numbers)| std::iter::repeat_n(folder.as_str(), times(numbers))).collect()
+    shown
+        .iter()
+        .flat_map(|(folder, numbers)| std::iter::repeat_n(folder.as_str(), times(numbers)))
+        .collect()
 }
 
 /// Whether it is a folder of what vanished.
@@ -54,11 +70,16 @@ fn of_sync(record: &Record, number: u64, at: &[Vec<&str>; 2]) -> Vec<&'static st
     }
     // "A message may stand in its old and its new folder", where one got new UIDs while it was moved, or another name, by which all its
     // mail is moved. Who then moves it out of one of them into the other has it there twice.
-    let (moves, is_renamed, is_reset) = (record.moves(number), record.was_renamed(number), record.was_reset(number));
+    let (moves, is_renamed, is_reset) = (
+        record.moves(number),
+        record.was_renamed(number),
+        record.was_reset(number),
+    );
     let is_joined = is_renamed || is_reset && moves > 0;
     // Where a folder lost its list of UIDs on both sides, a server may show a message not at all and later under a new UID, when the
     // other side's UID says nothing either.
-    let may_be_doubled = is_renamed && moves > 0 || is_reset && moves > 1 || record.was_reset_on_both(number);
+    let may_be_doubled =
+        is_renamed && moves > 0 || is_reset && moves > 1 || record.was_reset_on_both(number);
     if (is_doubled(first) || is_doubled(second)) && !may_be_doubled {
         faults.push("is twice in a folder");
     } else if first.len().max(second.len()) > 1 && !is_joined {
@@ -69,7 +90,10 @@ fn of_sync(record: &Record, number: u64, at: &[Vec<&str>; 2]) -> Vec<&'static st
     // changed mail there": a folder that was renamed is gone under its old name. And a run that is told to prefer what keeps a
     // message brings back what was marked on the other side. Of a message that stands in its old and its new folder, only one is deleted.
     // "If the connection breaks before a side confirms a message".
-    let is_another = is_renamed && first.iter().all(|folder| !record.was_deleted_in(number, folder));
+    let is_another = is_renamed
+        && first
+            .iter()
+            .all(|folder| !record.was_deleted_in(number, folder));
     let may_come_back = record.was_moved_and_deleted(number)
         || is_reset
         || is_flagged && (is_renamed || record.prefers_keeping)
@@ -82,7 +106,13 @@ fn of_sync(record: &Record, number: u64, at: &[Vec<&str>; 2]) -> Vec<&'static st
 }
 
 /// docs/usage.md. The second side is the target.
-fn of_copy(verb: Verb, record: &Record, number: u64, at: &[Vec<&str>; 2], is_unnumbered: bool) -> Vec<&'static str> {
+fn of_copy(
+    verb: Verb,
+    record: &Record,
+    number: u64,
+    at: &[Vec<&str>; 2],
+    is_unnumbered: bool,
+) -> Vec<&'static str> {
     let mut faults = Vec::new();
     let [source, target] = at;
     // Nothing is deleted in a folder that somebody has made anew, nor where the source gives its messages no numbers that last: a
@@ -96,8 +126,16 @@ fn of_copy(verb: Verb, record: &Record, number: u64, at: &[Vec<&str>; 2], is_unn
     // Whoever moves a message on the target while a run puts it back has it there twice: a mirror deletes one of the two, and
     // `--keep-deleted` keeps what there is.
     let is_kept_twice = verb == Verb::Keep && record.moves(number) > 0;
-    let shelf: Vec<&str> = target.iter().copied().filter(|folder| is_kept(folder)).collect();
-    let home: Vec<&str> = target.iter().copied().filter(|folder| !is_kept(folder)).collect();
+    let shelf: Vec<&str> = target
+        .iter()
+        .copied()
+        .filter(|folder| is_kept(folder))
+        .collect();
+    let home: Vec<&str> = target
+        .iter()
+        .copied()
+        .filter(|folder| !is_kept(folder))
+        .collect();
     let is_twice = is_doubled(source) || is_doubled(&home) || is_doubled(&shelf) && !is_kept_twice;
     if is_twice && !may_be_doubled {
         faults.push("is twice in a folder");

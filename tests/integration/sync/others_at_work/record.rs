@@ -56,12 +56,18 @@ impl Record {
     }
 
     pub(crate) fn note_home(&mut self, number: u64, folder: &str) {
-        self.homes.entry(number).or_default().insert(folder.to_owned());
+        self.homes
+            .entry(number)
+            .or_default()
+            .insert(folder.to_owned());
     }
 
     pub(crate) fn note_deleted(&mut self, number: u64, side: usize, folder: &str) {
         self.deleted.entry(number).or_default().insert(side);
-        self.deleted_in.entry(number).or_default().insert(folder.to_owned());
+        self.deleted_in
+            .entry(number)
+            .or_default()
+            .insert(folder.to_owned());
     }
 
     pub(crate) fn was_deleted(&self, number: u64) -> bool {
@@ -69,11 +75,15 @@ impl Record {
     }
 
     pub(crate) fn was_deleted_in(&self, number: u64, folder: &str) -> bool {
-        self.deleted_in.get(&number).is_some_and(|folders| folders.contains(folder))
+        self.deleted_in
+            .get(&number)
+            .is_some_and(|folders| folders.contains(folder))
     }
 
     pub(crate) fn was_deleted_on(&self, side: usize, number: u64) -> bool {
-        self.deleted.get(&number).is_some_and(|sides| sides.contains(&side))
+        self.deleted
+            .get(&number)
+            .is_some_and(|sides| sides.contains(&side))
     }
 
     /// How often it was moved.
@@ -84,40 +94,59 @@ impl Record {
     /// Whether it was moved on the other side than one on which it was deleted, or its folder was renamed there: what is not known
     /// to be the same folder is a new one, into which the mail was moved.
     pub(crate) fn was_moved_and_deleted(&self, number: u64) -> bool {
-        let was_moved = |side: usize| self.moved.get(&number).is_some_and(|sides| sides.contains(&side));
-        [0, 1]
-            .into_iter()
-            .any(|side| self.was_deleted_on(1 - side, number) && (was_moved(side) || self.was_renamed_on(side, number)))
+        let was_moved = |side: usize| {
+            self.moved
+                .get(&number)
+                .is_some_and(|sides| sides.contains(&side))
+        };
+        [0, 1].into_iter().any(|side| {
+            self.was_deleted_on(1 - side, number)
+                && (was_moved(side) || self.was_renamed_on(side, number))
+        })
     }
 
     /// Whether a folder in which it was has got new UIDs.
     pub(crate) fn was_reset(&self, number: u64) -> bool {
-        [0, 1].into_iter().any(|side| self.was_reset_on(side, number))
+        [0, 1]
+            .into_iter()
+            .any(|side| self.was_reset_on(side, number))
     }
 
     /// Whether that happened on both sides.
     pub(crate) fn was_reset_on_both(&self, number: u64) -> bool {
-        [0, 1].into_iter().all(|side| self.was_reset_on(side, number))
+        [0, 1]
+            .into_iter()
+            .all(|side| self.was_reset_on(side, number))
     }
 
     fn was_reset_on(&self, side: usize, number: u64) -> bool {
-        self.homes.get(&number).is_some_and(|homes| !homes.is_disjoint(&self.reset[side]))
+        self.homes
+            .get(&number)
+            .is_some_and(|homes| !homes.is_disjoint(&self.reset[side]))
     }
 
     /// Whether a folder in which it was has got another name.
     pub(crate) fn was_renamed(&self, number: u64) -> bool {
-        [0, 1].into_iter().any(|side| self.was_renamed_on(side, number))
+        [0, 1]
+            .into_iter()
+            .any(|side| self.was_renamed_on(side, number))
     }
 
     fn was_renamed_on(&self, side: usize, number: u64) -> bool {
-        self.homes.get(&number).is_some_and(|homes| !homes.is_disjoint(&self.renamed[side]))
+        self.homes
+            .get(&number)
+            .is_some_and(|homes| !homes.is_disjoint(&self.renamed[side]))
     }
 
     /// How often each kind of thing was done.
     pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
         let kinds = ["delivers", "moves", "deletes", "flags", "renames", "resets"];
-        let count =
-            |kind: &str| self.log.iter().filter(|(_, text)| text.split(' ').nth(1) == Some(kind)).count() as u64;
+        let count = |kind: &str| {
+            self.log
+                .iter()
+                .filter(|(_, text)| text.split(' ').nth(1) == Some(kind))
+                .count() as u64
+        };
         kinds.into_iter().map(|kind| (kind, count(kind))).collect()
     }
 }

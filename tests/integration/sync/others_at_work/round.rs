@@ -64,12 +64,28 @@ pub(crate) struct Outcome {
 impl Round {
     pub(crate) fn of_seed(seed: u64) -> Self {
         let mut random = Random::new(Random::mix(seed, 77));
-        let verb = random.of(&[Verb::Sync, Verb::Sync, Verb::Copy, Verb::Mirror, Verb::Move, Verb::Keep]);
+        let verb = random.of(&[
+            Verb::Sync,
+            Verb::Sync,
+            Verb::Copy,
+            Verb::Mirror,
+            Verb::Move,
+            Verb::Keep,
+        ]);
         let state = tempfile::tempdir().unwrap();
-        let kinds = [0, 1]
-            .map(|_| random.of(&[Some(Personality::Plain), Some(Personality::Plain), Some(Personality::Poor), None]));
+        let kinds = [0, 1].map(|_| {
+            random.of(&[
+                Some(Personality::Plain),
+                Some(Personality::Plain),
+                Some(Personality::Poor),
+                None,
+            ])
+        });
         let side = |at: usize| match kinds[at] {
-            Some(kind) => Mailbox::server(Dovecot::shared().account("churn", kind), Duration::from_millis(20)),
+            Some(kind) => Mailbox::server(
+                Dovecot::shared().account("churn", kind),
+                Duration::from_millis(20),
+            ),
             None => Mailbox::Tree(state.path().join(format!("tree{at}"))),
         };
         let sides = [side(0), side(1)];
@@ -86,11 +102,27 @@ impl Round {
                 None
             };
             let (renames, resets) = (disturbance == 0 && may(2), disturbance == 1 && may(2));
-            Habits { moves, deletes, flags, rule, renames, resets }
+            Habits {
+                moves,
+                deletes,
+                flags,
+                rule,
+                renames,
+                resets,
+            }
         };
         let habits = [habits(), habits()];
         let shown = format!("{verb:?} {kinds:?} {habits:?}");
-        Self { seed, verb, sides, habits, state, kinds, shown, begun: Instant::now() }
+        Self {
+            seed,
+            verb,
+            sides,
+            habits,
+            state,
+            kinds,
+            shown,
+            begun: Instant::now(),
+        }
     }
 
     pub(crate) fn run(self) -> Outcome {
@@ -98,10 +130,18 @@ impl Round {
         let fault = self.play(&mut record).err();
         let fault = fault.map(|what| {
             record.log.sort_by_key(|(when, _)| *when);
-            let lines = record.log.iter().map(|(when, text)| format!("{:6} {text}\n", when.as_millis()));
+            let lines = record
+                .log
+                .iter()
+                .map(|(when, text)| format!("{:6} {text}\n", when.as_millis()));
             format!("{}\n{what}\n{}", self.shown, lines.collect::<String>())
         });
-        Outcome { verb: self.verb, kinds: self.kinds, record, fault }
+        Outcome {
+            verb: self.verb,
+            kinds: self.kinds,
+            record,
+            fault,
+        }
     }
 
     fn play(&self, record: &mut Record) -> Result<(), String> {
@@ -110,7 +150,11 @@ impl Round {
             std::thread::sleep(Duration::from_millis(1_100 * at as u64));
             let mut hand = side.at_work();
             FOLDERS.iter().for_each(|folder| hand.create(folder));
-            let numbers = if at == 0 || self.verb == Verb::Sync { 0..12 } else { 0..0 };
+            let numbers = if at == 0 || self.verb == Verb::Sync {
+                0..12
+            } else {
+                0..0
+            };
             for number in numbers.map(|number| self.number(at, number)) {
                 let folder = FOLDERS[number as usize % 3];
                 if hand.deliver(folder, number) {
@@ -127,8 +171,9 @@ impl Round {
             let is_over = &is_over;
             let actors = [0, 1].map(|at| scope.spawn(move || self.act(at, is_over)));
             let mut of_runs = Record::default();
-            let runs: Result<Vec<Run>, String> =
-                (0..RUNS_MEANWHILE).map(|nth| self.go(&format!("meanwhile {nth}"), &[0, 1, 3], &mut of_runs)).collect();
+            let runs: Result<Vec<Run>, String> = (0..RUNS_MEANWHILE)
+                .map(|nth| self.go(&format!("meanwhile {nth}"), &[0, 1, 3], &mut of_runs))
+                .collect();
             is_over.store(true, Ordering::Relaxed);
             let [one, other] = actors.map(|actor| actor.join().unwrap());
             ([one, other, of_runs], runs)
@@ -145,8 +190,15 @@ impl Round {
         let mut faults = oracle::faults(self.verb, self.kinds, record, &shown);
         // Dovecot may show a folder that lost its list of UIDs once without its messages.
         let comes_to_rest = self.verb == Verb::Sync && record.reset.iter().all(BTreeSet::is_empty);
-        faults.extend(last.filter(|_| comes_to_rest).and_then(|run| is_unquiet(&run)));
-        if faults.is_empty() { Ok(()) } else { Err(format!("{faults:#?}\n{shown:?}")) }
+        faults.extend(
+            last.filter(|_| comes_to_rest)
+                .and_then(|run| is_unquiet(&run)),
+        );
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{faults:#?}\n{shown:?}"))
+        }
     }
 
     /// The numbers of side 0 are even.
@@ -168,26 +220,46 @@ impl Round {
         let options = [&options[..common], more].concat();
         let mut run = self.go_once(when, &options, record);
         // Whoever reads these follows their advice.
-        let advice: [(&str, &[&str]); 2] =
-            [("Rerun with --prefer keep", &["--prefer", "keep"]), ("rerun with --new-target", &["--new-target"])];
+        let advice: [(&str, &[&str]); 2] = [
+            ("Rerun with --prefer keep", &["--prefer", "keep"]),
+            ("rerun with --new-target", &["--new-target"]),
+        ];
         for (text, advised) in advice {
             if run.says(text) {
                 record.prefers_keeping |= self.verb == Verb::Sync;
-                run = self.go_once(&format!("{when}, again"), &[&options[..], advised].concat(), record);
+                run = self.go_once(
+                    &format!("{when}, again"),
+                    &[&options[..], advised].concat(),
+                    record,
+                );
             }
         }
         let is_expected = run.code.is_some_and(|code| codes.contains(&code));
-        if is_expected { Ok(run) } else { Err(format!("{when}: exit code {:?}", run.code)) }
+        if is_expected {
+            Ok(run)
+        } else {
+            Err(format!("{when}: exit code {:?}", run.code))
+        }
     }
 
     fn go_once(&self, when: &str, options: &[&str], record: &mut Record) -> Run {
-        record.log.push((self.begun.elapsed(), format!("---- {when} begins: {options:?}")));
+        record.log.push((
+            self.begun.elapsed(),
+            format!("---- {when} begins: {options:?}"),
+        ));
         let [first, second] = [0, 1].map(|at| self.sides[at].end());
         // What it did to each message and connection stands in the log of a round that fails.
         let options = &[options, &["-vvv"]].concat();
-        let run = if self.verb == Verb::Sync { sync(first, second, options) } else { copy(first, second, options) };
+        let run = if self.verb == Verb::Sync {
+            sync(first, second, options)
+        } else {
+            copy(first, second, options)
+        };
         record.was_cut |= run.says("; trying again in");
-        let text = format!("---- {when} ends: {:?}\n{}{}", run.code, run.stdout, run.stderr);
+        let text = format!(
+            "---- {when} ends: {:?}\n{}{}",
+            run.code, run.stdout, run.stderr
+        );
         record.log.push((self.begun.elapsed(), text));
         run
     }
@@ -208,20 +280,48 @@ impl Round {
                 0..=2 if delivers => {
                     let number = self.number(at, next);
                     next += 1;
-                    if self.lasting(at, &mut hand, |hand| hand.deliver(folder, number)) == Some(true) {
-                        record.log.push(self.line(format!("{at} delivers {number} to {folder}")));
+                    if self.lasting(at, &mut hand, |hand| hand.deliver(folder, number))
+                        == Some(true)
+                    {
+                        record
+                            .log
+                            .push(self.line(format!("{at} delivers {number} to {folder}")));
                         record.delivered.insert(number);
                         record.note_home(number, folder);
                     }
                 }
                 3..=4 if habits.moves => {
-                    self.touch(at, &mut hand, folder, &Touch::Move(random.of(&FOLDERS)), &mut random, &mut record);
+                    self.touch(
+                        at,
+                        &mut hand,
+                        folder,
+                        &Touch::Move(random.of(&FOLDERS)),
+                        &mut random,
+                        &mut record,
+                    );
                 }
-                5 if habits.deletes => self.touch(at, &mut hand, folder, &Touch::Delete, &mut random, &mut record),
-                6 if habits.flags => self.touch(at, &mut hand, folder, &Touch::Flag, &mut random, &mut record),
+                5 if habits.deletes => self.touch(
+                    at,
+                    &mut hand,
+                    folder,
+                    &Touch::Delete,
+                    &mut random,
+                    &mut record,
+                ),
+                6 if habits.flags => self.touch(
+                    at,
+                    &mut hand,
+                    folder,
+                    &Touch::Flag,
+                    &mut random,
+                    &mut record,
+                ),
                 7 if habits.renames && random.below(2) == 0 => {
-                    let names = random.of(&[("F1", "G1"), ("G1", "F1"), ("F2", "G2"), ("G2", "F2")]);
-                    record.log.push(self.line(format!("{at} renames {names:?}")));
+                    let names =
+                        random.of(&[("F1", "G1"), ("G1", "F1"), ("F2", "G2"), ("G2", "F2")]);
+                    record
+                        .log
+                        .push(self.line(format!("{at} renames {names:?}")));
                     record.renamed[at].extend([names.0, names.1].map(str::to_owned));
                     self.lasting(at, &mut hand, |hand| hand.rename(names.0, names.1));
                 }
@@ -233,9 +333,23 @@ impl Round {
                 }
                 _ => match habits.rule {
                     Some(Rule::Move) => {
-                        self.touch(at, &mut hand, "INBOX", &Touch::Move("F1"), &mut random, &mut record);
+                        self.touch(
+                            at,
+                            &mut hand,
+                            "INBOX",
+                            &Touch::Move("F1"),
+                            &mut random,
+                            &mut record,
+                        );
                     }
-                    Some(Rule::Delete) => self.touch(at, &mut hand, "INBOX", &Touch::Delete, &mut random, &mut record),
+                    Some(Rule::Delete) => self.touch(
+                        at,
+                        &mut hand,
+                        "INBOX",
+                        &Touch::Delete,
+                        &mut random,
+                        &mut record,
+                    ),
                     None => {}
                 },
             }
@@ -248,13 +362,20 @@ impl Round {
         let marked = marked.unwrap_or_default();
         for (folder, number) in marked {
             record.note_deleted(number, at, &folder);
-            record.log.push(self.line(format!("{at} ends deleting {number}")));
+            record
+                .log
+                .push(self.line(format!("{at} ends deleting {number}")));
         }
         record
     }
 
     /// Does this, and logs in again if the server ends the connection: Dovecot does when its indexes are taken away under it.
-    fn lasting<T>(&self, at: usize, hand: &mut Hand, act: impl FnOnce(&mut Hand) -> T) -> Option<T> {
+    fn lasting<T>(
+        &self,
+        at: usize,
+        hand: &mut Hand,
+        act: impl FnOnce(&mut Hand) -> T,
+    ) -> Option<T> {
         let done = catch_unwind(AssertUnwindSafe(|| act(hand))).ok();
         if done.is_none() {
             *hand = self.sides[at].at_work();
@@ -279,10 +400,17 @@ impl Round {
         let done = self.lasting(at, hand, |hand| {
             // Where UIDs are given out anew a server does to another message what is asked of one: Dovecot deletes the wrong file.
             let hand = if resets { &mut hand.with_files() } else { hand };
-            hand.touch(folder, what, &mut |count| random.below(count as u64) as usize, &mut chosen)
+            hand.touch(
+                folder,
+                what,
+                &mut |count| random.below(count as u64) as usize,
+                &mut chosen,
+            )
         });
         // What was under way when the connection broke may have been done.
-        let Some(number) = done.unwrap_or(chosen) else { return };
+        let Some(number) = done.unwrap_or(chosen) else {
+            return;
+        };
         record.note_home(number, folder);
         let done = match what {
             Touch::Flag => {
@@ -310,8 +438,11 @@ impl Round {
 /// What the second quiet run still did, or left undone.
 fn is_unquiet(run: &Run) -> Option<String> {
     let fields = ["copied", "moved", "flags_updated", "deleted", "failed"];
-    let counts: Vec<(&str, u64)> =
-        fields.into_iter().map(|field| (field, run.count(field))).filter(|(_, count)| *count > 0).collect();
+    let counts: Vec<(&str, u64)> = fields
+        .into_iter()
+        .map(|field| (field, run.count(field)))
+        .filter(|(_, count)| *count > 0)
+        .collect();
     (!counts.is_empty() || run.code != Some(0))
         .then(|| format!("the last run ended with {:?} and did {counts:?}", run.code))
 }

@@ -17,9 +17,15 @@ pub(crate) type Shown = BTreeMap<String, Vec<u64>>;
 
 /// The bytes of a message; some have no Message-ID.
 pub(crate) fn text(number: u64) -> String {
-    let id = if number.is_multiple_of(9) { String::new() } else { format!("Message-ID: <{number}@churn>\r\n") };
+    let id = if number.is_multiple_of(9) {
+        String::new()
+    } else {
+        format!("Message-ID: <{number}@churn>\r\n")
+    };
     let body = format!("line {number}\r\n").repeat(3 + (number % 5) as usize);
-    format!("{id}Subject: n{number}\r\nFrom: ann@example.org\r\nDate: Thu, 01 Feb 2024 03:04:05 +0000\r\n\r\n{body}")
+    format!(
+        "{id}Subject: n{number}\r\nFrom: ann@example.org\r\nDate: Thu, 01 Feb 2024 03:04:05 +0000\r\n\r\n{body}"
+    )
 }
 
 fn sha(text: &str) -> [u8; 32] {
@@ -29,7 +35,11 @@ fn sha(text: &str) -> [u8; 32] {
 
 fn number_in(text: &str) -> Option<u64> {
     let digits = text.split("Subject: n").nth(1)?;
-    digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    digits
+        .split(|c: char| !c.is_ascii_digit())
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// A mailbox in which somebody is at work.
@@ -55,9 +65,10 @@ impl Mailbox {
 
     pub(crate) fn at_work(&self) -> Hand {
         match self {
-            Self::Server { account, .. } => {
-                Hand::Client(Box::new(Client::login(account)), Dovecot::shared().maildir(account))
-            }
+            Self::Server { account, .. } => Hand::Client(
+                Box::new(Client::login(account)),
+                Dovecot::shared().maildir(account),
+            ),
             Self::Tree(path) => Hand::Files(path.clone()),
         }
     }
@@ -65,25 +76,41 @@ impl Mailbox {
     pub(crate) fn shown(&self) -> Shown {
         match self.at_work() {
             Hand::Client(mut client, _) => {
-                let known: BTreeMap<[u8; 32], u64> =
-                    (1_000..5_000).map(|number| (sha(&text(number)), number)).collect();
+                let known: BTreeMap<[u8; 32], u64> = (1_000..5_000)
+                    .map(|number| (sha(&text(number)), number))
+                    .collect();
                 // What is no message of ours has the number 0.
-                let number = |message: &StoredMessage| known.get(&message.sha256).copied().unwrap_or_default();
+                let number = |message: &StoredMessage| {
+                    known.get(&message.sha256).copied().unwrap_or_default()
+                };
                 let folders = client.snapshot().folders.into_iter();
-                folders.map(|(levels, messages)| (levels.join("/"), messages.iter().map(number).collect())).collect()
+                folders
+                    .map(|(levels, messages)| {
+                        (levels.join("/"), messages.iter().map(number).collect())
+                    })
+                    .collect()
             }
             Hand::Files(root) => {
                 let mut shown = Shown::new();
-                for folder in std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()) {
+                for folder in std::fs::read_dir(&root)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path())
+                {
                     let name = folder.file_name().unwrap().to_string_lossy().into_owned();
                     if name.starts_with('.') && folder.join("cur").is_dir() {
                         shown.insert(
                             name[1..].replace('.', "/"),
-                            files(&folder).into_iter().map(|(_, number)| number).collect(),
+                            files(&folder)
+                                .into_iter()
+                                .map(|(_, number)| number)
+                                .collect(),
                         );
                     }
                 }
-                shown.insert("INBOX".to_owned(), files(&root).into_iter().map(|(_, number)| number).collect());
+                shown.insert(
+                    "INBOX".to_owned(),
+                    files(&root).into_iter().map(|(_, number)| number).collect(),
+                );
                 shown
             }
         }
@@ -117,15 +144,32 @@ impl Hand {
     pub(crate) fn deliver(&mut self, folder: &str, number: u64) -> bool {
         match self {
             Self::Client(client, _) => {
-                if !client.try_command(&format!("STATUS {folder} (MESSAGES)")).1.starts_with("OK") {
+                if !client
+                    .try_command(&format!("STATUS {folder} (MESSAGES)"))
+                    .1
+                    .starts_with("OK")
+                {
                     return false;
                 }
-                let date = Some(format!("{:02}-Mar-2024 10:{:02}:05 +0000", 1 + number % 28, number % 60));
-                client.try_append(folder, &NewMessage { date, ..NewMessage::of(text(number)) })
+                let date = Some(format!(
+                    "{:02}-Mar-2024 10:{:02}:05 +0000",
+                    1 + number % 28,
+                    number % 60
+                ));
+                client.try_append(
+                    folder,
+                    &NewMessage {
+                        date,
+                        ..NewMessage::of(text(number))
+                    },
+                )
             }
             Self::Files(root) => {
                 let name = format!("17000000{:02}.M{number}.churn", number % 100);
-                let (tmp, new) = (directory(root, folder).join("tmp"), directory(root, folder).join("new"));
+                let (tmp, new) = (
+                    directory(root, folder).join("tmp"),
+                    directory(root, folder).join("new"),
+                );
                 std::fs::write(tmp.join(&name), text(number)).is_ok()
                     && std::fs::rename(tmp.join(&name), new.join(&name)).is_ok()
             }
@@ -136,15 +180,23 @@ impl Hand {
     fn open(&mut self, folder: &str) -> Vec<(String, u64)> {
         match self {
             Self::Client(client, _) => {
-                if !client.try_command(&format!("SELECT {folder}")).1.starts_with("OK") {
+                if !client
+                    .try_command(&format!("SELECT {folder}"))
+                    .1
+                    .starts_with("OK")
+                {
                     return Vec::new();
                 }
-                let (replies, _) = client.try_command("UID FETCH 1:* (UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])");
+                let (replies, _) =
+                    client.try_command("UID FETCH 1:* (UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])");
                 replies.iter().filter_map(|reply| fetched(reply)).collect()
             }
             Self::Files(root) => {
                 let files = files(&directory(root, folder));
-                files.into_iter().map(|(path, number)| (path.display().to_string(), number)).collect()
+                files
+                    .into_iter()
+                    .map(|(path, number)| (path.display().to_string(), number))
+                    .collect()
             }
         }
     }
@@ -164,7 +216,9 @@ impl Hand {
         let is_done = match self {
             Self::Client(client, _) => {
                 let is_done = match what {
-                    Touch::Flag => client.try_command(&format!("UID STORE {id} +FLAGS (\\Flagged)")),
+                    Touch::Flag => {
+                        client.try_command(&format!("UID STORE {id} +FLAGS (\\Flagged)"))
+                    }
                     Touch::Move(to) => client.try_command(&format!("UID MOVE {id} {to}")),
                     Touch::Delete => {
                         client.try_command(&format!("UID STORE {id} +FLAGS.SILENT (\\Deleted)"));
@@ -179,10 +233,16 @@ impl Hand {
                 let name = path.file_name().unwrap().to_string_lossy().into_owned();
                 let base = name.split(":2,").next().unwrap().to_owned();
                 match what {
-                    Touch::Flag => {
-                        std::fs::rename(&path, directory(root, folder).join("cur").join(format!("{base}:2,F"))).is_ok()
+                    Touch::Flag => std::fs::rename(
+                        &path,
+                        directory(root, folder)
+                            .join("cur")
+                            .join(format!("{base}:2,F")),
+                    )
+                    .is_ok(),
+                    Touch::Move(to) => {
+                        std::fs::rename(&path, directory(root, to).join("cur").join(&name)).is_ok()
                     }
-                    Touch::Move(to) => std::fs::rename(&path, directory(root, to).join("cur").join(&name)).is_ok(),
                     Touch::Delete => std::fs::remove_file(&path).is_ok(),
                 }
             }
@@ -199,17 +259,24 @@ impl Hand {
     /// Removes all that is marked as deleted, as a server without UIDPLUS lets nothing be deleted beside it. Gives each
     /// message's folder and number.
     pub(crate) fn expunge_marked(&mut self) -> Vec<(String, u64)> {
-        let Self::Client(client, _) = self else { return Vec::new() };
+        let Self::Client(client, _) = self else {
+            return Vec::new();
+        };
         let mut numbers = Vec::new();
         for folder in client.snapshot().folders.into_keys() {
             let name = client.name(&folder.iter().map(String::as_str).collect::<Vec<_>>());
             client.try_command(&format!("SELECT {name}"));
             let (found, _) = client.try_command("UID SEARCH DELETED");
-            let uids = found.iter().flatten().map(Value::text).filter(|text| text.parse::<u32>().is_ok());
+            let uids = found
+                .iter()
+                .flatten()
+                .map(Value::text)
+                .filter(|text| text.parse::<u32>().is_ok());
             let uids = uids.collect::<Vec<_>>().join(",");
             if !uids.is_empty() {
-                let (replies, _) =
-                    client.try_command(&format!("UID FETCH {uids} (UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])"));
+                let (replies, _) = client.try_command(&format!(
+                    "UID FETCH {uids} (UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])"
+                ));
                 let marked = replies.iter().filter_map(|reply| fetched(reply));
                 numbers.extend(marked.map(|(_, number)| (folder.join("/"), number)));
                 client.try_command("EXPUNGE");
@@ -244,7 +311,9 @@ impl Hand {
             }
             Self::Files(root) => root.clone(),
         };
-        let Ok(files) = std::fs::read_dir(directory(&root, folder)) else { return };
+        let Ok(files) = std::fs::read_dir(directory(&root, folder)) else {
+            return;
+        };
         for path in files.filter_map(|entry| Some(entry.ok()?.path())) {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             let is_list = name == "dovecot-uidlist" || name == "mailferry-uids";
@@ -263,16 +332,24 @@ pub(crate) enum Touch<'a> {
 }
 
 fn directory(root: &Path, folder: &str) -> PathBuf {
-    if folder == "INBOX" { root.to_owned() } else { root.join(format!(".{folder}")) }
+    if folder == "INBOX" {
+        root.to_owned()
+    } else {
+        root.join(format!(".{folder}"))
+    }
 }
 
 /// The messages of a Maildir.
 fn files(folder: &Path) -> Vec<(PathBuf, u64)> {
     let mut found = Vec::new();
     for sub in ["cur", "new"] {
-        let Ok(entries) = std::fs::read_dir(folder.join(sub)) else { continue };
+        let Ok(entries) = std::fs::read_dir(folder.join(sub)) else {
+            continue;
+        };
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-            let number = std::fs::read_to_string(&path).ok().and_then(|text| number_in(&text));
+            let number = std::fs::read_to_string(&path)
+                .ok()
+                .and_then(|text| number_in(&text));
             found.extend(number.map(|number| (path, number)));
         }
     }
@@ -281,10 +358,19 @@ fn files(folder: &Path) -> Vec<(PathBuf, u64)> {
 }
 
 fn fetched(reply: &[Value]) -> Option<(String, u64)> {
-    let Some(Value::List(items)) = reply.get(3).filter(|_| reply.get(2).is_some_and(|what| what.is("FETCH"))) else {
+    let Some(Value::List(items)) = reply
+        .get(3)
+        .filter(|_| reply.get(2).is_some_and(|what| what.is("FETCH")))
+    else {
         return None;
     };
     let at = items.iter().position(|item| item.is("UID"))?;
-    let texts = items.iter().filter(|item| !matches!(item, Value::List(_))).map(Value::text);
-    Some((items.get(at + 1)?.text(), texts.filter_map(|text| number_in(&text)).next()?))
+    let texts = items
+        .iter()
+        .filter(|item| !matches!(item, Value::List(_)))
+        .map(Value::text);
+    Some((
+        items.get(at + 1)?.text(),
+        texts.filter_map(|text| number_in(&text)).next()?,
+    ))
 }

@@ -20,7 +20,12 @@ struct Hold {
 }
 
 const fn by_options(options: &'static [&'static str]) -> Hold {
-    Hold { options, code: 0, is_counted: true, twice: "" }
+    Hold {
+        options,
+        code: 0,
+        is_counted: true,
+        twice: "",
+    }
 }
 
 const HOLDS: [Hold; 11] = [
@@ -32,9 +37,24 @@ const HOLDS: [Hold; 11] = [
     by_options(&["--deletions", "first-to-second"]),
     by_options(&["--only", "first-to-second"]),
     by_options(&["--only", "second-to-first"]),
-    Hold { options: &["--max-delete", "0"], code: 9, is_counted: true, twice: "" },
-    Hold { options: &["--keep-size", "1"], code: 3, is_counted: false, twice: "" },
-    Hold { options: &["--exclude", "INBOX"], code: 0, is_counted: false, twice: "k" },
+    Hold {
+        options: &["--max-delete", "0"],
+        code: 9,
+        is_counted: true,
+        twice: "",
+    },
+    Hold {
+        options: &["--keep-size", "1"],
+        code: 3,
+        is_counted: false,
+        twice: "",
+    },
+    Hold {
+        options: &["--exclude", "INBOX"],
+        code: 0,
+        is_counted: false,
+        twice: "k",
+    },
 ];
 
 /// What is changed on each side. The letters n to z are new.
@@ -82,21 +102,41 @@ fn assert_run_after(ground: &Ground, hold: &Hold, name: &str) {
     for nth in ["held", "held again"] {
         let held = ground.run(hold.options);
         assert!(held.code == Some(hold.code), "{name}, {nth}: {held:?}");
-        assert!(!hold.is_counted || held.count("held_back") > 0, "{name}, {nth}: {}", held.stdout);
+        assert!(
+            !hold.is_counted || held.count("held_back") > 0,
+            "{name}, {nth}: {}",
+            held.stdout
+        );
         assert_nothing_lost(ground, &format!("{name}, {nth}"));
     }
     let free = ground.run(&[]);
-    assert!(free.code == Some(0) && free.count("held_back") == 0, "{name}: {free:?}");
+    assert!(
+        free.code == Some(0) && free.count("held_back") == 0,
+        "{name}: {free:?}"
+    );
     for side in [0, 1] {
         let shown = ground.shown(side);
         let count = counted(&shown);
-        let expected: BTreeMap<char, usize> =
-            lasting().map(|name| (name, 1 + usize::from(hold.twice.contains(name)))).collect();
-        assert_eq!(count, expected, "{name}: side {side}: {shown:?}\n{}\n{}", free.stdout, free.stderr);
+        let expected: BTreeMap<char, usize> = lasting()
+            .map(|name| (name, 1 + usize::from(hold.twice.contains(name))))
+            .collect();
+        assert_eq!(
+            count, expected,
+            "{name}: side {side}: {shown:?}\n{}\n{}",
+            free.stdout, free.stderr
+        );
         let inbox = shown["INBOX"].join(" ");
-        assert_eq!(inbox, "aF dF e f i j l o q", "{name}: side {side}\n{}", free.stdout);
+        assert_eq!(
+            inbox, "aF dF e f i j l o q",
+            "{name}: side {side}\n{}",
+            free.stdout
+        );
         let folders: Vec<&str> = shown.keys().map(String::as_str).collect();
-        assert_eq!(folders, ["Apart", "Archive", "INBOX", "New", "Other", "Renamed"], "{name}: side {side}");
+        assert_eq!(
+            folders,
+            ["Apart", "Archive", "INBOX", "New", "Other", "Renamed"],
+            "{name}: side {side}"
+        );
     }
     ground.assert_at_rest(name);
 }
@@ -114,7 +154,10 @@ fn counted(shown: &BTreeMap<String, Vec<String>>) -> BTreeMap<char, usize> {
 fn assert_nothing_lost(ground: &Ground, name: &str) {
     let [here, there] = [0, 1].map(|side| counted(&ground.shown(side)));
     for letter in lasting() {
-        assert!(here.contains_key(&letter) || there.contains_key(&letter), "{name}: {letter} is lost");
+        assert!(
+            here.contains_key(&letter) || there.contains_key(&letter),
+            "{name}: {letter} is lost"
+        );
     }
 }
 
@@ -147,15 +190,29 @@ fn what_is_held_back_is_done_by_the_run_after_without_qresync() {
 fn what_is_advised_for_a_folder_that_was_created_again_works() {
     each([false, true], |turned| {
         let ground = Ground::new("again", Personality::Plain, turned);
-        let edits = |edits: &[&str]| edits.iter().for_each(|text| edit(&mut ground.client(0), text));
+        let edits = |edits: &[&str]| {
+            edits
+                .iter()
+                .for_each(|text| edit(&mut ground.client(0), text))
+        };
         edits(&["create Work", "add Work abc", "add INBOX d"]);
-        ground.run(&[]).ended(0).counts(&[("copied", 4), ("in_both", 4), ("already_there", 0)]);
+        ground
+            .run(&[])
+            .ended(0)
+            .counts(&[("copied", 4), ("in_both", 4), ("already_there", 0)]);
         edits(&["drop Work", "create Work"]);
         for _ in 0..2 {
-            let run = ground.run(&[]).ended(3).counts(&[("deleted", 0), ("copied", 0)]);
+            let run = ground
+                .run(&[])
+                .ended(3)
+                .counts(&[("deleted", 0), ("copied", 0)]);
             assert!(run.says("--max-delete 100%"), "{run:?}");
         }
-        ground.run(&["--max-delete", "100%"]).ended(0).counts(&[("deleted", 3), ("copied", 0), ("in_both", 1)]);
+        ground.run(&["--max-delete", "100%"]).ended(0).counts(&[
+            ("deleted", 3),
+            ("copied", 0),
+            ("in_both", 1),
+        ]);
         ground.assert_at_rest("after the advice");
     });
 }

@@ -155,7 +155,12 @@ pub(crate) const CASES: &[Case] = &[
         here: &["move INBOX a Work"],
         there: &["flag INBOX a \\Flagged"],
         expected: &[("INBOX", "b"), ("Work", "aF")],
-        counts: &[("moved", 1), ("copied", 0), ("deleted", 0), ("bytes_copied", 0)],
+        counts: &[
+            ("moved", 1),
+            ("copied", 0),
+            ("deleted", 0),
+            ("bytes_copied", 0),
+        ],
         ..NONE
     },
     Case {
@@ -174,7 +179,12 @@ pub(crate) const CASES: &[Case] = &[
         expected: &[("INBOX", "b"), ("Here", "a"), ("There", "")],
         expected_turned: &[("INBOX", "b"), ("Here", ""), ("There", "a")],
         conflict: Some(["moved it to another folder"; 2]),
-        counts: &[("conflicts", 1), ("copied", 0), ("deleted", 0), ("moved", 1)],
+        counts: &[
+            ("conflicts", 1),
+            ("copied", 0),
+            ("deleted", 0),
+            ("moved", 1),
+        ],
         ..NONE
     },
     Case {
@@ -186,7 +196,12 @@ pub(crate) const CASES: &[Case] = &[
         expected: &[("INBOX", "b"), ("Here", ""), ("There", "a")],
         expected_turned: &[("INBOX", "b"), ("Here", "a"), ("There", "")],
         conflict: Some(["moved it to another folder"; 2]),
-        counts: &[("conflicts", 1), ("copied", 0), ("deleted", 0), ("moved", 1)],
+        counts: &[
+            ("conflicts", 1),
+            ("copied", 0),
+            ("deleted", 0),
+            ("moved", 1),
+        ],
     },
     Case {
         name: "10: moved here, deleted there: it stays",
@@ -200,7 +215,12 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case {
         name: "11: a folder is renamed",
-        before: &["create Work", "add Work abc", "create Work/Deep", "add Work/Deep d"],
+        before: &[
+            "create Work",
+            "add Work abc",
+            "create Work/Deep",
+            "add Work/Deep d",
+        ],
         here: &["rename Work Jobs"],
         there: &["add Work e"],
         expected: &[("INBOX", ""), ("Jobs", "a b c e"), ("Jobs/Deep", "d")],
@@ -209,18 +229,43 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case {
         name: "11: renamed, and the folder below it stays where it was",
-        before: &["create Work", "add Work abc", "create Work/Deep", "add Work/Deep d"],
+        before: &[
+            "create Work",
+            "add Work abc",
+            "create Work/Deep",
+            "add Work/Deep d",
+        ],
         here: &["rename Work Jobs", "rename Jobs/Deep Work/Deep"],
         expected: &[("INBOX", ""), ("Jobs", "a b c"), ("Work/Deep", "d")],
-        counts: &[("folders_renamed", 2), ("copied", 0), ("moved", 0), ("deleted", 0)],
+        counts: &[
+            ("folders_renamed", 2),
+            ("copied", 0),
+            ("moved", 0),
+            ("deleted", 0),
+        ],
         ..NONE
     },
     Case {
         name: "11: renamed, and a message moved out of it, so that only its messages tell",
-        before: &["create Notes", "add Notes abc", "create Trips", "create Work"],
+        before: &[
+            "create Notes",
+            "add Notes abc",
+            "create Trips",
+            "create Work",
+        ],
         here: &["rename Notes Work/Old", "move Work/Old a Trips"],
-        expected: &[("INBOX", ""), ("Trips", "a"), ("Work", ""), ("Work/Old", "b c")],
-        counts: &[("moved", 3), ("copied", 0), ("deleted", 0), ("folders_deleted", 1)],
+        expected: &[
+            ("INBOX", ""),
+            ("Trips", "a"),
+            ("Work", ""),
+            ("Work/Old", "b c"),
+        ],
+        counts: &[
+            ("moved", 3),
+            ("copied", 0),
+            ("deleted", 0),
+            ("folders_deleted", 1),
+        ],
         ..NONE
     },
     Case {
@@ -231,7 +276,12 @@ pub(crate) const CASES: &[Case] = &[
         expected: &[("INBOX", ""), ("Here", "a b")],
         expected_turned: &[("INBOX", ""), ("There", "a b")],
         conflict: Some(["renamed it"; 2]),
-        counts: &[("conflicts", 1), ("folders_renamed", 1), ("copied", 0), ("deleted", 0)],
+        counts: &[
+            ("conflicts", 1),
+            ("folders_renamed", 1),
+            ("copied", 0),
+            ("deleted", 0),
+        ],
         ..NONE
     },
     Case {
@@ -243,7 +293,12 @@ pub(crate) const CASES: &[Case] = &[
         expected: &[("INBOX", ""), ("There", "a b")],
         expected_turned: &[("INBOX", ""), ("Here", "a b")],
         conflict: Some(["renamed it"; 2]),
-        counts: &[("conflicts", 1), ("folders_renamed", 1), ("copied", 0), ("deleted", 0)],
+        counts: &[
+            ("conflicts", 1),
+            ("folders_renamed", 1),
+            ("copied", 0),
+            ("deleted", 0),
+        ],
     },
     Case {
         name: "14: deleted here, made anew there: the new one is on both",
@@ -268,7 +323,10 @@ pub(crate) const CASES: &[Case] = &[
         here: &["drop Work"],
         there: &["add Work d", "flag Work a \\Flagged"],
         expected: &[("INBOX", "x"), ("Work", "aF d")],
-        conflict: Some(["deleted the folder", "renamed it or has something new in it"]),
+        conflict: Some([
+            "deleted the folder",
+            "renamed it or has something new in it",
+        ]),
         counts: &[("deleted", 2), ("copied", 2), ("folders_created", 1)],
         ..NONE
     },

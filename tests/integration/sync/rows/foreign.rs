@@ -9,13 +9,20 @@ use crate::lab::servers::{Dovecot, Personality};
 use std::path::{Path, PathBuf};
 
 fn all_grounds(name: &str) -> Vec<Ground> {
-    [false, true].into_iter().flat_map(|turned| grounds(name, turned)).collect()
+    [false, true]
+        .into_iter()
+        .flat_map(|turned| grounds(name, turned))
+        .collect()
 }
 
 /// The file of the one state in a directory.
 fn state_file(directory: &Path) -> PathBuf {
-    let mut paths = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    paths.find(|path| path.extension().is_some_and(|ending| ending == "db")).unwrap()
+    let mut paths = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    paths
+        .find(|path| path.extension().is_some_and(|ending| ending == "db"))
+        .unwrap()
 }
 
 /// The same mailboxes with another account in place of the real one; of two real ones, of the second.
@@ -35,19 +42,28 @@ fn a_state_under_another_pairs_name_is_refused() {
         ground.run(&[]).ended(0).counts(&[("copied", 10)]);
         other.client(1).append(&["INBOX"], many("other", 5));
         other.run(&[]).ended(0).counts(&[("deleted", 0)]);
-        let (one, another) = (state_file(ground.state.path()), state_file(other.state.path()));
+        let (one, another) = (
+            state_file(ground.state.path()),
+            state_file(other.state.path()),
+        );
         let own = std::fs::read(&another).unwrap();
         std::fs::copy(&one, &another).unwrap();
         other.client(0).append(&["INBOX"], many("new", 2));
         let before = other.snapshots();
         for options in [&[][..], &["--dry-run"], &["--max-delete", "100%"]] {
             let run = other.run(options).ended(1);
-            assert!(run.says("belongs to other mailboxes") && run.says(another.to_str().unwrap()), "{run:?}");
+            assert!(
+                run.says("belongs to other mailboxes") && run.says(another.to_str().unwrap()),
+                "{run:?}"
+            );
         }
         assert_eq!(other.snapshots(), before);
         // Its own is as good as before.
         std::fs::write(&another, own).unwrap();
-        other.run(&[]).ended(0).counts(&[("copied", 2), ("deleted", 0)]);
+        other
+            .run(&[])
+            .ended(0)
+            .counts(&[("copied", 2), ("deleted", 0)]);
         other.assert_at_rest("its own again");
     });
 }
@@ -63,16 +79,25 @@ fn another_account_of_a_server_is_another_pair() {
         let new = usize::from(others[0].user == own[0].user && others[0].port == own[0].port);
         ground.sides = others;
         // It is empty, has the same folders, and looks as if all had been deleted.
-        ground.run(&[]).ended(0).counts(&[("copied", 12), ("deleted", 0)]);
+        ground
+            .run(&[])
+            .ended(0)
+            .counts(&[("copied", 12), ("deleted", 0)]);
         ground.assert_at_rest("another account");
         let mut client = ground.client(new);
         client.select(&["INBOX"]);
         client.expunge("1:2");
         client.try_command("UNSELECT");
-        ground.run(&[]).ended(0).counts(&[("copied", 0), ("deleted", 2)]);
+        ground
+            .run(&[])
+            .ended(0)
+            .counts(&[("copied", 0), ("deleted", 2)]);
         // For the first pair these two are gone from one side, by whomever.
         ground.sides = own;
-        ground.run(&[]).ended(0).counts(&[("copied", 0), ("deleted", 2)]);
+        ground
+            .run(&[])
+            .ended(0)
+            .counts(&[("copied", 0), ("deleted", 2)]);
         ground.assert_at_rest("the first again");
     });
 }
@@ -87,10 +112,17 @@ fn rules_that_change_between_runs_delete_nothing() {
             named.create(&[folder]);
             named.append(&[folder], many(folder, 4));
         }
-        ground.run(&["--map", "Work=Archive/Work"]).ended(0).counts(&[("copied", 8)]);
+        ground
+            .run(&["--map", "Work=Archive/Work"])
+            .ended(0)
+            .counts(&[("copied", 8)]);
         let mapped = |snapshots: &[Snapshot; 2]| {
             let (first, second) = (&snapshots[first], &snapshots[1 - first]);
-            [first.folder(&["Work"]).len(), second.folder(&["Archive", "Work"]).len(), second.folder(&["Work"]).len()]
+            [
+                first.folder(&["Work"]).len(),
+                second.folder(&["Archive", "Work"]).len(),
+                second.folder(&["Work"]).len(),
+            ]
         };
         assert_eq!(mapped(&ground.snapshots()), [4, 4, 0]);
         // Something is deleted on each side, which is seen by no run that leaves the folder out.
@@ -106,7 +138,14 @@ fn rules_that_change_between_runs_delete_nothing() {
             &["--folder", "Old", "--map", "Old=Elsewhere"],
             &["--folder", "INBOX"],
             &["--exclude", "Work/**", "--exclude", "Work", "--no-roles"],
-            &["--map", "Work=Old", "--exclude", "Work", "--max-delete", "100%"],
+            &[
+                "--map",
+                "Work=Old",
+                "--exclude",
+                "Work",
+                "--max-delete",
+                "100%",
+            ],
         ];
         for options in without {
             let run = ground.run(options);
@@ -120,7 +159,11 @@ fn rules_that_change_between_runs_delete_nothing() {
             ("folders_created", 0),
         ]);
         assert_eq!(mapped(&ground.snapshots()), [2, 2, 0]);
-        for options in [&[][..], &["--map", "Work=Archive/Work"], &["--map", "Old=Archive/Old"]] {
+        for options in [
+            &[][..],
+            &["--map", "Work=Archive/Work"],
+            &["--map", "Old=Archive/Old"],
+        ] {
             assert_idle(&ground.run(options).ended(0), &format!("{options:?}"));
         }
         assert_eq!(mapped(&ground.snapshots()), [2, 2, 0]);
@@ -144,7 +187,9 @@ fn filters_of_copies_are_no_deletions() {
         let first = usize::from(ground.turned);
         let (source, target) = (&ground.sides[first], &ground.sides[1 - first]);
         let state = ground.state.path().to_str().unwrap();
-        let run = |options: &[&str]| copy(source, target, &[&["--state", state], options].concat()).ended(0);
+        let run = |options: &[&str]| {
+            copy(source, target, &[&["--state", state], options].concat()).ended(0)
+        };
         ground.client(first).append(&["INBOX"], many("mail", 30));
         let held = || ground.snapshots()[1 - first].count() as u64;
         let mut before = 0;
@@ -161,7 +206,10 @@ fn filters_of_copies_are_no_deletions() {
             run(filter).counts(&[("copied", 0)]);
         }
         assert!(before < 30, "the filters leave nothing to be seen");
-        ground.run(&[]).ended(0).counts(&[("copied", 30 - before), ("deleted", 0)]);
+        ground
+            .run(&[])
+            .ended(0)
+            .counts(&[("copied", 30 - before), ("deleted", 0)]);
         ground.assert_at_rest("joined");
         run(&["--since", "2024-02-20"]).counts(&[("copied", 0), ("deleted", 0)]);
         run(&[]).counts(&[("copied", 0), ("deleted", 0)]);

@@ -44,7 +44,12 @@ impl Ground {
     }
 
     fn of(sides: [Account; 2], turned: bool) -> Self {
-        Self { sides, turned, state: tempfile::tempdir().unwrap(), bare: Vec::new() }
+        Self {
+            sides,
+            turned,
+            state: tempfile::tempdir().unwrap(),
+            bare: Vec::new(),
+        }
     }
 
     /// A real server and one that has nothing but RFC 3501, which is `here` or there.
@@ -57,19 +62,29 @@ impl Ground {
         let (bare, poor) = bare_of(manner);
         let rich = Dovecot::shared().account(name, Personality::Plain);
         let sides = if is_here { [poor, rich] } else { [rich, poor] };
-        Self { bare: vec![bare], ..Self::of(sides, turned) }
+        Self {
+            bare: vec![bare],
+            ..Self::of(sides, turned)
+        }
     }
 
     /// Two that have nothing but RFC 3501.
     fn of_bare(turned: bool) -> Self {
         let [(here, first), (there, second)] = [(); 2].map(|()| bare());
-        Self { bare: vec![here, there], ..Self::of([first, second], turned) }
+        Self {
+            bare: vec![here, there],
+            ..Self::of([first, second], turned)
+        }
     }
 
     fn run(&self, options: &[&str]) -> Run {
         let state = self.state.path().to_str().unwrap();
         let [here, there] = &self.sides;
-        let (first, second) = if self.turned { (there, here) } else { (here, there) };
+        let (first, second) = if self.turned {
+            (there, here)
+        } else {
+            (here, there)
+        };
         let run = sync(first, second, &[&["--state", state], options].concat());
         assert_as_documented(&run);
         run
@@ -88,7 +103,10 @@ impl Ground {
     fn assert_at_rest(&self, case: &str) {
         let [here, there] = self.snapshots();
         assert_eq!(here.content(), there.content(), "{case}: the sides differ");
-        assert_eq!(here.subscribed, there.subscribed, "{case}: subscriptions differ");
+        assert_eq!(
+            here.subscribed, there.subscribed,
+            "{case}: subscriptions differ"
+        );
         let again = self.run(&[]);
         assert!(again.code == Some(0), "{case}: {again:?}");
         assert_idle(&again, case);
@@ -108,13 +126,23 @@ fn bare() -> (Fake, Account) {
 fn bare_of(manner: Manner) -> (Fake, Account) {
     let bare = Fake::start(manner, &[]);
     let (user, password) = ("ann".to_owned(), PASSWORD.to_owned());
-    let account = Account { port: bare.server.port, tls_port: 0, user, password, ca: PathBuf::new() };
+    let account = Account {
+        port: bare.server.port,
+        tls_port: 0,
+        user,
+        password,
+        ca: PathBuf::new(),
+    };
     (bare, account)
 }
 
 fn bare_manner() -> Manner {
     let namespace = Some(r#"(("" "/")) NIL NIL"#.to_owned());
-    Manner { namespace, own_validities: true, ..Manner::default() }
+    Manner {
+        namespace,
+        own_validities: true,
+        ..Manner::default()
+    }
 }
 
 /// All that a run prints is as docs/json.schema.json says.
@@ -128,9 +156,15 @@ fn assert_as_documented(run: &Run) {
 
 #[track_caller]
 fn assert_idle(run: &Run, case: &str) {
-    for field in
-        ["copied", "moved", "flags_updated", "deleted", "folders_created", "folders_renamed", "folders_deleted"]
-    {
+    for field in [
+        "copied",
+        "moved",
+        "flags_updated",
+        "deleted",
+        "folders_created",
+        "folders_renamed",
+        "folders_deleted",
+    ] {
         assert_eq!(run.count(field), 0, "{case}: {field}: {}", run.stdout);
     }
 }
@@ -155,13 +189,28 @@ fn check_on(case: &Case, ground: &Ground, name: &str) {
     let run = ground.run(case.options);
     assert!(run.code == Some(0), "{name}: {run:?}");
     for (field, count) in case.counts {
-        assert_eq!(run.count(field), *count, "{name}: {field}: {}\n{}", run.stdout, run.stderr);
+        assert_eq!(
+            run.count(field),
+            *count,
+            "{name}: {field}: {}\n{}",
+            run.stdout,
+            run.stderr
+        );
     }
     assert_conflicts_are_told(case, ground.turned, &run, name);
     let is_other = ground.turned && !case.expected_turned.is_empty();
-    let expected = if is_other { case.expected_turned } else { case.expected };
+    let expected = if is_other {
+        case.expected_turned
+    } else {
+        case.expected
+    };
     let expected: BTreeMap<String, Vec<String>> = (expected.iter())
-        .map(|(folder, messages)| ((*folder).to_owned(), messages.split_whitespace().map(str::to_owned).collect()))
+        .map(|(folder, messages)| {
+            (
+                (*folder).to_owned(),
+                messages.split_whitespace().map(str::to_owned).collect(),
+            )
+        })
         .collect();
     for side in [0, 1] {
         let shown: BTreeMap<_, _> = (ground.shown(side).into_iter())
@@ -176,15 +225,42 @@ fn check_on(case: &Case, ground: &Ground, name: &str) {
 /// Each conflict has an event of its own, which says what both sides did and how it ends.
 #[track_caller]
 fn assert_conflicts_are_told(case: &Case, turned: bool, run: &Run, name: &str) {
-    let told: Vec<_> = run.named("change").into_iter().filter(|change| change["conflict"] == true).collect();
-    assert_eq!(told.len() as u64, run.count("conflicts"), "{name}: {}", run.stdout);
-    assert_eq!(!told.is_empty(), case.conflict.is_some(), "{name}: {}", run.stdout);
+    let told: Vec<_> = run
+        .named("change")
+        .into_iter()
+        .filter(|change| change["conflict"] == true)
+        .collect();
+    assert_eq!(
+        told.len() as u64,
+        run.count("conflicts"),
+        "{name}: {}",
+        run.stdout
+    );
+    assert_eq!(
+        !told.is_empty(),
+        case.conflict.is_some(),
+        "{name}: {}",
+        run.stdout
+    );
     for change in told {
-        let [first, second] = [&change["first_did"], &change["second_did"]].map(|did| did.as_str().unwrap());
-        let did = if turned { [second, first] } else { [first, second] };
+        let [first, second] =
+            [&change["first_did"], &change["second_did"]].map(|did| did.as_str().unwrap());
+        let did = if turned {
+            [second, first]
+        } else {
+            [first, second]
+        };
         assert_eq!(did, case.conflict.unwrap(), "{name}: {change}");
-        assert!(change["settled"].as_str().is_some_and(|text| !text.is_empty()), "{name}: {change}");
-        assert!(change["uid"].is_u64() || change["action"].as_str().unwrap().contains("folder"), "{name}: {change}");
+        assert!(
+            change["settled"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty()),
+            "{name}: {change}"
+        );
+        assert!(
+            change["uid"].is_u64() || change["action"].as_str().unwrap().contains("folder"),
+            "{name}: {change}"
+        );
     }
 }
 
@@ -217,7 +293,8 @@ fn rows_hold_with_a_bare_server() {
     let ways: Vec<(&Case, bool, bool)> = CASES
         .iter()
         .flat_map(|case| {
-            [(true, true), (true, false), (false, true), (false, false)].map(|(here, turned)| (case, here, turned))
+            [(true, true), (true, false), (false, true), (false, false)]
+                .map(|(here, turned)| (case, here, turned))
         })
         .collect();
     for some in ways.chunks(10) {

@@ -22,15 +22,31 @@ fn moved_between_scans(ground: &mut Ground, of_read: bool) -> Proxied {
             if is_second.swap(true, Ordering::Relaxed) {
                 // The server answers what came before.
                 std::thread::sleep(Duration::from_millis(150));
-                let ((folder, name), (to, _)) =
-                    if of_read { (READ[1 - at], READ[at]) } else { (READ[at], READ[1 - at]) };
+                let ((folder, name), (to, _)) = if of_read {
+                    (READ[1 - at], READ[at])
+                } else {
+                    (READ[at], READ[1 - at])
+                };
                 edits(&own, &[&format!("move {folder} {name} {to}")]);
             }
         };
         Meanwhile::before(&format!("SELECT \"{}\"", READ[at].0), act)
     });
-    let proxied = Proxied::new(ground, 1, meanwhile.into_iter().fold(Plan::default(), Plan::meanwhile));
-    edits(&ground.sides[0], &["create A1", "create B1", "create Z1", "add A1 ac", "add Z1 bd"]);
+    let proxied = Proxied::new(
+        ground,
+        1,
+        meanwhile.into_iter().fold(Plan::default(), Plan::meanwhile),
+    );
+    edits(
+        &ground.sides[0],
+        &[
+            "create A1",
+            "create B1",
+            "create Z1",
+            "add A1 ac",
+            "add Z1 bd",
+        ],
+    );
     ground.run(&[]).ended(0);
     proxied
 }
@@ -39,7 +55,11 @@ fn moved_between_scans(ground: &mut Ground, of_read: bool) -> Proxied {
 fn moved(ground: &Ground) -> (&'static str, &'static str) {
     let shown = ground.shown(1);
     let has = |folder: &str, name: &str| shown[folder].iter().any(|of| of.starts_with(name));
-    if has("Z1", "a") { ("a", "Z1") } else { ("b", "A1") }
+    if has("Z1", "a") {
+        ("a", "Z1")
+    } else {
+        ("b", "A1")
+    }
 }
 
 /// The folders of both sides in which a message is, after a further run has nothing left to do.
@@ -48,25 +68,47 @@ fn places(ground: &Ground, name: &str) -> Vec<String> {
     ground.run(&[]).ended(0);
     ground.assert_at_rest(name);
     let shown = ground.shown(0);
-    shown.iter().flat_map(|(folder, found)| found.iter().filter(|of| *of == name).map(|_| folder.clone())).collect()
+    shown
+        .iter()
+        .flat_map(|(folder, found)| {
+            found
+                .iter()
+                .filter(|of| *of == name)
+                .map(|_| folder.clone())
+        })
+        .collect()
 }
 
 /// Where there is no MOVE, a message is copied and then removed. Who moves it between the two has it in one place in the end: where
 /// both moved it, or where the first did.
 #[test]
 fn a_message_that_is_moved_while_the_run_moves_it_is_there_once() {
-    let elsewhere: [(&[&str], [&str; 2]); 2] =
-        [(&["move INBOX a F1"], ["F1", "F1"]), (&["move INBOX a F2"], ["F1", "F2"])];
-    each(elsewhere.into_iter().flat_map(|way| [(way, false), (way, true)]), |((done, places_of), turned)| {
-        let mut ground = Ground::new("overtaken", Personality::Poor, turned);
-        let proxied = done_there_before(&mut ground, "UID STORE", done);
-        edits(&ground.sides[0], &["add INBOX abc", "create F1", "create F2"]);
-        ground.run(&[]).ended(0);
-        edits(&ground.sides[0], &["move INBOX a F1"]);
-        let run = proxied.run(&ground, "UID COPY");
-        assert!(run.says("the duplicate was removed"), "{run:?}");
-        assert_eq!(places(&ground, "a"), [places_of[usize::from(turned)]], "{done:?}, turned {turned}");
-    });
+    let elsewhere: [(&[&str], [&str; 2]); 2] = [
+        (&["move INBOX a F1"], ["F1", "F1"]),
+        (&["move INBOX a F2"], ["F1", "F2"]),
+    ];
+    each(
+        elsewhere
+            .into_iter()
+            .flat_map(|way| [(way, false), (way, true)]),
+        |((done, places_of), turned)| {
+            let mut ground = Ground::new("overtaken", Personality::Poor, turned);
+            let proxied = done_there_before(&mut ground, "UID STORE", done);
+            edits(
+                &ground.sides[0],
+                &["add INBOX abc", "create F1", "create F2"],
+            );
+            ground.run(&[]).ended(0);
+            edits(&ground.sides[0], &["move INBOX a F1"]);
+            let run = proxied.run(&ground, "UID COPY");
+            assert!(run.says("the duplicate was removed"), "{run:?}");
+            assert_eq!(
+                places(&ground, "a"),
+                [places_of[usize::from(turned)]],
+                "{done:?}, turned {turned}"
+            );
+        },
+    );
 }
 
 /// A side's folders are read one after the other: a message that is moved from one that is still to be read to one that was read is in
@@ -80,7 +122,11 @@ fn a_message_that_no_scan_shows_is_looked_for_before_the_run_ends() {
         let run = proxied.run(&ground, "SELECT");
         assert!(run.says("the duplicate was removed"), "{run:?}");
         let (name, there) = moved(&ground);
-        assert_eq!(places(&ground, name), [if turned { there } else { "B1" }], "turned {turned}");
+        assert_eq!(
+            places(&ground, name),
+            [if turned { there } else { "B1" }],
+            "turned {turned}"
+        );
     });
 }
 
@@ -92,10 +138,23 @@ fn a_message_that_two_scans_show_is_moved_and_not_sent() {
         let proxied = moved_between_scans(&mut ground, true);
         // Both are to be read.
         edits(&ground.sides[0], &["flag A1 c \\Seen", "flag Z1 d \\Seen"]);
-        proxied.run(&ground, "SELECT").ended(0).counts(&[("copied", 0)]);
+        proxied
+            .run(&ground, "SELECT")
+            .ended(0)
+            .counts(&[("copied", 0)]);
         let (name, there) = moved(&ground);
-        edits(&ground.sides[0], &[&format!("move {} {name} B1", if name == "a" { "A1" } else { "Z1" })]);
-        assert_eq!(places(&ground, name), [if turned { there } else { "B1" }], "turned {turned}");
+        edits(
+            &ground.sides[0],
+            &[&format!(
+                "move {} {name} B1",
+                if name == "a" { "A1" } else { "Z1" }
+            )],
+        );
+        assert_eq!(
+            places(&ground, name),
+            [if turned { there } else { "B1" }],
+            "turned {turned}"
+        );
     });
 }
 
@@ -124,11 +183,23 @@ fn a_message_that_leaves_a_folder_at_rest_meanwhile_is_not_taken_for_another() {
     each([false, true], |turned| {
         let mut ground = Ground::new("rest", Personality::Plain, turned);
         let proxied = done_there_before(&mut ground, r#"SELECT "INBOX""#, &["move Other b INBOX"]);
-        edits(&ground.sides[0], &["add INBOX a", "create Other", "add Other bc", "create Archive", "add Archive d"]);
+        edits(
+            &ground.sides[0],
+            &[
+                "add INBOX a",
+                "create Other",
+                "add Other bc",
+                "create Archive",
+                "add Archive d",
+            ],
+        );
         ground.run(&[]).ended(0);
         ground.assert_at_rest("before");
         edits(&ground.sides[1], &["add INBOX e"]);
-        proxied.run(&ground, "SELECT").ended(0).counts(&[("copied", 1)]);
+        proxied
+            .run(&ground, "SELECT")
+            .ended(0)
+            .counts(&[("copied", 1)]);
         edits(&ground.sides[0], &["move Other b Archive"]);
         ground.run(&[]).ended(0).counts(&[("copied", 0)]);
         assert_eq!(places(&ground, "b").len(), 1, "turned {turned}");
@@ -148,11 +219,22 @@ fn new_mail_that_is_moved_while_folders_are_read_is_not_taken_for_two() {
         };
         let meanwhile = Meanwhile::before(r#"SELECT "Other""#, moves);
         let proxied = Proxied::new(&mut ground, 1, Plan::default().meanwhile(meanwhile));
-        edits(&ground.sides[0], &["create Other", "add Other c", "create Archive", "add Archive d"]);
+        edits(
+            &ground.sides[0],
+            &[
+                "create Other",
+                "add Other c",
+                "create Archive",
+                "add Archive d",
+            ],
+        );
         ground.run(&[]).ended(0);
         edits(&ground.sides[0], &["add Archive b"]);
         edits(&ground.sides[1], &["add Archive b", "add Other e"]);
-        proxied.run(&ground, "SELECT").ended(0).counts(&[("copied", 1)]);
+        proxied
+            .run(&ground, "SELECT")
+            .ended(0)
+            .counts(&[("copied", 1)]);
         edits(&ground.sides[0], &["move Archive b Other"]);
         ground.run(&[]).ended(0).counts(&[("copied", 0)]);
         ground.assert_at_rest("between");
@@ -177,12 +259,26 @@ fn what_has_got_a_new_place_and_is_moved_again_meanwhile_is_moved_by_the_next_ru
         let case = format!("{before:?}, turned {turned}");
         let mut ground = Ground::new("again", Personality::Plain, turned);
         let proxied = done_there_before(&mut ground, "APPEND", meanwhile);
-        edits(&ground.sides[0], &["create Archive", "create Other", "create Third", "add INBOX ab"]);
+        edits(
+            &ground.sides[0],
+            &[
+                "create Archive",
+                "create Other",
+                "create Third",
+                "add INBOX ab",
+            ],
+        );
         ground.run(&[]).ended(0);
         edits(&ground.sides[0], &[before[0], "add INBOX e"]);
         edits(&ground.sides[1], &[before[1]]);
-        proxied.run(&ground, "APPEND").ended(0).counts(&[("copied", 1)]);
-        ground.run(&[]).ended(0).counts(&[("moved", 1), ("copied", 0), ("deleted", 0)]);
+        proxied
+            .run(&ground, "APPEND")
+            .ended(0)
+            .counts(&[("copied", 1)]);
+        ground
+            .run(&[])
+            .ended(0)
+            .counts(&[("moved", 1), ("copied", 0), ("deleted", 0)]);
         ground.assert_at_rest(&case);
         assert_eq!(ground.shown(0)["Third"], ["b"], "{case}");
     });
@@ -202,7 +298,15 @@ fn a_copy_that_is_moved_as_well_is_taken_back() {
             .meanwhile(before("UID STORE", "move INBOX b Other"))
             .meanwhile(before("APPEND", "move Archive b Third"));
         let proxied = Proxied::new(&mut ground, 1, plan);
-        edits(&ground.sides[0], &["create Archive", "create Other", "create Third", "add INBOX ab"]);
+        edits(
+            &ground.sides[0],
+            &[
+                "create Archive",
+                "create Other",
+                "create Third",
+                "add INBOX ab",
+            ],
+        );
         ground.run(&[]).ended(0);
         edits(&ground.sides[0], &["move INBOX b Archive", "add INBOX e"]);
         let run = proxied.run(&ground, "APPEND").ended(0);
@@ -217,12 +321,26 @@ fn a_copy_that_is_moved_as_well_is_taken_back() {
 fn what_is_gone_when_it_is_compared_is_left_to_the_next_run() {
     each([false, true], |turned| {
         let mut ground = Ground::new("compared", Personality::Plain, turned);
-        let proxied = done_there_before(&mut ground, "UID FETCH 1 (UID BODY.PEEK[]", &["move Archive B Other"]);
-        edits(&ground.sides[0], &["create Archive", "create Other", "add INBOX aB"]);
+        let proxied = done_there_before(
+            &mut ground,
+            "UID FETCH 1 (UID BODY.PEEK[]",
+            &["move Archive B Other"],
+        );
+        edits(
+            &ground.sides[0],
+            &["create Archive", "create Other", "add INBOX aB"],
+        );
         ground.run(&[]).ended(0);
         edits(&ground.sides[1], &["move INBOX B Archive"]);
-        proxied.run(&ground, "BODY.PEEK[]").ended(0).counts(&[("moved", 0), ("copied", 0), ("deleted", 0)]);
-        ground.run(&[]).ended(0).counts(&[("moved", 1), ("copied", 0), ("deleted", 0)]);
+        proxied.run(&ground, "BODY.PEEK[]").ended(0).counts(&[
+            ("moved", 0),
+            ("copied", 0),
+            ("deleted", 0),
+        ]);
+        ground
+            .run(&[])
+            .ended(0)
+            .counts(&[("moved", 1), ("copied", 0), ("deleted", 0)]);
         ground.assert_at_rest("compared");
         assert_eq!(ground.shown(0)["Other"], ["B"]);
     });

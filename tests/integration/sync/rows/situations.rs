@@ -13,8 +13,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(crate) fn many(word: &str, count: usize) -> impl ExactSizeIterator<Item = NewMessage> {
     let word = word.to_owned();
     (0..count).map(move |n| {
-        let text = format!("Message-ID: <{word}{n}@rows>\r\nSubject: {word} {n}\r\n\r\n{}\r\n", "body ".repeat(n % 50));
-        NewMessage { date: Some(format!("{:02}-Feb-2024 03:04:05 +0130", 1 + n % 28)), ..NewMessage::of(text) }
+        let text = format!(
+            "Message-ID: <{word}{n}@rows>\r\nSubject: {word} {n}\r\n\r\n{}\r\n",
+            "body ".repeat(n % 50)
+        );
+        NewMessage {
+            date: Some(format!("{:02}-Feb-2024 03:04:05 +0130", 1 + n % 28)),
+            ..NewMessage::of(text)
+        }
     })
 }
 
@@ -25,7 +31,11 @@ fn ground(name: &str) -> Ground {
 /// Two real servers, and one with a bare server on either side.
 pub(crate) fn grounds(name: &str, turned: bool) -> [Ground; 3] {
     let bare = |is_here| Ground::with_bare(name, is_here, turned);
-    [Ground::new(name, Personality::Plain, turned), bare(true), bare(false)]
+    [
+        Ground::new(name, Personality::Plain, turned),
+        bare(true),
+        bare(false),
+    ]
 }
 
 /// Row 20, and the swapped pair: the state is the same whichever side is named first.
@@ -40,7 +50,10 @@ fn the_first_run_joins_and_so_does_one_after_the_state_was_lost() {
         there.append(&["INBOX"], many("both", 30));
         there.create(&["Only"]);
         there.append(&["Only"], many("there", 5));
-        ground.run(&[]).ended(0).counts(&[("copied", 15), ("deleted", 0), ("folders_created", 1)]);
+        ground
+            .run(&[])
+            .ended(0)
+            .counts(&[("copied", 15), ("deleted", 0), ("folders_created", 1)]);
         ground.assert_at_rest("first run");
         // A deletion that happened meanwhile can't be told from a new message.
         here.select(&["INBOX"]);
@@ -48,16 +61,25 @@ fn the_first_run_joins_and_so_does_one_after_the_state_was_lost() {
         here.try_command("UNSELECT");
         let lost = tempfile::tempdir().unwrap();
         let state = std::mem::replace(&mut ground.state, lost);
-        ground.run(&[]).ended(0).counts(&[("copied", 3), ("deleted", 0)]);
+        ground
+            .run(&[])
+            .ended(0)
+            .counts(&[("copied", 3), ("deleted", 0)]);
         ground.assert_at_rest("state lost");
         // The old state again: what it knows still holds, and nothing is deleted for what came back with other UIDs.
         ground.state = state;
-        ground.run(&[]).ended(0).counts(&[("deleted", 0), ("copied", 0)]);
+        ground
+            .run(&[])
+            .ended(0)
+            .counts(&[("deleted", 0), ("copied", 0)]);
         ground.turned = !turned;
         ground.assert_at_rest("turned");
         here.select(&["INBOX"]);
         here.expunge("5");
-        ground.run(&[]).ended(0).counts(&[("deleted", 1), ("copied", 0)]);
+        ground
+            .run(&[])
+            .ended(0)
+            .counts(&[("deleted", 1), ("copied", 0)]);
         ground.assert_at_rest("turned, deletion");
     });
 }
@@ -76,7 +98,10 @@ fn a_server_that_was_restored_gets_back_what_it_lost() {
         ground.run(&[]).ended(0).counts(&[("copied", 30)]);
         drop(client);
         ground.sides[side].restore_home(backup.path());
-        ground.run(&[]).ended(0).counts(&[("copied", 30), ("deleted", 0)]);
+        ground
+            .run(&[])
+            .ended(0)
+            .counts(&[("copied", 30), ("deleted", 0)]);
         ground.assert_at_rest("restored");
         assert_eq!(ground.snapshots()[side].count(), 50);
         // So it is where new mail has taken the UIDs that were lost.
@@ -100,7 +125,10 @@ fn new_uids_are_no_new_mail() {
         client.command("DELETE Work");
         client.create(&["Work"]);
         client.append(&["Work"], many("mail", 25));
-        ground.run(&[]).ended(0).counts(&[("copied", 0), ("deleted", 0)]);
+        ground
+            .run(&[])
+            .ended(0)
+            .counts(&[("copied", 0), ("deleted", 0)]);
         ground.assert_at_rest("new UIDs");
     });
 }
@@ -117,17 +145,29 @@ fn the_brake_stops_deletions_and_nothing_else() {
         client.expunge("1:30");
         client.try_command("UNSELECT");
         client.append(&["INBOX"], many("new", 2));
-        let run = ground.run(&[]).ended(9).counts(&[("copied", 2), ("deleted", 0)]);
+        let run = ground
+            .run(&[])
+            .ended(9)
+            .counts(&[("copied", 2), ("deleted", 0)]);
         assert!(run.says("--max-delete 30"), "{run:?}");
         assert_eq!(ground.snapshots()[1 - side].count(), 62);
-        ground.run(&["--max-delete", "30"]).ended(0).counts(&[("deleted", 30)]);
+        ground
+            .run(&["--max-delete", "30"])
+            .ended(0)
+            .counts(&[("deleted", 30)]);
         ground.assert_at_rest("after the brake");
         // A folder that shows nothing any more may be one that the server has lost.
         client.select(&["INBOX"]);
         client.expunge("1:*");
-        ground.run(&["--max-delete", "1000"]).ended(3).counts(&[("deleted", 0), ("copied", 0)]);
+        ground
+            .run(&["--max-delete", "1000"])
+            .ended(3)
+            .counts(&[("deleted", 0), ("copied", 0)]);
         assert_eq!(ground.snapshots()[1 - side].count(), 32);
-        ground.run(&["--max-delete", "100%"]).ended(0).counts(&[("deleted", 32)]);
+        ground
+            .run(&["--max-delete", "100%"])
+            .ended(0)
+            .counts(&[("deleted", 32)]);
         ground.assert_at_rest("emptied");
     });
 }
@@ -138,9 +178,16 @@ fn a_dry_run_tells_each_change_and_writes_nothing() {
     let ground = ground("dry");
     let mut here = ground.client(0);
     here.append(&["INBOX"], many("mail", 8));
-    let run = ground.run(&["--dry-run", "--exit-code"]).ended(4).counts(&[("copied", 8), ("to_second.copied", 8)]);
+    let run = ground
+        .run(&["--dry-run", "--exit-code"])
+        .ended(4)
+        .counts(&[("copied", 8), ("to_second.copied", 8)]);
     assert_eq!(run.named("change").len(), 8);
-    assert_eq!(std::fs::read_dir(ground.state.path()).unwrap().count(), 0, "a dry run left something");
+    assert_eq!(
+        std::fs::read_dir(ground.state.path()).unwrap().count(),
+        0,
+        "a dry run left something"
+    );
     ground.run(&[]).ended(0);
     here.create(&["Work"]);
     here.select(&["INBOX"]);
@@ -150,30 +197,84 @@ fn a_dry_run_tells_each_change_and_writes_nothing() {
     let before = ground.snapshots();
     let run = ground.run(&["--dry-run"]).ended(0);
     let actions = run.texts("change", "action");
-    assert_eq!(actions, ["create_folder", "delete", "flags", "move"], "{}", run.stdout);
-    assert!(run.texts("change", "to").iter().all(|to| to == "second"), "{}", run.stdout);
+    assert_eq!(
+        actions,
+        ["create_folder", "delete", "flags", "move"],
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.texts("change", "to").iter().all(|to| to == "second"),
+        "{}",
+        run.stdout
+    );
     assert!(run.says("Deleted on one side."), "{}", run.stdout);
     assert_eq!(ground.snapshots(), before);
     let told = |uid: &str| {
-        ground.run(&["--dry-run", "--explain", &format!("INBOX/{uid}")]).ended(0).texts("explained", "text")
+        ground
+            .run(&["--dry-run", "--explain", &format!("INBOX/{uid}")])
+            .ended(0)
+            .texts("explained", "text")
     };
-    assert!(told("1").iter().any(|line| line.contains("(row 1)") && line.contains("\\Flagged")), "{:?}", told("1"));
-    assert!(told("2").iter().any(|line| line.contains("moved on the second (row 8)")), "{:?}", told("2"));
-    assert!(told("3").iter().any(|line| line.contains("deleted on the second")), "{:?}", told("3"));
-    assert!(told("4").iter().any(|line| line.contains("nothing to do")), "{:?}", told("4"));
-    assert!(told("99")[0].contains("no message with UID 99 on either side"), "{:?}", told("99"));
-    let dry: Vec<u64> =
-        ["copied", "moved", "flags_updated", "deleted", "folders_created"].map(|at| run.count(at)).into();
+    assert!(
+        told("1")
+            .iter()
+            .any(|line| line.contains("(row 1)") && line.contains("\\Flagged")),
+        "{:?}",
+        told("1")
+    );
+    assert!(
+        told("2")
+            .iter()
+            .any(|line| line.contains("moved on the second (row 8)")),
+        "{:?}",
+        told("2")
+    );
+    assert!(
+        told("3")
+            .iter()
+            .any(|line| line.contains("deleted on the second")),
+        "{:?}",
+        told("3")
+    );
+    assert!(
+        told("4").iter().any(|line| line.contains("nothing to do")),
+        "{:?}",
+        told("4")
+    );
+    assert!(
+        told("99")[0].contains("no message with UID 99 on either side"),
+        "{:?}",
+        told("99")
+    );
+    let dry: Vec<u64> = [
+        "copied",
+        "moved",
+        "flags_updated",
+        "deleted",
+        "folders_created",
+    ]
+    .map(|at| run.count(at))
+    .into();
     let run = ground.run(&[]).ended(0);
-    let done: Vec<u64> =
-        ["copied", "moved", "flags_updated", "deleted", "folders_created"].map(|at| run.count(at)).into();
+    let done: Vec<u64> = [
+        "copied",
+        "moved",
+        "flags_updated",
+        "deleted",
+        "folders_created",
+    ]
+    .map(|at| run.count(at))
+    .into();
     assert_eq!(dry, done, "{}", run.stdout);
 }
 
 /// What sync deletes is kept, and goes back with its flags and its date; the next run brings it to both sides.
 #[test]
 fn what_was_deleted_can_be_put_back() {
-    each(grounds("undo", false), |ground| what_was_deleted_is_put_back(&ground));
+    each(grounds("undo", false), |ground| {
+        what_was_deleted_is_put_back(&ground)
+    });
 }
 
 fn what_was_deleted_is_put_back(ground: &Ground) {
@@ -190,22 +291,42 @@ fn what_was_deleted_is_put_back(ground: &Ground) {
     here.expunge("1:3");
     here.try_command("UNSELECT");
     here.command("DELETE Work");
-    ground.run(&[]).ended(0).counts(&[("deleted", 6), ("folders_deleted", 1)]);
+    ground
+        .run(&[])
+        .ended(0)
+        .counts(&[("deleted", 6), ("folders_deleted", 1)]);
     let undo = |words: &[&str]| {
         let addresses = ground.sides.each_ref().map(Account::plain_address);
-        let state = ["--state", ground.state.path().to_str().unwrap(), "--output", "json"];
+        let state = [
+            "--state",
+            ground.state.path().to_str().unwrap(),
+            "--output",
+            "json",
+        ];
         let run = run(&[&["undo"], words, &[&addresses[0], &addresses[1]], &state].concat());
         assert_as_documented(&run);
         run
     };
     let listed = undo(&["--list"]).ended(0);
     let run = listed.named("undo_run");
-    assert_eq!((run.len(), &run[0]["messages"]), (1, &6.into()), "{}", listed.stdout);
+    assert_eq!(
+        (run.len(), &run[0]["messages"]),
+        (1, &6.into()),
+        "{}",
+        listed.stdout
+    );
     let name = run[0]["run"].as_str().unwrap().to_owned();
-    undo(&[&name]).ended(0).counts(&[("restored", 6), ("already_there", 0)]);
+    undo(&[&name])
+        .ended(0)
+        .counts(&[("restored", 6), ("already_there", 0)]);
     assert_eq!(ground.snapshots()[1].content(), before);
-    undo(&[&name]).ended(0).counts(&[("restored", 0), ("already_there", 6)]);
-    ground.run(&[]).ended(0).counts(&[("copied", 6), ("deleted", 0)]);
+    undo(&[&name])
+        .ended(0)
+        .counts(&[("restored", 0), ("already_there", 6)]);
+    ground
+        .run(&[])
+        .ended(0)
+        .counts(&[("copied", 6), ("deleted", 0)]);
     ground.assert_at_rest("undone");
     assert_eq!(ground.snapshots()[0].content(), before);
     undo(&["nonsense"]).ended(2);
@@ -217,8 +338,12 @@ fn what_the_undo_store_has_no_room_for_is_not_deleted() {
     for side in [0, 1] {
         let ground = ground("room");
         let mut client = ground.client(side);
-        let text =
-            |n: usize| format!("Message-ID: <{n}@room>\r\nSubject: {n}\r\n\r\n{}", "0123456789abcde\r\n".repeat(600));
+        let text = |n: usize| {
+            format!(
+                "Message-ID: <{n}@room>\r\nSubject: {n}\r\n\r\n{}",
+                "0123456789abcde\r\n".repeat(600)
+            )
+        };
         client.append(&["INBOX"], (0..9).map(|n| NewMessage::of(text(n))));
         ground.run(&[]).ended(0);
         let mut expunge = |uids: &str| {
@@ -228,10 +353,23 @@ fn what_the_undo_store_has_no_room_for_is_not_deleted() {
         };
         let addresses = ground.sides.each_ref().map(Account::plain_address);
         let kept = || {
-            let state = ["--state", ground.state.path().to_str().unwrap(), "--output", "json"];
-            let listed = run(&[&["undo", "--list", &addresses[0], &addresses[1]], &state[..]].concat()).ended(0);
+            let state = [
+                "--state",
+                ground.state.path().to_str().unwrap(),
+                "--output",
+                "json",
+            ];
+            let listed = run(&[
+                &["undo", "--list", &addresses[0], &addresses[1]],
+                &state[..],
+            ]
+            .concat())
+            .ended(0);
             let runs = listed.named("undo_run");
-            let mut counts: Vec<u64> = runs.iter().map(|run| run["messages"].as_u64().unwrap()).collect();
+            let mut counts: Vec<u64> = runs
+                .iter()
+                .map(|run| run["messages"].as_u64().unwrap())
+                .collect();
             counts.sort_unstable();
             counts
         };
@@ -245,16 +383,31 @@ fn what_the_undo_store_has_no_room_for_is_not_deleted() {
         assert_eq!(kept(), [1, 1]);
         expunge("3");
         let run = ground.run(&tight).ended(0).counts(&[("deleted", 1)]);
-        assert!(run.says("(1 message deleted) can no longer be undone"), "{run:?}");
+        assert!(
+            run.says("(1 message deleted) can no longer be undone"),
+            "{run:?}"
+        );
         assert_eq!(kept(), [1, 1]);
         expunge("4:6");
-        let run = ground.run(&tight).ended(3).counts(&[("deleted", 2), ("copied", 0)]);
-        assert!(run.says("not deleted on the") && run.says(": 1 message: the undo store is full"), "{run:?}");
+        let run = ground
+            .run(&tight)
+            .ended(3)
+            .counts(&[("deleted", 2), ("copied", 0)]);
+        assert!(
+            run.says("not deleted on the") && run.says(": 1 message: the undo store is full"),
+            "{run:?}"
+        );
         assert_eq!((kept(), ground.snapshots()[1 - side].count()), (vec![2], 4));
         // Nothing is copied back for it, and it goes when there is room.
-        ground.run(&["--keep-size", "9k"]).ended(3).counts(&[("deleted", 0), ("copied", 0)]);
+        ground
+            .run(&["--keep-size", "9k"])
+            .ended(3)
+            .counts(&[("deleted", 0), ("copied", 0)]);
         assert_eq!(kept(), [2]);
-        ground.run(&[]).ended(0).counts(&[("deleted", 1), ("copied", 0)]);
+        ground
+            .run(&[])
+            .ended(0)
+            .counts(&[("deleted", 1), ("copied", 0)]);
         assert_eq!(kept(), [1, 2]);
         ground.assert_at_rest("with room");
     }
@@ -263,7 +416,9 @@ fn what_the_undo_store_has_no_room_for_is_not_deleted() {
 /// One way only: what only the other side has, or has deleted, stays as it is.
 #[test]
 fn one_way_changes_nothing_on_the_other_side() {
-    each(grounds("oneway", false), |ground| one_way_changes_one_side(&ground));
+    each(grounds("oneway", false), |ground| {
+        one_way_changes_one_side(&ground)
+    });
 }
 
 fn one_way_changes_one_side(ground: &Ground) {
@@ -278,18 +433,26 @@ fn one_way_changes_one_side(ground: &Ground) {
     edit(0, "here", "1");
     edit(1, "there", "2");
     let before = ground.snapshots();
-    ground.run(&["--only", "first-to-second"]).ended(0).counts(&[("to_second.copied", 2), ("to_second.deleted", 1)]);
+    ground
+        .run(&["--only", "first-to-second"])
+        .ended(0)
+        .counts(&[("to_second.copied", 2), ("to_second.deleted", 1)]);
     let after = ground.snapshots();
     assert_eq!(before[0].content(), after[0].content());
     assert_eq!(after[1].count(), before[1].count() + 1);
-    ground.run(&[]).ended(0).counts(&[("to_first.copied", 2), ("to_first.deleted", 1), ("to_second.copied", 0)]);
+    ground.run(&[]).ended(0).counts(&[
+        ("to_first.copied", 2),
+        ("to_first.deleted", 1),
+        ("to_second.copied", 0),
+    ]);
     ground.assert_at_rest("both ways again");
 }
 
 /// Three mailboxes in a ring come to rest.
 #[test]
 fn a_ring_of_three_comes_to_rest() {
-    let accounts = ["a", "b", "c"].map(|name| Dovecot::shared().account(&format!("ring{name}"), Personality::Plain));
+    let accounts = ["a", "b", "c"]
+        .map(|name| Dovecot::shared().account(&format!("ring{name}"), Personality::Plain));
     let state = tempfile::tempdir().unwrap();
     let round = || -> u64 {
         let mut done = 0;
@@ -317,8 +480,13 @@ fn a_ring_of_three_comes_to_rest() {
     let settle = |case: &str| {
         let rounds = (0..6).take_while(|_| round() > 0).count();
         assert!(rounds < 6, "{case}: the ring does not come to rest");
-        let contents = accounts.each_ref().map(|account| Client::login(account).snapshot().content());
-        assert!(contents[0] == contents[1] && contents[1] == contents[2], "{case}");
+        let contents = accounts
+            .each_ref()
+            .map(|account| Client::login(account).snapshot().content());
+        assert!(
+            contents[0] == contents[1] && contents[1] == contents[2],
+            "{case}"
+        );
     };
     settle("first");
     let mut client = Client::login(&accounts[1]);
@@ -348,13 +516,21 @@ fn nothing_to_do_costs_a_few_round_trips() {
         }
         let own = ground.sides.clone();
         let far = || Plan::round_trip(Duration::from_millis(40));
-        ground.sides = own.each_ref().map(|account| account.by_port(Proxy::start(account.port, far()).port));
-        ground.run(&[]).ended(0).counts(&[("folders_created", folders), ("copied", 60)]);
+        ground.sides = own
+            .each_ref()
+            .map(|account| account.by_port(Proxy::start(account.port, far()).port));
+        ground
+            .run(&[])
+            .ended(0)
+            .counts(&[("folders_created", folders), ("copied", 60)]);
         ground.run(&[]).ended(0);
         let run = ground.run(&[]).ended(0);
         assert_idle(&run, "still");
         let trips = ["first.round_trips", "second.round_trips"].map(|field| run.count(field));
-        assert!(trips.iter().all(|trips| *trips <= 6), "{trips:?} round trips for {folders} folders");
+        assert!(
+            trips.iter().all(|trips| *trips <= 6),
+            "{trips:?} round trips for {folders} folders"
+        );
         // Something in one folder: that one is looked into.
         client.append(&["folder 9"], many("more", 1));
         let run = ground.run(&[]).ended(0).counts(&[("copied", 1)]);
@@ -370,14 +546,28 @@ fn a_move_sends_no_message() {
     let ground = ground("bytes");
     let mut client = ground.client(0);
     client.create(&["Archive"]);
-    let large = format!("Message-ID: <large@rows>\r\nSubject: large\r\n\r\n{}", "0123456789abcdef\r\n".repeat(100_000));
-    let large = NewMessage { date: Some("05-Feb-2024 03:04:05 +0130".to_owned()), ..NewMessage::of(large) };
+    let large = format!(
+        "Message-ID: <large@rows>\r\nSubject: large\r\n\r\n{}",
+        "0123456789abcdef\r\n".repeat(100_000)
+    );
+    let large = NewMessage {
+        date: Some("05-Feb-2024 03:04:05 +0130".to_owned()),
+        ..NewMessage::of(large)
+    };
     client.append(&["INBOX"], [large].into_iter());
     ground.run(&[]).ended(0);
     client.select(&["INBOX"]);
     client.command("UID MOVE 1 Archive");
-    let run = ground.run(&[]).ended(0).counts(&[("moved", 1), ("to_second.moved", 1), ("bytes_copied", 0)]);
-    assert!(run.count("second.sent") < 5_000 && run.count("first.received") < 20_000, "{}", run.stdout);
+    let run = ground.run(&[]).ended(0).counts(&[
+        ("moved", 1),
+        ("to_second.moved", 1),
+        ("bytes_copied", 0),
+    ]);
+    assert!(
+        run.count("second.sent") < 5_000 && run.count("first.received") < 20_000,
+        "{}",
+        run.stdout
+    );
     ground.assert_at_rest("moved");
 }
 
@@ -389,10 +579,19 @@ fn two_runs_at_once_are_one_too_many() {
     let addresses = ground.sides.each_ref().map(Account::plain_address);
     let state = ground.state.path().to_str().unwrap();
     let slow = ["--output", "json", "--state", state, "--limit-rate", "10k"];
-    let running = Running::interruptible(&[&["sync", &addresses[0], &addresses[1]], &slow[..]].concat());
+    let running =
+        Running::interruptible(&[&["sync", &addresses[0], &addresses[1]], &slow[..]].concat());
     running.wait_for_line_with("planned");
     for verb in ["sync", "copy"] {
-        let run = run(&[verb, &addresses[1], &addresses[0], "--output", "json", "--state", state]);
+        let run = run(&[
+            verb,
+            &addresses[1],
+            &addresses[0],
+            "--output",
+            "json",
+            "--state",
+            state,
+        ]);
         assert!(run.ended(7).says("is using these mailboxes"));
     }
     running.interrupt();
@@ -406,8 +605,14 @@ fn two_runs_at_once_are_one_too_many() {
 fn what_was_refused_for_good_is_not_sent_again_by_itself() {
     for turned in [false, true] {
         let ground = Ground::of_bare(turned);
-        let [here, there] = &ground.bare[..] else { panic!("two servers") };
-        for text in ["Subject: one\r\n\r\none\r\n", "Subject: nul\r\n\r\n\0\r\n", "Subject: two\r\n\r\ntwo\r\n"] {
+        let [here, there] = &ground.bare[..] else {
+            panic!("two servers")
+        };
+        for text in [
+            "Subject: one\r\n\r\none\r\n",
+            "Subject: nul\r\n\r\n\0\r\n",
+            "Subject: two\r\n\r\ntwo\r\n",
+        ] {
             here.put("INBOX", text.as_bytes());
         }
         let sent = || there.lines_of("APPEND").len();
@@ -420,19 +625,29 @@ fn what_was_refused_for_good_is_not_sent_again_by_itself() {
         for _ in 0..3 {
             let before = sent();
             let run = told(ground.run(&[])).ended(3).counts(&[("copied", 0)]);
-            assert!(run.says("refused it in an earlier run") && run.says("--retry-refused"), "{run:?}");
-            told(ground.run(&["--dry-run"])).ended(3).counts(&[("copied", 0)]);
+            assert!(
+                run.says("refused it in an earlier run") && run.says("--retry-refused"),
+                "{run:?}"
+            );
+            told(ground.run(&["--dry-run"]))
+                .ended(3)
+                .counts(&[("copied", 0)]);
             assert_eq!(sent(), before, "it was sent again");
         }
         let before = sent();
-        told(ground.run(&["--retry-refused"])).ended(3).counts(&[("copied", 0)]);
+        told(ground.run(&["--retry-refused"]))
+            .ended(3)
+            .counts(&[("copied", 0)]);
         assert!(sent() > before, "it was not sent again");
         let before = sent();
         told(ground.run(&[])).ended(3);
         assert_eq!(sent(), before, "it was sent again");
         // With the message, all that was known of it goes.
         here.boxes().get_mut("INBOX").unwrap().messages.remove(1);
-        ground.run(&[]).ended(0).counts(&[("deleted", 0), ("failed", 0)]);
+        ground
+            .run(&[])
+            .ended(0)
+            .counts(&[("deleted", 0), ("failed", 0)]);
         ground.assert_at_rest("without it");
     }
 }
@@ -442,10 +657,18 @@ fn what_was_refused_for_good_is_not_sent_again_by_itself() {
 fn what_had_no_room_is_sent_when_there_is() {
     let account = |name: &str, kind| Dovecot::shared().account(name, kind);
     for turned in [false, true] {
-        let sides = [account("roomy", Personality::Plain), account("tiny", Personality::Tiny)];
+        let sides = [
+            account("roomy", Personality::Plain),
+            account("tiny", Personality::Tiny),
+        ];
         let ground = Ground::of(sides, turned);
         let mut here = ground.client(0);
-        let text = |n: usize| format!("Message-ID: <{n}@full>\r\nSubject: {n}\r\n\r\n{}\r\n", "y".repeat(25_000));
+        let text = |n: usize| {
+            format!(
+                "Message-ID: <{n}@full>\r\nSubject: {n}\r\n\r\n{}\r\n",
+                "y".repeat(25_000)
+            )
+        };
         here.append(&["INBOX"], (0..6).map(|n| NewMessage::of(text(n))));
         let run = ground.run(&[]).ended(8);
         assert!(!run.says("--retry-refused"), "{run:?}");
@@ -462,15 +685,34 @@ fn what_had_no_room_is_sent_when_there_is() {
 fn a_clock_that_jumped_changes_nothing() {
     let ground = ground("clock");
     let mut here = ground.client(0);
-    let dated =
-        |date: &str, n: usize| NewMessage { date: Some(date.to_owned()), ..many("dated", n + 1).last().unwrap() };
-    let dates = ["02-Jan-1990 00:00:01 +0000", "31-Dec-2037 23:59:59 -1200", "29-Feb-2024 23:30:00 +1400"];
-    here.append(&["INBOX"], dates.iter().enumerate().map(|(n, date)| dated(date, n)).collect::<Vec<_>>().into_iter());
+    let dated = |date: &str, n: usize| NewMessage {
+        date: Some(date.to_owned()),
+        ..many("dated", n + 1).last().unwrap()
+    };
+    let dates = [
+        "02-Jan-1990 00:00:01 +0000",
+        "31-Dec-2037 23:59:59 -1200",
+        "29-Feb-2024 23:30:00 +1400",
+    ];
+    here.append(
+        &["INBOX"],
+        dates
+            .iter()
+            .enumerate()
+            .map(|(n, date)| dated(date, n))
+            .collect::<Vec<_>>()
+            .into_iter(),
+    );
     here.append(&["INBOX"], many("mail", 6));
     ground.run(&[]).ended(0).counts(&[("copied", 9)]);
     let undo = |words: &[&str]| {
         let addresses = ground.sides.each_ref().map(Account::plain_address);
-        let state = ["--state", ground.state.path().to_str().unwrap(), "--output", "json"];
+        let state = [
+            "--state",
+            ground.state.path().to_str().unwrap(),
+            "--output",
+            "json",
+        ];
         run(&[&["undo"], words, &[&addresses[0], &addresses[1]], &state].concat()).ended(0)
     };
     let mut expunge = |uids: &str| {
@@ -489,36 +731,61 @@ fn a_clock_that_jumped_changes_nothing() {
     set_times(ground.state.path(), ahead);
     ground.assert_at_rest("clock was ahead");
     expunge("5:6");
-    ground.run(&[]).ended(0).counts(&[("deleted", 2), ("copied", 0)]);
+    ground
+        .run(&[])
+        .ended(0)
+        .counts(&[("deleted", 2), ("copied", 0)]);
     ground.assert_at_rest("clock is back");
     assert_eq!(undo(&["--list"]).texts("undo_run", "run").len(), 2);
     undo(&["20600101T000000Z-1"]).counts(&[("restored", 1)]);
-    ground.run(&[]).ended(0).counts(&[("copied", 1), ("deleted", 0)]);
+    ground
+        .run(&[])
+        .ended(0)
+        .counts(&[("copied", 1), ("deleted", 0)]);
     // What is kept goes by its age, and by nothing else.
-    set_times(&future, SystemTime::now() - Duration::from_secs(31 * 86_400));
+    set_times(
+        &future,
+        SystemTime::now() - Duration::from_secs(31 * 86_400),
+    );
     ground.assert_at_rest("later");
     assert_eq!(undo(&["--list"]).texts("undo_run", "run").len(), 1);
 }
 
 /// The directory of this name below another one.
 fn find(root: &Path, name: &str) -> PathBuf {
-    let below = |path: &Path| std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let below = |path: &Path| {
+        std::fs::read_dir(path)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect::<Vec<_>>()
+    };
     let stores = below(&root.join("undo"));
-    stores.iter().map(|store| store.join(name)).find(|path| path.is_dir()).unwrap()
+    stores
+        .iter()
+        .map(|store| store.join(name))
+        .find(|path| path.is_dir())
+        .unwrap()
 }
 
 /// Gives everything there this time.
 fn set_times(path: &Path, time: SystemTime) {
     if path.is_dir() {
-        std::fs::read_dir(path).unwrap().for_each(|entry| set_times(&entry.unwrap().path(), time));
+        std::fs::read_dir(path)
+            .unwrap()
+            .for_each(|entry| set_times(&entry.unwrap().path(), time));
     }
-    std::fs::File::open(path).unwrap().set_modified(time).unwrap();
+    std::fs::File::open(path)
+        .unwrap()
+        .set_modified(time)
+        .unwrap();
 }
 
 /// What options leave out is not taken for deleted, not even where a folder is renamed out of sight.
 #[test]
 fn what_is_left_out_is_not_deleted() {
-    each(grounds("leftout", false), |ground| what_is_left_out_stays(&ground));
+    each(grounds("leftout", false), |ground| {
+        what_is_left_out_stays(&ground)
+    });
 }
 
 fn what_is_left_out_stays(ground: &Ground) {
@@ -532,7 +799,10 @@ fn what_is_left_out_stays(ground: &Ground) {
     here.select(&["Private"]);
     here.expunge("1");
     here.try_command("UNSELECT");
-    ground.run(&["--exclude", "Hidden", "--exclude", "Private"]).ended(0).counts(&[("deleted", 0), ("copied", 0)]);
+    ground
+        .run(&["--exclude", "Hidden", "--exclude", "Private"])
+        .ended(0)
+        .counts(&[("deleted", 0), ("copied", 0)]);
     assert_eq!(ground.snapshots()[1].count(), 8);
     let counts = [("deleted", 1), ("copied", 0), ("folders_renamed", 1)];
     ground.run(&[]).ended(0).counts(&counts);
@@ -544,7 +814,13 @@ fn what_is_left_out_stays(ground: &Ground) {
 fn a_rename_on_cyrus_crosses() {
     for turned in [false, true] {
         let cyrus = Cyrus::shared();
-        let ground = Ground::of([cyrus.account(), Dovecot::shared().account("oncyrus", Personality::Plain)], turned);
+        let ground = Ground::of(
+            [
+                cyrus.account(),
+                Dovecot::shared().account("oncyrus", Personality::Plain),
+            ],
+            turned,
+        );
         let mut here = ground.client(0);
         for folder in [&["Work"][..], &["Work", "Deep"]] {
             here.create(folder);
@@ -556,7 +832,12 @@ fn a_rename_on_cyrus_crosses() {
         here.command(&format!("RENAME {from} {to}"));
         // New mail would hide that a folder with the same UIDs is the same.
         here.append(&["Office"], many("more", 2));
-        let counts = [("folders_renamed", 1), ("copied", 2), ("moved", 0), ("deleted", 0)];
+        let counts = [
+            ("folders_renamed", 1),
+            ("copied", 2),
+            ("moved", 0),
+            ("deleted", 0),
+        ];
         ground.run(&[]).ended(0).counts(&counts);
         assert_eq!(ground.snapshots()[1].folder(&["Office"]).len(), 6);
         ground.assert_at_rest("renamed on Cyrus");
@@ -576,10 +857,19 @@ fn names_may_differ_between_the_sides() {
     there.create(&["Sent Items"]);
     there.append(&["Sent Items"], many("items", 3));
     let map = ["--map", "Old=Archived/Old"];
-    ground.run(&map).ended(0).counts(&[("copied", 7), ("folders_created", 1)]);
+    ground
+        .run(&map)
+        .ended(0)
+        .counts(&[("copied", 7), ("folders_created", 1)]);
     assert_idle(&ground.run(&map).ended(0), "names");
     let [first, second] = ground.snapshots();
-    assert_eq!((first.folder(&["Sent"]).len(), second.folder(&["Sent Items"]).len()), (5, 5));
+    assert_eq!(
+        (
+            first.folder(&["Sent"]).len(),
+            second.folder(&["Sent Items"]).len()
+        ),
+        (5, 5)
+    );
     assert_eq!(second.folder(&["Archived", "Old"]).len(), 2);
     // Without the option they are known all the same.
     assert_idle(&ground.run(&[]).ended(0), "names, without --map");
