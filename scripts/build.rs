@@ -1,5 +1,6 @@
-//! Tells a release build which commit it is made of, for `--version`: `MAILFERRY_COMMIT` where whoever builds it has set that,
-//! else what git says of the checkout. Sources without git say nothing.
+//! Tells a release build which commit it is made of, for `--version`: `MAILFERRY_COMMIT` where
+//! whoever builds it has set that, else what git says of the checkout. Sources without git say
+//! nothing.
 
 use std::process::Command;
 

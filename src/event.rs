@@ -1,10 +1,11 @@
-//! What happens, as it happens: one typed stream that feeds the progress bar, the JSON lines and the reports.
+//! What happens, as it happens: one typed stream that feeds the progress bar, the JSON lines and
+//! the reports.
 //!
-//! The library tells an [`Observer`] and never prints. Texts that come from a server are raw here: whoever shows them
-//! makes them harmless first.
+//! The library tells an [`Observer`] and never prints. Texts that come from a server are raw here:
+//! whoever shows them makes them harmless first.
 //!
-//! An event that is a result is a JSON line as it stands: its fields are the line's, in their order (docs/json.md).
-//! What is progress only has no line.
+//! An event that is a result is a JSON line as it stands: its fields are the line's, in their order
+//! (docs/json.md). What is progress only has no line.
 
 mod finding;
 mod holdings;
@@ -95,7 +96,8 @@ pub enum Event<'a> {
         /// Its name.
         folder: &'a str,
     },
-    /// Something that two-way sync does on a side because of the other: told in a dry run, and of conflicts always.
+    /// Something that two-way sync does on a side because of the other: told in a dry run, and of
+    /// conflicts always.
     Change(Change<'a>),
     /// A line of why two-way sync does with a message what it does (`--explain`).
     Explained {
@@ -114,7 +116,8 @@ pub enum Event<'a> {
         #[serde(flatten, serialize_with = "Heading::as_members")]
         heading: Option<&'a Heading>,
     },
-    /// A message that vanished from the source was moved on the target (`--keep-deleted`), or in a dry run would be.
+    /// A message that vanished from the source was moved on the target (`--keep-deleted`), or in a
+    /// dry run would be.
     MessageKept {
         /// The folder where it was.
         folder: &'a str,
@@ -126,14 +129,16 @@ pub enum Event<'a> {
         #[serde(flatten, serialize_with = "Heading::as_members")]
         heading: Option<&'a Heading>,
     },
-    /// A damaged copy on the target was replaced by what the source has (`--repair`), or in a dry run would be.
+    /// A damaged copy on the target was replaced by what the source has (`--repair`), or in a dry
+    /// run would be.
     MessageRepaired {
         /// The source's folder.
         folder: &'a str,
         /// The message's UID there.
         uid: Uid,
     },
-    /// A message that a sync had deleted was put back (`undo`), was there already, or in a dry run would be put back.
+    /// A message that a sync had deleted was put back (`undo`), was there already, or in a dry run
+    /// would be put back.
     MessageRestored(Restored<'a>),
     /// Bytes of a message went to the target, which has not confirmed it yet.
     #[serde(skip)]
@@ -143,7 +148,8 @@ pub enum Event<'a> {
         /// Whether they are the last of their message.
         ended: bool,
     },
-    /// A message is no longer on its way, nor are its bytes: it was confirmed, refused, or lost with its connection.
+    /// A message is no longer on its way, nor are its bytes: it was confirmed, refused, or lost
+    /// with its connection.
     #[serde(skip)]
     Settled {
         /// The bytes of it that were sent.
@@ -154,7 +160,8 @@ pub enum Event<'a> {
         /// The side that has it now.
         #[serde(skip)]
         to: Side,
-        /// The folder where it comes from on the other side; where `bytes` is 0 in two-way sync, where it is on this one.
+        /// The folder where it comes from on the other side; where `bytes` is 0 in two-way sync,
+        /// where it is on this one.
         folder: &'a str,
         /// The source's UID.
         uid: Uid,
@@ -180,8 +187,8 @@ pub enum Event<'a> {
         /// Why, with the server's own words.
         reason: &'a str,
     },
-    /// What `verify` looks at next, where that is known before: first the folders, then for `--deep` the contents.
-    /// What was compared before counts no more.
+    /// What `verify` looks at next, where that is known before: first the folders, then for
+    /// `--deep` the contents. What was compared before counts no more.
     #[serde(skip)]
     ToCompare {
         /// Folders that take part.
@@ -236,7 +243,8 @@ pub enum Event<'a> {
 }
 
 impl Event<'_> {
-    /// Reports whether it is progress and no result: it is never a line of JSON, and serde skips it.
+    /// Reports whether it is progress and no result: it is never a line of JSON, and serde skips
+    /// it.
     pub fn is_progress(&self) -> bool {
         matches!(
             self,
@@ -254,7 +262,8 @@ impl Event<'_> {
     }
 }
 
-/// Serializes a message that failed: of what people know it by, the Message-ID stands before the reason.
+/// Serializes a message that failed: of what people know it by, the Message-ID stands before the
+/// reason.
 fn message_failed<S: Serializer>(
     folder: &str,
     uid: &Uid,
@@ -287,7 +296,8 @@ pub trait Observer: Sync {
         Headings::Nothing
     }
 
-    /// Whether it is worth the reading of headers, and of some headings, to be told [`Event::Holdings`].
+    /// Whether it is worth the reading of headers, and of some headings, to be told
+    /// [`Event::Holdings`].
     fn wants_holdings(&self) -> bool {
         false
     }

@@ -1,7 +1,8 @@
-//! mailferry moves mail between IMAP servers and local directories: it copies, syncs, verifies, lists and diagnoses
-//! mailboxes.
+//! mailferry moves mail between IMAP servers and local directories: it copies, syncs, verifies,
+//! lists and diagnoses mailboxes.
 //!
-//! The library is laid out along the path of one message. Imports go downward only, which `scripts/check` enforces:
+//! The library is laid out along the path of one message. Imports go downward only, which
+//! `scripts/check` enforces:
 //!
 //! ```text
 //! verbs      copy, sync, verify, folders, doctor: one function for each thing that a user can ask for
@@ -21,8 +22,8 @@
 //! locks      mutexes that survive a panic of their holder
 //! ```
 //!
-//! The library never prints, reads no environment variables and knows nothing of command lines or progress bars: those
-//! belong to the binary. It reports what happens to an [`event::Observer`].
+//! The library never prints, reads no environment variables and knows nothing of command lines or
+//! progress bars: those belong to the binary. It reports what happens to an [`event::Observer`].
 
 pub mod address;
 mod engine;

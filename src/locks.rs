@@ -1,5 +1,5 @@
-//! Mutexes that survive a panic of their holder: what they guard is consistent between any two statements, and a run
-//! that panics must still report what it did.
+//! Mutexes that survive a panic of their holder: what they guard is consistent between any two
+//! statements, and a run that panics must still report what it did.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,5 @@
-//! The `mailferry` command: parses the command line, runs one verb of the library, shows the result.
+//! The `mailferry` command: parses the command line, runs one verb of the library, shows the
+//! result.
 
 mod cli;
 #[cfg(test)]

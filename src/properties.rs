@@ -2,8 +2,8 @@
 
 use proptest::test_runner::{Config, FileFailurePersistence};
 
-/// Returns the usual settings. A failing case is saved below `tests/regressions`, in a file named after the test's own,
-/// and tried first from then on.
+/// Returns the usual settings. A failing case is saved below `tests/regressions`, in a file named
+/// after the test's own, and tried first from then on.
 pub(crate) fn config() -> Config {
     let kept = FileFailurePersistence::SourceParallel("tests/regressions");
     Config {

@@ -1,11 +1,14 @@
-//! Mailbox addresses: where an account is and how to access it, as a user writes it on the command line.
+//! Mailbox addresses: where an account is and how to access it, as a user writes it on the command
+//! line.
 //!
-//! `imaps://USER@HOST[:PORT][?key=value&…]` is TLS from the first byte, `imap://…` requires STARTTLS. USER and the
-//! values are percent-encoded (RFC 3986 section 2.1). `maildir:PATH` and `mbox:PATH` are directories on this machine;
-//! everything after the colon is the literal path. Everything here is pure: no file is opened and no name is resolved.
+//! `imaps://USER@HOST[:PORT][?key=value&…]` is TLS from the first byte, `imap://…` requires
+//! STARTTLS. USER and the values are percent-encoded (RFC 3986 section 2.1). `maildir:PATH` and
+//! `mbox:PATH` are directories on this machine; everything after the colon is the literal path.
+//! Everything here is pure: no file is opened and no name is resolved.
 //!
-//! Invariants: an address never contains a password, and no error repeats a part of the text that could contain one. A
-//! user name or a value never contains a control character, so none can end a line of the protocol.
+//! Invariants: an address never contains a password, and no error repeats a part of the text that
+//! could contain one. A user name or a value never contains a control character, so none can end a
+//! line of the protocol.
 
 mod error;
 mod mechanism;
@@ -65,10 +68,12 @@ impl TlsMode {
     }
 }
 
-/// Whether a connection is compressed (COMPRESS=DEFLATE, RFC 4978) if the server offers it, after TLS and login only.
+/// Whether a connection is compressed (COMPRESS=DEFLATE, RFC 4978) if the server offers it, after
+/// TLS and login only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compression {
-    /// If it helps: not with a server that is near ([`NEAR`]), where sending is faster than compressing.
+    /// If it helps: not with a server that is near ([`NEAR`]), where sending is faster than
+    /// compressing.
     #[default]
     Auto,
     /// Even with a server on this machine, such as the near end of a tunnel.
@@ -77,8 +82,8 @@ pub enum Compression {
     Off,
 }
 
-/// The distance from which a server is neither on this machine nor in the same building, where networks are too fast
-/// for compression to pay off.
+/// The distance from which a server is neither on this machine nor in the same building, where
+/// networks are too fast for compression to pay off.
 pub const NEAR: Duration = Duration::from_millis(1);
 
 impl Compression {
@@ -125,7 +130,8 @@ impl Address {
     /// (A URI of RFC 3986 section 3, except that `path` isn't encoded.)
     ///
     /// # Errors
-    /// What is wrong with it, without any part that could contain a password; the hint says what to write.
+    /// What is wrong with it, without any part that could contain a password; the hint says what to
+    /// write.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let Some((scheme, rest)) = text.split_once(':') else {
             return Err(if is_plain_name(text) {
@@ -152,7 +158,8 @@ impl Address {
         ImapAddress::parse_rest(implicit, rest).map(Self::Imap)
     }
 
-    /// Returns which mailbox it is, whatever the way to it, without any secret. A path is as in the address.
+    /// Returns which mailbox it is, whatever the way to it, without any secret. A path is as in the
+    /// address.
     pub fn identity(&self) -> String {
         match self {
             Self::Imap(address) => address.identity(),
@@ -244,8 +251,8 @@ impl ImapAddress {
         }
     }
 
-    /// Returns which mailbox it is, whatever the way to it: the same over STARTTLS and implicit TLS, with and without
-    /// options. Contains no secret.
+    /// Returns which mailbox it is, whatever the way to it: the same over STARTTLS and implicit
+    /// TLS, with and without options. Contains no secret.
     pub fn identity(&self) -> String {
         let host = self.host.to_ascii_lowercase();
         let mut identity = format!("imap:{}@{host}", utf8_percent_encode(&self.user, USER));
@@ -268,8 +275,8 @@ impl ImapAddress {
     /// userinfo  = *( unreserved / pct-encoded / sub-delims / ":" )    ; RFC 3986 section 3.2.1
     /// query     = *( pchar / "/" / "?" )                              ; RFC 3986 section 3.4
     /// ```
-    /// There is no ":" in `userinfo` here, since a password would follow it. Characters that RFC 3986 requires to be
-    /// encoded are accepted unencoded, as users write them, including `@`.
+    /// There is no ":" in `userinfo` here, since a password would follow it. Characters that RFC
+    /// 3986 requires to be encoded are accepted unencoded, as users write them, including `@`.
     fn parse_rest(implicit: bool, rest: &str) -> Result<Self, AddressError> {
         let (authority, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         // From the right: a host has no `@`, but a user who forgot to write `%40` does.
@@ -381,7 +388,8 @@ impl fmt::Display for ImapAddress {
     }
 }
 
-/// Explains why there is no `@` before the host: no user, or a password with a `/`, `?` or `#` in it.
+/// Explains why there is no `@` before the host: no user, or a password with a `/`, `?` or `#` in
+/// it.
 fn no_user(authority: &str, after: &str) -> AddressError {
     let looks_like_port = |text: &str| {
         text.bytes()
@@ -452,7 +460,8 @@ fn number<T: std::str::FromStr>(digits: &str) -> Option<T> {
 
 /// Percent-decodes; `None` for a stray `%`, invalid UTF-8 and control characters.
 ///
-/// `pct-encoded = "%" HEXDIG HEXDIG` (RFC 3986 section 2.1). Any other character except controls is literal.
+/// `pct-encoded = "%" HEXDIG HEXDIG` (RFC 3986 section 2.1). Any other character except controls is
+/// literal.
 fn decode(text: &str) -> Option<String> {
     let mut after_percent = text.split('%').skip(1);
     let well_formed =
@@ -461,7 +470,8 @@ fn decode(text: &str) -> Option<String> {
     (well_formed && !decoded.chars().any(char::is_control)).then(|| decoded.into_owned())
 }
 
-/// Reports whether a text may be repeated in a message: it looks like a name and has nothing typical of a password.
+/// Reports whether a text may be repeated in a message: it looks like a name and has nothing
+/// typical of a password.
 fn is_plain_name(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 32

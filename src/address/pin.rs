@@ -7,8 +7,8 @@ use std::fmt;
 pub struct Fingerprint(pub [u8; 32]);
 
 impl Fingerprint {
-    /// Parses `sha256:` and 64 hexadecimal digits, in any case, with or without colons between the bytes as OpenSSL
-    /// writes them.
+    /// Parses `sha256:` and 64 hexadecimal digits, in any case, with or without colons between the
+    /// bytes as OpenSSL writes them.
     ///
     /// ```abnf
     /// pin = "sha256:" 32( 2HEXDIG [ ":" ] )

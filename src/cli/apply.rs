@@ -21,9 +21,10 @@ use std::sync::Arc;
 
 /// Apply a plan saved by `copy --dry-run --save-plan`, and nothing else
 ///
-/// The plan holds both mailboxes and the options; passwords are found as for a copy. A folder that has changed since on
-/// either side (UIDVALIDITY, missing messages, flags) is skipped and reported; the rest is applied, and the exit code
-/// is 3. New messages are left alone. An interrupted plan resumes.
+/// The plan holds both mailboxes and the options; passwords are found as for a copy. A folder that
+/// has changed since on either side (UIDVALIDITY, missing messages, flags) is skipped and reported;
+/// the rest is applied, and the exit code is 3. New messages are left alone. An interrupted plan
+/// resumes.
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub(crate) struct ApplyArgs {
@@ -32,13 +33,13 @@ pub(crate) struct ApplyArgs {
     /// Check whether the plan still holds, and show what would happen without changing anything
     #[arg(long, help_heading = "Run")]
     dry_run: bool,
-    /// Also copy messages whose size differs from what their server reports, if two downloads are identical: for a
-    /// server that miscounts. By default they are reported as failed and not copied. Not needed for Exchange, whose
-    /// sizes are known to be estimates
+    /// Also copy messages whose size differs from what their server reports, if two downloads are
+    /// identical: for a server that miscounts. By default they are reported as failed and not
+    /// copied. Not needed for Exchange, whose sizes are known to be estimates
     #[arg(long, help_heading = "Run")]
     accept_size_mismatch: bool,
-    /// Refill TARGET if earlier runs filled it and it is now missing or empty. By default such a directory is refused,
-    /// as its disk may not be mounted
+    /// Refill TARGET if earlier runs filled it and it is now missing or empty. By default such a
+    /// directory is refused, as its disk may not be mounted
     #[arg(long, help_heading = "Run")]
     new_target: bool,
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! Groups of options shared by several commands, and their conversion for the library.
 //!
-//! Arguments and options are two types: what a user typed is here, the checked values are the library's.
+//! Arguments and options are two types: what a user typed is here, the checked values are the
+//! library's.
 
 use super::failure::Failure;
 use super::folder_list;
@@ -19,21 +20,23 @@ use std::path::PathBuf;
 #[derive(Args)]
 #[command(next_help_heading = "Folders")]
 pub(crate) struct FolderArgs {
-    /// Only source folders matching GLOB (`/` separates levels, `**` crosses them); repeatable. Example: --folder INBOX
-    /// --folder 'Work/**'
+    /// Only source folders matching GLOB (`/` separates levels, `**` crosses them); repeatable.
+    /// Example: --folder INBOX --folder 'Work/**'
     #[arg(long, value_name = "GLOB")]
     folder: Vec<String>,
-    /// Only folders listed in FILE, one literal name per line; adds to --folder; `-` is stdin. Example: --folders-from
-    /// wanted.txt
+    /// Only folders listed in FILE, one literal name per line; adds to --folder; `-` is stdin.
+    /// Example: --folders-from wanted.txt
     #[arg(long, value_name = "FILE")]
     folders_from: Option<String>,
     /// Skip source folders matching GLOB; repeatable. Example: --exclude Trash --exclude 'Lists/*'
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
-    /// Rename a folder (and its subfolders) on the target; repeatable. Example: --map 'Old Mail=Archive/Old'
+    /// Rename a folder (and its subfolders) on the target; repeatable. Example: --map 'Old
+    /// Mail=Archive/Old'
     #[arg(long, value_name = "FROM=TO")]
     map: Vec<String>,
-    /// Rewrite target folder names with a regular expression; repeatable. Example: --map-regex 's/^Lists\.//'
+    /// Rewrite target folder names with a regular expression; repeatable. Example: --map-regex
+    /// 's/^Lists\.//'
     #[arg(long, value_name = "s/RE/TO/")]
     map_regex: Vec<String>,
     /// Put everything under this folder on the target. Example: --into 'From old server'
@@ -93,19 +96,22 @@ impl TwoWayFolderArgs {
     }
 }
 
-/// Which folders two mailboxes have in common, and what they are called. Names are those of the first.
+/// Which folders two mailboxes have in common, and what they are called. Names are those of the
+/// first.
 #[derive(Args)]
 #[command(next_help_heading = "Folders")]
 pub(crate) struct TwoWayFolderArgs {
-    /// Only folders whose name on FIRST matches GLOB (`/` separates levels, `**` crosses them); repeatable. Other
-    /// folders stay untouched on both sides. Example: --folder INBOX --folder 'Work/**'
+    /// Only folders whose name on FIRST matches GLOB (`/` separates levels, `**` crosses them);
+    /// repeatable. Other folders stay untouched on both sides. Example: --folder INBOX --folder
+    /// 'Work/**'
     #[arg(long, value_name = "GLOB")]
     folder: Vec<String>,
-    /// Skip folders whose name on FIRST matches GLOB; repeatable. Example: --exclude Trash --exclude 'Lists/*'
+    /// Skip folders whose name on FIRST matches GLOB; repeatable. Example: --exclude Trash
+    /// --exclude 'Lists/*'
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
-    /// Pair a folder on FIRST (and its subfolders) with another name on SECOND; repeatable. Example: --map 'Old
-    /// Mail=Archive/Old'
+    /// Pair a folder on FIRST (and its subfolders) with another name on SECOND; repeatable.
+    /// Example: --map 'Old Mail=Archive/Old'
     #[arg(long, value_name = "FIRST=SECOND")]
     map: Vec<String>,
     /// Don't match folders by role (FIRST's Sent to SECOND's Sent Items, and so on)
@@ -182,16 +188,17 @@ impl MessageArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Passwords")]
 pub(crate) struct SourcePasswordArgs {
-    /// Read the source's password or access token from the first line of FILE (private to you: chmod 600); `-` is
-    /// stdin. Example: --source-password-file ~/.old-pw
+    /// Read the source's password or access token from the first line of FILE (private to you:
+    /// chmod 600); `-` is stdin. Example: --source-password-file ~/.old-pw
     #[arg(
         long = "source-password-file",
         value_name = "FILE",
         conflicts_with = "source_command"
     )]
     source_file: Option<String>,
-    /// Take the source's password or access token from the first line that this shell command prints; it is rerun when
-    /// a token expires. Example: --source-password-command 'pass show mail/old'
+    /// Take the source's password or access token from the first line that this shell command
+    /// prints; it is rerun when a token expires. Example: --source-password-command 'pass show
+    /// mail/old'
     #[arg(long = "source-password-command", value_name = "CMD")]
     source_command: Option<String>,
     /// The config file's settings, if the mailbox is an account in it.
@@ -203,16 +210,17 @@ pub(crate) struct SourcePasswordArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Passwords")]
 pub(crate) struct TargetPasswordArgs {
-    /// Read the target's password or access token from the first line of FILE (private to you: chmod 600); `-` is
-    /// stdin. Example: --target-password-file ~/.new-pw
+    /// Read the target's password or access token from the first line of FILE (private to you:
+    /// chmod 600); `-` is stdin. Example: --target-password-file ~/.new-pw
     #[arg(
         long = "target-password-file",
         value_name = "FILE",
         conflicts_with = "target_command"
     )]
     target_file: Option<String>,
-    /// Take the target's password or access token from the first line that this shell command prints; it is rerun when
-    /// a token expires. Example: --target-password-command 'pass show mail/new'
+    /// Take the target's password or access token from the first line that this shell command
+    /// prints; it is rerun when a token expires. Example: --target-password-command 'pass show
+    /// mail/new'
     #[arg(long = "target-password-command", value_name = "CMD")]
     target_command: Option<String>,
     /// The config file's settings, if the mailbox is an account in it.
@@ -263,8 +271,8 @@ pub(crate) struct JobArgs {
 }
 
 impl JobArgs {
-    /// Returns the number of lanes, never more than either address allows (`connections=`), which is also the number
-    /// without -j.
+    /// Returns the number of lanes, never more than either address allows (`connections=`), which
+    /// is also the number without -j.
     pub(crate) fn lanes(&self, allowed: [Option<usize>; 2]) -> Option<usize> {
         allowed
             .into_iter()
@@ -298,12 +306,12 @@ pub(crate) struct OutputArgs {
     /// More detail: -v servers and folders, -vv every message, -vvv the protocol (secrets redacted)
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Append warnings, failures, the summary and -v output to FILE (-v then no longer writes to stderr). Example:
-    /// --log-file /var/log/mailferry.log
+    /// Append warnings, failures, the summary and -v output to FILE (-v then no longer writes to
+    /// stderr). Example: --log-file /var/log/mailferry.log
     #[arg(long, value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
-    /// Write run metrics to FILE for Prometheus' node_exporter when the run ends; replaces the file. Example: --metrics
-    /// /var/lib/prometheus/node-exporter/nightly.prom
+    /// Write run metrics to FILE for Prometheus' node_exporter when the run ends; replaces the
+    /// file. Example: --metrics /var/lib/prometheus/node-exporter/nightly.prom
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics: Option<PathBuf>,
     /// Colours; `auto` means on a terminal, unless NO_COLOR is set
@@ -315,8 +323,8 @@ pub(crate) struct OutputArgs {
 #[derive(Args, Default)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct ReportArgs {
-    /// Write a report at the end, whatever the outcome: a self-contained HTML page, or JSON. Example: --report
-    /// plan.html
+    /// Write a report at the end, whatever the outcome: a self-contained HTML page, or JSON.
+    /// Example: --report plan.html
     #[arg(long, value_name = "FILE.html|FILE.json", value_parser = PathBufValueParser::new().try_map(Destination::new))]
     report: Option<Destination>,
 }

@@ -20,7 +20,8 @@ pub(crate) fn open(address: &str) -> bool {
     programs.into_iter().any(|program| start(&program, address))
 }
 
-/// Starts it without waiting: a browser may stay open. It has no access to our terminal or our passwords.
+/// Starts it without waiting: a browser may stay open. It has no access to our terminal or our
+/// passwords.
 fn start(program: &OsString, address: &str) -> bool {
     let mut command = Command::new(program);
     command

@@ -1,5 +1,5 @@
-//! The options that determine what a run does and leaves out, as a user can type them: for the summary, the report and
-//! the log.
+//! The options that determine what a run does and leaves out, as a user can type them: for the
+//! summary, the report and the log.
 
 use mailferry::folders::Options as FolderOptions;
 use mailferry::verbs::{CopyOptions, Deleting, FlagPolicy, MessageFilter};

@@ -1,7 +1,9 @@
-//! stderr: progress, warnings, errors. It has one owner, so that a line never lands in the middle of a progress bar.
+//! stderr: progress, warnings, errors. It has one owner, so that a line never lands in the middle
+//! of a progress bar.
 //!
-//! Warnings, failures and hints pass through [`harmless`] here; for other lines, callers do that with a server's text.
-//! If stderr can't be written to, that is no reason to stop: copying matters more than reporting.
+//! Warnings, failures and hints pass through [`harmless`] here; for other lines, callers do that
+//! with a server's text. If stderr can't be written to, that is no reason to stop: copying matters
+//! more than reporting.
 
 use super::args::When;
 use super::failure::Failure;
@@ -126,7 +128,8 @@ pub(crate) struct Paint {
 }
 
 impl Paint {
-    /// Chooses by `--color`; `auto` colours terminals unless `NO_COLOR` is set or the terminal is a dumb one.
+    /// Chooses by `--color`; `auto` colours terminals unless `NO_COLOR` is set or the terminal is a
+    /// dumb one.
     pub(crate) fn new(color: When, terminal: bool) -> Self {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let on = match color {

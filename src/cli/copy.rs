@@ -29,10 +29,10 @@ use std::sync::Arc;
 
 /// Copy everything from SOURCE to TARGET; safe to re-run
 ///
-/// Copies folders, messages, flags, dates and subscriptions. Writes nothing to SOURCE and deletes nothing, unless
-/// --delete or --move asks for it. A second run sends only what is missing. An address is imaps://USER@HOST (TLS) or
-/// imap://USER@HOST (STARTTLS), with %40 for an @ in USER, or a directory: maildir:PATH, mbox:PATH. Never put a
-/// password in an address.
+/// Copies folders, messages, flags, dates and subscriptions. Writes nothing to SOURCE and deletes
+/// nothing, unless --delete or --move asks for it. A second run sends only what is missing. An
+/// address is imaps://USER@HOST (TLS) or imap://USER@HOST (STARTTLS), with %40 for an @ in USER, or
+/// a directory: maildir:PATH, mbox:PATH. Never put a password in an address.
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub(crate) struct CopyArgs {
@@ -65,34 +65,38 @@ struct RunArgs {
     /// How to update flags of messages already on the target
     #[arg(long, value_enum, value_name = "POLICY", default_value_t)]
     flags: Flags,
-    /// Make TARGET a mirror: once everything is copied, delete messages and folders that SOURCE doesn't have. Preview
-    /// with --dry-run --delete, which lists each one
+    /// Make TARGET a mirror: once everything is copied, delete messages and folders that SOURCE
+    /// doesn't have. Preview with --dry-run --delete, which lists each one
     #[arg(long, conflicts_with_all = ["move_", "since", "before", "min_size", "max_size", "search"])]
     delete: bool,
-    /// Move: delete from SOURCE every message verified to be on TARGET. Example: --move --before 2020-01-01
+    /// Move: delete from SOURCE every message verified to be on TARGET. Example: --move --before
+    /// 2020-01-01
     #[arg(long = "move")]
     move_: bool,
-    /// Like --delete, but move messages that SOURCE no longer has to a dated folder on TARGET (such as
-    /// Vanished/2026-11-25/Work) instead of deleting them. Later copies skip these folders unless --folder selects them
+    /// Like --delete, but move messages that SOURCE no longer has to a dated folder on TARGET (such
+    /// as Vanished/2026-11-25/Work) instead of deleting them. Later copies skip these folders
+    /// unless --folder selects them
     #[arg(long, conflicts_with_all = ["move_", "since", "before", "min_size", "max_size", "search"])]
     keep_deleted: bool,
-    /// With --delete, --keep-deleted or --move: if more messages than this number, or this share of a folder or of all,
-    /// would be deleted or moved to Vanished, remove nothing and exit with 9 [default for --delete and --keep-deleted:
-    /// 20 messages or 20 %, whichever is more]. Example: --max-delete 500, --max-delete 50%
+    /// With --delete, --keep-deleted or --move: if more messages than this number, or this share of
+    /// a folder or of all, would be deleted or moved to Vanished, remove nothing and exit with 9
+    /// [default for --delete and --keep-deleted: 20 messages or 20 %, whichever is more]. Example:
+    /// --max-delete 500, --max-delete 50%
     #[arg(long, value_name = "N|N%")]
     max_delete: Option<DeletionLimit>,
-    /// Also copy messages whose size differs from what their server reports, if two downloads are identical: for a
-    /// server that miscounts. By default they are reported as failed and not copied. Not needed for Exchange, whose
-    /// sizes are known to be estimates
+    /// Also copy messages whose size differs from what their server reports, if two downloads are
+    /// identical: for a server that miscounts. By default they are reported as failed and not
+    /// copied. Not needed for Exchange, whose sizes are known to be estimates
     #[arg(long)]
     accept_size_mismatch: bool,
-    /// Compare every message on both sides byte for byte (SHA-256) and replace damaged copies on TARGET. SOURCE is
-    /// taken as good: its message is sent and compared first, then the damaged one is deleted (or, with --keep-deleted,
-    /// moved to Vanished). Downloads both mailboxes in full
+    /// Compare every message on both sides byte for byte (SHA-256) and replace damaged copies on
+    /// TARGET. SOURCE is taken as good: its message is sent and compared first, then the damaged
+    /// one is deleted (or, with --keep-deleted, moved to Vanished). Downloads both mailboxes in
+    /// full
     #[arg(long, conflicts_with_all = ["move_", "save_plan"])]
     repair: bool,
-    /// Refill TARGET if earlier runs filled it and it is now missing or empty. By default such a directory is refused,
-    /// as its disk may not be mounted
+    /// Refill TARGET if earlier runs filled it and it is now missing or empty. By default such a
+    /// directory is refused, as its disk may not be mounted
     #[arg(long)]
     new_target: bool,
     #[command(flatten)]
@@ -276,7 +280,8 @@ pub(crate) struct OneWay<'a> {
 }
 
 impl OneWay<'_> {
-    /// Runs it, keeps its plan where that is wanted, and shows what came of it. Gives the exit code.
+    /// Runs it, keeps its plan where that is wanted, and shows what came of it. Gives the exit
+    /// code.
     pub(crate) fn go(
         &self,
         session: &Session,
@@ -355,7 +360,8 @@ impl OneWay<'_> {
         Ok(verbs::copy(connectors, self.rules, options, state, run)?)
     }
 
-    /// What a plan of it begins with. `texts` are the addresses as they were typed, or those of accounts.
+    /// What a plan of it begins with. `texts` are the addresses as they were typed, or those of
+    /// accounts.
     fn plan_head(&self, texts: [&String; 2], folders: folders::Options) -> PlanHead {
         let mailbox = |at: usize| PlanMailbox {
             address: match &self.addresses[at] {

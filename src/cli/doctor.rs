@@ -20,9 +20,10 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Find out why a mailbox can't be reached or used, and what to do
 ///
-/// Runs thirteen checks, from the host name to idle connections. Each shows what was tried, what came back, what it
-/// means and what to do. Nothing is written, and the password is tried once. With TARGET it also checks both mailboxes
-/// of a copy: whether everything fits, whether folders collide, and what earlier runs left.
+/// Runs thirteen checks, from the host name to idle connections. Each shows what was tried, what
+/// came back, what it means and what to do. Nothing is written, and the password is tried once.
+/// With TARGET it also checks both mailboxes of a copy: whether everything fits, whether folders
+/// collide, and what earlier runs left.
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub(crate) struct DoctorArgs {

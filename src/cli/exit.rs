@@ -43,7 +43,8 @@ Exit codes:
     9  --max-delete limit exceeded; nothing was deleted
   130  interrupted; rerun the same command to resume";
 
-/// What a code means for a command, in the words of [`HELP`], of which some are about one command or option.
+/// What a code means for a command, in the words of [`HELP`], of which some are about one command
+/// or option.
 pub(crate) fn meaning(code: u8, command: &str) -> String {
     let line = |line: &'static str| {
         let (number, meaning) = line.trim_start().split_once("  ")?;
@@ -100,7 +101,8 @@ pub(crate) fn of_sync(summary: &SyncSummary, tell_work: bool) -> u8 {
     }
 }
 
-/// What came of `verify`. A difference that was found outweighs folders that could not be compared: it is certain.
+/// What came of `verify`. A difference that was found outweighs folders that could not be compared:
+/// it is certain.
 pub(crate) fn of_verify(summary: &VerifySummary) -> u8 {
     match of_status(&summary.status) {
         DONE | PARTIAL if summary.differences.total() > 0 => DIFFERENT,

@@ -7,7 +7,8 @@ use serde::Serialize;
 /// What to do after an interruption.
 pub(crate) const AGAIN: &str = "rerun the same command to resume";
 
-/// An error that ends the run. Its texts may hold a server's words: they are made harmless where they are shown.
+/// An error that ends the run. Its texts may hold a server's words: they are made harmless where
+/// they are shown.
 #[derive(Clone, Debug, thiserror::Error, Serialize)]
 #[error("{message}")]
 pub(crate) struct Failure {

@@ -1,7 +1,7 @@
 //! `--folders-from`: folder names from a file or stdin, one per line.
 //!
-//! A list without names is an error: the user can only mean to select something, and ignoring the list would select
-//! everything.
+//! A list without names is an error: the user can only mean to select something, and ignoring the
+//! list would select everything.
 
 use super::failure::Failure;
 use std::fs::File;

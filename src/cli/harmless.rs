@@ -1,8 +1,9 @@
 //! Makes text from a server harmless: the only way for it to reach a terminal or a log.
 //!
-//! A folder's name or an error's text is written by someone else. Control characters and ESC would move the cursor,
-//! clear the screen or type into the terminal; line ends would forge lines in a log; bidirectional overrides would
-//! change how text reads. Each becomes a visible `\u{1b}`, and a text is never longer than a line.
+//! A folder's name or an error's text is written by someone else. Control characters and ESC would
+//! move the cursor, clear the screen or type into the terminal; line ends would forge lines in a
+//! log; bidirectional overrides would change how text reads. Each becomes a visible `\u{1b}`, and a
+//! text is never longer than a line.
 
 use std::fmt::Write as _;
 

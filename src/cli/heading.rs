@@ -8,7 +8,8 @@ use unicode_width::UnicodeWidthChar as _;
 const SUBJECT: usize = 60;
 const FROM: usize = 40;
 
-/// ` "Invoice 4711" from Ann <ann@example.org>, 2026-03-26`, to follow a UID; empty where nothing was read.
+/// ` "Invoice 4711" from Ann <ann@example.org>, 2026-03-26`, to follow a UID; empty where nothing
+/// was read.
 pub(crate) fn after_uid(heading: Option<&Heading>) -> String {
     let Some(Heading {
         subject,

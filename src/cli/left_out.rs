@@ -67,7 +67,8 @@ pub(crate) fn lines(all: &[LeftOut]) -> Vec<String> {
     all.iter().map(line).collect()
 }
 
-/// What follows `done`: `, but 1 folder was left out by --exclude`; empty where the user's options left nothing out.
+/// What follows `done`: `, but 1 folder was left out by --exclude`; empty where the user's options
+/// left nothing out.
 pub(crate) fn but(all: &[LeftOut]) -> String {
     clause(all, "was", "were").map_or_else(String::new, |clause| format!(", but {clause}"))
 }

@@ -1,9 +1,10 @@
-//! Events as lines on stderr or in the file given by `--log-file`: failures and warnings always, the rest depending on
-//! `-v`.
+//! Events as lines on stderr or in the file given by `--log-file`: failures and warnings always,
+//! the rest depending on `-v`.
 //!
-//! Uses `tracing`: [`Log`] makes a record of each event of the library, with its level, and [`Lines`], the program's
-//! subscriber, passes the requested ones to the console. The others aren't even formatted. Records of other crates are
-//! ignored: their text was neither made harmless nor redacted.
+//! Uses `tracing`: [`Log`] makes a record of each event of the library, with its level, and
+//! [`Lines`], the program's subscriber, passes the requested ones to the console. The others aren't
+//! even formatted. Records of other crates are ignored: their text was neither made harmless nor
+//! redacted.
 
 use super::console::Console;
 use super::harmless;
@@ -34,7 +35,8 @@ pub(crate) struct Log {
     quiet: bool,
     /// What the command calls each side.
     names: Both<&'static str>,
-    /// Whether the source's and the target's server have been shown: every lane connects, but one line is enough.
+    /// Whether the source's and the target's server have been shown: every lane connects, but one
+    /// line is enough.
     named: [AtomicBool; 2],
 }
 

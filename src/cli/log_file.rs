@@ -1,6 +1,7 @@
 //! `--log-file`: the output of stderr and of `-v` in a file, each line with its time.
 //!
-//! If the log can't be written any more (a full disk), it is given up after one warning: copying matters more.
+//! If the log can't be written any more (a full disk), it is given up after one warning: copying
+//! matters more.
 
 use mailferry::locks::lock;
 use std::fs::{File, OpenOptions};
@@ -13,7 +14,8 @@ use std::sync::Mutex;
 pub(crate) struct LogFile(Mutex<Option<File>>);
 
 impl LogFile {
-    /// Opens a file for appending; a new one is private to the user, since it contains names of folders and messages.
+    /// Opens a file for appending; a new one is private to the user, since it contains names of
+    /// folders and messages.
     ///
     /// # Errors
     /// The system's error.

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 /// Log in to a mailbox with OAuth 2.0 and store the tokens
 ///
-/// Gets an access token and a refresh token for the mailbox's user and stores them in the keyring or in a private file.
-/// From then on copy, sync, verify, folders and doctor log in to this mailbox with them, and renew them as they expire.
-/// mailferry doesn't ship an OAuth client ID: register one with the provider (see docs/usage.md), or ask your
-/// administrator.
+/// Gets an access token and a refresh token for the mailbox's user and stores them in the keyring
+/// or in a private file. From then on copy, sync, verify, folders and doctor log in to this mailbox
+/// with them, and renew them as they expire. mailferry doesn't ship an OAuth client ID: register
+/// one with the provider (see docs/usage.md), or ask your administrator.
 #[derive(Args)]
 #[command(after_help = login_help())]
 pub(crate) struct LoginArgs {
@@ -31,22 +31,26 @@ pub(crate) struct LoginArgs {
     /// OAuth client ID registered with the provider
     #[arg(long, value_name = "ID", help_heading = "OAuth")]
     client_id: Option<String>,
-    /// Read the client secret, if there is one, from the first line of FILE (private to you: chmod 600); `-` is stdin
+    /// Read the client secret, if there is one, from the first line of FILE (private to you: chmod
+    /// 600); `-` is stdin
     #[arg(long, value_name = "FILE", help_heading = "OAuth")]
     client_secret_file: Option<String>,
-    /// Authorization endpoint. Example: --authorization-endpoint https://login.example.org/oauth2/authorize
+    /// Authorization endpoint. Example: --authorization-endpoint
+    /// https://login.example.org/oauth2/authorize
     #[arg(long, value_name = "URL", help_heading = "OAuth")]
     authorization_endpoint: Option<String>,
     /// Token endpoint. Example: --token-endpoint https://login.example.org/oauth2/token
     #[arg(long, value_name = "URL", help_heading = "OAuth")]
     token_endpoint: Option<String>,
-    /// Device authorization endpoint. Example: --device-endpoint https://login.example.org/oauth2/device
+    /// Device authorization endpoint. Example: --device-endpoint
+    /// https://login.example.org/oauth2/device
     #[arg(long, value_name = "URL", help_heading = "OAuth")]
     device_endpoint: Option<String>,
     /// Scope to request; repeatable. Example: --scope https://mail.google.com/
     #[arg(long, value_name = "SCOPE", help_heading = "OAuth")]
     scope: Vec<String>,
-    /// Authorization flow [default: the provider's; else a device code if --device-endpoint is given, or the browser]
+    /// Authorization flow [default: the provider's; else a device code if --device-endpoint is
+    /// given, or the browser]
     #[arg(long, value_enum, value_name = "HOW", help_heading = "Run")]
     flow: Option<How>,
     /// Show the address and don't open a browser

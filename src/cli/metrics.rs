@@ -1,7 +1,8 @@
-//! `--metrics`: a run's numbers as a text file for Prometheus' node_exporter (its textfile collector).
+//! `--metrics`: a run's numbers as a text file for Prometheus' node_exporter (its textfile
+//! collector).
 //!
-//! The file is replaced as a whole, so that no reader ever sees half of one. Its name tells runs apart: the exporter refuses
-//! two files with the same series.
+//! The file is replaced as a whole, so that no reader ever sees half of one. Its name tells runs
+//! apart: the exporter refuses two files with the same series.
 
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -13,7 +14,8 @@ use std::path::Path;
 /// The series that is carried over from a file to the next while runs fail.
 const LAST_SUCCESS: &str = "mailferry_last_success_timestamp_seconds";
 
-/// Writes the file for a run that ends now: its exit code, and its summary's numbers, if it came so far.
+/// Writes the file for a run that ends now: its exit code, and its summary's numbers, if it came so
+/// far.
 ///
 /// # Errors
 /// What the system says against it.

@@ -1,7 +1,8 @@
 //! The command line: parses it, runs a verb of the library, shows the result.
 //!
-//! One file per command. stdout carries only results ([`output`]), stderr everything else ([`console`]); both show a
-//! server's text only after it was made [`harmless`]. Only this part of the program reads the environment.
+//! One file per command. stdout carries only results ([`output`]), stderr everything else
+//! ([`console`]); both show a server's text only after it was made [`harmless`]. Only this part of
+//! the program reads the environment.
 
 mod apply;
 mod args;
@@ -187,8 +188,9 @@ fn execute(mut command: Command, chosen: Option<&Path>, allow_weaker: bool) -> u
     session.end(result)
 }
 
-/// Prevents core files, which would contain the passwords. A limit of one byte is too small for any, and the only one
-/// at which the kernel doesn't pass a core to another program either (core(5)).
+/// Prevents core files, which would contain the passwords. A limit of one byte is too small for
+/// any, and the only one at which the kernel doesn't pass a core to another program either
+/// (core(5)).
 fn leave_no_core() {
     let most = getrlimit(Resource::Core)
         .maximum
@@ -203,7 +205,8 @@ fn leave_no_core() {
     );
 }
 
-/// Parses a job's command, with further options after its own; of two values for one option the last one counts.
+/// Parses a job's command, with further options after its own; of two values for one option the
+/// last one counts.
 fn job_command(job: &config::Job, more: &[String]) -> Result<Command, clap::Error> {
     let arguments = std::iter::once("mailferry".to_owned()).chain(job.arguments_with(more));
     let parser = Cli::command().mut_subcommands(|command| command.args_override_self(true));
@@ -276,7 +279,8 @@ impl Command {
         })
     }
 
-    /// Returns where earlier logins are remembered, and whether to save this one; `None` if it doesn't log in.
+    /// Returns where earlier logins are remembered, and whether to save this one; `None` if it
+    /// doesn't log in.
     fn recollection(&self) -> Option<Recollection> {
         let (directory, writes) = match self {
             Self::Copy(args) => args.recollects(),
@@ -338,8 +342,8 @@ impl Command {
     }
 }
 
-/// Shows help, the version, or what is wrong with the command line. Errors repeat arguments, so they are shown only if
-/// no argument could contain a password.
+/// Shows help, the version, or what is wrong with the command line. Errors repeat arguments, so
+/// they are shown only if no argument could contain a password.
 fn refuse(error: &clap::Error, arguments: &[OsString]) -> u8 {
     let is_answer = matches!(
         error.kind(),

@@ -1,13 +1,14 @@
-//! Finds a password in a netrc file: `machine HOST login USER password SECRET`, `default`, quotes, `macdef`, comments.
+//! Finds a password in a netrc file: `machine HOST login USER password SECRET`, `default`, quotes,
+//! `macdef`, comments.
 //!
-//! Words are separated by white space; a quoted word may contain spaces, and a backslash in it escapes the next
-//! character. Port and protocol aren't part of the format.
+//! Words are separated by white space; a quoted word may contain spaces, and a backslash in it
+//! escapes the next character. Port and protocol aren't part of the format.
 
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
-/// Returns the password of the first entry for this machine and user. An entry without `login` is for every user,
-/// `default` for every machine. Host names are case-insensitive.
+/// Returns the password of the first entry for this machine and user. An entry without `login` is
+/// for every user, `default` for every machine. Host names are case-insensitive.
 pub(crate) fn find(text: &str, host: &str, user: &str) -> Option<SecretString> {
     let mut words = Words { rest: text };
     let mut entry = Entry::default();

@@ -1,5 +1,5 @@
-//! How fast a run is and how long it will take, over the last seconds rather than since the beginning: folders differ,
-//! and servers slow down.
+//! How fast a run is and how long it will take, over the last seconds rather than since the
+//! beginning: folders differ, and servers slow down.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,7 +10,8 @@ const WINDOW: Duration = Duration::from_secs(20);
 /// How close two samples may be.
 const STEP: Duration = Duration::from_millis(500);
 
-/// What a message costs in addition to its bytes, in bytes: commands, acknowledgements, the server's own work.
+/// What a message costs in addition to its bytes, in bytes: commands, acknowledgements, the
+/// server's own work.
 const MESSAGE_COST: u64 = 8 * 1024;
 
 /// An amount of work, done or left.
@@ -80,8 +81,8 @@ impl Pace {
         (seconds >= 1.0).then(|| of(done).saturating_sub(of(*before)) as f64 / seconds)
     }
 
-    /// Returns how long the rest will take; `None` while nothing moves, and when there is nothing left but to wait for
-    /// the server's answer.
+    /// Returns how long the rest will take; `None` while nothing moves, and when there is nothing
+    /// left but to wait for the server's answer.
     pub(crate) fn time_left(&self, now: Duration, done: Amount, total: Amount) -> Option<Duration> {
         let (then, before) = self.samples.front()?;
         let seconds = now.saturating_sub(*then).as_secs_f64();

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 /// Generate man pages
 ///
-/// Without DIR, prints the mailferry page to stdout; with it, writes that page and one per command there.
+/// Without DIR, prints the mailferry page to stdout; with it, writes that page and one per command
+/// there.
 #[derive(Args)]
 #[command(after_help = man_help())]
 pub(crate) struct ManArgs {

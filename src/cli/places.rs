@@ -1,4 +1,5 @@
-//! What two addresses reveal about each other before connecting: one account, one directory, one within the other.
+//! What two addresses reveal about each other before connecting: one account, one directory, one
+//! within the other.
 
 use super::failure::Failure;
 use super::state::identity;
@@ -14,7 +15,8 @@ use std::path::{Component, Path};
 /// What to do about one mailbox given twice.
 const TWO: &str = "pass two different mailboxes; within one account, set the destination with --into FOLDER or --map FROM=TO";
 
-/// Refuses two addresses of one directory, through any links or mounts, and a mail directory within another one.
+/// Refuses two addresses of one directory, through any links or mounts, and a mail directory within
+/// another one.
 ///
 /// # Errors
 /// A usage error.
@@ -77,7 +79,8 @@ fn is_one_directory(one: &Path, other: &Path) -> bool {
     one == other || inode(one).is_some_and(|some| inode(other) == Some(some))
 }
 
-/// Reports whether a path belongs to a mailbox: any directory below an mbox tree, and the folders of a Maildir.
+/// Reports whether a path belongs to a mailbox: any directory below an mbox tree, and the folders
+/// of a Maildir.
 fn is_place_of(outer: &Address, below: &Path) -> bool {
     let Some(Component::Normal(first)) = below.components().next() else {
         return false;

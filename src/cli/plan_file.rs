@@ -1,7 +1,7 @@
 //! Plans as files: where `copy --save-plan` saves one, and where `apply` finds it.
 //!
-//! A plan decides what is copied and deleted, so nobody else may write to it; and it lists the user's mail, so nobody
-//! else may read it.
+//! A plan decides what is copied and deleted, so nobody else may write to it; and it lists the
+//! user's mail, so nobody else may read it.
 
 use super::failure::Failure;
 use super::harmless;

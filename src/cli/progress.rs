@@ -1,4 +1,5 @@
-//! Progress on stderr: a bar on a terminal; elsewhere a line when the plan is known, and then one every few seconds.
+//! Progress on stderr: a bar on a terminal; elsewhere a line when the plan is known, and then one
+//! every few seconds.
 //!
 //! Lanes only count; the text is made when the bar is drawn or a line is due.
 
@@ -163,8 +164,8 @@ impl Observer for Progress {
     }
 }
 
-/// Returns the style: one line while there is no plan; then the bar, and below it what doesn't fit beside it in 80
-/// columns.
+/// Returns the style: one line while there is no plan; then the bar, and below it what doesn't fit
+/// beside it in 80 columns.
 fn style(planned: bool, coloured: bool, counters: &Arc<Counters>) -> ProgressStyle {
     let template = match (planned, coloured) {
         (false, _) => "{spinner} {planning}",
@@ -265,8 +266,9 @@ impl Counters {
         }
     }
 
-    /// Returns the same including what was sent and isn't confirmed yet. Servers confirm hundreds of messages at a
-    /// time, so only this moves steadily. It may exceed the total if sizes were estimated.
+    /// Returns the same including what was sent and isn't confirmed yet. Servers confirm hundreds
+    /// of messages at a time, so only this moves steadily. It may exceed the total if sizes were
+    /// estimated.
     fn sent(&self, total: Amount) -> Amount {
         let more = |done: u64, in_flight: &AtomicU64, total: u64| {
             done.saturating_add(in_flight.load(Relaxed))

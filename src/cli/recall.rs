@@ -1,4 +1,5 @@
-//! How accounts logged in earlier: read wherever there may be a state, written only by runs that save a state.
+//! How accounts logged in earlier: read wherever there may be a state, written only by runs that
+//! save a state.
 
 use super::console::Console;
 use super::failure::Failure;
@@ -17,8 +18,8 @@ pub(crate) struct Recollection {
 }
 
 impl Recollection {
-    /// Returns what is known about one account. With `allow_weaker` that doesn't count, but this run's login is
-    /// remembered.
+    /// Returns what is known about one account. With `allow_weaker` that doesn't count, but this
+    /// run's login is remembered.
     ///
     /// # Errors
     /// A file that can't be trusted.

@@ -9,8 +9,8 @@ use std::path::Path;
 
 /// Run a job from the config file
 ///
-/// A job is a command with its mailboxes and options: [job.NAME] in the config file. Options after the job name are
-/// added to the job's own and override them.
+/// A job is a command with its mailboxes and options: [job.NAME] in the config file. Options after
+/// the job name are added to the job's own and override them.
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub(crate) struct RunArgs {

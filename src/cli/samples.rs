@@ -81,7 +81,8 @@ fn heading() -> Heading {
     }
 }
 
-/// Tells one event of each kind that is a result, each number another one; with what may be absent if `filled`.
+/// Tells one event of each kind that is a result, each number another one; with what may be absent
+/// if `filled`.
 pub(crate) fn tell_events(observer: &dyn Observer, filled: bool) {
     let text = |text: &'static str| if filled { text } else { "" };
     let heading = filled.then(heading);

@@ -1,4 +1,5 @@
-//! What every command needs around its verb: streams, observers, accounts with their passwords, and an end.
+//! What every command needs around its verb: streams, observers, accounts with their passwords, and
+//! an end.
 
 use super::args::{Format, OutputArgs, PasswordOptions};
 use super::chosen::Choice;
@@ -78,7 +79,8 @@ impl Subject {
         }
     }
 
-    /// `copy imaps://ann@old.example.org → maildir:/backup --exclude Junk`, for a command with two mailboxes.
+    /// `copy imaps://ann@old.example.org → maildir:/backup --exclude Junk`, for a command with two
+    /// mailboxes.
     fn line(&self) -> Option<String> {
         let [one, other] = Side::BOTH.map(|side| self.mailboxes.0.get(self.names()[side]));
         let arrow = if self.names()[Side::SOURCE] == "first" {
@@ -152,7 +154,8 @@ impl Session {
         &self.stop
     }
 
-    /// From now on accounts are logged in to no weaker than earlier runs have done, unless that is allowed.
+    /// From now on accounts are logged in to no weaker than earlier runs have done, unless that is
+    /// allowed.
     pub(crate) fn recollect(&self, recollection: Recollection, allow_weaker: bool) {
         // A run is one command, which says it once.
         let _ = self.recollection.set((recollection, allow_weaker));
@@ -169,7 +172,8 @@ impl Session {
         self.console.warning(text);
     }
 
-    /// Reads an address. `~/` before a path is the home directory: no shell expands it behind the colon.
+    /// Reads an address. `~/` before a path is the home directory: no shell expands it behind the
+    /// colon.
     ///
     /// # Errors
     /// A usage error that does not repeat what could be a password.
@@ -235,8 +239,8 @@ impl Session {
         }
     }
 
-    /// From now on the first signal asks for a gentle end. A command that writes nothing and keeps nothing needs none:
-    /// the signal just ends it.
+    /// From now on the first signal asks for a gentle end. A command that writes nothing and keeps
+    /// nothing needs none: the signal just ends it.
     ///
     /// # Errors
     /// The system's refusal.
@@ -245,8 +249,8 @@ impl Session {
             .map_err(|error| Failure::local(format!("could not watch signals: {error}")))
     }
 
-    /// Who is told of events; progress is shown from now on. `text` collects the results for people, where it is them
-    /// who read.
+    /// Who is told of events; progress is shown from now on. `text` collects the results for
+    /// people, where it is them who read.
     pub(crate) fn observers(&self, text: Option<Shared>) -> Arc<Observers> {
         let mut observers: Vec<Shared> =
             vec![Arc::new(Log::new(self.quiet, self.subject().names()))];
@@ -282,8 +286,8 @@ impl Session {
     /// A mailbox, not yet connected to or opened.
     ///
     /// # Errors
-    /// What on this machine stands against it, such as a certificate file that can't be read, or one with a key that others
-    /// can read.
+    /// What on this machine stands against it, such as a certificate file that can't be read, or
+    /// one with a key that others can read.
     pub(crate) fn account(
         &self,
         side: Side,
@@ -379,7 +383,8 @@ impl Session {
         lock(&self.subject)
     }
 
-    /// Prints what came of the verb, in the form that was asked for; an error that ended it goes before it.
+    /// Prints what came of the verb, in the form that was asked for; an error that ended it goes
+    /// before it.
     pub(crate) fn results(
         &self,
         status: &Status,
@@ -478,8 +483,8 @@ impl Session {
         }
     }
 
-    /// Shows an error on stderr, and to scripts as an event too. A stop that was asked for because nobody reads any
-    /// more is none.
+    /// Shows an error on stderr, and to scripts as an event too. A stop that was asked for because
+    /// nobody reads any more is none.
     fn fail(&self, failure: &Failure) {
         if let Some(report) = &self.report {
             report.note_failure(failure);
@@ -500,7 +505,8 @@ impl Session {
     }
 }
 
-/// An address without its options: which files of this machine it names is not what a mailbox is known by.
+/// An address without its options: which files of this machine it names is not what a mailbox is
+/// known by.
 pub(crate) fn without_options(address: &str) -> &str {
     address
         .split_once('?')

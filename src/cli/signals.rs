@@ -1,10 +1,11 @@
 //! Signals: the first asks the run to stop cleanly, a later one ends it at once.
 //!
-//! One request often arrives as several signals: `timeout` signals the process and then its group, and a terminal that
-//! hangs up signals the session while the shell signals its jobs. All that arrive within [`TOGETHER`] count as one.
+//! One request often arrives as several signals: `timeout` signals the process and then its group,
+//! and a terminal that hangs up signals the session while the shell signals its jobs. All that
+//! arrive within [`TOGETHER`] count as one.
 //!
-//! A signal that was ignored when the process started stays ignored, as is usual: `nohup` ignores SIGHUP, and a shell
-//! without job control ignores SIGINT for background jobs.
+//! A signal that was ignored when the process started stays ignored, as is usual: `nohup` ignores
+//! SIGHUP, and a shell without job control ignores SIGINT for background jobs.
 
 use super::console::Console;
 use super::exit;
@@ -56,8 +57,8 @@ pub(crate) fn watch(stop: Arc<Stop>, console: Arc<Console>) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes writes past the file size limit (`ulimit -f`) fail like a full disk, instead of ending the process. Uses a
-/// handler rather than SIG_IGN, which password commands would inherit.
+/// Makes writes past the file size limit (`ulimit -f`) fail like a full disk, instead of ending the
+/// process. Uses a handler rather than SIG_IGN, which password commands would inherit.
 pub(crate) fn outlive_size_limit() {
     // If that is refused, the limit ends the process as it does any other.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));

@@ -12,8 +12,9 @@ use std::path::PathBuf;
 #[derive(Args)]
 #[command(next_help_heading = "Run")]
 pub(crate) struct StateArgs {
-    /// State directory: remembers what is already copied, and holds the lock that keeps two runs off the same pair
-    /// [default: $XDG_STATE_HOME/mailferry, else ~/.local/state/mailferry]. Example: --state /var/lib/mailferry
+    /// State directory: remembers what is already copied, and holds the lock that keeps two runs
+    /// off the same pair [default: $XDG_STATE_HOME/mailferry, else ~/.local/state/mailferry].
+    /// Example: --state /var/lib/mailferry
     #[arg(long, value_name = "DIR", conflicts_with = "no_state")]
     state: Option<PathBuf>,
     /// Ignore saved state and don't write any: compare everything (slower, same result)
@@ -29,8 +30,8 @@ pub(crate) struct Kept {
 }
 
 impl StateArgs {
-    /// Opens the state of two mailboxes; `None` if none is wanted. A directory chosen by the user must be usable; if
-    /// the default one isn't, the run continues without a state and says so.
+    /// Opens the state of two mailboxes; `None` if none is wanted. A directory chosen by the user
+    /// must be usable; if the default one isn't, the run continues without a state and says so.
     ///
     /// # Errors
     /// Another run holds the lock, the chosen directory is unusable, or the state can't be trusted.
@@ -70,7 +71,8 @@ impl StateArgs {
 }
 
 impl StateArgs {
-    /// Opens a copy of the state, for a run that writes nothing; if that fails, the run continues without and says so.
+    /// Opens a copy of the state, for a run that writes nothing; if that fails, the run continues
+    /// without and says so.
     pub(crate) fn look(
         &self,
         source: &Address,
@@ -104,7 +106,8 @@ impl StateArgs {
         }
     }
 
-    /// Returns the settings for a plan: a directory by its full path, and whether there should be no state.
+    /// Returns the settings for a plan: a directory by its full path, and whether there should be
+    /// no state.
     pub(crate) fn chosen(&self) -> (Option<String>, bool) {
         let whole = |path: &PathBuf| {
             maildir::Account::canonical(path)
@@ -137,9 +140,10 @@ pub(crate) fn identity(address: &Address) -> String {
 #[derive(Args)]
 #[command(next_help_heading = "Run")]
 pub(crate) struct TwoWayStateArgs {
-    /// State directory: the last synced state of both sides, used to tell new messages from deleted ones, and the lock
-    /// [default: $XDG_STATE_HOME/mailferry, else ~/.local/state/mailferry]. If it is lost, the next run merges both
-    /// sides again and deletes nothing. Example: --state /var/lib/mailferry
+    /// State directory: the last synced state of both sides, used to tell new messages from deleted
+    /// ones, and the lock [default: $XDG_STATE_HOME/mailferry, else ~/.local/state/mailferry]. If
+    /// it is lost, the next run merges both sides again and deletes nothing. Example: --state
+    /// /var/lib/mailferry
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 }
@@ -168,8 +172,8 @@ impl TwoWayKept {
 }
 
 impl TwoWayStateArgs {
-    /// Opens the state. It is the same whichever mailbox is given first; copies between the two wait, in either
-    /// direction.
+    /// Opens the state. It is the same whichever mailbox is given first; copies between the two
+    /// wait, in either direction.
     ///
     /// # Errors
     /// No directory, another run holds the lock, or the state can't be trusted.
@@ -232,7 +236,8 @@ impl TwoWayStateArgs {
     }
 }
 
-/// Returns two identities in the order of their file, and whether that differs from the given order.
+/// Returns two identities in the order of their file, and whether that differs from the given
+/// order.
 fn in_order(first: &Address, second: &Address) -> ([String; 2], bool) {
     let (first, second) = (identity(first), identity(second));
     let exchanged = second < first;

@@ -25,9 +25,10 @@ use std::sync::Arc;
 
 /// Two-way sync: keep two mailboxes identical
 ///
-/// New mail, flags, deletions, moves and folder changes on either side are carried to the other. The first run merges
-/// both and deletes nothing. An address is imaps://USER@HOST (TLS) or imap://USER@HOST (STARTTLS), with %40 for an @ in
-/// USER. Never put a password in an address. FIRST uses the source's options and variables, SECOND the target's.
+/// New mail, flags, deletions, moves and folder changes on either side are carried to the other.
+/// The first run merges both and deletes nothing. An address is imaps://USER@HOST (TLS) or
+/// imap://USER@HOST (STARTTLS), with %40 for an @ in USER. Never put a password in an address.
+/// FIRST uses the source's options and variables, SECOND the target's.
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub(crate) struct SyncArgs {
@@ -58,11 +59,12 @@ pub(crate) struct SyncArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Run")]
 struct RunArgs {
-    /// Only a `copy` plan can be saved: with two mailboxes in use, the base of the merge would have changed by then
+    /// Only a `copy` plan can be saved: with two mailboxes in use, the base of the merge would have
+    /// changed by then
     #[arg(long, hide = true, value_name = "FILE", value_parser = no_plan)]
     save_plan: Option<String>,
-    /// Who wins a conflict. By default a deletion beats a flag change, and FIRST's folder and name beat SECOND's.
-    /// `keep` restores what was deleted on one side and changed on the other
+    /// Who wins a conflict. By default a deletion beats a flag change, and FIRST's folder and name
+    /// beat SECOND's. `keep` restores what was deleted on one side and changed on the other
     #[arg(long, value_enum, value_name = "WHO")]
     prefer: Option<Who>,
     /// Sync in one direction only (sets --new, --flags and --deletions)
@@ -77,39 +79,39 @@ struct RunArgs {
     /// Direction for deletions and moves
     #[arg(long, value_enum, value_name = "WAY", default_value_t)]
     deletions: AnyWay,
-    /// If more messages than this number, or this share of a folder or of all, would be deleted on a side, delete
-    /// nothing there and exit with 9. By default at most 20 messages or 20 %, whichever is more. Example: --max-delete
-    /// 500, --max-delete 50%
+    /// If more messages than this number, or this share of a folder or of all, would be deleted on
+    /// a side, delete nothing there and exit with 9. By default at most 20 messages or 20 %,
+    /// whichever is more. Example: --max-delete 500, --max-delete 50%
     #[arg(long, value_name = "N|N%", default_value_t)]
     max_delete: DeletionLimit,
     /// Days to keep deleted messages for `mailferry undo`; 0 disables
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     keep_deleted: u16,
-    /// Space for deleted messages of these two mailboxes. When it is full, the oldest runs can no longer be undone;
-    /// what still doesn't fit is not deleted
+    /// Space for deleted messages of these two mailboxes. When it is full, the oldest runs can no
+    /// longer be undone; what still doesn't fit is not deleted
     #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = values::size)]
     keep_size: u64,
-    /// Retry messages that a server permanently refused in an earlier run (too large, a virus); by default they are
-    /// only reported
+    /// Retry messages that a server permanently refused in an earlier run (too large, a virus); by
+    /// default they are only reported
     #[arg(long)]
     retry_refused: bool,
-    /// Also copy messages whose size differs from what their server reports, if two downloads are identical: for a
-    /// server that miscounts. By default they are reported as failed and not copied. Not needed for Exchange, whose
-    /// sizes are known to be estimates
+    /// Also copy messages whose size differs from what their server reports, if two downloads are
+    /// identical: for a server that miscounts. By default they are reported as failed and not
+    /// copied. Not needed for Exchange, whose sizes are known to be estimates
     #[arg(long)]
     accept_size_mismatch: bool,
-    /// Refill a side that earlier runs filled and that is now missing or empty from the other side. By default nothing
-    /// is done, as its disk may not be mounted
+    /// Refill a side that earlier runs filled and that is now missing or empty from the other side.
+    /// By default nothing is done, as its disk may not be mounted
     #[arg(long)]
     new_target: bool,
     #[command(flatten)]
     state: TwoWayStateArgs,
-    /// Show what would happen in each folder without changing anything; with -v also each change, where it comes from
-    /// and why
+    /// Show what would happen in each folder without changing anything; with -v also each change,
+    /// where it comes from and why
     #[arg(long)]
     dry_run: bool,
-    /// With --dry-run: explain what will happen to one message (given by its UID on either side), and why. Example:
-    /// --explain INBOX/4711
+    /// With --dry-run: explain what will happen to one message (given by its UID on either side),
+    /// and why. Example: --explain INBOX/4711
     #[arg(long, value_name = "FOLDER/UID", requires = "dry_run", value_parser = folder_and_uid)]
     explain: Option<(String, Uid)>,
     /// With --dry-run: exit with 4 if there is work to do

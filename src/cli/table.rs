@@ -1,4 +1,5 @@
-//! Tables in plain text, aligned by what a terminal shows: `日` takes two columns, a combining accent none.
+//! Tables in plain text, aligned by what a terminal shows: `日` takes two columns, a combining
+//! accent none.
 
 use unicode_width::UnicodeWidthStr as _;
 

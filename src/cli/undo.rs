@@ -25,21 +25,24 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Restore messages deleted by a sync
 ///
-/// Before sync deletes a message on a side, it keeps a copy for 30 days. Undo puts it back into its folder, with its
-/// flags and date; the next sync carries it to the other side too. Messages that still exist aren't duplicated.
+/// Before sync deletes a message on a side, it keeps a copy for 30 days. Undo puts it back into its
+/// folder, with its flags and date; the next sync carries it to the other side too. Messages that
+/// still exist aren't duplicated.
 #[derive(Args)]
 #[command(
     after_help = after_help(),
     override_usage = "mailferry undo [OPTIONS] RUN FIRST SECOND\n       mailferry undo [OPTIONS] --list FIRST SECOND"
 )]
 pub(crate) struct UndoArgs {
-    /// Run ID from --list, then the two mailboxes as given to sync: RUN FIRST SECOND, or with --list FIRST SECOND
+    /// Run ID from --list, then the two mailboxes as given to sync: RUN FIRST SECOND, or with
+    /// --list FIRST SECOND
     #[arg(required = true, num_args = 2..=3, value_name = "RUN FIRST SECOND")]
     words: Vec<String>,
     /// List runs that deleted messages, oldest first, with the folders
     #[arg(long, help_heading = "Run")]
     list: bool,
-    /// Only messages from folders matching GLOB (names as in --list); repeatable. Example: --folder Work
+    /// Only messages from folders matching GLOB (names as in --list); repeatable. Example: --folder
+    /// Work
     #[arg(
         long,
         value_name = "GLOB",
@@ -47,8 +50,8 @@ pub(crate) struct UndoArgs {
         conflicts_with = "list"
     )]
     folder: Vec<String>,
-    /// Only this message: its folder and UID as shown by --dry-run, or its Message-ID; repeatable. Example: --message
-    /// INBOX/11, --message '<4711@example.org>'
+    /// Only this message: its folder and UID as shown by --dry-run, or its Message-ID; repeatable.
+    /// Example: --message INBOX/11, --message '<4711@example.org>'
     #[arg(long, value_name = "FOLDER/UID|<ID>", help_heading = "Messages", conflicts_with = "list", value_parser = Wanted::parse)]
     message: Vec<Wanted>,
     /// List what would be restored, with subject, sender and date, without changing anything

@@ -44,7 +44,8 @@ pub(crate) fn rate(n: u64, seconds: f64) -> Option<String> {
     (seconds > 0.0).then(|| format!("{}/s", bytes((n as f64 / seconds) as u64)))
 }
 
-/// Writes how long something took or will take: `0.75 s`, `12 s`, `3 min 20 s`, `1 h 02 min`, `2 d 3 h`.
+/// Writes how long something took or will take: `0.75 s`, `12 s`, `3 min 20 s`, `1 h 02 min`, `2 d
+/// 3 h`.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);

@@ -42,8 +42,8 @@ pub(crate) fn date(text: &str) -> Result<Date, String> {
         .ok_or_else(|| "expected a date since 1970, such as 2024-01-31 or 31-Jan-2024".to_owned())
 }
 
-/// Checks a SEARCH program (RFC 3501 section 6.4.4). It becomes part of a command line: a line end would begin another
-/// command, and `{` a literal, so neither is accepted.
+/// Checks a SEARCH program (RFC 3501 section 6.4.4). It becomes part of a command line: a line end
+/// would begin another command, and `{` a literal, so neither is accepted.
 pub(crate) fn search(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         return Err("the search is empty; omit the option to select every message".to_owned());

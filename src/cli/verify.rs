@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 /// Compare two mailboxes without writing to either
 ///
-/// Compares folders, messages, flags and dates; with --deep, every message's bytes too. Pass the same folder options as
-/// for copy, so that the same folders are paired.
+/// Compares folders, messages, flags and dates; with --deep, every message's bytes too. Pass the
+/// same folder options as for copy, so that the same folders are paired.
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub(crate) struct VerifyArgs {

@@ -1,8 +1,8 @@
 //! Messages that a side took and that are not where they were put.
 //!
-//! An OK says that a message was stored, and UIDNEXT says which UIDs were given out. A UID that was given out and is gone is that of a
-//! message that was moved or deleted since, by a rule or by a reader. That is a change like any other: no reason to send the
-//! message again, and no failure.
+//! An OK says that a message was stored, and UIDNEXT says which UIDs were given out. A UID that was
+//! given out and is gone is that of a message that was moved or deleted since, by a rule or by a
+//! reader. That is a change like any other: no reason to send the message again, and no failure.
 
 use crate::exec::Fate;
 use crate::mail::{Message, Uid, UidSet};
@@ -17,8 +17,9 @@ pub(crate) fn put(task: &FolderTask, fates: &[Fate]) -> (u32, usize) {
     )
 }
 
-/// Scans folders for what was put there: `put` has that for each request ([`put`]). Where
-/// fewer are there and opening the folder tells no UIDNEXT (RFC 3501 lets a server leave it out), STATUS is asked for it.
+/// Scans folders for what was put there: `put` has that for each request ([`put`]). Where fewer are
+/// there and opening the folder tells no UIDNEXT (RFC 3501 lets a server leave it out), STATUS is
+/// asked for it.
 ///
 /// # Errors
 /// What ends the connection.
@@ -74,9 +75,10 @@ pub(crate) fn has_left(scan: &FolderScan, uid: Uid) -> bool {
     scan.uid_next.is_some_and(|next| uid.get() < next)
 }
 
-/// The UIDs of `count` messages that were put into a folder since its UIDNEXT was `first`, without the side's word on where, and
-/// that are gone; which one is which makes no difference then. `scan` shows all messages from `first` on, and `accounted` are those
-/// of them that are known, with UIDs of others that are gone. `None`: it can't be told.
+/// The UIDs of `count` messages that were put into a folder since its UIDNEXT was `first`, without
+/// the side's word on where, and that are gone; which one is which makes no difference then. `scan`
+/// shows all messages from `first` on, and `accounted` are those of them that are known, with UIDs
+/// of others that are gone. `None`: it can't be told.
 pub(crate) fn left_from(
     scan: &FolderScan,
     first: u32,

@@ -13,8 +13,8 @@ pub(crate) struct Made {
     pub(crate) is_subscribed: bool,
 }
 
-/// Opens folders that were asked for, unless they were opened in passing. Gives for each what was made, or why there is none
-/// that mail may be sent to.
+/// Opens folders that were asked for, unless they were opened in passing. Gives for each what was
+/// made, or why there is none that mail may be sent to.
 ///
 /// # Errors
 /// What ends the connection.
@@ -89,7 +89,8 @@ fn made(
     }
 }
 
-/// What is said of a folder that was created under another name than was planned, as its side refused that one.
+/// What is said of a folder that was created under another name than was planned, as its side
+/// refused that one.
 pub(crate) fn other_name(
     planned: &NewFolder,
     created: &MailboxName,

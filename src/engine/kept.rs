@@ -1,9 +1,10 @@
-//! What servers keep of flags and dates can't be known before: what they made of those that are in doubt is looked at
-//! afterwards, and said.
+//! What servers keep of flags and dates can't be known before: what they made of those that are in
+//! doubt is looked at afterwards, and said.
 
 use crate::mail::{Flags, InternalDate, Message, Uid};
 
-/// Messages whose dates not every server keeps and that have another one now: their UIDs on the side they came from.
+/// Messages whose dates not every server keeps and that have another one now: their UIDs on the
+/// side they came from.
 #[derive(Default)]
 pub(crate) struct LostDates(Vec<(Uid, InternalDate)>);
 
@@ -24,7 +25,8 @@ impl LostDates {
         self.0.extend(lost.map(|date| (message.uid(), date)));
     }
 
-    /// The warning for a folder of `side` that got its mail from `origin`; `None` where nothing was lost.
+    /// The warning for a folder of `side` that got its mail from `origin`; `None` where nothing was
+    /// lost.
     pub(crate) fn told(&self, folder: &str, side: &str, origin: &str) -> Option<String> {
         let (uid, date) = self.0.first()?;
         let messages = match self.0.len() {

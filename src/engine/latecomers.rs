@@ -1,10 +1,11 @@
 //! Messages that were on their way when a run looked, and arrived only while it sent them itself.
 //!
-//! A process that is killed, or a connection that breaks, leaves what the server had taken in and not yet stored: no client
-//! can see it, and it is stored a moment later. A run that is begun in that moment misses it in its scan and sends it again.
-//! So the proof of what was sent looks for messages that nobody here has put there, and takes back its own copy of each
-//! that is equal in every byte and in its date. Where nobody else has delivered anything, which the UIDs tell, that costs
-//! nothing.
+//! A process that is killed, or a connection that breaks, leaves what the server had taken in and
+//! not yet stored: no client can see it, and it is stored a moment later. A run that is begun in
+//! that moment misses it in its scan and sends it again. So the proof of what was sent looks for
+//! messages that nobody here has put there, and takes back its own copy of each that is equal in
+//! every byte and in its date. Where nobody else has delivered anything, which the UIDs tell, that
+//! costs nothing.
 
 use super::scans::scan_each;
 use super::sent::Proof;
@@ -15,8 +16,8 @@ use crate::plan::FolderTask;
 use crate::store::{Error, FolderScan, ReadStore, Refusal, Removal, ScanDepth, Store};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Gives a server the time to store what a run that died had sent to it: before this run looks, so that it sees it, and again
-/// before the proof.
+/// Gives a server the time to store what a run that died had sent to it: before this run looks, so
+/// that it sees it, and again before the proof.
 ///
 /// # Errors
 /// The user's request to stop.
@@ -28,7 +29,8 @@ pub(crate) fn await_those_of_a_dead_run(died: bool, stop: &Stop) -> Result<(), E
     }
 }
 
-/// A message that is there twice: as the copy that was sent now, and as the one that arrived meanwhile.
+/// A message that is there twice: as the copy that was sent now, and as the one that arrived
+/// meanwhile.
 #[derive(Debug)]
 pub(crate) struct Twice {
     /// The message where it comes from.
@@ -75,8 +77,8 @@ pub(crate) fn find(
     Ok(found)
 }
 
-/// Removes the copies that were sent now, which are recorded no more, and tells it. Gives how many messages and bytes were
-/// taken back.
+/// Removes the copies that were sent now, which are recorded no more, and tells it. Gives how many
+/// messages and bytes were taken back.
 ///
 /// # Errors
 /// What ends the connection.
@@ -139,7 +141,8 @@ fn folders<'a>(proofs: &[&'a Proof<'_>]) -> Vec<Folder<'a>> {
 }
 
 impl Proof<'_> {
-    /// By the UID that the copy has: the number of this proof, the message it is a copy of, and its size.
+    /// By the UID that the copy has: the number of this proof, the message it is a copy of, and its
+    /// size.
     fn copies(&self, number: usize) -> impl Iterator<Item = (Uid, (usize, Uid, u32))> {
         self.task
             .messages
@@ -160,7 +163,8 @@ impl Proof<'_> {
 }
 
 impl<'a> Folder<'a> {
-    /// The folder that these proofs are of; `None` where all that is new is known to be ours, or that can't be told.
+    /// The folder that these proofs are of; `None` where all that is new is known to be ours, or
+    /// that can't be told.
     fn new(proofs: &[&'a Proof<'_>], of: &[usize]) -> Option<Self> {
         // Ranges, as there may be a million of them and nearly always nobody else's.
         let mut placed = UidSet::default();
@@ -175,7 +179,8 @@ impl<'a> Folder<'a> {
             }
         }
         let others = placed.missing_between(first, end);
-        // Each of ours must be one that is there, or else one of them would look like somebody else's.
+        // Each of ours must be one that is there, or else one of them would look like somebody
+        // else's.
         if others.is_empty() || placed.len() != copies {
             return None;
         }

@@ -1,7 +1,8 @@
 //! The steps that `copy` and `sync` share. The verbs decide what to do; the functions here do it.
 //!
-//! Each function takes what is wanted and returns the outcome. It works in either direction and reconnects if a connection breaks. It
-//! doesn't change its caller's data: recording and reporting are up to the verb.
+//! Each function takes what is wanted and returns the outcome. It works in either direction and
+//! reconnects if a connection breaks. It doesn't change its caller's data: recording and reporting
+//! are up to the verb.
 
 pub(crate) mod departures;
 pub(crate) mod folders;

@@ -1,7 +1,8 @@
-//! A side's own word on what was sent to it: that it has each message, with as many bytes as were delivered.
+//! A side's own word on what was sent to it: that it has each message, with as many bytes as were
+//! delivered.
 //!
-//! An OK to an APPEND says that a server has taken a message. Some drop it all the same, rewrite it, or put it where another one is.
-//! All folders are asked in one flight.
+//! An OK to an APPEND says that a server has taken a message. Some drop it all the same, rewrite
+//! it, or put it where another one is. All folders are asked in one flight.
 
 use super::departures;
 use super::renumbered::{self, Corrected};
@@ -147,8 +148,8 @@ impl Closeness {
 }
 
 impl Proof<'_> {
-    /// Gives the side's word on each message that it took. `taken` are the folder's messages that stand for others already; those
-    /// that stand for these are added.
+    /// Gives the side's word on each message that it took. `taken` are the folder's messages that
+    /// stand for others already; those that stand for these are added.
     pub(crate) fn words(&self, how: Closeness, taken: &mut UidSet) -> Vec<Word<'_>> {
         let mut loose = self.loose(how);
         let mut missed = 0;
@@ -228,7 +229,8 @@ impl Says<'_> {
     }
 }
 
-/// The warning that a side stored messages with other sizes than they were sent with; `None`: it stored none so.
+/// The warning that a side stored messages with other sizes than they were sent with; `None`: it
+/// stored none so.
 pub(crate) fn told_resized(
     task: &FolderTask,
     words: &[Word<'_>],

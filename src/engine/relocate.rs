@@ -1,7 +1,8 @@
 //! Server-side copies and moves: asks a side for them, and finds out where each message went.
 //!
-//! What it keeps true: a message counts as relocated only when it is known where it is now, by COPYUID or by having been found there. A
-//! connection that breaks leaves a doubt that is settled the same way, so no message is copied twice.
+//! What it keeps true: a message counts as relocated only when it is known where it is now, by
+//! COPYUID or by having been found there. A connection that breaks leaves a doubt that is settled
+//! the same way, so no message is copied twice.
 
 use super::scans::scan_each;
 use super::way::{Way, is_broken};
@@ -41,7 +42,8 @@ pub(crate) struct Outcome {
     pub(crate) may_be_left: bool,
 }
 
-/// What became of all errands, in their order, and what was refused, each with the first errand that it concerns.
+/// What became of all errands, in their order, and what was refused, each with the first errand
+/// that it concerns.
 pub(crate) struct Outcomes {
     pub(crate) each: Vec<Outcome>,
     pub(crate) refusals: Vec<(usize, Refusal)>,
@@ -53,8 +55,9 @@ type Route<'a> = (bool, &'a MailboxName, &'a MailboxName);
 /// Says of a message that is new in a folder that it is another one than those that were relocated.
 pub(crate) type IsTaken<'f> = dyn Fn(&MailboxName, Uid) -> bool + 'f;
 
-/// Carries out errands: all are asked for at once, in the order of their routes, copies before moves, which take away what others are
-/// copied from. `is_taken` says of a message that is new in a folder that it is another one.
+/// Carries out errands: all are asked for at once, in the order of their routes, copies before
+/// moves, which take away what others are copied from. `is_taken` says of a message that is new in
+/// a folder that it is another one.
 ///
 /// # Errors
 /// What ends the connection, but for one that breaks while messages are relocated.
@@ -91,7 +94,8 @@ pub(crate) fn relocate(
     Ok(outcomes)
 }
 
-/// The requests, and which errands each is for. A set names a message once: one that is wanted twice in a folder goes in two requests.
+/// The requests, and which errands each is for. A set names a message once: one that is wanted
+/// twice in a folder goes in two requests.
 fn requests(errands: &[Errand<'_>]) -> (Vec<Relocation>, Vec<Vec<usize>>) {
     let mut routes: BTreeMap<Route<'_>, Vec<usize>> = BTreeMap::new();
     for (at, errand) in errands.iter().enumerate() {
@@ -141,8 +145,8 @@ impl Outcomes {
     }
 }
 
-/// Finds the messages whose new UIDs the side did not tell, among what is new in their target folders. Each message found there
-/// answers one errand.
+/// Finds the messages whose new UIDs the side did not tell, among what is new in their target
+/// folders. Each message found there answers one errand.
 ///
 /// # Errors
 /// What ends the connection.

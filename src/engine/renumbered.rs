@@ -1,9 +1,10 @@
-//! Messages that are there under other UIDs than their side told when it took them. UW takes the UID of a message that brings an
-//! `X-UID` of its own, and counts on from there; a server that loses its list of UIDs numbers its messages again, in the same
-//! generation. Such a message has not failed, and a pair by the told UID would join two different messages.
+//! Messages that are there under other UIDs than their side told when it took them. UW takes the
+//! UID of a message that brings an `X-UID` of its own, and counts on from there; a server that
+//! loses its list of UIDs numbers its messages again, in the same generation. Such a message has
+//! not failed, and a pair by the told UID would join two different messages.
 //!
-//! Looked for only where a told UID is nobody's or another message's: among what has come since the run began to send, and in the
-//! whole folder where its UIDs were given out anew.
+//! Looked for only where a told UID is nobody's or another message's: among what has come since the
+//! run began to send, and in the whole folder where its UIDs were given out anew.
 
 use super::scans::scan_each;
 use super::sent::Proof;
@@ -40,8 +41,8 @@ impl Corrected {
     }
 }
 
-/// Gives messages that were sent to this side the UIDs under which they are there. One that is not found, in a folder where
-/// others have the told UIDs, has none.
+/// Gives messages that were sent to this side the UIDs under which they are there. One that is not
+/// found, in a folder where others have the told UIDs, has none.
 ///
 /// # Errors
 /// What ends the connections.
@@ -93,8 +94,8 @@ enum Scope {
     Whole,
 }
 
-/// The folders in which a told UID is nobody's while there are messages of which none was told, is beyond UIDNEXT, or is another
-/// message's.
+/// The folders in which a told UID is nobody's while there are messages of which none was told, is
+/// beyond UIDNEXT, or is another message's.
 fn doubtful(
     way: &mut Way<'_>,
     to: Side,
@@ -146,8 +147,8 @@ fn with_strangers(
     Ok(scans.filter(has_strangers).map(|(at, _)| at).collect())
 }
 
-/// Of these folders, those in which a told UID has a message of another header. Most copies look like what was sent; where one
-/// doesn't, its header tells whether the side rewrote it.
+/// Of these folders, those in which a told UID has a message of another header. Most copies look
+/// like what was sent; where one doesn't, its header tells whether the side rewrote it.
 fn with_other_headers(
     way: &mut Way<'_>,
     to: Side,
@@ -193,7 +194,8 @@ fn with_other_headers(
     Ok(found)
 }
 
-/// Messages where they come from, by their UIDs; their headers are asked for where they were not read.
+/// Messages where they come from, by their UIDs; their headers are asked for where they were not
+/// read.
 fn with_keys(
     way: &mut Way<'_>,
     to: Side,
@@ -281,7 +283,8 @@ impl Proof<'_> {
         }
     }
 
-    /// Whether the folder's next UID is one that was told already, so that it has lost its list of them.
+    /// Whether the folder's next UID is one that was told already, so that it has lost its list of
+    /// them.
     fn counts_anew(&self) -> bool {
         self.told()
             .any(|(_, uid, _)| self.scan.uid_next.is_some_and(|next| uid.get() >= next))
@@ -292,7 +295,8 @@ impl Proof<'_> {
             .any(|(_, uid, _)| self.scan.message(uid).is_none())
     }
 
-    /// The messages, with the UIDs told for them, under which there is one of another size than was sent, or of another date.
+    /// The messages, with the UIDs told for them, under which there is one of another size than was
+    /// sent, or of another date.
     fn unlike(&self) -> Vec<(Uid, Uid)> {
         let is_unlike = |(message, uid, bytes): &(&Message, Uid, u32)| {
             self.scan.message(*uid).is_some_and(|now| {
@@ -309,8 +313,8 @@ impl Proof<'_> {
             .collect()
     }
 
-    /// Takes the UIDs by which `scan` shows the messages. `None`: none of them is under another one than was told, as where a side
-    /// only rewrites headers.
+    /// Takes the UIDs by which `scan` shows the messages. `None`: none of them is under another one
+    /// than was told, as where a side only rewrites headers.
     fn correct(
         &mut self,
         mut scan: FolderScan,
@@ -368,7 +372,8 @@ impl Proof<'_> {
     }
 }
 
-/// Messages that are not where they were said to be, each of which may be one of those that were sent.
+/// Messages that are not where they were said to be, each of which may be one of those that were
+/// sent.
 struct Others {
     by_look: HashMap<Look, Vec<Uid>>,
     by_key: HashMap<[u8; 16], Vec<Uid>>,
@@ -409,7 +414,8 @@ impl Others {
         take(uids, &mut self.taken)
     }
 
-    /// One of the same header with a Message-ID: a server may have changed its size, or keep no dates.
+    /// One of the same header with a Message-ID: a server may have changed its size, or keep no
+    /// dates.
     fn take_of_key(&mut self, message: &Message) -> Option<Uid> {
         let HeaderKey::WithId(key) = message.key() else {
             return None;

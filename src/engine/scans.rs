@@ -3,7 +3,8 @@
 use crate::mail::{MailboxName, Uid, UidSet, counted};
 use crate::store::{Error, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
 
-/// Scans folders for reading: each whole, or only these messages. The results are in the order of the requests.
+/// Scans folders for reading: each whole, or only these messages. The results are in the order of
+/// the requests.
 ///
 /// # Errors
 /// What ends the connection.
@@ -25,8 +26,9 @@ pub(crate) fn scan_each<'m>(
     Ok(scans)
 }
 
-/// Reads all attributes and headers of messages that were listed before. Those that are lacking in the result are gone. Where one is
-/// still there and can't be read, the refusal names it: it must not be taken for gone.
+/// Reads all attributes and headers of messages that were listed before. Those that are lacking in
+/// the result are gone. Where one is still there and can't be read, the refusal names it: it must
+/// not be taken for gone.
 ///
 /// # Errors
 /// What ends the connection.

@@ -17,7 +17,8 @@ pub(crate) struct Proof<'a> {
     pub(crate) scan: FolderScan,
 }
 
-/// Tasks, each with its verb's number for the folder and, once it is completed, the fate of each message.
+/// Tasks, each with its verb's number for the folder and, once it is completed, the fate of each
+/// message.
 #[derive(Default)]
 pub(crate) struct Sent {
     pub(crate) of: Vec<usize>,

@@ -1,5 +1,6 @@
-//! Messages that look the same in several folders, of which one is sent and copied for the others: what the account that has
-//! them says to that. Two mails may have one header, size and date and differ in their bodies.
+//! Messages that look the same in several folders, of which one is sent and copied for the others:
+//! what the account that has them says to that. Two mails may have one header, size and date and
+//! differ in their bodies.
 
 use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
 use crate::store::{ContentId, Error, ReadStore, SomeMessages};
@@ -8,8 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 /// A message by the number of its folder and its UID there.
 pub(crate) type Place = (usize, Uid);
 
-/// Whether the account calls the two of each pair the same; `None` where it does not say what it calls them. Of folders that
-/// `folder` does not know nothing is asked, and nothing at all where there are no pairs.
+/// Whether the account calls the two of each pair the same; `None` where it does not say what it
+/// calls them. Of folders that `folder` does not know nothing is asked, and nothing at all where
+/// there are no pairs.
 ///
 /// # Errors
 /// What ends the connection.

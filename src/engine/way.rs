@@ -34,7 +34,8 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// Takes back the connections that a copy has left, and counts what went over those that it closed.
+    /// Takes back the connections that a copy has left, and counts what went over those that it
+    /// closed.
     pub(crate) fn settle(&mut self, mut tally: Tally) -> Tally {
         self.traffic += tally.traffic;
         if let Some(link) = tally.link.take() {

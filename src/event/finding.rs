@@ -1,4 +1,5 @@
-//! What `doctor` finds: one check each, with what was tried, what came back, what that means and what to do.
+//! What `doctor` finds: one check each, with what was tried, what came back, what that means and
+//! what to do.
 
 use crate::mail::Side;
 use serde::ser::SerializeStruct as _;
@@ -104,7 +105,8 @@ pub enum Verdict {
     Skipped,
 }
 
-/// What one check found. The texts are fragments; `result` and `meaning` may hold a server's words, raw.
+/// What one check found. The texts are fragments; `result` and `meaning` may hold a server's words,
+/// raw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Which mailbox.

@@ -1,4 +1,5 @@
-//! What mailboxes hold: sums by folder and year, the largest messages, messages that are there more than once.
+//! What mailboxes hold: sums by folder and year, the largest messages, messages that are there more
+//! than once.
 
 use crate::mail::{InternalDate, Side, Uid};
 use serde::Serialize;
@@ -12,7 +13,8 @@ pub struct Holdings<'a> {
     pub folders: &'a [FolderHoldings],
     /// The largest messages, the largest first: some dozens at most.
     pub largest: &'a [NamedMessage],
-    /// The first of those that one folder has more than once, the largest waste of space first: a hundred at most.
+    /// The first of those that one folder has more than once, the largest waste of space first: a
+    /// hundred at most.
     pub duplicates: &'a [NamedMessage],
     /// How many more such messages there are than those named.
     pub more_duplicates: u64,
@@ -63,6 +65,7 @@ pub struct NamedMessage {
     pub subject: Option<String>,
     /// Who sent it, as far as it could be read.
     pub from: Option<String>,
-    /// How many of the same the folder has, itself included; 1 where that is not what it is named for.
+    /// How many of the same the folder has, itself included; 1 where that is not what it is named
+    /// for.
     pub count: u64,
 }

@@ -6,15 +6,16 @@ use serde::{Serialize, Serializer};
 /// What two-way sync does on one side.
 #[derive(Debug, Serialize)]
 pub struct Change<'a> {
-    /// What is done: `copy`, `move`, `flags`, `delete`, `create_folder`, `rename_folder`, `delete_folder`, `subscribe`
-    /// or `unsubscribe`.
+    /// What is done: `copy`, `move`, `flags`, `delete`, `create_folder`, `rename_folder`,
+    /// `delete_folder`, `subscribe` or `unsubscribe`.
     pub action: &'static str,
     /// The side on which it is done; the other is where it comes from.
     #[serde(serialize_with = "Side::as_ordinal")]
     pub to: Side,
     /// The folder there.
     pub folder: &'a str,
-    /// The message: its UID where it comes from for a copy, else its UID on the side on which it is done.
+    /// The message: its UID where it comes from for a copy, else its UID on the side on which it is
+    /// done.
     pub uid: Option<Uid>,
     /// More about it: the flags, the other folder.
     pub detail: &'a str,
@@ -48,7 +49,8 @@ pub struct Restored<'a> {
     pub heading: Option<&'a Heading>,
 }
 
-/// What two sides did that contradict each other, and how that ends. Clauses without their subject and without a full stop.
+/// What two sides did that contradict each other, and how that ends. Clauses without their subject
+/// and without a full stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contradiction {
     /// What was done on the first side.
@@ -60,7 +62,8 @@ pub struct Contradiction {
 }
 
 impl Contradiction {
-    /// Serializes what each side did and how it was settled; each is null where nothing contradicted.
+    /// Serializes what each side did and how it was settled; each is null where nothing
+    /// contradicted.
     fn as_members<S: Serializer>(both: &Option<Self>, to: S) -> Result<S::Ok, S::Error> {
         to.collect_map([
             ("first_did", both.map(|both| both.first)),
@@ -91,11 +94,13 @@ pub struct FolderPlanned<'a> {
     pub already_there: u64,
     /// Messages whose flags will be changed on the target.
     pub flags: u64,
-    /// Of the messages to copy, those that the target takes from another of its folders: they are not sent.
+    /// Of the messages to copy, those that the target takes from another of its folders: they are
+    /// not sent.
     pub server_side: u64,
     /// Messages that will be deleted in it, by `--delete` on the target, by `--move` on the source.
     pub delete: u64,
-    /// Messages that will be moved from it to a folder of the day on the target, by `--keep-deleted`.
+    /// Messages that will be moved from it to a folder of the day on the target, by
+    /// `--keep-deleted`.
     pub keep: u64,
 }
 

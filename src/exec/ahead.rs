@@ -41,8 +41,8 @@ pub struct Connecting<'scope, 'env> {
     ahead: &'env Ahead,
 }
 
-/// Does some work, which may request further connections to be made meanwhile. Returns those that were made and not
-/// used.
+/// Does some work, which may request further connections to be made meanwhile. Returns those that
+/// were made and not used.
 pub fn connecting_ahead<T>(
     connectors: Both<&dyn Connector>,
     work: impl FnOnce(&Connecting<'_, '_>) -> T,
@@ -60,8 +60,8 @@ pub fn connecting_ahead<T>(
 }
 
 impl<'env> Connecting<'_, 'env> {
-    /// Starts making connections, so that there are this many in total with earlier requests. Must be called before
-    /// lanes take any.
+    /// Starts making connections, so that there are this many in total with earlier requests. Must
+    /// be called before lanes take any.
     pub fn begin(&self, count: usize) {
         let (connectors, ahead) = (self.connectors, self.ahead);
         let more = {

@@ -1,11 +1,13 @@
-//! Reads whole messages for their content: to tell apart what headers can't, and for `verify --deep`.
+//! Reads whole messages for their content: to tell apart what headers can't, and for `verify
+//! --deep`.
 
 use crate::identity::{ContentHasher, ContentKeys};
 use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
 use crate::store::{Body, Error, Fetched, MessageSink, ReadStore, RefusalMeaning};
 use std::collections::HashMap;
 
-/// How many messages are requested at a time: the requests must fit into a server's buffer while it is sending.
+/// How many messages are requested at a time: the requests must fit into a server's buffer while it
+/// is sending.
 const AT_A_TIME: usize = 2_000;
 /// How often temporary refusals are retried.
 const ATTEMPTS: usize = 3;
@@ -13,8 +15,8 @@ const ATTEMPTS: usize = 3;
 /// The content keys of some messages in one folder. Messages that could not be read are missing.
 pub type Contents = HashMap<Uid, ContentKeys>;
 
-/// Reads and hashes these messages. Messages that don't arrive, or are refused repeatedly, are missing from the result.
-/// `each` gets the number of bytes of each message as soon as it is read.
+/// Reads and hashes these messages. Messages that don't arrive, or are refused repeatedly, are
+/// missing from the result. `each` gets the number of bytes of each message as soon as it is read.
 ///
 /// # Errors
 /// A failure that ends the connection.
@@ -119,7 +121,8 @@ impl MessageSink for Hashing<'_> {
                     match from.read(&mut chunk) {
                         Ok(0) => break,
                         Ok(count) => hasher.update(&chunk[..count]),
-                        // The reader reports its own error once the sink has returned; a half-read body has no key.
+                        // The reader reports its own error once the sink has returned; a half-read
+                        // body has no key.
                         Err(_) => return Ok(()),
                     }
                 }

@@ -1,9 +1,10 @@
 //! Bodies that contradict what the source says about their messages.
 //!
-//! A body with a length other than RFC822.SIZE may be part of a message, another message, or a server's notice in its
-//! place. It may also be complete, from a server that miscounts. So it isn't stored: once the lanes have ended, the
-//! source is asked again for the size and for the message. What contradicts itself again is reported as failed, unless
-//! the user accepts it and the same bytes arrived both times. A notice is never stored.
+//! A body with a length other than RFC822.SIZE may be part of a message, another message, or a
+//! server's notice in its place. It may also be complete, from a server that miscounts. So it isn't
+//! stored: once the lanes have ended, the source is asked again for the size and for the message.
+//! What contradicts itself again is reported as failed, unless the user accepts it and the same
+//! bytes arrived both times. A notice is never stored.
 
 use super::Shared;
 use super::ledger::Stage;
@@ -66,7 +67,8 @@ impl Doubts {
     }
 }
 
-/// Reports whether a body of this length contradicts the size that the source gives. A size of 0 means none.
+/// Reports whether a body of this length contradicts the size that the source gives. A size of 0
+/// means none.
 fn contradicts(said: u32, length: u64, is_estimate: bool) -> bool {
     match u64::from(said) {
         0 => false,
@@ -77,7 +79,8 @@ fn contradicts(said: u32, length: u64, is_estimate: bool) -> bool {
 }
 
 impl Shared<'_> {
-    /// Decides about a body that has arrived for a claimed message. `is_estimate`: the source only estimates sizes.
+    /// Decides about a body that has arrived for a claimed message. `is_estimate`: the source only
+    /// estimates sizes.
     pub(super) fn judge<'a>(
         &self,
         task: usize,
@@ -254,8 +257,8 @@ enum Again<'a> {
     Unread,
 }
 
-/// Compares a body with the earlier one. A large one is kept in a file meanwhile, as none of it may reach the target
-/// before it is compared.
+/// Compares a body with the earlier one. A large one is kept in a file meanwhile, as none of it may
+/// reach the target before it is compared.
 fn same_again<'a>(body: Body<'a>, doubt: &Doubt) -> Result<Again<'a>, Error> {
     if body.size() != doubt.length {
         return Ok(Again::Different);
@@ -294,7 +297,8 @@ fn same_again<'a>(body: Body<'a>, doubt: &Doubt) -> Result<Again<'a>, Error> {
     }
 }
 
-/// Reads a whole body. Returns its length; an error says nothing, as reader and consumer report their own.
+/// Reads a whole body. Returns its length; an error says nothing, as reader and consumer report
+/// their own.
 fn read_chunks(body: Body<'_>, mut take: impl FnMut(&[u8]) -> Result<(), ()>) -> Result<u64, ()> {
     let from = match body {
         Body::Whole(bytes) => return take(bytes).map(|()| bytes.len() as u64),

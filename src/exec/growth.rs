@@ -1,5 +1,5 @@
-//! How many lanes work at a time: first as many as the servers are known to handle, then one more as long as that makes
-//! the copy faster, and one fewer if a server refuses or drops a connection.
+//! How many lanes work at a time: first as many as the servers are known to handle, then one more
+//! as long as that makes the copy faster, and one fewer if a server refuses or drops a connection.
 
 use crate::locks::{lock, wait};
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -11,7 +11,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 const GAIN: f64 = 1.1;
 /// How long until another lane is tried again: networks and servers have better and worse hours.
 const REST: Duration = Duration::from_secs(300);
-/// What a message counts in addition to its bytes, since each costs a server some work, however short.
+/// What a message counts in addition to its bytes, since each costs a server some work, however
+/// short.
 const MESSAGE_BYTES: u64 = 4 << 10;
 
 /// How many lanes there may be.
@@ -125,8 +126,9 @@ impl Growth {
         self.state().connected(now);
     }
 
-    /// Notes that the lane with this number ends. If it was the last, or no work is left, no other may start; if it
-    /// ends although there is work and it isn't surplus, the next one may replace it.
+    /// Notes that the lane with this number ends. If it was the last, or no work is left, no other
+    /// may start; if it ends although there is work and it isn't surplus, the next one may replace
+    /// it.
     pub(super) fn leave(&self, number: usize, is_done: bool) {
         let mut state = self.state();
         state.active = state.active.saturating_sub(1);
@@ -238,8 +240,8 @@ impl State {
 mod tests {
     use super::*;
 
-    /// Delivers the given number of bytes in each second, and returns the lanes allowed after each. Lanes connect at
-    /// once.
+    /// Delivers the given number of bytes in each second, and returns the lanes allowed after each.
+    /// Lanes connect at once.
     fn run(state: &mut State, start: u64, rates: impl IntoIterator<Item = u64>) -> Vec<usize> {
         let mut seen = Vec::new();
         for (second, rate) in rates.into_iter().enumerate() {

@@ -1,7 +1,8 @@
 //! One lane: one connection to each side, and pieces of work until there are none.
 //!
-//! Fetching and delivering overlap: the next piece is requested from the source before the last one is read, and
-//! acknowledgements aren't waited for until there is nothing else to do. A lane waits only for its two servers.
+//! Fetching and delivering overlap: the next piece is requested from the source before the last one
+//! is read, and acknowledgements aren't waited for until there is nothing else to do. A lane waits
+//! only for its two servers.
 
 use super::ledger::Stage;
 use super::transfer::{OnTheWay, Transfer};
@@ -14,20 +15,24 @@ use crate::store::{Error, ErrorKind, Fetched, Outcome, Placed, Refusal, RefusalM
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 
-/// How many pieces are requested from the source ahead: the next one's first bytes are here when the last one ends.
+/// How many pieces are requested from the source ahead: the next one's first bytes are here when
+/// the last one ends.
 const PIECES_AHEAD: usize = 2;
-/// The same for small pieces, as in small folders: a round trip each would take longer than their messages.
+/// The same for small pieces, as in small folders: a round trip each would take longer than their
+/// messages.
 const SMALL_PIECES_AHEAD: usize = 16;
-/// Pieces are small as long as all those requested together have no more bytes and messages than this.
+/// Pieces are small as long as all those requested together have no more bytes and messages than
+/// this.
 const SMALL_BYTES: u64 = 1 << 20;
 const SMALL_MESSAGES: usize = 1_000;
-/// How often a piece is tried before its messages are tried one by one, and a message before it is given up.
+/// How often a piece is tried before its messages are tried one by one, and a message before it is
+/// given up.
 const ATTEMPTS: u8 = 3;
-/// How many connections in a row may break without one message getting through before the lane gives up. One message
-/// that breaks every connection costs three of them.
+/// How many connections in a row may break without one message getting through before the lane
+/// gives up. One message that breaks every connection costs three of them.
 const BREAKS: u32 = 10;
-/// The same for connections that brought next to nothing for very long: each costs as much time as many that break at
-/// once.
+/// The same for connections that brought next to nothing for very long: each costs as much time as
+/// many that break at once.
 const STALLS: u32 = 4;
 
 pub(super) struct Lane<'a> {
@@ -60,7 +65,8 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// Works until the queue is empty and everything is acknowledged. Returns its connections for later use.
+    /// Works until the queue is empty and everything is acknowledged. Returns its connections for
+    /// later use.
     pub(super) fn run(mut self) -> Result<Link, Error> {
         loop {
             let Err(error) = self.work() else {
@@ -134,7 +140,8 @@ impl<'a> Lane<'a> {
             && !self.shared.is_to_stop()
             && !self.is_too_many()
         {
-            // Nothing is sent after what was refused before: a BAD to it would put that in doubt too.
+            // Nothing is sent after what was refused before: a BAD to it would put that in doubt
+            // too.
             if self
                 .asked
                 .back()
@@ -155,8 +162,9 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    /// Reports whether to request another piece, however large. If each message in a piece waits for the target,
-    /// requesting the next piece early saves next to nothing, and the last ones are better left to idle lanes.
+    /// Reports whether to request another piece, however large. If each message in a piece waits
+    /// for the target, requesting the next piece early saves next to nothing, and the last ones are
+    /// better left to idle lanes.
     fn has_few_pieces(&mut self) -> bool {
         let are_last = || self.shared.queue.len() < self.shared.growth.allowed();
         self.asked.is_empty()
@@ -168,8 +176,8 @@ impl<'a> Lane<'a> {
         self.shared.growth.is_too_many(self.number)
     }
 
-    /// Reports whether so little is requested that more can be without taking work from other lanes: each of them finds
-    /// as many pieces in the queue as this one has.
+    /// Reports whether so little is requested that more can be without taking work from other
+    /// lanes: each of them finds as many pieces in the queue as this one has.
     fn asks_for_little(&self) -> bool {
         let messages = || {
             self.asked
@@ -262,8 +270,9 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    /// Puts messages that the source refused back into the queue, in smaller pieces the more often that happened. For
-    /// one refused alone and too often, it has to be checked whether it still exists.
+    /// Puts messages that the source refused back into the queue, in smaller pieces the more often
+    /// that happened. For one refused alone and too often, it has to be checked whether it still
+    /// exists.
     fn ask_again(&self, piece: &Piece, positions: Vec<usize>, reason: &str) {
         let attempts = piece.attempts.saturating_add(1);
         let mut pieces = Vec::new();
@@ -287,8 +296,9 @@ impl<'a> Lane<'a> {
         self.shared.queue.give_back(pieces);
     }
 
-    /// Puts back what was not received when the source's connection broke. If that happens again, the first missing
-    /// message is tried alone, as servers answer in order; a message that alone breaks connections fails.
+    /// Puts back what was not received when the source's connection broke. If that happens again,
+    /// the first missing message is tried alone, as servers answer in order; a message that alone
+    /// breaks connections fails.
     fn try_again(&self, piece: &Piece, positions: Vec<usize>, reason: &str) {
         let attempts = piece.attempts.saturating_add(1);
         let mut pieces = Vec::new();
@@ -404,8 +414,8 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    /// Handles a message that was refused individually: resends it without what the server rejects, or reports it as
-    /// failed.
+    /// Handles a message that was refused individually: resends it without what the server rejects,
+    /// or reports it as failed.
     fn refused(&mut self, token: u32, refusal: &Refusal) -> Result<(), Error> {
         let (task, position) = self.shared.ledger.locate(token);
         let Some(sent) = self.on_the_way.get(&token).cloned() else {
@@ -443,7 +453,8 @@ impl<'a> Lane<'a> {
                 self.shared.queue.give_back([piece]);
             }
             _ if !sent.treatment.careful => {
-                // It was refused in passing, where some servers say less than they know: ask step by step.
+                // It was refused in passing, where some servers say less than they know: ask step
+                // by step.
                 self.send_carefully(token, |_| ());
             }
             _ => self.give_up((task, position), sent.heading.as_deref(), refusal),
@@ -532,17 +543,18 @@ impl<'a> Lane<'a> {
         )
     }
 
-    /// Stops at the user's request: what was sent is acknowledged, the rest is left for the next run.
+    /// Stops at the user's request: what was sent is acknowledged, the rest is left for the next
+    /// run.
     fn end_gently(&mut self) -> Result<(), Error> {
         self.take_outcomes(true)?;
         Err(Error::new(ErrorKind::Interrupted, "stopped on request"))
     }
 
-    /// Cleans up after a failure: takes the acknowledgements that can still be had, marks the rest as uncertain, and
-    /// puts what was never sent back into the queue.
+    /// Cleans up after a failure: takes the acknowledgements that can still be had, marks the rest
+    /// as uncertain, and puts what was never sent back into the queue.
     fn give_back(&mut self, error: &Error) {
-        // Unless it is the target that failed, it may still answer for what it got, and its answers count. Messages
-        // without an answer are looked for later.
+        // Unless it is the target that failed, it may still answer for what it got, and its answers
+        // count. Messages without an answer are looked for later.
         let target_failed = self.target_failed;
         let _ = self.take_outcomes(!target_failed);
         for token in self.target().unacknowledged() {
@@ -567,8 +579,8 @@ impl<'a> Lane<'a> {
                 .ledger
                 .positions(piece.task, piece.messages.clone(), Stage::Waiting)
                 .collect();
-            // Only the piece being answered can have broken the source's connection: the first one with missing
-            // messages.
+            // Only the piece being answered can have broken the source's connection: the first one
+            // with missing messages.
             if !is_explained && !waiting.is_empty() {
                 is_explained = true;
                 self.try_again(&piece, waiting, &error.message);
@@ -612,7 +624,8 @@ impl Shared<'_> {
         );
     }
 
-    /// Notes where messages are, and tells the journal. Ignores UIDs with another UIDVALIDITY than the task's.
+    /// Notes where messages are, and tells the journal. Ignores UIDs with another UIDVALIDITY than
+    /// the task's.
     pub(super) fn place(
         &self,
         uid_validity: Option<UidValidity>,
@@ -638,7 +651,8 @@ impl Shared<'_> {
         }
     }
 
-    /// Notes that the source refused this message individually; later it is checked whether it still exists.
+    /// Notes that the source refused this message individually; later it is checked whether it
+    /// still exists.
     fn refused_by_source(&self, token: u32, reason: &str) {
         self.ledger.set(token, Stage::Unseen);
         lock(&self.source_refusals).insert(token, reason.to_owned());
@@ -678,8 +692,9 @@ impl super::Context<'_> {
     }
 }
 
-/// Guesses the meaning of a refusal without a reason (Courier has one text for all): if the message has a date that not
-/// every server accepts, or keywords, these are suspected first, since a message is worth more than they are.
+/// Guesses the meaning of a refusal without a reason (Courier has one text for all): if the message
+/// has a date that not every server accepts, or keywords, these are suspected first, since a
+/// message is worth more than they are.
 fn suspected(
     meaning: RefusalMeaning,
     task: &FolderTask,

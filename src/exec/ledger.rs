@@ -131,8 +131,8 @@ impl Ledger {
         Stage::of(self.stages[token as usize].load(Ordering::Relaxed))
     }
 
-    /// Claims a waiting message for sending. False if it isn't waiting: after a failure a message may be in two pieces,
-    /// and two lanes must never send it at the same time.
+    /// Claims a waiting message for sending. False if it isn't waiting: after a failure a message
+    /// may be in two pieces, and two lanes must never send it at the same time.
     pub(super) fn claim(&self, token: u32) -> bool {
         let (from, to) = (Stage::Waiting as u8, Stage::Sent as u8);
         self.stages[token as usize]

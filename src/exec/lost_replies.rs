@@ -1,7 +1,8 @@
 //! Resolves messages whose fate is unknown when the lanes have ended.
 //!
-//! A connection that broke between a message and its acknowledgement leaves a doubt: resending could duplicate the
-//! message, not resending could lose it. So the target is scanned, and the same matching that plans a run decides.
+//! A connection that broke between a message and its acknowledgement leaves a doubt: resending
+//! could duplicate the message, not resending could lose it. So the target is scanned, and the same
+//! matching that plans a run decides.
 
 use super::ledger::Stage;
 use super::{Contents, GRACE, Link, ROUNDS, Shared, read_tied};
@@ -25,8 +26,9 @@ const OPEN: [Stage; 5] = [
     Stage::Doubted,
 ];
 
-/// Looks for every message whose fate is unknown, and puts those to be resent into the queue. Returns whether there is
-/// more to do; in the last round, what is still open is reported as failed instead.
+/// Looks for every message whose fate is unknown, and puts those to be resent into the queue.
+/// Returns whether there is more to do; in the last round, what is still open is reported as failed
+/// instead.
 pub(super) fn settle(shared: &Shared<'_>, round: usize) -> Result<bool, Error> {
     let groups = groups(shared);
     if groups.is_empty() {
@@ -61,7 +63,8 @@ pub(super) fn settle(shared: &Shared<'_>, round: usize) -> Result<bool, Error> {
     Ok(postponed || !shared.queue.is_empty())
 }
 
-/// Returns the tasks with open messages, each with all others that write to the same folder on the target.
+/// Returns the tasks with open messages, each with all others that write to the same folder on the
+/// target.
 fn groups(shared: &Shared<'_>) -> Vec<Vec<usize>> {
     let mut by_target: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
     for (index, task) in shared.tasks.iter().enumerate() {
@@ -88,7 +91,8 @@ type Named = HashSet<(usize, Uid)>;
 struct Settling<'a> {
     shared: &'a Shared<'a>,
     link: &'a mut Link,
-    /// All tasks that write to one folder on the target: a message found there may belong to any of them.
+    /// All tasks that write to one folder on the target: a message found there may belong to any of
+    /// them.
     tasks: Vec<usize>,
     round: usize,
     /// Whether something is left for the next round.
@@ -164,7 +168,8 @@ impl Settling<'_> {
         Ok(())
     }
 
-    /// Requests the sizes of messages whose bodies contradicted them, and resends those that still exist.
+    /// Requests the sizes of messages whose bodies contradicted them, and resends those that still
+    /// exist.
     fn ask_for_doubted(&mut self, task: usize) -> Result<(), Error> {
         let doubted = self.of(task, &[Stage::Doubted]);
         if doubted.is_empty() {
@@ -223,8 +228,8 @@ impl Settling<'_> {
 
     /// Compares what was sent with what the target has.
     ///
-    /// Confirmed messages take part in the matching, and first: each accounts for its own copy on the target, so that
-    /// it isn't taken for that of an equal uncertain one.
+    /// Confirmed messages take part in the matching, and first: each accounts for its own copy on
+    /// the target, so that it isn't taken for that of an equal uncertain one.
     fn look_on_target(&mut self) -> Result<Result<Findings, Refusal>, Error> {
         let mut sources = Vec::new();
         for task in self.tasks.clone() {
@@ -374,8 +379,8 @@ impl Settling<'_> {
         }))
     }
 
-    /// Corrects the choice among equal messages, for which the matching is arbitrary: those whose UIDs the target
-    /// reported have these, and no other does.
+    /// Corrects the choice among equal messages, for which the matching is arbitrary: those whose
+    /// UIDs the target reported have these, and no other does.
     fn keep_told_uids(&self, found: &mut HashMap<(usize, Uid), Uid>) {
         let mut holder: HashMap<Uid, (usize, Uid)> =
             found.iter().map(|(name, uid)| (*uid, *name)).collect();
@@ -403,7 +408,8 @@ impl Settling<'_> {
         )
     }
 
-    /// Returns which of the messages that did not arrive are still on the source. The others were deleted there.
+    /// Returns which of the messages that did not arrive are still on the source. The others were
+    /// deleted there.
     fn look_on_source(
         &mut self,
         task: usize,
@@ -416,7 +422,8 @@ impl Settling<'_> {
         Ok(Ok(self.still_there(unseen, &found)))
     }
 
-    /// Returns those of these messages that a scan has found. The others were deleted, and are counted as such.
+    /// Returns those of these messages that a scan has found. The others were deleted, and are
+    /// counted as such.
     fn still_there(&self, places: &[Place], found: &FolderScan) -> Vec<Place> {
         let (present, gone): (Vec<Place>, Vec<Place>) =
             places.iter().partition(|(task, position)| {
@@ -531,8 +538,8 @@ impl Settling<'_> {
                 .ledger
                 .set(self.shared.ledger.token(*task, *position), Stage::Waiting);
         }
-        // Messages in doubt after a second delivery go one by one, so that a message that breaks the connection can't
-        // affect others.
+        // Messages in doubt after a second delivery go one by one, so that a message that breaks
+        // the connection can't affect others.
         let treatment = Treatment {
             careful: self.round > 0,
             ..Treatment::default()

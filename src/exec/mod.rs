@@ -1,7 +1,8 @@
-//! Carries out a plan: a pool of lanes, each with one connection to each side, takes pieces of work from one queue.
+//! Carries out a plan: a pool of lanes, each with one connection to each side, takes pieces of work
+//! from one queue.
 //!
-//! Invariants: a message is resent only after it is known that the target doesn't have it; no lane waits for another;
-//! bytes in flight are limited; every failure is reported.
+//! Invariants: a message is resent only after it is known that the target doesn't have it; no lane
+//! waits for another; bytes in flight are limited; every failure is reported.
 
 mod ahead;
 mod contents;
@@ -62,8 +63,8 @@ impl Link {
         }
     }
 
-    /// Returns the accounts by their parts in a copy to this side: the one that is read from, and the one that is
-    /// written to.
+    /// Returns the accounts by their parts in a copy to this side: the one that is read from, and
+    /// the one that is written to.
     pub fn ends(&mut self, to: Side) -> (&mut dyn Store, &mut dyn Store) {
         let Self { source, target } = self;
         match to {
@@ -108,7 +109,8 @@ pub struct Context<'a> {
     pub lanes: Lanes,
     /// Bytes to deliver per second, all lanes together.
     pub limit_rate: Option<u64>,
-    /// Whether to copy messages whose bodies have another size than the source says, if they arrive identically twice.
+    /// Whether to copy messages whose bodies have another size than the source says, if they arrive
+    /// identically twice.
     pub accept_sizes: bool,
     /// The user's request to stop.
     pub stop: &'a Stop,
@@ -122,10 +124,12 @@ pub struct Context<'a> {
 
 /// Learns which message on the source became which on the target, from many lanes at once.
 pub trait Journal: Sync {
-    /// Records pairs of UIDs, source and target, of one task's messages that the target has confirmed.
+    /// Records pairs of UIDs, source and target, of one task's messages that the target has
+    /// confirmed.
     fn copied(&self, task: usize, folder: &FolderTask, pairs: &[(Uid, Uid)]);
 
-    /// Records the source's UID of a message that the target permanently refuses, and the target's words.
+    /// Records the source's UID of a message that the target permanently refuses, and the target's
+    /// words.
     fn refused(&self, _task: usize, _uid: Uid, _reason: &str) {}
 }
 
@@ -174,7 +178,8 @@ struct Shared<'a> {
     spare: Mutex<Option<Link>>,
 }
 
-/// Copies every message in `tasks`. `first` is the connection used for planning; further lanes make their own.
+/// Copies every message in `tasks`. `first` is the connection used for planning; further lanes make
+/// their own.
 pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tally {
     let asks_for_each = first.side(context.to).asks_for_each();
     let shared = Shared {
@@ -239,7 +244,8 @@ fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
         .most
         .clamp(1, shared.queue.len().max(1));
     shared.growth.begin();
-    // A separate pool with a thread per lane: a lane blocks on its connections, and no lane waits for another.
+    // A separate pool with a thread per lane: a lane blocks on its connections, and no lane waits
+    // for another.
     let pool = match rayon::ThreadPoolBuilder::new().num_threads(lanes).build() {
         Ok(pool) => pool,
         Err(error) => {

@@ -4,12 +4,14 @@ use crate::event::Stop;
 use crate::store::{Error, ErrorKind};
 use std::time::{Duration, Instant};
 
-/// Yields growing pauses between attempts: half a second, doubled up to sixteen; half a minute in all.
+/// Yields growing pauses between attempts: half a second, doubled up to sixteen; half a minute in
+/// all.
 pub(super) fn pauses() -> impl Iterator<Item = Duration> {
     (0..6).map(|n| Duration::from_millis(500 << n))
 }
 
-/// How long connecting may take in all, including attempts and pauses: a single attempt may be slow.
+/// How long connecting may take in all, including attempts and pauses: a single attempt may be
+/// slow.
 pub(super) const LONGEST: Duration = Duration::from_secs(600);
 
 /// Waits, unless the user asks to stop.

@@ -68,8 +68,8 @@ impl MessageSink for Transfer<'_> {
 }
 
 impl<'a> Transfer<'a> {
-    /// Returns the piece that a message belongs to, and its position: the source may answer requests for one folder
-    /// together.
+    /// Returns the piece that a message belongs to, and its position: the source may answer
+    /// requests for one folder together.
     fn piece_of(&self, uid: Uid) -> Option<(&'a Piece, usize)> {
         let task = self.asked.front()?.task;
         let position = self.shared.tasks[task].position(uid)?;
@@ -169,9 +169,9 @@ impl<'a> Transfer<'a> {
         let date = message
             .date()
             .filter(|date| !without_date && self.target.may_keep(*date));
-        // A keyword that some servers refuse must not stand in a batch, whose other messages it would take with it; nor
-        // must a message without a byte, which means that the batch is given up (RFC 3502 section 3).
-        // The same goes for a date that some refuse.
+        // A keyword that some servers refuse must not stand in a batch, whose other messages it
+        // would take with it; nor must a message without a byte, which means that the batch is
+        // given up (RFC 3502 section 3). The same goes for a date that some refuse.
         let is_odd = date.is_some_and(|date| !date.is_kept_everywhere());
         let careful = piece.treatment.careful
             || bytes == 0
@@ -229,7 +229,8 @@ impl<'a> Transfer<'a> {
             .deliver(&self.shared.tasks[piece.task].target, delivery)
     }
 
-    /// Returns the message's flags as far as the folder keeps them; flags that it drops are reported once per folder.
+    /// Returns the message's flags as far as the folder keeps them; flags that it drops are
+    /// reported once per folder.
     fn flags(&self, piece: &Piece, message: &Message) -> Flags {
         let task = &self.shared.tasks[piece.task];
         let wanted = task.flags.get(message.flags());
@@ -276,7 +277,8 @@ impl Parcel<'_> {
     }
 }
 
-/// Notes whether reading from the source failed, which fails the delivery too, and reports bytes as they pass.
+/// Notes whether reading from the source failed, which fails the delivery too, and reports bytes as
+/// they pass.
 struct Watched<'a> {
     from: &'a mut dyn Read,
     failed: &'a mut bool,
@@ -296,7 +298,8 @@ impl Read for Watched<'_> {
     }
 }
 
-/// Returns the date in the header of a message whose INTERNALDATE is missing or not kept by servers.
+/// Returns the date in the header of a message whose INTERNALDATE is missing or not kept by
+/// servers.
 fn date_in_header(bytes: &[u8]) -> Option<InternalDate> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -1,8 +1,8 @@
-//! The name that each of the source's folders should get on the target: by the user's rules, otherwise by role,
-//! otherwise its own.
+//! The name that each of the source's folders should get on the target: by the user's rules,
+//! otherwise by role, otherwise its own.
 //!
-//! Invariants: an explicit rule beats a role; subfolders follow their folder; a role never merges two folders: it gives
-//! way to the names.
+//! Invariants: an explicit rule beats a role; subfolders follow their folder; a role never merges
+//! two folders: it gives way to the names.
 
 use super::name::FolderName;
 use super::pairing::PairError;
@@ -133,7 +133,8 @@ fn one(name: &FolderName, rules: &Rules, roles: &[RolePair]) -> Result<Destinati
 }
 
 impl Destination {
-    /// Takes the name from the nearest folder, itself or an ancestor, that has a role on both sides.
+    /// Takes the name from the nearest folder, itself or an ancestor, that has a role on both
+    /// sides.
     fn follow_role(&mut self, name: &FolderName, roles: &[RolePair]) {
         let Some((pair, rest)) = roles
             .iter()
@@ -165,7 +166,8 @@ impl Destination {
     }
 }
 
-/// Returns the roles that send a folder where another one goes, unless `--map` sent the other one there.
+/// Returns the roles that send a folder where another one goes, unless `--map` sent the other one
+/// there.
 fn meeting_by_role(destinations: &[Destination]) -> Vec<SpecialUse> {
     let mut groups: HashMap<String, Vec<&Destination>> = HashMap::new();
     for destination in destinations

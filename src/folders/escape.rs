@@ -1,8 +1,10 @@
-//! Escapes what a name can't hold: `=XX`, the upper-case hex of each UTF-8 byte, similar to quoted-printable.
+//! Escapes what a name can't hold: `=XX`, the upper-case hex of each UTF-8 byte, similar to
+//! quoted-printable.
 //!
-//! Invariant: `unescape(escape(level)) == level` for every level, separator and strength. A `=` that would read as an
-//! escape is itself written `=3D`; every other `=` stays. Only what [`escape`] would have written is ever unescaped, so
-//! a folder that happens to be called `a=20b` keeps its name.
+//! Invariant: `unescape(escape(level)) == level` for every level, separator and strength. A `=`
+//! that would read as an escape is itself written `=3D`; every other `=` stays. Only what
+//! [`escape`] would have written is ever unescaped, so a folder that happens to be called `a=20b`
+//! keeps its name.
 
 use std::fmt::Write as _;
 
@@ -12,12 +14,13 @@ const EMPTY: &str = "=00";
 /// How much is escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Strength {
-    /// What would change the levels or is refused nearly everywhere: the separator, `/` (Dovecot and Cyrus refuse it
-    /// even if it separates nothing), control characters, a leading `~`, `.` and `..` as a level, empty levels.
+    /// What would change the levels or is refused nearly everywhere: the separator, `/` (Dovecot
+    /// and Cyrus refuse it even if it separates nothing), control characters, a leading `~`, `.`
+    /// and `..` as a level, empty levels.
     Plain,
-    /// What any known server refuses: also all ASCII punctuation except `+ , - = @ _` (Cyrus refuses most of it,
-    /// Dovecot's Maildir `.`, UW `#`), characters beyond the BMP (Courier), leading, trailing and repeated blanks
-    /// (Gmail).
+    /// What any known server refuses: also all ASCII punctuation except `+ , - = @ _` (Cyrus
+    /// refuses most of it, Dovecot's Maildir `.`, UW `#`), characters beyond the BMP (Courier),
+    /// leading, trailing and repeated blanks (Gmail).
     Careful,
 }
 
@@ -42,7 +45,8 @@ pub(super) fn unescape(level: &str, separator: Option<char>) -> String {
     if ours { read } else { level.to_owned() }
 }
 
-/// Returns the characters in a level that plain escaping changes, each once. Empty for an empty level.
+/// Returns the characters in a level that plain escaping changes, each once. Empty for an empty
+/// level.
 pub(super) fn unfit(level: &str, separator: Option<char>) -> Vec<char> {
     let mut found = Vec::new();
     for (at, c) in level.char_indices() {
@@ -161,7 +165,8 @@ fn is_changed(level: &str, separator: Option<char>, strength: Strength) -> bool 
             .any(|(at, c)| must_go(level, at, c, separator, strength))
 }
 
-/// Reports whether a character may be escaped in some place at some strength, so that [`unescape`] may decode it.
+/// Reports whether a character may be escaped in some place at some strength, so that [`unescape`]
+/// may decode it.
 fn is_known(c: char, separator: Option<char>) -> bool {
     c != '\0' && (c == ' ' || c == '=' || is_plain(c, separator) || is_careful(c))
 }

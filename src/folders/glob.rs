@@ -1,15 +1,16 @@
-//! Globs on folder names: `*` and `?` stay within a level, `**` as a level of its own crosses levels, `{a,b}` is
-//! either, `[ab]` and `[!a-c]` are one character, `\` makes the next character literal.
+//! Globs on folder names: `*` and `?` stay within a level, `**` as a level of its own crosses
+//! levels, `{a,b}` is either, `[ab]` and `[!a-c]` are one character, `\` makes the next character
+//! literal.
 //!
-//! Globs made for file names match bytes, where `?` matches no single character of most languages; these match whole
-//! characters.
+//! Globs made for file names match bytes, where `?` matches no single character of most languages;
+//! these match whole characters.
 
 use regex::{Regex, RegexBuilder};
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Compiles a glob to a regular expression that matches whole names. `Err` says what is wrong, as a fragment that
-/// follows the glob.
+/// Compiles a glob to a regular expression that matches whole names. `Err` says what is wrong, as a
+/// fragment that follows the glob.
 pub(super) fn compile(glob: &str) -> Result<Regex, String> {
     let mut translation = Translation {
         rest: glob.chars().peekable(),
@@ -95,7 +96,8 @@ impl Translation<'_> {
         false
     }
 
-    /// Translates `[…]`: a `]` at its start is a character, as is a `-` at either end. Never matches `/`.
+    /// Translates `[…]`: a `]` at its start is a character, as is a `-` at either end. Never
+    /// matches `/`.
     fn class(&mut self) -> Result<(), String> {
         let mut set = String::new();
         let negated = self.rest.next_if(|c| matches!(c, '!' | '^')).is_some();

@@ -1,15 +1,16 @@
-//! The folders to which `--keep-deleted` moves what vanished from the source: `Vanished/2026-11-25/Work`, by the day of
-//! the run and the folder's name on the target.
+//! The folders to which `--keep-deleted` moves what vanished from the source:
+//! `Vanished/2026-11-25/Work`, by the day of the run and the folder's name on the target.
 //!
-//! They are recognised by name only, on any mailbox: a mirror never counts them as extra, and no copy includes them
-//! unless `--folder` names them.
+//! They are recognised by name only, on any mailbox: a mirror never counts them as extra, and no
+//! copy includes them unless `--folder` names them.
 
 use super::name::FolderName;
 use super::roster::{Folder, Roster};
 use crate::mail::Listing;
 use jiff::civil::Date;
 
-/// The folder above all of them. It isn't any language's name for trash, so it never looks like a role.
+/// The folder above all of them. It isn't any language's name for trash, so it never looks like a
+/// role.
 const TOP: &str = "Vanished";
 
 /// Returns where a folder's vanished messages are kept on a given day.
@@ -66,7 +67,8 @@ pub(super) fn is_of_a_day(name: &FolderName) -> bool {
     name.levels().len() > 1 && is_kept(name)
 }
 
-/// Parses a level that is a day. Only as it would be written here, so that nothing else is mistaken for one.
+/// Parses a level that is a day. Only as it would be written here, so that nothing else is mistaken
+/// for one.
 fn day_of(level: &str) -> Option<Date> {
     level
         .parse()

@@ -1,7 +1,7 @@
 //! Folder names: decoding, roles, selection, renaming, and pairing two mailboxes' folders.
 //!
-//! Pure functions of two listings and the user's rules; nothing here knows a connection. [`pair`] returns the whole
-//! table FROM -> TO with its reasons before anything is created.
+//! Pure functions of two listings and the user's rules; nothing here knows a connection. [`pair`]
+//! returns the whole table FROM -> TO with its reasons before anything is created.
 //!
 //! ```text
 //! pair          which folder goes where          destination  the wanted name: rules, roles

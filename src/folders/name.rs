@@ -1,4 +1,5 @@
-//! Folder names as users know them: decoded levels, without any server's separator, prefix or encoding.
+//! Folder names as users know them: decoded levels, without any server's separator, prefix or
+//! encoding.
 
 use super::escape;
 use std::fmt;
@@ -7,11 +8,11 @@ use unicode_normalization::UnicodeNormalization as _;
 /// The separator of levels wherever a name is shown or typed.
 pub(super) const LEVEL: char = '/';
 
-/// A folder's decoded name: one or more levels. The first level `INBOX` is case-insensitive and stored in capitals (RFC
-/// 3501 section 5.1); no level contains NUL, which no server may send.
+/// A folder's decoded name: one or more levels. The first level `INBOX` is case-insensitive and
+/// stored in capitals (RFC 3501 section 5.1); no level contains NUL, which no server may send.
 ///
-/// Shown with `/` between levels. A `/` within a level is shown as `=2F` and an empty level as `=00`, so that a
-/// displayed name can be typed back ([`FolderName::parse`]).
+/// Shown with `/` between levels. A `/` within a level is shown as `=2F` and an empty level as
+/// `=00`, so that a displayed name can be typed back ([`FolderName::parse`]).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FolderName(Vec<String>);
 
@@ -53,12 +54,14 @@ impl FolderName {
         matches!(self.0.as_slice(), [only] if only == "INBOX")
     }
 
-    /// Returns the key for comparisons: names with equal keys look the same to users, however they are composed (NFC).
+    /// Returns the key for comparisons: names with equal keys look the same to users, however they
+    /// are composed (NFC).
     pub fn key(&self) -> String {
         self.to_string().nfc().collect()
     }
 
-    /// Returns the levels below `ancestor`: none if they are equal, `None` if this isn't below it. Compares like keys.
+    /// Returns the levels below `ancestor`: none if they are equal, `None` if this isn't below it.
+    /// Compares like keys.
     pub fn below(&self, ancestor: &Self) -> Option<&[String]> {
         let (head, tail) = self.0.split_at_checked(ancestor.0.len())?;
         let same = head
@@ -83,7 +86,8 @@ impl FolderName {
             .filter_map(|depth| Some(Self(self.0.get(..depth)?.to_vec())))
     }
 
-    /// Returns this name with all levels from `depth` (from 0) on joined into one, with `/` inside it.
+    /// Returns this name with all levels from `depth` (from 0) on joined into one, with `/` inside
+    /// it.
     #[must_use]
     pub(super) fn flattened(&self, depth: usize) -> Self {
         let (head, tail) = self.0.split_at(depth.min(self.0.len() - 1));

@@ -7,8 +7,9 @@ use super::rules::Rules;
 use super::two_way::place_all;
 use crate::mail::{Listing, MailboxName, SpecialUse};
 
-/// Returns the raw names, as the source writes them, that each of these target folders may have on the source, except
-/// those that it lists as folders for mail. `--map-regex` can't be reversed: there, a folder's own name is used.
+/// Returns the raw names, as the source writes them, that each of these target folders may have on
+/// the source, except those that it lists as folders for mail. `--map-regex` can't be reversed:
+/// there, a folder's own name is used.
 pub(super) fn origins(
     source: &Listing,
     folders: &[(FolderName, Option<SpecialUse>)],

@@ -1,7 +1,8 @@
 //! Pairs the folders of two mailboxes before anything is created.
 //!
-//! Invariants: every selectable mailbox on the source is either in a pair or reported as skipped; two folders never
-//! become one unless `--map` says so; the outcome for one folder doesn't depend on which others were selected.
+//! Invariants: every selectable mailbox on the source is either in a pair or reported as skipped;
+//! two folders never become one unless `--map` says so; the outcome for one folder doesn't depend
+//! on which others were selected.
 
 use super::destination::{self, Destination};
 use super::kept;
@@ -20,7 +21,8 @@ use std::collections::{HashMap, HashSet};
 /// Finds the target's folder for each of the source's folders.
 ///
 /// # Errors
-/// A folder requested by name doesn't exist, two folders would become one, or a rule leaves no name.
+/// A folder requested by name doesn't exist, two folders would become one, or a rule leaves no
+/// name.
 pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing, PairError> {
     let (from, to) = (Roster::read(source), Roster::read(target));
     let there: Vec<&FolderName> = from.folders.iter().map(|folder| &folder.name).collect();
@@ -58,7 +60,8 @@ pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing
     Ok(pairing)
 }
 
-/// Finds the target's folder for each of these. Gives the pairs of those that are selected, and what all of them have there.
+/// Finds the target's folder for each of these. Gives the pairs of those that are selected, and
+/// what all of them have there.
 fn draft<'f>(
     candidates: &[&'f Folder],
     destinations: Vec<Destination>,
@@ -223,8 +226,8 @@ fn unfit(folder: &Folder, mailbox: &ListedMailbox, rules: &Rules) -> Option<Unfi
     }
 }
 
-/// Reports whether a folder takes no part because it holds what vanished from another mailbox. The folder above all of
-/// them may be the user's own, unless it is empty.
+/// Reports whether a folder takes no part because it holds what vanished from another mailbox. The
+/// folder above all of them may be the user's own, unless it is empty.
 fn kept_aside(folder: &Folder, mailbox: &ListedMailbox, has_kept: bool, rules: &Rules) -> bool {
     let is_aside = kept::is_of_a_day(&folder.name)
         || has_kept && kept::is_kept(&folder.name) && mailbox.is_empty();
@@ -330,7 +333,8 @@ fn style_reason(
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Keeps flattened names from being those of other folders. If two folders could get the same one, the first does.
+/// Keeps flattened names from being those of other folders. If two folders could get the same one,
+/// the first does.
 fn leave_others_names(drafts: &mut [Draft<'_>], target: &Listing) {
     let mut taken: HashSet<MailboxName> = target
         .mailboxes

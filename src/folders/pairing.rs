@@ -6,7 +6,8 @@ use crate::mail::{Flattened, MailboxName, SpecialUse};
 /// Every folder on the source and what becomes of it.
 #[derive(Clone, Debug, Default)]
 pub struct Pairing {
-    /// The folders that take part: INBOX first, then by the target's names, so that parents come before children.
+    /// The folders that take part: INBOX first, then by the target's names, so that parents come
+    /// before children.
     ///
     /// Two pairs have the same target only if `--map` says so; a new folder is then listed in each.
     pub pairs: Vec<Pair>,
@@ -14,10 +15,11 @@ pub struct Pairing {
     pub views: Vec<Pair>,
     /// The source's folders that don't take part.
     pub skipped: Vec<Skipped>,
-    /// The target's own folders that no folder on the source is paired with, as far as `--folder`, `--exclude` and
-    /// `--into` select them.
+    /// The target's own folders that no folder on the source is paired with, as far as `--folder`,
+    /// `--exclude` and `--into` select them.
     pub unmatched_target: Vec<Unmatched>,
-    /// Things that the user should know but that stop nothing, such as a `--map` that matches no folder.
+    /// Things that the user should know but that stop nothing, such as a `--map` that matches no
+    /// folder.
     pub warnings: Vec<String>,
 }
 
@@ -34,12 +36,13 @@ pub struct Pair {
     pub target: TargetFolder,
     /// The role of the source's folder, if known.
     pub role: Option<SpecialUse>,
-    /// The role for a new folder on the target: the source's, if the target has no folder with it and the name wasn't
-    /// chosen by a user's rule. Never a view.
+    /// The role for a new folder on the target: the source's, if the target has no folder with it
+    /// and the name wasn't chosen by a user's rule. Never a view.
     pub new_role: Option<SpecialUse>,
     /// Whether it is a view, from which only messages that are in no other folder take part.
     pub view: bool,
-    /// Why it has this name there and what is unusual about it, as fragments for users. A name may come from a server.
+    /// Why it has this name there and what is unusual about it, as fragments for users. A name may
+    /// come from a server.
     pub reasons: Vec<String>,
     /// Whether the user is subscribed to it on the source but not yet on the target.
     pub subscribe: bool,
@@ -54,9 +57,10 @@ pub enum TargetFolder {
     New {
         /// Its name.
         name: MailboxName,
-        /// Other spellings, to be tried in this order if the target refuses the name: with everything escaped that any
-        /// server is known to refuse, first in the last level, then in the last two, and so on. So a folder whose
-        /// parent was accepted as spelled isn't put below another spelling of that parent.
+        /// Other spellings, to be tried in this order if the target refuses the name: with
+        /// everything escaped that any server is known to refuse, first in the last level, then in
+        /// the last two, and so on. So a folder whose parent was accepted as spelled isn't put
+        /// below another spelling of that parent.
         fallbacks: Vec<MailboxName>,
         /// Its names in case a mailbox above it turns out not to allow subfolders.
         flattened: Vec<Flattened>,
@@ -128,7 +132,8 @@ pub struct Unmatched {
     pub name: FolderName,
     /// Its role, such as sent mail, from the server or by its name.
     pub role: Option<SpecialUse>,
-    /// The raw names that it may have on the source, except those that the source lists as folders for mail.
+    /// The raw names that it may have on the source, except those that the source lists as folders
+    /// for mail.
     pub origins: Vec<MailboxName>,
 }
 

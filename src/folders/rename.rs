@@ -38,8 +38,8 @@ impl Map {
         Ok(Self(entries))
     }
 
-    /// Returns a folder's new name. A FROM that is composed exactly like the folder's name takes precedence over one
-    /// that only looks the same.
+    /// Returns a folder's new name. A FROM that is composed exactly like the folder's name takes
+    /// precedence over one that only looks the same.
     fn apply(&self, name: &FolderName) -> Option<FolderName> {
         let exact = |entry: &&Entry| name.levels().starts_with(entry.from.levels());
         let alike = |entry: &&Entry| name.below(&entry.from).is_some();

@@ -1,4 +1,5 @@
-//! What mail programs call their folders for sent, deleted, unwanted, unfinished and archived mail, by language.
+//! What mail programs call their folders for sent, deleted, unwanted, unfinished and archived mail,
+//! by language.
 //!
 //! Used only if a server doesn't say what a folder's role is. Whole names, compared by [`fold`].
 

@@ -1,9 +1,9 @@
-//! Which folder of a mailbox has which role: according to the server (SPECIAL-USE, RFC 6154, or XLIST), otherwise by
-//! known names.
+//! Which folder of a mailbox has which role: according to the server (SPECIAL-USE, RFC 6154, or
+//! XLIST), otherwise by known names.
 //!
-//! Invariants: a role has at most one folder, and a name decides only if the server doesn't and the name is
-//! unambiguous. A name counts at the top level, directly below INBOX and directly below Gmail's own folder;
-//! `Clients/Archive` is a client's archive, not the account's.
+//! Invariants: a role has at most one folder, and a name decides only if the server doesn't and the
+//! name is unambiguous. A name counts at the top level, directly below INBOX and directly below
+//! Gmail's own folder; `Clients/Archive` is a client's archive, not the account's.
 
 use super::name::FolderName;
 use super::role_names;
@@ -41,8 +41,8 @@ pub(super) fn assign(candidates: &[Candidate<'_>]) -> Vec<Option<SpecialUse>> {
     roles
 }
 
-/// Finds the folder that the server gives a role. Cyrus allows several: then the usual name decides, otherwise the
-/// shallowest and first name.
+/// Finds the folder that the server gives a role. Cyrus allows several: then the usual name
+/// decides, otherwise the shallowest and first name.
 fn by_attribute(candidates: &[Candidate<'_>], role: SpecialUse) -> Option<usize> {
     let mut marked: Vec<_> = indexed(candidates)
         .filter(|(_, c)| c.special_use == Some(role))

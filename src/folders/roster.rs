@@ -1,7 +1,8 @@
-//! A listing with decoded names and roles, on which the rest of this module works and which `folders` prints.
+//! A listing with decoded names and roles, on which the rest of this module works and which
+//! `folders` prints.
 //!
-//! Invariants: no two of a roster's own folders have the same name, and every selectable mailbox in the listing is
-//! either there or reported as unreadable.
+//! Invariants: no two of a roster's own folders have the same name, and every selectable mailbox in
+//! the listing is either there or reported as unreadable.
 
 use super::name::FolderName;
 use super::roles::{self, Candidate};
@@ -9,7 +10,8 @@ use super::style::{self, Escapes, Reading};
 use crate::mail::{ListedMailbox, Listing, MailboxName, SpecialUse};
 use std::collections::HashMap;
 
-/// More levels than anyone uses. Work grows with the square of the depth, and a server may send any name.
+/// More levels than anyone uses. Work grows with the square of the depth, and a server may send any
+/// name.
 const MAX_LEVELS: usize = 100;
 
 /// One folder in a roster.
@@ -110,8 +112,8 @@ impl Roster {
     }
 }
 
-/// Reports whether a raw name contains what no name may: a line end or NUL (RFC 3501 section 9 `CHAR8`, RFC 5198). The
-/// server can't be asked for such a name, or means another folder.
+/// Reports whether a raw name contains what no name may: a line end or NUL (RFC 3501 section 9
+/// `CHAR8`, RFC 5198). The server can't be asked for such a name, or means another folder.
 fn holds_what_no_name_may(listing: &Listing, index: usize) -> bool {
     let name = listing
         .mailboxes
@@ -123,7 +125,8 @@ fn holds_what_no_name_may(listing: &Listing, index: usize) -> bool {
     })
 }
 
-/// Drops mailboxes with equal raw names, keeping the selectable one, if any. INBOX is case-insensitive.
+/// Drops mailboxes with equal raw names, keeping the selectable one, if any. INBOX is
+/// case-insensitive.
 fn distinct(listing: &Listing) -> Vec<usize> {
     let mut kept: Vec<usize> = Vec::new();
     let mut places: HashMap<MailboxName, usize> = HashMap::new();
@@ -199,8 +202,9 @@ impl Entry {
     }
 }
 
-/// Leaves each name to one folder: of several own folders that read the same, the most faithful spelling gets it,
-/// another keeps its escapes undecoded, and any that still read the same are unreadable (or ignored, if only a parent).
+/// Leaves each name to one folder: of several own folders that read the same, the most faithful
+/// spelling gets it, another keeps its escapes undecoded, and any that still read the same are
+/// unreadable (or ignored, if only a parent).
 fn settle(
     mut entries: Vec<Entry>,
     listing: &Listing,
@@ -251,8 +255,8 @@ fn settle(
     settled.into_values().chain(foreign).collect()
 }
 
-/// Reports whether the longest prefix that a raw name begins with is another user's. Cyrus's shared namespace may have
-/// the empty one.
+/// Reports whether the longest prefix that a raw name begins with is another user's. Cyrus's shared
+/// namespace may have the empty one.
 fn is_foreign(mailbox: &ListedMailbox, listing: &Listing) -> bool {
     if mailbox.name.is_inbox() {
         return false;

@@ -16,11 +16,13 @@ pub struct Options {
     pub include_names: Vec<String>,
     /// `--exclude GLOB`: not these folders.
     pub exclude: Vec<String>,
-    /// `--map FROM=TO`: a folder and its subfolders; the longest FROM wins. `\=` is a `=` within a name.
+    /// `--map FROM=TO`: a folder and its subfolders; the longest FROM wins. `\=` is a `=` within a
+    /// name.
     pub map: Vec<String>,
     /// `--map-regex 's/RE/TO/'`: on the name after `--map`, in order.
     pub map_regex: Vec<String>,
-    /// `--into FOLDER`: the whole tree, INBOX included, goes below this folder. Roles aren't matched then.
+    /// `--into FOLDER`: the whole tree, INBOX included, goes below this folder. Roles aren't
+    /// matched then.
     pub into: Option<String>,
     /// `--no-roles`: don't match Sent with Sent Items and so on.
     pub no_roles: bool,
@@ -74,7 +76,8 @@ impl Rules {
         })
     }
 
-    /// Returns which of `--folder` and `--exclude` keeps a folder out, by its key; `None` if neither does.
+    /// Returns which of `--folder` and `--exclude` keeps a folder out, by its key; `None` if
+    /// neither does.
     pub(super) fn refuses(&self, key: &str) -> Option<LeavesOut> {
         if !self.include.is_empty() && !self.include.iter().any(|pattern| pattern.matches(key)) {
             return Some(LeavesOut::Folder);
@@ -85,8 +88,8 @@ impl Rules {
             .then_some(LeavesOut::Exclude)
     }
 
-    /// Reports whether a folder on the target may be the copy of a selected folder on the source: below `--into`, and
-    /// selected by its own name.
+    /// Reports whether a folder on the target may be the copy of a selected folder on the source:
+    /// below `--into`, and selected by its own name.
     pub(super) fn concerns_target(&self, name: &FolderName) -> bool {
         let name = match &self.into {
             None => Some(name.clone()),

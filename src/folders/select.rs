@@ -1,8 +1,9 @@
 //! Which folders a user's globs select.
 //!
-//! A glob ([`glob`]) is matched against the whole decoded name with `/` between levels. `Work` is only that folder,
-//! `Work/**` everything below it, `Work{,/**}` both. A folder whose name is exactly the text is selected too, so
-//! `[Gmail]/Sent Mail` needs no escaping. INBOX as the first level is case-insensitive.
+//! A glob ([`glob`]) is matched against the whole decoded name with `/` between levels. `Work` is
+//! only that folder, `Work/**` everything below it, `Work{,/**}` both. A folder whose name is
+//! exactly the text is selected too, so `[Gmail]/Sent Mail` needs no escaping. INBOX as the first
+//! level is case-insensitive.
 
 use super::glob;
 use super::rule_error::RuleError;
@@ -61,7 +62,8 @@ impl Pattern {
         self.matcher.is_none() || !self.text.contains(['*', '?', '[', '{'])
     }
 
-    /// Reports whether a glob whose first level has no wildcard selects a folder: `shared/**`, but not `**`.
+    /// Reports whether a glob whose first level has no wildcard selects a folder: `shared/**`, but
+    /// not `**`.
     pub(super) fn matches_on_purpose(&self, key: &str) -> bool {
         let top = self.text.split('/').next().unwrap_or_default();
         self.names(key) || (!top.contains(['*', '?', '[', '{']) && self.globs(key))

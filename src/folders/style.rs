@@ -1,12 +1,14 @@
-//! Converts a store's raw names to decoded ones and back, by the store's prefix, separator and encoding.
+//! Converts a store's raw names to decoded ones and back, by the store's prefix, separator and
+//! encoding.
 //!
-//! Invariant: `read(encode(name)) == name` for every name, style and number of plain levels, as long as the style has
-//! levels.
+//! Invariant: `read(encode(name)) == name` for every name, style and number of plain levels, as
+//! long as the style has levels.
 //!
-//! INBOX stays INBOX whatever the prefix. If names are below `INBOX.`, the raw `INBOX.Sent` is `Sent`, and a folder
-//! `INBOX/kid` from another server becomes `INBOX.INBOX.kid`, distinct from `kid`: Cyrus, Courier and Dovecot all
-//! create it, and stripping the prefix gives `INBOX/kid` again. Only the raw `INBOX.INBOX` has no name of its own in
-//! this scheme (it would be INBOX), so it is read as `=49NBOX`.
+//! INBOX stays INBOX whatever the prefix. If names are below `INBOX.`, the raw `INBOX.Sent` is
+//! `Sent`, and a folder `INBOX/kid` from another server becomes `INBOX.INBOX.kid`, distinct from
+//! `kid`: Cyrus, Courier and Dovecot all create it, and stripping the prefix gives `INBOX/kid`
+//! again. Only the raw `INBOX.INBOX` has no name of its own in this scheme (it would be INBOX), so
+//! it is read as `=49NBOX`.
 
 use super::escape::{self, Strength};
 use super::name::FolderName;
@@ -33,7 +35,8 @@ pub(super) enum Escapes {
     Kept,
 }
 
-/// Decodes a raw name below the user's own prefix. `separator` is that of this mailbox. `None` for an empty name.
+/// Decodes a raw name below the user's own prefix. `separator` is that of this mailbox. `None` for
+/// an empty name.
 pub(super) fn read(
     raw: &MailboxName,
     separator: Option<char>,
@@ -57,7 +60,8 @@ pub(super) fn read(
     Some(reading)
 }
 
-/// Decodes a whole raw name without removing a prefix: a folder in another user's or a shared namespace.
+/// Decodes a whole raw name without removing a prefix: a folder in another user's or a shared
+/// namespace.
 pub(super) fn read_foreign(
     raw: &MailboxName,
     separator: Option<char>,
@@ -84,8 +88,8 @@ pub(super) fn own_part<'a>(raw: &'a [u8], style: &NameStyle) -> Option<&'a [u8]>
 /// Every level is plain.
 pub(super) const ALL_PLAIN: usize = usize::MAX;
 
-/// Encodes a name as a store with this style writes it. Without levels, all levels become one. From the level `plain`
-/// on, everything that any known server refuses is escaped too.
+/// Encodes a name as a store with this style writes it. Without levels, all levels become one. From
+/// the level `plain` on, everything that any known server refuses is escaped too.
 pub(super) fn encode(name: &FolderName, style: &NameStyle, plain: usize) -> MailboxName {
     if name.is_inbox() {
         return MailboxName::from("INBOX");
@@ -97,7 +101,8 @@ pub(super) fn encode(name: &FolderName, style: &NameStyle, plain: usize) -> Mail
     MailboxName::new([style.prefix.as_slice(), raw.as_bytes()].concat())
 }
 
-/// Encodes levels below a mailbox that exists, whatever its spelling. `plain` counts the levels below it.
+/// Encodes levels below a mailbox that exists, whatever its spelling. `plain` counts the levels
+/// below it.
 pub(super) fn encode_below(
     parent: &MailboxName,
     levels: &[String],
@@ -191,8 +196,8 @@ fn decode_utf8(raw: &[u8]) -> Option<String> {
     (!text.contains('\0')).then(|| text.to_owned())
 }
 
-/// Returns a level that can't be decoded literally: a raw `R&D` most likely means just that. Bytes that aren't text are
-/// in hex.
+/// Returns a level that can't be decoded literally: a raw `R&D` most likely means just that. Bytes
+/// that aren't text are in hex.
 fn literal(raw: &[u8]) -> String {
     let mut text = String::with_capacity(raw.len());
     for chunk in raw.utf8_chunks() {

@@ -1,8 +1,8 @@
 //! `s/RE/TO/`: one substitution of `--map-regex`, as in sed and Perl.
 //!
-//! The delimiter is any ASCII punctuation except `\`; `\` before it makes it literal. Flags: `g` replaces every match
-//! rather than the first, `i` ignores case. In TO, `\1` and `$1` are groups, `${name}` a named one, `&` is itself, `\$`
-//! and `\\` are the characters.
+//! The delimiter is any ASCII punctuation except `\`; `\` before it makes it literal. Flags: `g`
+//! replaces every match rather than the first, `i` ignores case. In TO, `\1` and `$1` are groups,
+//! `${name}` a named one, `&` is itself, `\$` and `\\` are the characters.
 
 use super::rule_error::RuleError;
 use regex::{Regex, RegexBuilder};
@@ -88,8 +88,8 @@ impl<'a> Parts<'a> {
         if pattern.is_empty() {
             return Err("no regular expression, expected s/RE/TO/");
         }
-        // `\|` between `|`s is a literal `|`, so the expression must see the backslash. `\/` and `/` mean the same to
-        // it, and `\<` must not reach it, as it means something else.
+        // `\|` between `|`s is a literal `|`, so the expression must see the backslash. `\/` and
+        // `/` mean the same to it, and `\<` must not reach it, as it means something else.
         let escaped = format!("\\{delimiter}");
         let pattern = pattern.replace(&escaped, &regex::escape(delimiter.encode_utf8(&mut [0; 4])));
         Ok(Self {
@@ -113,7 +113,8 @@ fn until(text: &str, delimiter: char) -> Option<(&str, &str)> {
     None
 }
 
-/// Converts TO to the syntax of the regex crate. A group that doesn't exist in the expression is an error, not empty.
+/// Converts TO to the syntax of the regex crate. A group that doesn't exist in the expression is an
+/// error, not empty.
 fn replacement(to: &str, delimiter: char, regex: &Regex) -> Result<String, String> {
     let mut out = String::with_capacity(to.len() + 4);
     let mut rest = to.chars().peekable();

@@ -1,7 +1,9 @@
-//! The target's side of a pairing: finds the folder that a name means there, or returns how to write a new one.
+//! The target's side of a pairing: finds the folder that a name means there, or returns how to
+//! write a new one.
 //!
-//! Invariants: a folder created by an earlier run is found again, however its name had to be written; a new folder goes
-//! below its parent's actual spelling; unless the user asks for it, nothing goes to a view or another user's folders.
+//! Invariants: a folder created by an earlier run is found again, however its name had to be
+//! written; a new folder goes below its parent's actual spelling; unless the user asks for it,
+//! nothing goes to a view or another user's folders.
 
 use super::escape::{self, Strength};
 use super::name::FolderName;
@@ -64,8 +66,8 @@ impl<'a> TargetSide<'a> {
         style::usable(self.listing.style.separator).is_some()
     }
 
-    /// Returns the folder for a name. `explicit`: the user gave this exact name, and may mean another user's folder or
-    /// a view.
+    /// Returns the folder for a name. `explicit`: the user gave this exact name, and may mean
+    /// another user's folder or a view.
     ///
     /// `Err`: why mail can't go there.
     pub(super) fn resolve(&self, wanted: &FolderName, explicit: bool) -> Result<Resolved, String> {
@@ -84,9 +86,9 @@ impl<'a> TargetSide<'a> {
         }
     }
 
-    /// Returns, for a folder that would be new, the one that an earlier run created under a flattened name because a
-    /// mailbox above could have no subfolders. `claimed` has the keys of names reserved for others; the one used is
-    /// added.
+    /// Returns, for a folder that would be new, the one that an earlier run created under a
+    /// flattened name because a mailbox above could have no subfolders. `claimed` has the keys of
+    /// names reserved for others; the one used is added.
     pub(super) fn or_flattened(
         &self,
         new: Resolved,
@@ -197,8 +199,9 @@ impl<'a> TargetSide<'a> {
         })
     }
 
-    /// Returns the folder's names in case a mailbox above it can have no subfolders: that mailbox and all levels below
-    /// as one level, the outermost first, as [`Self::fit`] would write it if it knew that mailbox.
+    /// Returns the folder's names in case a mailbox above it can have no subfolders: that mailbox
+    /// and all levels below as one level, the outermost first, as [`Self::fit`] would write it if
+    /// it knew that mailbox.
     fn flattened(&self, to: &FolderName, explicit: bool) -> Vec<Flattened> {
         let mut all = Vec::new();
         if !self.has_levels() {
@@ -232,8 +235,8 @@ impl<'a> TargetSide<'a> {
         all
     }
 
-    /// Writes a raw name for a new folder, below its nearest existing ancestor. Subfolders of INBOX go below the
-    /// prefix.
+    /// Writes a raw name for a new folder, below its nearest existing ancestor. Subfolders of INBOX
+    /// go below the prefix.
     fn write(&self, name: &FolderName, explicit: bool, plain: usize) -> MailboxName {
         let style = &self.listing.style;
         let below_parent = name
@@ -272,7 +275,8 @@ impl<'a> TargetSide<'a> {
         changed.then(|| format!("escaped to {raw}: {why}"))
     }
 
-    /// Joins all levels that the target can't have into one: it has none at all, or none below a `\Noinferiors` folder.
+    /// Joins all levels that the target can't have into one: it has none at all, or none below a
+    /// `\Noinferiors` folder.
     fn fit(&self, wanted: &FolderName, explicit: bool) -> (FolderName, Vec<String>) {
         if wanted.levels().len() > 1 && !self.has_levels() {
             return (

@@ -36,8 +36,8 @@ impl Mailbox {
     }
 }
 
-/// Makes a listing of mailboxes with these raw names. A name may end in ` \Attribute`: a role, `\Noselect`,
-/// `\Noinferiors` or `\Subscribed`.
+/// Makes a listing of mailboxes with these raw names. A name may end in ` \Attribute`: a role,
+/// `\Noselect`, `\Noinferiors` or `\Subscribed`.
 pub(super) fn listing(prefix: &str, separator: char, names: &[&str]) -> Listing {
     let mailboxes = names
         .iter()

@@ -1,7 +1,7 @@
 //! Folder names for two-way sync: translates each side's names into the other's.
 //!
-//! Invariants: translating a name to one side and back returns the same name, so no folder is mistaken for another; new
-//! folders only get names that can be read back.
+//! Invariants: translating a name to one side and back returns the same name, so no folder is
+//! mistaken for another; new folders only get names that can be read back.
 
 use super::name::FolderName;
 use super::pairing::{LeavesOut, TargetFolder};
@@ -12,12 +12,14 @@ use super::target::TargetSide;
 use crate::mail::{Listing, SpecialUse};
 use std::collections::HashSet;
 
-/// Names that differ on the two sides, each with its subfolders: a folder's name on the first and on the second.
+/// Names that differ on the two sides, each with its subfolders: a folder's name on the first and
+/// on the second.
 #[derive(Clone, Debug, Default)]
 pub struct Exchange(Vec<(FolderName, FolderName)>);
 
 impl Exchange {
-    /// Collects what `--map` and the folders' roles exchange. A role gives way if another folder has one of its names.
+    /// Collects what `--map` and the folders' roles exchange. A role gives way if another folder
+    /// has one of its names.
     pub fn new(first: &Roster, second: &Roster, rules: &Rules) -> Self {
         let mut exchange = Self(Vec::new());
         for (from, to) in rules.map.entries() {
@@ -36,8 +38,9 @@ impl Exchange {
         exchange
     }
 
-    /// Adds the folders that one side has in levels and the other under a flattened name, as a mailbox there can have
-    /// no subfolders. A folder with the same name on both sides is left alone.
+    /// Adds the folders that one side has in levels and the other under a flattened name, as a
+    /// mailbox there can have no subfolders. A folder with the same name on both sides is left
+    /// alone.
     fn add_flattened(&mut self, first: &Roster, second: &Roster) {
         let keys = |roster: &Roster| -> HashSet<String> {
             roster
@@ -130,8 +133,8 @@ impl Rules {
         self.refuses(&name.key())
     }
 
-    /// Reports whether this is Gmail's folder of chats, which takes part only if its exact name is given: chats aren't
-    /// mail, and no server accepts them.
+    /// Reports whether this is Gmail's folder of chats, which takes part only if its exact name is
+    /// given: chats aren't mail, and no server accepts them.
     pub fn leaves_chats(&self, listing: &Listing, folder: &Folder) -> bool {
         let is_chats = match folder.name.levels() {
             [top, name] => ["[Gmail]", "[Google Mail]"].contains(&top.as_str()) && name == "Chats",
@@ -141,8 +144,8 @@ impl Rules {
         listing.are_labels && is_chats && !self.include.iter().any(|pattern| pattern.names(&key))
     }
 
-    /// Reports whether a folder in this roster takes part, considering its owner: other users' folders do only if they
-    /// are named.
+    /// Reports whether a folder in this roster takes part, considering its owner: other users'
+    /// folders do only if they are named.
     pub fn takes_foreign(&self, folder: &Folder) -> bool {
         let key = folder.name.key();
         !folder.foreign

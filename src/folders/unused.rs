@@ -1,5 +1,5 @@
-//! Folder options that match no folder, most likely because of a typo. A missing name ends the run before it writes; a
-//! pattern or a mapping only causes a warning.
+//! Folder options that match no folder, most likely because of a typo. A missing name ends the run
+//! before it writes; a pattern or a mapping only causes a warning.
 
 use super::name::FolderName;
 use super::pairing::PairError;
@@ -72,8 +72,8 @@ fn described(pattern: &Pattern, keys: &[String]) -> String {
     }
 }
 
-/// Returns how similar a name is to a folder's, or to its last level: servers put folders below INBOX that users know
-/// without it.
+/// Returns how similar a name is to a folder's, or to its last level: servers put folders below
+/// INBOX that users know without it.
 fn alike(wanted: &str, key: &str) -> f64 {
     let key = key.to_lowercase();
     let last = key.rsplit('/').next().unwrap_or_default();

@@ -1,8 +1,8 @@
 //! Modified UTF-7, the encoding of mailbox names in IMAP4rev1 (RFC 3501 section 5.1.3).
 //!
-//! Printable ASCII stands for itself, `&` is `&-`, and everything else is UTF-16BE in a variant of base64 between `&`
-//! and `-`. Decoding tolerates what servers really send (raw UTF-8, ASCII in base64, control characters) and rejects
-//! what has no meaning.
+//! Printable ASCII stands for itself, `&` is `&-`, and everything else is UTF-16BE in a variant of
+//! base64 between `&` and `-`. Decoding tolerates what servers really send (raw UTF-8, ASCII in
+//! base64, control characters) and rejects what has no meaning.
 
 use base64::Engine as _;
 use base64::alphabet::IMAP_MUTF7;
@@ -44,14 +44,16 @@ fn flush(shifted: &mut Vec<u8>, out: &mut String) {
 
 /// Decodes modified UTF-7.
 ///
-/// `None`: an unterminated or invalid base64 section, half a surrogate pair, a NUL, or bytes that aren't even UTF-8.
-/// ASCII needlessly written in base64 is decoded as well, so the result need not encode to the same bytes again.
+/// `None`: an unterminated or invalid base64 section, half a surrogate pair, a NUL, or bytes that
+/// aren't even UTF-8. ASCII needlessly written in base64 is decoded as well, so the result need not
+/// encode to the same bytes again.
 ///
 /// ```abnf
 /// name    = *(%x20-25 / %x27-7E / "&-" / "&" 1*mbase64 "-")
 /// mbase64 = ALPHA / DIGIT / "+" / ","
 /// ```
-/// (RFC 3501 section 5.1.3 says it in words.) Any other UTF-8 except NUL may stand for itself, as servers send it.
+/// (RFC 3501 section 5.1.3 says it in words.) Any other UTF-8 except NUL may stand for itself, as
+/// servers send it.
 pub fn decode(raw: &[u8]) -> Option<String> {
     let mut rest = str::from_utf8(raw).ok()?;
     let mut out = String::with_capacity(rest.len());

@@ -1,4 +1,5 @@
-//! Where messages go that only a view on the source has: from All Mail, archived mail, to the target's archive.
+//! Where messages go that only a view on the source has: from All Mail, archived mail, to the
+//! target's archive.
 
 use super::destination;
 use super::name::FolderName;
@@ -10,8 +11,8 @@ use super::rules::Rules;
 use super::target::{Resolved, TargetSide};
 use crate::mail::{Listing, SpecialUse};
 
-/// Pairs the source's views that take part, each with the folder for messages that only it has. A view that the user
-/// names is treated like any folder.
+/// Pairs the source's views that take part, each with the folder for messages that only it has. A
+/// view that the user names is treated like any folder.
 ///
 /// # Errors
 /// A rule that leaves no name.
@@ -72,7 +73,8 @@ pub(super) fn pairs(
     Ok(views)
 }
 
-/// Reports whether it shows others' mail. A view in its own namespace, like Dovecot's virtual folders, is the user's.
+/// Reports whether it shows others' mail. A view in its own namespace, like Dovecot's virtual
+/// folders, is the user's.
 fn is_only_foreign(folder: &Folder, rules: &Rules, key: &str) -> bool {
     folder.foreign
         && !rules.include.is_empty()
@@ -117,7 +119,8 @@ impl Place<'_> {
             .ok()
     }
 
-    /// Returns All Mail on a target where folders are labels: a message without any is in it automatically.
+    /// Returns All Mail on a target where folders are labels: a message without any is in it
+    /// automatically.
     fn all_mail(&self) -> Option<Resolved> {
         let is_all = |folder: &&Folder| {
             let mailbox = self.target.mailboxes.get(folder.index);

@@ -1,12 +1,14 @@
-//! Content keys: a message's identity according to all its bytes, computed as they pass, in pieces of any size.
+//! Content keys: a message's identity according to all its bytes, computed as they pass, in pieces
+//! of any size.
 //!
-//! The raw key covers the exact bytes. The canonical key ignores what servers and clients are known to change without
-//! changing the message: line ends, trailing newlines, NUL versus 0x80, and the header fields that programs add for
-//! their own use. Memory is constant: a single line of a message may have gigabytes.
+//! The raw key covers the exact bytes. The canonical key ignores what servers and clients are known
+//! to change without changing the message: line ends, trailing newlines, NUL versus 0x80, and the
+//! header fields that programs add for their own use. Memory is constant: a single line of a
+//! message may have gigabytes.
 //!
-//! Two more keys, computed only by [`ContentHasher::tolerant`], are for messages that no other equals by the canonical
-//! key: the key it would have if a server had written `X` for each 8-bit byte of the header, and the key without the
-//! fields that servers add in transit.
+//! Two more keys, computed only by [`ContentHasher::tolerant`], are for messages that no other
+//! equals by the canonical key: the key it would have if a server had written `X` for each 8-bit
+//! byte of the header, and the key without the fields that servers add in transit.
 
 use sha2::{Digest as _, Sha256};
 
@@ -34,7 +36,8 @@ const ADDED: [&str; 7] = [
     "Status",
 ];
 
-/// How much of a header line is held back until its colon shows whether it is kept. Longer names are kept.
+/// How much of a header line is held back until its colon shows whether it is kept. Longer names
+/// are kept.
 const MAX_NAME: usize = 128;
 
 /// A message's identity according to its bytes.
@@ -46,7 +49,8 @@ pub struct ContentKeys {
     pub length: u64,
     /// The first 128 bits of SHA-256 over the canonical form.
     pub canonical: [u8; 16],
-    /// The same with each 8-bit byte of the header replaced by `X`. Zeros unless the hasher was tolerant.
+    /// The same with each 8-bit byte of the header replaced by `X`. Zeros unless the hasher was
+    /// tolerant.
     pub munged: [u8; 16],
     /// The same without the fields that servers add. Zeros unless the hasher was tolerant.
     pub essence: [u8; 16],
@@ -68,7 +72,8 @@ impl ContentHasher {
         Self::default()
     }
 
-    /// Makes a hasher that also computes the keys that tolerate servers' changes. Takes twice the time.
+    /// Makes a hasher that also computes the keys that tolerate servers' changes. Takes twice the
+    /// time.
     pub fn tolerant() -> Self {
         let form = |form| Canonical {
             form,
@@ -129,7 +134,8 @@ pub(super) fn first_half(digest: &[u8; 32]) -> [u8; 16] {
 /// Where in the message the next byte is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// At the start of a header line: a blank would make it part of the line before, which was kept or not.
+    /// At the start of a header line: a blank would make it part of the line before, which was kept
+    /// or not.
     LineStart { kept: bool },
     /// In a header line whose name is being held back.
     Name,
@@ -364,7 +370,8 @@ mod tests {
         hasher.finish()
     }
 
-    /// Checks whether left and right have the same canonical content; their raw content must differ in any case.
+    /// Checks whether left and right have the same canonical content; their raw content must differ
+    /// in any case.
     #[track_caller]
     fn check(left: &[u8], right: &[u8], same: bool) {
         let (l, r) = (keys(left), keys(right));

@@ -1,14 +1,15 @@
 //! Dates in headers (RFC 5322 section 3.3), to replace an INTERNALDATE that isn't a date.
 //!
-//! mail-parser parses them, with four of its traps avoided: the result may not exist in the calendar, a month in
-//! another language becomes some English one, a time without seconds makes it lose the zone, and a date without a zone
-//! counts only if something follows it.
+//! mail-parser parses them, with four of its traps avoided: the result may not exist in the
+//! calendar, a month in another language becomes some English one, a time without seconds makes it
+//! lose the zone, and a date without a zone counts only if something follows it.
 
 use super::header::{fields, unfolded};
 use crate::mail::InternalDate;
 use jiff::{civil, tz::Offset};
 
-/// The longest value that is parsed; real ones have some thirty bytes, and a Received some hundreds.
+/// The longest value that is parsed; real ones have some thirty bytes, and a Received some
+/// hundreds.
 const MAX_VALUE: usize = 4096;
 
 /// 1980-01-01T00:00:00Z: older dates in headers come from a clock with a dead battery.
@@ -22,8 +23,9 @@ const MONTHS: [&str; 12] = [
 /// How far a clock may be ahead, in seconds: one day.
 const AHEAD: i64 = 86_400;
 
-/// Returns when a message was sent, for one whose INTERNALDATE isn't a date: its Date, otherwise its newest Received
-/// (the first one), in the zone given there. `now_seconds` is the current time in seconds since 1970.
+/// Returns when a message was sent, for one whose INTERNALDATE isn't a date: its Date, otherwise
+/// its newest Received (the first one), in the zone given there. `now_seconds` is the current time
+/// in seconds since 1970.
 ///
 /// `None` if neither is between 1980 and tomorrow.
 pub fn message_date(header: &[u8], now_seconds: i64) -> Option<InternalDate> {

@@ -1,8 +1,9 @@
 //! A scanner for header fields (RFC 5322 section 2.2) in raw bytes.
 //!
-//! It reads a whole message, its header or the literal of `BODY[HEADER.FIELDS (…)]` alike: it stops at the first empty
-//! line. It accepts what servers really send: bare LF, `\r\r\n`, blanks before the colon, an unterminated last line,
-//! lines that aren't fields. It borrows, so a line of a megabyte costs no more than reading it.
+//! It reads a whole message, its header or the literal of `BODY[HEADER.FIELDS (…)]` alike: it stops
+//! at the first empty line. It accepts what servers really send: bare LF, `\r\r\n`, blanks before
+//! the colon, an unterminated last line, lines that aren't fields. It borrows, so a line of a
+//! megabyte costs no more than reading it.
 
 use super::date;
 use crate::mail::Heading;
@@ -58,7 +59,8 @@ pub(crate) fn fields(header: &[u8]) -> impl Iterator<Item = Field<'_>> {
     })
 }
 
-/// Removes one line with its continuations from `rest`, without the last line end. `None` at the end of the header.
+/// Removes one line with its continuations from `rest`, without the last line end. `None` at the
+/// end of the header.
 fn take_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let all = *rest;
     let mut end = line_length(all);
@@ -85,7 +87,8 @@ fn without_line_end(line: &[u8]) -> &[u8] {
     without_cr(line.strip_suffix(b"\n").unwrap_or(line))
 }
 
-/// Strips CRs at the end of a line: a server that turns every LF into CRLF turns CRLF into `\r\r\n`.
+/// Strips CRs at the end of a line: a server that turns every LF into CRLF turns CRLF into
+/// `\r\r\n`.
 fn without_cr(line: &[u8]) -> &[u8] {
     let kept = line
         .iter()
@@ -94,8 +97,8 @@ fn without_cr(line: &[u8]) -> &[u8] {
     line.get(..kept).unwrap_or(line)
 }
 
-/// Yields a value's bytes without its folding: line ends are dropped, the blanks that follow them kept (RFC 5322
-/// section 2.2.3).
+/// Yields a value's bytes without its folding: line ends are dropped, the blanks that follow them
+/// kept (RFC 5322 section 2.2.3).
 ///
 /// `FWS = ([*WSP CRLF] 1*WSP) / obs-FWS` (RFC 5322 section 3.2.2). A line may end in a bare LF.
 pub(crate) fn unfolded(value: &[u8]) -> impl Iterator<Item = u8> + '_ {
@@ -104,12 +107,15 @@ pub(crate) fn unfolded(value: &[u8]) -> impl Iterator<Item = u8> + '_ {
         .flat_map(|line| without_cr(line).iter().copied())
 }
 
-/// Returns the text of a message's first Message-ID, for reports: unfolded and trimmed, otherwise unchanged.
+/// Returns the text of a message's first Message-ID, for reports: unfolded and trimmed, otherwise
+/// unchanged.
 ///
-/// It is as the sender wrote it, and may contain control characters. Bytes that aren't UTF-8 are written as `\xff` and
-/// a backslash as `\\`, so nothing is lost. `None` if there is none or it is empty.
+/// It is as the sender wrote it, and may contain control characters. Bytes that aren't UTF-8 are
+/// written as `\xff` and a backslash as `\\`, so nothing is lost. `None` if there is none or it is
+/// empty.
 ///
-/// `message-id = "Message-ID:" msg-id CRLF` (RFC 5322 section 3.6.4). The value need not be a `msg-id`.
+/// `message-id = "Message-ID:" msg-id CRLF` (RFC 5322 section 3.6.4). The value need not be a
+/// `msg-id`.
 pub fn message_id(header: &[u8]) -> Option<String> {
     let field = fields(header).find(|field| field.is("Message-ID"))?;
     let bytes: Vec<u8> = unfolded(field.value).collect();
@@ -120,8 +126,8 @@ pub fn message_id(header: &[u8]) -> Option<String> {
     Some(std::str::from_utf8(bytes).map_or_else(|_| escaped(bytes), str::to_owned))
 }
 
-/// Returns the fields by which users recognise a message in a list: its Message-ID, and its Subject, From and Date
-/// decoded (RFC 2047), each on one line and cut if long.
+/// Returns the fields by which users recognise a message in a list: its Message-ID, and its
+/// Subject, From and Date decoded (RFC 2047), each on one line and cut if long.
 ///
 /// They are as the sender wrote them, and may contain control characters.
 pub fn heading(header: &[u8]) -> Heading {
@@ -136,11 +142,11 @@ pub fn heading(header: &[u8]) -> Heading {
     }
 }
 
-/// Returns the text of the first field with this name: decoded, with runs of blanks reduced to one, cut if long. `None`
-/// if there is none or it is empty.
+/// Returns the text of the first field with this name: decoded, with runs of blanks reduced to one,
+/// cut if long. `None` if there is none or it is empty.
 ///
-/// `subject = "Subject:" unstructured CRLF` (RFC 5322 section 3.6.5) with the encoded words of RFC 2047 section 2:
-/// `encoded-word = "=?" charset "?" encoding "?" encoded-text "?="`.
+/// `subject = "Subject:" unstructured CRLF` (RFC 5322 section 3.6.5) with the encoded words of RFC
+/// 2047 section 2: `encoded-word = "=?" charset "?" encoding "?" encoded-text "?="`.
 fn decoded(header: &[u8], name: &str) -> Option<String> {
     let field = fields(header).find(|field| field.is(name))?;
     let value: Vec<u8> = unfolded(field.value).take(MAX_TEXT_BYTES).collect();

@@ -1,12 +1,14 @@
-//! The header key: one hash over the five fields that identify a message, computed so that it survives what servers do
-//! to headers.
+//! The header key: one hash over the five fields that identify a message, computed so that it
+//! survives what servers do to headers.
 //!
-//! It covers the first Message-ID, Date, From, To and Subject; never Received, Return-Path, `X-*` or anything else that
-//! is added or changed in transit. Known changes to these five, and how the key tolerates them:
+//! It covers the first Message-ID, Date, From, To and Subject; never Received, Return-Path, `X-*`
+//! or anything else that is added or changed in transit. Known changes to these five, and how the
+//! key tolerates them:
 //!
-//! - different folding, tabs turned into blanks, runs of blanks reduced to one: folding, SP and TAB are dropped;
-//! - control and 8-bit bytes turned into `?`, one per byte or one per character: they all become `?`, and a run of them
-//!   one;
+//! - different folding, tabs turned into blanks, runs of blanks reduced to one: folding, SP and TAB
+//!   are dropped;
+//! - control and 8-bit bytes turned into `?`, one per byte or one per character: they all become
+//!   `?`, and a run of them one;
 //! - case of domain names: folded (that of local parts and names is not);
 //! - a comment after the Message-ID: only the text between the first `<` and `>` counts;
 //! - a different form of the same date: its instant counts.
@@ -16,14 +18,15 @@ use super::header::{fields, unfolded};
 use crate::mail::HeaderKey;
 use sha2::{Digest as _, Sha256};
 
-/// The fields that [`header_key`] reads, as in a request for `BODY.PEEK[HEADER.FIELDS (…)]` (RFC 3501 section 6.4.5).
+/// The fields that [`header_key`] reads, as in a request for `BODY.PEEK[HEADER.FIELDS (…)]` (RFC
+/// 3501 section 6.4.5).
 pub const FIELDS: &str = "MESSAGE-ID DATE FROM TO SUBJECT";
 
 /// Those fields, in the order in which they are hashed.
 const NAMES: [&str; 5] = ["message-id", "date", "from", "to", "subject"];
 
-/// Returns a message's identity according to its header: the first 128 bits of SHA-256 over `name:value\n` for each of
-/// the five fields. A missing field counts as an empty one.
+/// Returns a message's identity according to its header: the first 128 bits of SHA-256 over
+/// `name:value\n` for each of the five fields. A missing field counts as an empty one.
 ///
 /// `header` is a message, its header, or a server's literal for [`FIELDS`]: all give the same key.
 pub fn header_key(header: &[u8]) -> HeaderKey {
@@ -75,7 +78,8 @@ fn hash(values: [&Vec<u8>; 5]) -> [u8; 16] {
     super::content::first_half(&digest.finalize().into())
 }
 
-/// Returns a value without folding and blanks, with each run of bytes that servers replace by `?` reduced to one `?`.
+/// Returns a value without folding and blanks, with each run of bytes that servers replace by `?`
+/// reduced to one `?`.
 fn canonical(value: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     for byte in unfolded(value) {
@@ -89,7 +93,8 @@ fn canonical(value: &[u8]) -> Vec<u8> {
     text
 }
 
-/// Returns the text between the first `<` and `>`, or all of it if there is no `<`, with its domain in lower case.
+/// Returns the text between the first `<` and `>`, or all of it if there is no `<`, with its domain
+/// in lower case.
 fn message_id_text(value: &[u8]) -> Vec<u8> {
     let text = canonical(value);
     let inner = text.split(|byte| *byte == b'<').nth(1).unwrap_or(&text);
@@ -109,7 +114,8 @@ fn date_text(value: &[u8]) -> Vec<u8> {
     )
 }
 
-/// Returns a list of addresses with each domain in lower case: whatever follows an `@` and can be part of a domain.
+/// Returns a list of addresses with each domain in lower case: whatever follows an `@` and can be
+/// part of a domain.
 fn addresses(value: &[u8]) -> Vec<u8> {
     let mut text = canonical(value);
     let mut in_domain = false;

@@ -1,9 +1,10 @@
 //! Which message is which: what a header can tell, and what only the content can.
 //!
-//! Servers change messages in transit (line ends, folding, added fields), and a Message-ID alone isn't an identity, so
-//! a message has keys of several strengths: [`header_key`] from five fields that a scan can request, and
-//! [`ContentKeys`] from all its bytes as they pass. Pure functions of bytes: they accept anything, never fail and take
-//! linear time. The keys are saved in the state, so their input never changes without a new state format.
+//! Servers change messages in transit (line ends, folding, added fields), and a Message-ID alone
+//! isn't an identity, so a message has keys of several strengths: [`header_key`] from five fields
+//! that a scan can request, and [`ContentKeys`] from all its bytes as they pass. Pure functions of
+//! bytes: they accept anything, never fail and take linear time. The keys are saved in the state,
+//! so their input never changes without a new state format.
 
 mod content;
 mod date;

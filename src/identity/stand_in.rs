@@ -5,10 +5,11 @@ use super::header::{Field, fields, unfolded};
 /// The most fields that such a notice has.
 const MOST_FIELDS: usize = 40;
 
-/// Returns what the notice says, for users, if these bytes aren't a message but a notice that the server can't deliver
-/// it.
+/// Returns what the notice says, for users, if these bytes aren't a message but a notice that the
+/// server can't deliver it.
 ///
-/// Exchange sends one for a message that it fails to convert, Courier for one that another session has expunged.
+/// Exchange sends one for a message that it fails to convert, Courier for one that another session
+/// has expunged.
 pub fn stand_in(message: &[u8]) -> Option<&'static str> {
     let mut from = Vec::new();
     let mut subject = Vec::new();

@@ -23,7 +23,8 @@ impl Capabilities {
         self.0.contains(name)
     }
 
-    /// Reports whether it speaks this protocol: IMAP4rev1 or IMAP4rev2. The older IMAP4 is another (RFC 1730).
+    /// Reports whether it speaks this protocol: IMAP4rev1 or IMAP4rev2. The older IMAP4 is another
+    /// (RFC 1730).
     pub fn is_imap(&self) -> bool {
         self.has("IMAP4REV1") || self.has("IMAP4REV2")
     }
@@ -46,7 +47,8 @@ impl Capabilities {
         }
     }
 
-    /// Returns the size of the largest message that it accepts, if it says so (APPENDLIMIT, RFC 7889).
+    /// Returns the size of the largest message that it accepts, if it says so (APPENDLIMIT, RFC
+    /// 7889).
     ///
     /// `capability =/ "APPENDLIMIT" ["=" number]` (RFC 7889 section 5).
     pub fn append_limit(&self) -> Option<u64> {

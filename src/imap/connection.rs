@@ -1,8 +1,10 @@
-//! One connection: commands are sent ahead of their replies, and each reply is matched to its command.
+//! One connection: commands are sent ahead of their replies, and each reply is matched to its
+//! command.
 //!
-//! Commands are answered in the order in which they were sent (RFC 3501 section 5.5: a server may answer out of order
-//! only if it makes no difference), so untagged data belongs to the oldest unanswered command. A tagged reply that no
-//! command waits for ends the connection: it was forged, or the two sides are out of sync.
+//! Commands are answered in the order in which they were sent (RFC 3501 section 5.5: a server may
+//! answer out of order only if it makes no difference), so untagged data belongs to the oldest
+//! unanswered command. A tagged reply that no command waits for ends the connection: it was forged,
+//! or the two sides are out of sync.
 
 use super::courtesy::Courtesy;
 use super::facts::ServerFacts;
@@ -207,8 +209,8 @@ impl Connection {
         self.stream.distance()
     }
 
-    /// Returns the shortest time in which a command was answered so far: at least a round trip, even if the
-    /// connection's first hop is short, as with a tunnel.
+    /// Returns the shortest time in which a command was answered so far: at least a round trip,
+    /// even if the connection's first hop is short, as with a tunnel.
     pub fn round_trip(&self) -> Option<Duration> {
         self.waiting.round_trip()
     }
@@ -253,12 +255,14 @@ impl Connection {
         self.stream.set_phase(phase);
     }
 
-    /// Closes without LOGOUT. The server gets no more of what was written than has left this machine.
+    /// Closes without LOGOUT. The server gets no more of what was written than has left this
+    /// machine.
     pub fn shut_down(&mut self) {
         self.stream.shut_down();
     }
 
-    /// Returns the number of unanswered commands, not counting those whose replies nobody waits for.
+    /// Returns the number of unanswered commands, not counting those whose replies nobody waits
+    /// for.
     pub fn commands_waiting(&self) -> usize {
         self.waiting.attended()
     }
@@ -273,8 +277,8 @@ impl Connection {
         self.waiting.is_half_answered()
     }
 
-    /// Sends a command without waiting for its reply. If [`Connection::needs_quiet`] says so, no other command may be
-    /// unanswered.
+    /// Sends a command without waiting for its reply. If [`Connection::needs_quiet`] says so, no
+    /// other command may be unanswered.
     ///
     /// # Errors
     /// A failure that ends the connection.
@@ -299,8 +303,8 @@ impl Connection {
         Ok(ticket)
     }
 
-    /// Sends a command whose reply is discarded when it comes, whatever it says. Untagged data that comes with it goes
-    /// to whoever is reading then.
+    /// Sends a command whose reply is discarded when it comes, whatever it says. Untagged data that
+    /// comes with it goes to whoever is reading then.
     ///
     /// # Errors
     /// A failure that ends the connection.
@@ -321,8 +325,8 @@ impl Connection {
         }
     }
 
-    /// Reports whether one of the command's strings has to be sent as a literal that the server must ask for: replies
-    /// to earlier commands would come in between.
+    /// Reports whether one of the command's strings has to be sent as a literal that the server
+    /// must ask for: replies to earlier commands would come in between.
     pub fn needs_quiet(&self, command: &Command) -> bool {
         command.has_literal() && self.literal_mode() != LiteralMode::Plus
     }
@@ -389,12 +393,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits until the server asks for this command's literal. A reply instead means that it refuses the command: the
-    /// literal must not be sent.
+    /// Waits until the server asks for this command's literal. A reply instead means that it
+    /// refuses the command: the literal must not be sent.
     ///
     /// # Errors
-    /// A failure that ends the connection, such as a reply to another command: replies come in order, so all earlier
-    /// ones must have been taken.
+    /// A failure that ends the connection, such as a reply to another command: replies come in
+    /// order, so all earlier ones must have been taken.
     pub fn await_continuation(
         &mut self,
         ticket: Ticket,
@@ -446,8 +450,8 @@ impl Connection {
         incoming.map_err(|error| self.ended(error.into()))
     }
 
-    /// Returns what came before the large literal that [`Connection::incoming`] announced; `None` if it isn't in a
-    /// FETCH.
+    /// Returns what came before the large literal that [`Connection::incoming`] announced; `None`
+    /// if it isn't in a FETCH.
     pub fn fetch_opening(&self) -> Option<FetchOpening> {
         FetchOpening::read(self.framer.frame())
     }
@@ -555,8 +559,8 @@ impl Connection {
         })
     }
 
-    /// Explains why the connection ended: the server's goodbye, if there was one, is a better reason than that it
-    /// closed.
+    /// Explains why the connection ended: the server's goodbye, if there was one, is a better
+    /// reason than that it closed.
     fn ended(&mut self, error: Error) -> Error {
         match self.facts.bye.take() {
             Some((text, code)) if self.login.is_some() => Error::Bye {
@@ -577,8 +581,8 @@ impl Connection {
             .map(|(_, reply)| reply)
     }
 
-    /// Waits for a reply to one of some commands: a server may execute independent commands in parallel, and answer
-    /// first what is done first (RFC 3501 section 5.5).
+    /// Waits for a reply to one of some commands: a server may execute independent commands in
+    /// parallel, and answer first what is done first (RFC 3501 section 5.5).
     ///
     /// # Errors
     /// A failure that ends the connection, such as a reply to any other command.
@@ -614,8 +618,9 @@ impl Connection {
         self.wait(ticket, handler)
     }
 
-    /// Sends commands without waiting in between and takes their replies in order. There are never more unanswered
-    /// commands than a server accepts while nobody reads its replies; when half of them are answered, more follow.
+    /// Sends commands without waiting in between and takes their replies in order. There are never
+    /// more unanswered commands than a server accepts while nobody reads its replies; when half of
+    /// them are answered, more follow.
     ///
     /// # Errors
     /// A failure that ends the connection.

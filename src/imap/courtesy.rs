@@ -1,7 +1,7 @@
 //! How long to pause before the next command: servers that want less load say so in replies.
 //!
-//! Gmail ends a successful reply with `[THROTTLED]`; Microsoft 365 gives a time in a refusal. Clients that ignore it
-//! are slowed down to next to nothing, or locked out for hours.
+//! Gmail ends a successful reply with `[THROTTLED]`; Microsoft 365 gives a time in a refusal.
+//! Clients that ignore it are slowed down to next to nothing, or locked out for hours.
 
 use super::connection::Reply;
 use super::response::Code;

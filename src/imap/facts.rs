@@ -1,4 +1,5 @@
-//! What a server has told of itself on a connection: capabilities, namespaces, its ID, and a goodbye.
+//! What a server has told of itself on a connection: capabilities, namespaces, its ID, and a
+//! goodbye.
 
 use super::Capabilities;
 use super::response::{Code, Condition, Namespace, Response};
@@ -11,12 +12,14 @@ pub(super) struct ServerFacts {
     pub(super) namespace: Option<Namespace>,
     /// The fields of its ID (RFC 2971).
     pub(super) id: Vec<(String, Option<String>)>,
-    /// Its goodbye, and the code with it. A reply may still come before it closes (RFC 3501 section 7.1.5).
+    /// Its goodbye, and the code with it. A reply may still come before it closes (RFC 3501 section
+    /// 7.1.5).
     pub(super) bye: Option<(String, Option<Code>)>,
 }
 
 impl ServerFacts {
-    /// Keeps what an untagged response tells of the server. Gives back one that tells of something else.
+    /// Keeps what an untagged response tells of the server. Gives back one that tells of something
+    /// else.
     pub(super) fn learn<'r>(&mut self, response: Response<'r>) -> Option<Response<'r>> {
         match response {
             Response::Capability(names) => self.capabilities = Some(Capabilities::new(names)),

@@ -1,7 +1,8 @@
-//! From a fresh connection to one that is ready: greeting, STARTTLS, login, and what the server says about itself.
+//! From a fresh connection to one that is ready: greeting, STARTTLS, login, and what the server
+//! says about itself.
 //!
-//! No byte of a secret is sent before TLS is up, unless the user asked for no TLS. What was said before TLS, and before
-//! login, doesn't count.
+//! No byte of a secret is sent before TLS is up, unless the user asked for no TLS. What was said
+//! before TLS, and before login, doesn't count.
 
 use super::connection::{Connection, Received, ignore};
 use super::response::{Condition, Response};
@@ -64,7 +65,8 @@ fn check_revision(offered: Option<&Capabilities>) -> Result<(), Error> {
     ))
 }
 
-/// Marks errors from before TLS, which anyone may have caused: the text says so, and none is worth a retry.
+/// Marks errors from before TLS, which anyone may have caused: the text says so, and none is worth
+/// a retry.
 fn before_tls(error: Error, mode: TlsMode) -> Error {
     let told = |text: &str| format!("the server says (unauthenticated): {text}");
     match error {
@@ -84,9 +86,9 @@ fn before_tls(error: Error, mode: TlsMode) -> Error {
     }
 }
 
-/// Compresses the connection if that is wanted and offered (RFC 4978): after TLS, which can't begin inside it, and
-/// after the login, so that a secret's length doesn't show in how well it compresses next to others' text. If the
-/// server refuses, the connection stays uncompressed.
+/// Compresses the connection if that is wanted and offered (RFC 4978): after TLS, which can't begin
+/// inside it, and after the login, so that a secret's length doesn't show in how well it compresses
+/// next to others' text. If the server refuses, the connection stays uncompressed.
 fn compress(connection: &mut Connection, dialer: &Dialer) -> Result<(), Error> {
     let is_wanted = dialer
         .settings()
@@ -215,7 +217,8 @@ fn greet(connection: &mut Connection) -> Result<Greeting, Error> {
     }
 }
 
-/// Requests STARTTLS, whether the server offers it or not: without it nothing is sent (RFC 3501 section 6.2.1).
+/// Requests STARTTLS, whether the server offers it or not: without it nothing is sent (RFC 3501
+/// section 6.2.1).
 fn start_tls(
     mut connection: Connection,
     dialer: &Dialer,

@@ -1,5 +1,5 @@
-//! The protocol: what goes over the wire, what it means, and how a session begins (RFC 3501, RFC 9051 and their
-//! extensions).
+//! The protocol: what goes over the wire, what it means, and how a session begins (RFC 3501, RFC
+//! 9051 and their extensions).
 //!
 //! ```text
 //! login       greeting, STARTTLS, login                 capability   a server's capabilities
@@ -35,8 +35,9 @@ pub use response::{
 };
 pub use wire::{Command, Incoming, LiteralMode, Step};
 
-/// How many bytes of commands are sent ahead of their replies: few enough for any system to buffer for a server whose
-/// replies nobody reads, so the two sides never wait for each other to read.
+/// How many bytes of commands are sent ahead of their replies: few enough for any system to buffer
+/// for a server whose replies nobody reads, so the two sides never wait for each other to read.
 const BYTES_AHEAD: usize = 16 << 10;
-/// How many commands: none of them costs a server much, and each is remembered here until it is answered.
+/// How many commands: none of them costs a server much, and each is remembered here until it is
+/// answered.
 const COMMANDS_AHEAD: usize = 256;

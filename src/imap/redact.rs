@@ -1,5 +1,5 @@
-//! Redacts secrets that a server repeats: as they are, as quoted strings, or in base64, as when a server repeats a
-//! whole command that it doesn't understand.
+//! Redacts secrets that a server repeats: as they are, as quoted strings, or in base64, as when a
+//! server repeats a whole command that it doesn't understand.
 
 use super::response::{Code, Response};
 use base64::Engine as _;
@@ -14,8 +14,8 @@ const HIDDEN: &str = "<hidden>";
 /// The shortest piece of base64 that counts as part of a secret: three bytes of it.
 const SHORTEST: usize = 4;
 
-/// The longest server text that is kept, in characters. A longer one floods whatever shows it: a terminal, a log, a
-/// report.
+/// The longest server text that is kept, in characters. A longer one floods whatever shows it: a
+/// terminal, a log, a report.
 const LONGEST: usize = 500;
 
 /// How many fields of an ID are kept. RFC 2971 allows 30.
@@ -75,8 +75,9 @@ impl Redactor {
         text
     }
 
-    /// Returns the response with its readable texts cut to a length that can be shown. Secrets are redacted before a
-    /// text is cut: the cut could leave part of one that nothing recognises later.
+    /// Returns the response with its readable texts cut to a length that can be shown. Secrets are
+    /// redacted before a text is cut: the cut could leave part of one that nothing recognises
+    /// later.
     pub(super) fn shortened<'a>(&self, response: Response<'a>) -> Response<'a> {
         match response {
             Response::Tagged {
@@ -136,8 +137,8 @@ impl Redactor {
     }
 }
 
-/// Returns a text without a secret. One of a letter or two is part of every other word, where it reveals nothing: it is
-/// redacted only where it stands alone.
+/// Returns a text without a secret. One of a letter or two is part of every other word, where it
+/// reveals nothing: it is redacted only where it stands alone.
 fn struck_out(text: &str, secret: &str) -> String {
     if secret.chars().count() > FEW {
         return text.replace(secret, HIDDEN);
@@ -157,7 +158,8 @@ fn struck_out(text: &str, secret: &str) -> String {
     clean
 }
 
-/// Returns a text without the whole base64 word around this place: the secret's neighbours in it are no better.
+/// Returns a text without the whole base64 word around this place: the secret's neighbours in it
+/// are no better.
 fn without_word(text: &str, at: usize) -> String {
     let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
     let start = text[..at].rfind(|c| !is_base64(c)).map_or(0, |end| {

@@ -48,8 +48,8 @@ impl Unreplied {
         self.waiting.front().map(|waiting| waiting.ticket)
     }
 
-    /// Removes the command with this tag, as its reply has arrived. Returns its ticket, and whether anyone waits for
-    /// the reply; `None`: no command has this tag.
+    /// Removes the command with this tag, as its reply has arrived. Returns its ticket, and whether
+    /// anyone waits for the reply; `None`: no command has this tag.
     pub(super) fn take(&mut self, tag: &str) -> Option<(Ticket, bool)> {
         let at = self.waiting.iter().position(|waiting| waiting.tag == tag)?;
         let answered = self.waiting.remove(at)?;

@@ -2,8 +2,8 @@
 
 use super::UidValidity;
 
-/// A folder's counters, now or earlier (RFC 3501 sections 2.3.1.1 and 6.3.10, RFC 7162). `None`: the server did not
-/// say.
+/// A folder's counters, now or earlier (RFC 3501 sections 2.3.1.1 and 6.3.10, RFC 7162). `None`:
+/// the server did not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// UIDVALIDITY: the generation of its UIDs.

@@ -1,4 +1,5 @@
-//! INTERNALDATE: when a message reached its mailbox, to the second and with its time zone (RFC 3501 section 2.3.3).
+//! INTERNALDATE: when a message reached its mailbox, to the second and with its time zone (RFC 3501
+//! section 2.3.3).
 
 use jiff::{Timestamp, tz::Offset};
 use serde::{Serialize, Serializer};
@@ -17,12 +18,12 @@ pub struct InternalDate {
 }
 
 impl InternalDate {
-    /// The range of instants that every known server keeps: Dovecot 2.3 silently turns anything outside 32 bits into
-    /// another date.
+    /// The range of instants that every known server keeps: Dovecot 2.3 silently turns anything
+    /// outside 32 bits into another date.
     const KEPT_EVERYWHERE: std::ops::RangeInclusive<i64> = 86_400..=2_147_385_600;
 
-    /// Makes a date from seconds since 1970 and a time zone in minutes east of UTC. `None` for an offset of more than a
-    /// day.
+    /// Makes a date from seconds since 1970 and a time zone in minutes east of UTC. `None` for an
+    /// offset of more than a day.
     pub fn new(seconds: i64, offset_minutes: i16) -> Option<Self> {
         (offset_minutes.abs() < 24 * 60).then_some(Self {
             seconds,
@@ -30,8 +31,8 @@ impl InternalDate {
         })
     }
 
-    /// Parses what servers send: `" 1-Feb-2024 03:04:05 +0130"`, with a one- or two-digit day. `None` for anything that
-    /// isn't a date (`00-Jan-0000`, `31-Feb`, an endless text).
+    /// Parses what servers send: `" 1-Feb-2024 03:04:05 +0130"`, with a one- or two-digit day.
+    /// `None` for anything that isn't a date (`00-Jan-0000`, `31-Feb`, an endless text).
     ///
     /// ```abnf
     /// date-time      = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE
@@ -51,8 +52,8 @@ impl InternalDate {
         Self::new(seconds, i16::try_from(offset.seconds() / 60).ok()?)
     }
 
-    /// Returns seconds since 1970-01-01T00:00:00Z. Dates of two servers are compared by these, as many servers drop the
-    /// zone.
+    /// Returns seconds since 1970-01-01T00:00:00Z. Dates of two servers are compared by these, as
+    /// many servers drop the zone.
     pub fn seconds(self) -> i64 {
         self.seconds
     }
@@ -62,7 +63,8 @@ impl InternalDate {
         self.offset_minutes
     }
 
-    /// Returns the day in its own zone, as SEARCH SINCE and BEFORE count days (RFC 3501 section 6.4.4).
+    /// Returns the day in its own zone, as SEARCH SINCE and BEFORE count days (RFC 3501 section
+    /// 6.4.4).
     pub fn day(self) -> Option<jiff::civil::Date> {
         let offset = Offset::from_seconds(i32::from(self.offset_minutes) * 60).ok()?;
         Some(
@@ -72,7 +74,8 @@ impl InternalDate {
         )
     }
 
-    /// The instant in its own zone, as RFC 3339 writes it; `None` beyond the years that it can write.
+    /// The instant in its own zone, as RFC 3339 writes it; `None` beyond the years that it can
+    /// write.
     pub fn rfc3339(self) -> Option<String> {
         let offset = Offset::from_seconds(i32::from(self.offset_minutes) * 60).ok()?;
         Some(

@@ -1,4 +1,5 @@
-//! Message flags and keywords (RFC 3501 section 2.3.2), and which of them a mailbox can store (PERMANENTFLAGS).
+//! Message flags and keywords (RFC 3501 section 2.3.2), and which of them a mailbox can store
+//! (PERMANENTFLAGS).
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -37,7 +38,8 @@ impl SystemFlag {
         (Self::Draft, "\\Draft"),
     ];
 
-    /// Parses `"\Answered" / "\Flagged" / "\Deleted" / "\Seen" / "\Draft"` of `flag` (RFC 3501 section 9).
+    /// Parses `"\Answered" / "\Flagged" / "\Deleted" / "\Seen" / "\Draft"` of `flag` (RFC 3501
+    /// section 9).
     fn parse(name: &str) -> Option<Self> {
         Self::ALL
             .iter()
@@ -56,9 +58,9 @@ impl Keyword {
         &self.0
     }
 
-    /// Reports whether every known server keeps it unchanged: letters, digits, `$ _ - .`, at most 50 bytes (Dovecot's
-    /// limit). Others are set separately, after the message has been sent, so that a refusal costs the keyword and not
-    /// the message.
+    /// Reports whether every known server keeps it unchanged: letters, digits, `$ _ - .`, at most
+    /// 50 bytes (Dovecot's limit). Others are set separately, after the message has been sent, so
+    /// that a refusal costs the keyword and not the message.
     pub fn is_plain(&self) -> bool {
         self.0.len() <= 50
             && self
@@ -120,7 +122,8 @@ impl PartialOrd for Keyword {
     }
 }
 
-/// The flags of one message that can be copied to another server: system flags and keywords, never `\Recent`.
+/// The flags of one message that can be copied to another server: system flags and keywords, never
+/// `\Recent`.
 ///
 /// Sixteen bytes; clones share the keywords.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -131,21 +134,24 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// A keyword set on a target message for a moment, to find out whether it is the source's own message. Never copied
-    /// to another mailbox.
+    /// A keyword set on a target message for a moment, to find out whether it is the source's own
+    /// message. Never copied to another mailbox.
     pub const MARK: &str = "$MailferryMark";
 
-    /// A keyword on a target message that was found damaged and is being replaced. Never copied to another mailbox.
+    /// A keyword on a target message that was found damaged and is being replaced. Never copied to
+    /// another mailbox.
     pub const DAMAGED: &str = "$MailferryDamaged";
 
-    /// Makes flags from a server's names. `\Recent` and unknown system flags are dropped, as no other server would
-    /// accept them; the two that have a registered keyword (`\Forwarded`, `\Junk`) are converted to it.
+    /// Makes flags from a server's names. `\Recent` and unknown system flags are dropped, as no
+    /// other server would accept them; the two that have a registered keyword (`\Forwarded`,
+    /// `\Junk`) are converted to it.
     ///
     /// ```abnf
     /// flag-fetch = flag / "\Recent"
     /// flag       = "\Answered" / "\Flagged" / "\Deleted" / "\Seen" / "\Draft" / flag-keyword / flag-extension
     /// ```
-    /// (RFC 3501 section 9.) A keyword need not be an atom: [`Flags::names`] skips those that can't be written.
+    /// (RFC 3501 section 9.) A keyword need not be an atom: [`Flags::names`] skips those that can't
+    /// be written.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut system = 0;
         let mut keywords = Vec::new();
@@ -218,8 +224,8 @@ impl Flags {
         self.keywords().binary_search(keyword).is_ok()
     }
 
-    /// Returns the flags for display, whatever a server called them: control characters are escaped, long lists are
-    /// cut.
+    /// Returns the flags for display, whatever a server called them: control characters are
+    /// escaped, long lists are cut.
     pub fn shown(&self) -> String {
         let system = SystemFlag::ALL
             .iter()
@@ -258,8 +264,9 @@ impl Flags {
         )
     }
 
-    /// Returns the names as inside an IMAP flag list: `\Seen $Forwarded`. Keywords that aren't atoms are skipped: they
-    /// can't be written, and raw bytes from one server's reply never reach another server.
+    /// Returns the names as inside an IMAP flag list: `\Seen $Forwarded`. Keywords that aren't
+    /// atoms are skipped: they can't be written, and raw bytes from one server's reply never reach
+    /// another server.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let system = SystemFlag::ALL
             .iter()
@@ -286,11 +293,12 @@ impl fmt::Display for Flags {
     }
 }
 
-/// The flags that a mailbox stores permanently, from the PERMANENTFLAGS response to SELECT (RFC 3501 section 7.1).
+/// The flags that a mailbox stores permanently, from the PERMANENTFLAGS response to SELECT (RFC
+/// 3501 section 7.1).
 ///
-/// Servers list less than they keep: UW `()` for an empty INBOX, go-imap `(\*)`. So if the mailbox is writable, system
-/// flags are worth trying, and if nothing is listed, everything is; [`PermanentFlags::doubts`] returns what has to be
-/// checked afterwards.
+/// Servers list less than they keep: UW `()` for an empty INBOX, go-imap `(\*)`. So if the mailbox
+/// is writable, system flags are worth trying, and if nothing is listed, everything is;
+/// [`PermanentFlags::doubts`] returns what has to be checked afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PermanentFlags {
     /// The flags that are kept, or worth trying.
@@ -310,7 +318,8 @@ impl Default for PermanentFlags {
 }
 
 impl PermanentFlags {
-    /// Returns the default of RFC 3501 for a server that sent no PERMANENTFLAGS: everything is kept.
+    /// Returns the default of RFC 3501 for a server that sent no PERMANENTFLAGS: everything is
+    /// kept.
     pub fn everything() -> Self {
         Self::exactly(
             Flags {
@@ -370,8 +379,8 @@ impl PermanentFlags {
         }
     }
 
-    /// Splits `wanted` into the flags that this mailbox keeps and those that it can't. mailferry's own keywords are in
-    /// neither.
+    /// Splits `wanted` into the flags that this mailbox keeps and those that it can't. mailferry's
+    /// own keywords are in neither.
     pub fn split(&self, wanted: &Flags) -> (Flags, Flags) {
         let wanted = &wanted.filter_keywords(|keyword| !keyword.is_own());
         let kept_keywords = wanted
@@ -385,7 +394,8 @@ impl PermanentFlags {
         (kept, lost)
     }
 
-    /// Reports whether this mailbox is certain to keep all of these, mailferry's own keywords included.
+    /// Reports whether this mailbox is certain to keep all of these, mailferry's own keywords
+    /// included.
     pub fn keeps(&self, flags: &Flags) -> bool {
         let is_listed = flags.system & !self.flags.system == 0 && self.doubts(flags).is_empty();
         is_listed

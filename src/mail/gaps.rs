@@ -1,7 +1,8 @@
 //! What exists or may exist on a side but could not be read.
 //!
-//! What was not read is not absent. A listing or a scan with a gap is still valid for what it shows, but nothing may
-//! depend on what it doesn't show: no deletion, no move, no checkpoint that says a folder is in sync.
+//! What was not read is not absent. A listing or a scan with a gap is still valid for what it
+//! shows, but nothing may depend on what it doesn't show: no deletion, no move, no checkpoint that
+//! says a folder is in sync.
 
 use super::{MailboxName, Uid};
 use std::fmt;
@@ -61,8 +62,8 @@ impl Gaps {
         self.found.is_empty()
     }
 
-    /// Reports whether there may be folders that a listing with these gaps doesn't show. A folder that is shown but
-    /// could not be read counts too: it may be a missing one under its new name.
+    /// Reports whether there may be folders that a listing with these gaps doesn't show. A folder
+    /// that is shown but could not be read counts too: it may be a missing one under its new name.
     pub fn hide_folders(&self) -> bool {
         let of_subscriptions =
             |what: &Unread| matches!(what, Unread::Subscription | Unread::Subscriptions);

@@ -4,8 +4,8 @@ use super::InternalDate;
 use serde::{Serialize, Serializer};
 use std::borrow::Borrow;
 
-/// The fields by which users recognise a message, decoded. They are as the sender wrote them, and may contain control
-/// characters.
+/// The fields by which users recognise a message, decoded. They are as the sender wrote them, and
+/// may contain control characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Heading {
     /// Its Message-ID.

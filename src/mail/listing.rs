@@ -4,7 +4,8 @@ use super::{Counters, Gaps};
 use serde::{Serialize, Serializer};
 use std::fmt;
 
-/// A mailbox's name exactly as its store writes it: modified UTF-7 on most IMAP servers, with prefix and separators.
+/// A mailbox's name exactly as its store writes it: modified UTF-7 on most IMAP servers, with
+/// prefix and separators.
 ///
 /// The raw bytes identify the folder on its server; decoding is only for display and mapping.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,7 +69,8 @@ pub enum SpecialUse {
 }
 
 impl SpecialUse {
-    /// Parses a LIST attribute such as `\Sent`, case-insensitively (Cyrus 3.6 writes `\sent`), or XLIST's `\Spam`.
+    /// Parses a LIST attribute such as `\Sent`, case-insensitively (Cyrus 3.6 writes `\sent`), or
+    /// XLIST's `\Spam`.
     ///
     /// ```abnf
     /// use-attr = "\All" / "\Archive" / "\Drafts" / "\Flagged" / "\Junk" / "\Sent" / "\Trash" / use-attr-ext
@@ -103,7 +105,8 @@ impl SpecialUse {
         }
     }
 
-    /// Reports whether it shows messages that are in other folders, so that copying it would duplicate them.
+    /// Reports whether it shows messages that are in other folders, so that copying it would
+    /// duplicate them.
     pub fn is_view(self) -> bool {
         matches!(self, Self::All | Self::Flagged | Self::Important)
     }
@@ -129,7 +132,8 @@ impl Serialize for SpecialUse {
     }
 }
 
-/// What STATUS reports about a mailbox without opening it (RFC 3501 section 6.3.10). `None`: the server did not say.
+/// What STATUS reports about a mailbox without opening it (RFC 3501 section 6.3.10). `None`: the
+/// server did not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FolderStatus {
     /// MESSAGES, UIDNEXT, UIDVALIDITY and HIGHESTMODSEQ.
@@ -142,7 +146,8 @@ pub struct FolderStatus {
     pub mailbox_id: Option<String>,
 }
 
-/// A name for a subfolder of a mailbox that can't have any: all levels from the mailbox's on become one.
+/// A name for a subfolder of a mailbox that can't have any: all levels from the mailbox's on become
+/// one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Flattened {
     /// The mailbox above.
@@ -200,7 +205,8 @@ impl ListedMailbox {
 /// How a store writes the names of the user's own mailboxes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameStyle {
-    /// The prefix of every name but INBOX's, such as `INBOX.`; raw bytes, usually empty (NAMESPACE, RFC 2342).
+    /// The prefix of every name but INBOX's, such as `INBOX.`; raw bytes, usually empty (NAMESPACE,
+    /// RFC 2342).
     pub prefix: Vec<u8>,
     /// The separator of levels; `None` if there are no levels.
     pub separator: Option<char>,
@@ -219,6 +225,7 @@ pub struct Listing {
     pub foreign_prefixes: Vec<Vec<u8>>,
     /// What exists or may exist in the account but could not be listed.
     pub gaps: Gaps,
-    /// Whether folders are labels on messages in one store (X-GM-EXT-1), so that its All Mail accepts messages, too.
+    /// Whether folders are labels on messages in one store (X-GM-EXT-1), so that its All Mail
+    /// accepts messages, too.
     pub are_labels: bool,
 }

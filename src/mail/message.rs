@@ -3,7 +3,8 @@
 use super::{Flags, InternalDate, Uid};
 use std::collections::HashMap;
 
-/// A message's identity according to its header: 128 bits of a SHA-256, and how far it can be trusted.
+/// A message's identity according to its header: 128 bits of a SHA-256, and how far it can be
+/// trusted.
 ///
 /// Made by `identity`, which describes what is hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,8 +43,8 @@ enum KeyKind {
 }
 
 impl Message {
-    /// Makes a message. `size` is RFC822.SIZE in bytes: a hint, stored up to 4 GiB and never trusted as the number of
-    /// bytes to come. `flags` is an index into the scan's [`FlagTable`].
+    /// Makes a message. `size` is RFC822.SIZE in bytes: a hint, stored up to 4 GiB and never
+    /// trusted as the number of bytes to come. `flags` is an index into the scan's [`FlagTable`].
     pub fn new(
         uid: Uid,
         size: u64,
@@ -128,8 +129,8 @@ impl Message {
     }
 }
 
-/// The distinct sets of flags in one folder, each stored once: a folder may have a million messages, but only a dozen
-/// sets.
+/// The distinct sets of flags in one folder, each stored once: a folder may have a million
+/// messages, but only a dozen sets.
 #[derive(Clone, Debug, Default)]
 pub struct FlagTable {
     sets: Vec<Flags>,

@@ -3,8 +3,8 @@
 use serde::{Serialize, Serializer};
 use std::ops::{AddAssign, Index, IndexMut};
 
-/// One of the two mailboxes. In one-way work, mail goes from the first to the second; a sync treats both alike. A
-/// command with one mailbox has only the first.
+/// One of the two mailboxes. In one-way work, mail goes from the first to the second; a sync treats
+/// both alike. A command with one mailbox has only the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
     /// The one named first on the command line.

@@ -37,8 +37,8 @@ impl fmt::Display for UidValidity {
     }
 }
 
-/// A set of UIDs as ascending ranges that neither overlap nor touch: its memory grows with the gaps, not with the
-/// messages, so a server's `1:4294967295` costs eight bytes.
+/// A set of UIDs as ascending ranges that neither overlap nor touch: its memory grows with the
+/// gaps, not with the messages, so a server's `1:4294967295` costs eight bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UidSet {
     ranges: Vec<RangeInclusive<u32>>,
@@ -79,7 +79,8 @@ impl UidSet {
         self.insert_range(uid.get()..=uid.get());
     }
 
-    /// Adds every UID between the two numbers, whichever is larger (RFC 3501 allows `9:5`). Zero is skipped.
+    /// Adds every UID between the two numbers, whichever is larger (RFC 3501 allows `9:5`). Zero is
+    /// skipped.
     pub fn insert_range(&mut self, range: RangeInclusive<u32>) {
         let (mut low, mut high) = range.into_inner();
         if low > high {
@@ -139,13 +140,14 @@ impl UidSet {
             .map(|range| (*range.start(), *range.end()))
     }
 
-    /// Iterates over all UIDs, ascending. Only for sets made from known UIDs: a server's own set may have four billion.
+    /// Iterates over all UIDs, ascending. Only for sets made from known UIDs: a server's own set
+    /// may have four billion.
     pub fn iter(&self) -> impl Iterator<Item = Uid> + '_ {
         self.ranges.iter().cloned().flatten().filter_map(Uid::new)
     }
 
-    /// Splits the set into IMAP sequence-sets of at most `max_bytes` each (RFC 2683 section 3.2.1.5 on the length of
-    /// command lines), in ascending order. Each has at least one range.
+    /// Splits the set into IMAP sequence-sets of at most `max_bytes` each (RFC 2683 section 3.2.1.5
+    /// on the length of command lines), in ascending order. Each has at least one range.
     pub fn sequence_sets(&self, max_bytes: usize) -> Vec<String> {
         let mut sets = Vec::new();
         let mut current = String::new();
@@ -165,7 +167,8 @@ impl UidSet {
         sets
     }
 
-    /// Parses a server's `uid-set` (RFC 4315 section 4), such as `4,7:9,3`. `None` if it is malformed.
+    /// Parses a server's `uid-set` (RFC 4315 section 4), such as `4,7:9,3`. `None` if it is
+    /// malformed.
     ///
     /// ```abnf
     /// uid-set   = (uniqueid / uid-range) *("," uid-set)

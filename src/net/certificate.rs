@@ -1,5 +1,5 @@
-//! What a certificate says about itself, for users who must find out why it isn't trusted. Trust itself is up to the
-//! TLS library.
+//! What a certificate says about itself, for users who must find out why it isn't trusted. Trust
+//! itself is up to the TLS library.
 
 use super::Fingerprint;
 use jiff::Timestamp;
@@ -13,8 +13,8 @@ const MAX_NAMES: usize = 20;
 /// A server's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFacts {
-    /// The hosts that it was issued for: its subjectAltName, otherwise its common name (RFC 9525 accepts only the
-    /// first).
+    /// The hosts that it was issued for: its subjectAltName, otherwise its common name (RFC 9525
+    /// accepts only the first).
     pub names: Vec<String>,
     /// Who signed it, in readable form.
     pub issuer: String,

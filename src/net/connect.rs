@@ -1,5 +1,5 @@
-//! From a host name to a TCP connection, in its own thread: neither the resolver nor a connection attempt can be
-//! aborted, so a request to stop abandons them.
+//! From a host name to a TCP connection, in its own thread: neither the resolver nor a connection
+//! attempt can be aborted, so a request to stop abandons them.
 
 use super::error::{seconds, words};
 use super::socket::{Limits, SLICE};
@@ -74,7 +74,8 @@ pub(super) fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
     }
 }
 
-/// Tries the addresses in turn. Returns the connection, and how long its handshake took: one packet each way.
+/// Tries the addresses in turn. Returns the connection, and how long its handshake took: one packet
+/// each way.
 pub(super) fn first_to_answer(
     host: &str,
     port: u16,

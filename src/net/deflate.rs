@@ -1,9 +1,9 @@
-//! Compression of a connection (COMPRESS=DEFLATE, RFC 4978): raw deflate in both directions, between the protocol and
-//! TLS.
+//! Compression of a connection (COMPRESS=DEFLATE, RFC 4978): raw deflate in both directions,
+//! between the protocol and TLS.
 //!
-//! Inflated bytes are produced piece by piece, for whatever room the reader has, so every limit on lines, literals and
-//! responses applies as without compression. What only a compressed stream can do has limits of its own: bytes that
-//! inflate to nothing, and few that inflate to very many.
+//! Inflated bytes are produced piece by piece, for whatever room the reader has, so every limit on
+//! lines, literals and responses applies as without compression. What only a compressed stream can
+//! do has limits of its own: bytes that inflate to nothing, and few that inflate to very many.
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use std::io;
@@ -15,11 +15,12 @@ const INPUT: usize = 32 << 10;
 /// Compressed bytes that may inflate to nothing. Each flush of an honest server has five.
 const EMPTY: u64 = 1 << 20;
 
-/// How much must arrive before the ratio means anything: no message of ordinary size is ever checked.
+/// How much must arrive before the ratio means anything: no message of ordinary size is ever
+/// checked.
 const WINDOW: u64 = 256 << 20;
 
-/// The most that one compressed byte may inflate to on average over that much. Deflate's maximum is 1032; mail reaches
-/// 3 to 8.
+/// The most that one compressed byte may inflate to on average over that much. Deflate's maximum is
+/// 1032; mail reaches 3 to 8.
 const RATIO: u64 = 500;
 
 /// Both directions of a compressed connection.
@@ -56,11 +57,12 @@ impl Deflate {
         }
     }
 
-    /// Reads inflated bytes, at most filling `buffer`, from what `read` returns; 0 if that returns none.
+    /// Reads inflated bytes, at most filling `buffer`, from what `read` returns; 0 if that returns
+    /// none.
     ///
     /// # Errors
-    /// Those of `read`, which may be called again afterwards, and `InvalidData` for an invalid stream, or one made to
-    /// do harm.
+    /// Those of `read`, which may be called again afterwards, and `InvalidData` for an invalid
+    /// stream, or one made to do harm.
     pub(super) fn read(
         &mut self,
         buffer: &mut [u8],
@@ -129,7 +131,8 @@ impl Deflate {
         Ok(())
     }
 
-    /// Compresses bytes so that the server can read all of them at once (RFC 4978 section 4: flushed at the end).
+    /// Compresses bytes so that the server can read all of them at once (RFC 4978 section 4:
+    /// flushed at the end).
     ///
     /// # Errors
     /// The compressor fails, which it has no reason to.
@@ -246,7 +249,8 @@ mod tests {
                 .to_string()
                 .contains("empty compressed data")
         );
-        // A gigabyte of zeros in a megabyte: no more than was requested is ever in memory, and it stops.
+        // A gigabyte of zeros in a megabyte: no more than was requested is ever in memory, and it
+        // stops.
         let mut deflate = Deflate::new(b"");
         let kilobytes = (0..1 << 20)
             .take_while(|_| deflate.judge(1, 1024).is_ok())

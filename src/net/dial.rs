@@ -17,7 +17,8 @@ use std::time::Duration;
 /// How long waits continue after a request to stop, so that work in progress can be finished.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long a greeting may take before the port is tested for TLS: a server that waits for a handshake says nothing.
+/// How long a greeting may take before the port is tested for TLS: a server that waits for a
+/// handshake says nothing.
 const GREETING: Duration = Duration::from_secs(3);
 
 /// How long each step of that test may take.
@@ -34,7 +35,8 @@ pub struct DialSettings {
     pub tls: TlsMode,
     /// A file of PEM certificates to trust in addition to the system's.
     pub ca: Option<PathBuf>,
-    /// The one certificate that the server must present. Without `ca` it is trusted whatever its contents.
+    /// The one certificate that the server must present. Without `ca` it is trusted whatever its
+    /// contents.
     pub pin: Option<Fingerprint>,
     /// A file of PEM certificates that identify the user.
     pub client_cert: Option<PathBuf>,
@@ -63,8 +65,8 @@ impl Dialer {
     /// Prepares to connect; nothing is sent yet.
     ///
     /// # Errors
-    /// [`Error::CaUnreadable`] or [`Error::CaEmpty`] if the file of `ca` is unusable, [`Error::ClientCertificate`] if
-    /// those of the user's certificate are.
+    /// [`Error::CaUnreadable`] or [`Error::CaEmpty`] if the file of `ca` is unusable,
+    /// [`Error::ClientCertificate`] if those of the user's certificate are.
     pub fn new(settings: DialSettings, stop: Arc<Stop>) -> Result<Self, Error> {
         let trust = Trust::read(&settings)?;
         let limits = Arc::new(Limits::new(settings.timeout, GRACE, stop));
@@ -92,8 +94,8 @@ impl Dialer {
     /// Makes a connection, with TLS up if it is implicit. Tries every address of the host in turn.
     ///
     /// # Errors
-    /// Why it failed: each address with its reason, the failed handshake, the untrusted certificate.
-    /// [`Error::Interrupted`] as soon as the user asks to stop.
+    /// Why it failed: each address with its reason, the failed handshake, the untrusted
+    /// certificate. [`Error::Interrupted`] as soon as the user asks to stop.
     pub fn dial(&self) -> Result<Stream, Error> {
         if self.limits.is_stopping() {
             return Err(Error::Interrupted {
@@ -108,8 +110,9 @@ impl Dialer {
             .map_err(|error| error.with_fingerprint(|| self.fingerprint(self.connect()?)))
     }
 
-    /// Waits some seconds for a greeting without TLS. If none comes, a separate connection tells a slow server from a
-    /// port that speaks TLS from the first byte, where client and server would wait for each other.
+    /// Waits some seconds for a greeting without TLS. If none comes, a separate connection tells a
+    /// slow server from a port that speaks TLS from the first byte, where client and server would
+    /// wait for each other.
     ///
     /// # Errors
     /// [`Error::TlsAtOnce`].
@@ -170,18 +173,19 @@ impl Dialer {
         Ok(Stream::plain(socket, distance))
     }
 
-    /// Sets up TLS on a connection after the server's OK to STARTTLS (RFC 3501 section 6.2.1). The caller has made sure
-    /// that it holds no byte that came after the OK, and forgets everything learnt before.
+    /// Sets up TLS on a connection after the server's OK to STARTTLS (RFC 3501 section 6.2.1). The
+    /// caller has made sure that it holds no byte that came after the OK, and forgets everything
+    /// learnt before.
     ///
     /// # Errors
-    /// [`Error::NotReady`] if the connection is already encrypted or has unflushed bytes, otherwise why the handshake
-    /// failed.
+    /// [`Error::NotReady`] if the connection is already encrypted or has unflushed bytes, otherwise
+    /// why the handshake failed.
     pub fn start_tls(&self, stream: Stream) -> Result<Stream, Error> {
         self.protect(stream, true)
     }
 
-    /// Returns the fingerprint of the certificate that a server presents, trusted or not. The connection must be at the
-    /// point where TLS begins, and can't be used afterwards.
+    /// Returns the fingerprint of the certificate that a server presents, trusted or not. The
+    /// connection must be at the point where TLS begins, and can't be used afterwards.
     ///
     /// # Errors
     /// Why the handshake failed.
@@ -194,8 +198,9 @@ impl Dialer {
         })
     }
 
-    /// Returns what the certificate that a server presents says about itself, trusted or not. As with
-    /// [`Self::fingerprint`], the connection must be at the point where TLS begins, and can't be used afterwards.
+    /// Returns what the certificate that a server presents says about itself, trusted or not. As
+    /// with [`Self::fingerprint`], the connection must be at the point where TLS begins, and can't
+    /// be used afterwards.
     ///
     /// # Errors
     /// Why the handshake failed, or that the certificate can't be parsed.
@@ -255,7 +260,8 @@ impl Dialer {
         }
     }
 
-    /// Returns the TLS configuration, made on first use: that reads all of the system's certificates.
+    /// Returns the TLS configuration, made on first use: that reads all of the system's
+    /// certificates.
     fn connector(&self) -> Result<&TlsConnector, Error> {
         let made = self
             .connector

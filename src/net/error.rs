@@ -1,4 +1,5 @@
-//! What can go wrong with a connection, what kind of failure it is, and what a user can do about it.
+//! What can go wrong with a connection, what kind of failure it is, and what a user can do about
+//! it.
 
 use super::{Fingerprint, Phase, Way};
 use std::net::SocketAddr;
@@ -346,7 +347,8 @@ pub(super) fn words(error: &io::Error) -> String {
     first.into_iter().chain(characters).collect()
 }
 
-/// Extracts OpenSSL's reason from `error:CODE:library:function:reason:file:line:…`; returns other texts unchanged.
+/// Extracts OpenSSL's reason from `error:CODE:library:function:reason:file:line:…`; returns other
+/// texts unchanged.
 pub(super) fn reason(text: &str) -> &str {
     match text
         .strip_prefix("error:")

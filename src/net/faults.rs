@@ -1,14 +1,16 @@
-//! Connections that break on purpose, so that tests can step through every write and check the consequences.
+//! Connections that break on purpose, so that tests can step through every write and check the
+//! consequences.
 //!
-//! Nothing in the program injects a fault: without an injector a write only checks an empty `Option`.
+//! Nothing in the program injects a fault: without an injector a write only checks an empty
+//! `Option`.
 
 use std::fmt::Debug;
 
-/// Is asked about every write to a server's socket, over all connections of one [`super::Dialer`]. The first write that
-/// it cuts is the connection's last: nothing more goes out or comes in.
+/// Is asked about every write to a server's socket, over all connections of one [`super::Dialer`].
+/// The first write that it cuts is the connection's last: nothing more goes out or comes in.
 pub trait FaultInjector: Debug + Send + Sync {
-    /// Reports whether and where the connection breaks at this write. `bytes` are what the socket gets, TLS records if
-    /// encrypted; they may contain secrets.
+    /// Reports whether and where the connection breaks at this write. `bytes` are what the socket
+    /// gets, TLS records if encrypted; they may contain secrets.
     fn at_write(&self, bytes: &[u8]) -> Option<Cut>;
 }
 

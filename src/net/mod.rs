@@ -8,9 +8,9 @@
 //! deflate  compression, and its limits                      faults   connections that tests break on purpose
 //! ```
 //!
-//! Invariants: every wait ends, every error of a wait says what was waited for, certificates are always checked (RFC
-//! 8314 section 5.3, TLS 1.2 at least) or are the one that the user pinned, and only this module knows native-tls,
-//! flate2 and x509-parser.
+//! Invariants: every wait ends, every error of a wait says what was waited for, certificates are
+//! always checked (RFC 8314 section 5.3, TLS 1.2 at least) or are the one that the user pinned, and
+//! only this module knows native-tls, flate2 and x509-parser.
 
 mod certificate;
 mod connect;

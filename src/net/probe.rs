@@ -1,5 +1,5 @@
-//! Single steps towards a server, to find out which one fails: a host's addresses, one address's port, what a port says
-//! unprompted. No user data is sent.
+//! Single steps towards a server, to find out which one fails: a host's addresses, one address's
+//! port, what a port says unprompted. No user data is sent.
 
 use super::Error;
 use super::connect;
@@ -64,8 +64,8 @@ pub fn knock(address: &SocketAddr, timeout: Duration) -> Result<Duration, Shut> 
     }
 }
 
-/// Returns the first bytes that a port sends without TLS, unprompted or, if it sends nothing within `patience`, in
-/// reply to a line that is no protocol's. Empty if it sends nothing at all.
+/// Returns the first bytes that a port sends without TLS, unprompted or, if it sends nothing within
+/// `patience`, in reply to a line that is no protocol's. Empty if it sends nothing at all.
 pub fn overhear(addresses: &[SocketAddr], patience: Duration) -> Vec<u8> {
     let connected = addresses
         .iter()

@@ -1,10 +1,12 @@
-//! A TCP socket whose waits end: after too long a silence, or some time after the user asked to stop.
+//! A TCP socket whose waits end: after too long a silence, or some time after the user asked to
+//! stop.
 //!
-//! It is below TLS, so one place keeps time for plain bytes, TLS records and handshakes alike. TLS never sees a wait
-//! that it would have to resume: a call returns bytes, or the connection is over.
+//! It is below TLS, so one place keeps time for plain bytes, TLS records and handshakes alike. TLS
+//! never sees a wait that it would have to resume: a call returns bytes, or the connection is over.
 //!
-//! A connection that isn't closed in order is reset, even if the process is killed: what was written but has not left
-//! this machine is dropped, rather than reaching the server after the next run has checked what arrived.
+//! A connection that isn't closed in order is reset, even if the process is killed: what was
+//! written but has not left this machine is dropped, rather than reaching the server after the next
+//! run has checked what arrived.
 
 use super::{Cut, FaultInjector, Way};
 use crate::event::Stop;
@@ -18,19 +20,21 @@ use std::time::{Duration, Instant};
 /// How often a wait checks whether it should end.
 pub(super) const SLICE: Duration = Duration::from_millis(250);
 
-/// A wait that lasts this many timeouts and brings next to nothing counts as silence: a server that sends a byte a
-/// minute would otherwise hold up a run forever. With the default timeout this is 40 minutes, more than honest servers
-/// need to say anything substantial.
+/// A wait that lasts this many timeouts and brings next to nothing counts as silence: a server that
+/// sends a byte a minute would otherwise hold up a run forever. With the default timeout this is 40
+/// minutes, more than honest servers need to say anything substantial.
 const PATIENCE: u32 = 20;
 
-/// The same while waiting for a message's bytes, which the server has at hand. Each complete message starts it again.
+/// The same while waiting for a message's bytes, which the server has at hand. Each complete
+/// message starts it again.
 const BODY_PATIENCE: u32 = 4;
 
 /// What is more than next to nothing, in bytes: 27 per second with the default timeout.
 const NOTEWORTHY: usize = 64 << 10;
 
-/// Bytes per second below which a whole response is given up, once the patience is over: at that rate it isn't worth
-/// waiting for its end. A listing may arrive slowly, as the server looks at each message.
+/// Bytes per second below which a whole response is given up, once the patience is over: at that
+/// rate it isn't worth waiting for its end. A listing may arrive slowly, as the server looks at
+/// each message.
 const SLOWEST: u64 = 64;
 
 /// The same for a message's bytes, which the server has at hand. No line in use is slower.
@@ -49,7 +53,8 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Sets the limits: silence of `timeout` ends a wait; `grace` after a request to stop was noticed, all waits end.
+    /// Sets the limits: silence of `timeout` ends a wait; `grace` after a request to stop was
+    /// noticed, all waits end.
     pub(super) fn new(timeout: Duration, grace: Duration, stop: Arc<Stop>) -> Self {
         Self {
             timeout,
@@ -59,7 +64,8 @@ impl Limits {
         }
     }
 
-    /// Returns limits for a side connection, which ends on the same request to stop and tolerates this much silence.
+    /// Returns limits for a side connection, which ends on the same request to stop and tolerates
+    /// this much silence.
     pub(super) fn hasty(&self, timeout: Duration) -> Self {
         Self::new(
             timeout.min(self.timeout),
@@ -166,7 +172,8 @@ impl Socket {
         tcp.set_read_timeout(Some(slice))?;
         tcp.set_write_timeout(Some(slice))?;
         tcp.set_nodelay(true)?;
-        // The system resets it when it is closed, however that happens (RFC 9293 section 3.10.4, ABORT).
+        // The system resets it when it is closed, however that happens (RFC 9293 section 3.10.4,
+        // ABORT).
         set_socket_linger(&tcp, Some(Duration::ZERO))?;
         Ok(Self {
             tcp,
@@ -220,7 +227,8 @@ impl Socket {
         self.answer = Answer::new(if is_body { SLOWEST_BODY } else { SLOWEST });
     }
 
-    /// Reports whether anything arrives within this time, even the connection's end. It stays to be read.
+    /// Reports whether anything arrives within this time, even the connection's end. It stays to be
+    /// read.
     pub(super) fn hears(&self, within: Duration) -> bool {
         let since = Instant::now();
         while !self.limits.is_stopping() && since.elapsed() < within {
@@ -270,7 +278,8 @@ impl Socket {
         }
     }
 
-    /// Writes as the fault injector allows: all, a part or nothing, after which the connection may be over.
+    /// Writes as the fault injector allows: all, a part or nothing, after which the connection may
+    /// be over.
     fn write_or_break(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let cut = self
             .faults

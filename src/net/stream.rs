@@ -9,10 +9,12 @@ use std::io::{self, Read as _, Write as _};
 use std::mem;
 use std::time::{Duration, Instant};
 
-/// Writes are buffered up to this many bytes: the most that one TLS record holds (RFC 8446 section 5.1).
+/// Writes are buffered up to this many bytes: the most that one TLS record holds (RFC 8446 section
+/// 5.1).
 const GATHER: usize = 16 * 1024;
 
-/// A connection's traffic so far. Bytes are those of the protocol, without TLS's overhead and compression's savings.
+/// A connection's traffic so far. Bytes are those of the protocol, without TLS's overhead and
+/// compression's savings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Bytes sent.
@@ -110,12 +112,12 @@ impl Stream {
         })
     }
 
-    /// Compresses the connection from now on, as the server has agreed (RFC 4978). `received` arrived after the
-    /// server's OK and is already compressed.
+    /// Compresses the connection from now on, as the server has agreed (RFC 4978). `received`
+    /// arrived after the server's OK and is already compressed.
     ///
     /// # Errors
-    /// [`Error::NotReady`] without TLS (plain text reveals enough already), if it is already compressed, or if written
-    /// bytes have not been sent.
+    /// [`Error::NotReady`] without TLS (plain text reveals enough already), if it is already
+    /// compressed, or if written bytes have not been sent.
     pub fn compress(&mut self, received: &[u8]) -> Result<(), Error> {
         if !self.is_encrypted() {
             return Err(Error::NotReady {
@@ -136,8 +138,8 @@ impl Stream {
         Ok(())
     }
 
-    /// Returns how long a packet took there and back when the connection was made; zero if the server is on this
-    /// machine.
+    /// Returns how long a packet took there and back when the connection was made; zero if the
+    /// server is on this machine.
     pub fn distance(&self) -> Duration {
         if self.channel.socket().is_loopback() {
             Duration::ZERO
@@ -151,7 +153,8 @@ impl Stream {
         self.deflate.is_some()
     }
 
-    /// Reports whether anything arrives within this time, even the connection's end. It stays to be read.
+    /// Reports whether anything arrives within this time, even the connection's end. It stays to be
+    /// read.
     pub(super) fn hears(&self, within: Duration) -> bool {
         self.channel.socket().hears(within)
     }
@@ -172,8 +175,8 @@ impl Stream {
         }
     }
 
-    /// Sets what the coming waits are for. It starts as [`Phase::Greeting`]. What arrives from now on has its own
-    /// deadline.
+    /// Sets what the coming waits are for. It starts as [`Phase::Greeting`]. What arrives from now
+    /// on has its own deadline.
     pub fn set_phase(&mut self, phase: Phase) {
         self.phase = phase;
         self.begin_answer();
@@ -188,8 +191,8 @@ impl Stream {
     /// Reads what arrives next, at most filling `buf`; 0 if the peer has closed. Flushes first.
     ///
     /// # Errors
-    /// [`Error::Silent`] after the configured timeout without a byte, [`Error::Interrupted`] some seconds after a
-    /// request to stop, [`Error::Broken`].
+    /// [`Error::Silent`] after the configured timeout without a byte, [`Error::Interrupted`] some
+    /// seconds after a request to stop, [`Error::Broken`].
     pub fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
         self.flush()?;
         if mem::take(&mut self.is_answer_due) {
@@ -200,7 +203,8 @@ impl Stream {
         Ok(count)
     }
 
-    /// Reads what has arrived, without waiting or flushing; `None` if nothing has, 0 if the peer has closed.
+    /// Reads what has arrived, without waiting or flushing; `None` if nothing has, 0 if the peer
+    /// has closed.
     ///
     /// # Errors
     /// [`Error::Broken`].
@@ -218,8 +222,8 @@ impl Stream {
         }
     }
 
-    /// Takes bytes to send. Small writes are buffered until [`Stream::flush`] or [`Stream::read`], large ones go out at
-    /// once.
+    /// Takes bytes to send. Small writes are buffered until [`Stream::flush`] or [`Stream::read`],
+    /// large ones go out at once.
     ///
     /// # Errors
     /// As [`Stream::flush`].
@@ -238,8 +242,8 @@ impl Stream {
     /// Sends what is buffered.
     ///
     /// # Errors
-    /// [`Error::Silent`] if the peer accepts nothing for the configured timeout, [`Error::Interrupted`] some seconds
-    /// after a request to stop, [`Error::Broken`].
+    /// [`Error::Silent`] if the peer accepts nothing for the configured timeout,
+    /// [`Error::Interrupted`] some seconds after a request to stop, [`Error::Broken`].
     pub fn flush(&mut self) -> Result<(), Error> {
         if self.gathered.is_empty() {
             return Ok(());
@@ -261,8 +265,9 @@ impl Stream {
         matches!(self.channel, Channel::Tls(_))
     }
 
-    /// Returns what binds a login to this TLS connection: the hash of the server's certificate (`tls-server-end-point`,
-    /// RFC 5929 section 4). `None` without TLS, or if the certificate's signature has no suitable hash.
+    /// Returns what binds a login to this TLS connection: the hash of the server's certificate
+    /// (`tls-server-end-point`, RFC 5929 section 4). `None` without TLS, or if the certificate's
+    /// signature has no suitable hash.
     pub fn server_end_point(&self) -> Option<Vec<u8>> {
         match &self.channel {
             Channel::Plain(_) => None,
@@ -294,7 +299,8 @@ impl Stream {
         }
     }
 
-    /// Closes both directions without waiting, and drops what was written but not sent. Ignores errors.
+    /// Closes both directions without waiting, and drops what was written but not sent. Ignores
+    /// errors.
     pub fn shut_down(&mut self) {
         self.say_goodbye();
         self.channel.socket().close();

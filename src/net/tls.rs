@@ -1,5 +1,5 @@
-//! The handshake, and what its failures mean. Certificate and host name are always checked, unless the certificate is
-//! the one that the user pinned; TLS is at least 1.2.
+//! The handshake, and what its failures mean. Certificate and host name are always checked, unless
+//! the certificate is the one that the user pinned; TLS is at least 1.2.
 
 use super::error::{reason, words};
 use super::phase::Phase;
@@ -30,16 +30,16 @@ pub(super) struct Trust {
     identity: Option<Identity>,
 }
 
-/// Whom to trust: a file of PEM certificates in addition to the system's, and whether one certificate is right whatever
-/// its contents.
+/// Whom to trust: a file of PEM certificates in addition to the system's, and whether one
+/// certificate is right whatever its contents.
 #[derive(Clone, PartialEq, Eq)]
 struct Authorities {
     pem: Vec<u8>,
     is_pinned: bool,
 }
 
-/// The configurations made so far, so that both sides' trusted certificates are read only once: that takes as long as
-/// several connections.
+/// The configurations made so far, so that both sides' trusted certificates are read only once:
+/// that takes as long as several connections.
 static MADE: Mutex<Vec<(Authorities, TlsConnector)>> = Mutex::new(Vec::new());
 
 impl Trust {
@@ -94,7 +94,8 @@ fn read_identity(cert: &Path, key: &Path) -> Result<Identity, Error> {
     fitting.map_err(|error| failure(cert, reason(&error.to_string()).to_owned()))
 }
 
-/// Finds the key in a PEM file that may contain certificates too. The TLS library accepts only this form.
+/// Finds the key in a PEM file that may contain certificates too. The TLS library accepts only this
+/// form.
 fn private_key(pem: &[u8]) -> Option<&[u8]> {
     const BEGIN: &[u8] = b"-----BEGIN PRIVATE KEY-----";
     let at = pem
@@ -103,8 +104,8 @@ fn private_key(pem: &[u8]) -> Option<&[u8]> {
     Some(&pem[at..])
 }
 
-/// Reads a file of PEM certificates: its bytes, and the parsed certificates. The TLS library silently skips a bad one;
-/// here it is an error.
+/// Reads a file of PEM certificates: its bytes, and the parsed certificates. The TLS library
+/// silently skips a bad one; here it is an error.
 fn read_certificates(path: &Path) -> Result<(Vec<u8>, Vec<Certificate>), Error> {
     let failure = |reason: String| Error::CaUnreadable {
         path: path.to_owned(),
@@ -122,8 +123,9 @@ fn read_certificates(path: &Path) -> Result<(Vec<u8>, Vec<Certificate>), Error> 
     }
 }
 
-/// Makes the configuration: the system's certificates and these. A pinned certificate is compared by the caller, after
-/// the handshake and before a byte is sent; if `ca` is given too, both checks must pass.
+/// Makes the configuration: the system's certificates and these. A pinned certificate is compared
+/// by the caller, after the handshake and before a byte is sent; if `ca` is given too, both checks
+/// must pass.
 pub(super) fn connector(trust: &Trust) -> Result<TlsConnector, native_tls::Error> {
     if let Some(identity) = &trust.identity {
         return builder(trust).identity(identity.clone()).build();
@@ -178,8 +180,9 @@ pub(super) fn certificate(stream: &TlsStream<Socket>) -> Option<Vec<u8>> {
 /// The check reported for a certificate that names its host only in its subject.
 pub(super) const NO_NAMES: &str = "no subject alternative name";
 
-/// Reports whether the server's certificate has the extension with its names (RFC 5280 section 4.2.1.6). If not, the
-/// TLS library falls back on the subject's common name, which RFC 9525 section 2 forbids: authorities don't verify it.
+/// Reports whether the server's certificate has the extension with its names (RFC 5280 section
+/// 4.2.1.6). If not, the TLS library falls back on the subject's common name, which RFC 9525
+/// section 2 forbids: authorities don't verify it.
 pub(super) fn is_named(stream: &TlsStream<Socket>) -> bool {
     /// The extension's identifier, 2.5.29.17, in DER.
     const SUBJECT_ALTERNATIVE_NAME: &[u8] = &[0x06, 0x03, 0x55, 0x1d, 0x11];
@@ -258,8 +261,8 @@ fn verify_result(text: &str) -> Option<&str> {
     Some(check)
 }
 
-/// Reports whether a server's first bytes are text. A TLS record begins with a byte from 20 to 24 (RFC 8446 section
-/// 5.1), which no text does.
+/// Reports whether a server's first bytes are text. A TLS record begins with a byte from 20 to 24
+/// (RFC 8446 section 5.1), which no text does.
 fn is_plain_text(first: &[u8]) -> bool {
     !first.is_empty()
         && first

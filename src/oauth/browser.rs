@@ -1,4 +1,5 @@
-//! The authorization code with PKCE (RFC 7636, S256), delivered by a browser on this machine (RFC 8252 section 7.3).
+//! The authorization code with PKCE (RFC 7636, S256), delivered by a browser on this machine (RFC
+//! 8252 section 7.3).
 
 use super::Guide;
 use super::client::{Client, Tokens, Trouble, unusable, wanted};
@@ -7,7 +8,8 @@ use super::loopback::Loopback;
 use crate::store::{Error, ErrorKind};
 use oauth2::{AuthUrl, AuthorizationCode, CsrfToken, PkceCodeChallenge, RedirectUrl};
 
-/// Gets tokens. `port` is where the browser is redirected to, 0 for any free one; `user` is who should log in.
+/// Gets tokens. `port` is where the browser is redirected to, 0 for any free one; `user` is who
+/// should log in.
 ///
 /// # Errors
 /// The user refused or did not respond, the port is taken, or the server can't be used.

@@ -23,7 +23,8 @@ const MAX_WORDS: usize = 300;
 pub struct Client {
     /// Its public name.
     pub id: String,
-    /// Its secret, in servers' terms; a program on a user's machine can't keep one, and many have none.
+    /// Its secret, in servers' terms; a program on a user's machine can't keep one, and many have
+    /// none.
     pub secret: Option<SecretString>,
     /// The authorization endpoint.
     pub authorization: Option<Endpoint>,

@@ -1,5 +1,5 @@
-//! The device authorization grant (RFC 8628): the user types a code into a page on any device, while mailferry polls
-//! the server.
+//! The device authorization grant (RFC 8628): the user types a code into a page on any device,
+//! while mailferry polls the server.
 
 use super::Guide;
 use super::client::{Client, Tokens, Trouble, of_http, unusable, wanted};

@@ -1,5 +1,6 @@
-//! Requests to an OAuth server: HTTP/1.1 over the system's TLS, with a limit on every wait and every length. Redirects
-//! are never followed: the request contains secrets, which were meant for the place that the user named.
+//! Requests to an OAuth server: HTTP/1.1 over the system's TLS, with a limit on every wait and
+//! every length. Redirects are never followed: the request contains secrets, which were meant for
+//! the place that the user named.
 
 use oauth2::http::{StatusCode, header::LOCATION};
 use oauth2::{HttpRequest, HttpResponse};

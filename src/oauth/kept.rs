@@ -60,8 +60,8 @@ impl Kept {
         kept
     }
 
-    /// Stores a renewal's tokens; if the server sends no new refresh token, the old one stays valid (RFC 6749 section
-    /// 6).
+    /// Stores a renewal's tokens; if the server sends no new refresh token, the old one stays valid
+    /// (RFC 6749 section 6).
     pub(super) fn take(&mut self, tokens: Tokens, now: Duration) {
         self.access_token = tokens.access;
         self.refresh_token = tokens.refresh.or_else(|| self.refresh_token.take());

@@ -1,5 +1,6 @@
-//! The listener that a browser is redirected to: only on 127.0.0.1, for one code, with the `state` that was sent out.
-//! Any program on this machine may connect; it gets no more than a refusal, and can't end the wait.
+//! The listener that a browser is redirected to: only on 127.0.0.1, for one code, with the `state`
+//! that was sent out. Any program on this machine may connect; it gets no more than a refusal, and
+//! can't end the wait.
 
 use super::Guide;
 use super::browser;

@@ -1,4 +1,5 @@
-//! OAuth 2.0 for an interactive user: getting tokens, storing them, and renewing them (RFC 6749, RFC 8252, RFC 9700).
+//! OAuth 2.0 for an interactive user: getting tokens, storing them, and renewing them (RFC 6749,
+//! RFC 8252, RFC 9700).
 //!
 //! ```text
 //! device    a code that is typed in elsewhere (RFC 8628)       loopback  the redirect that a browser follows
@@ -8,10 +9,10 @@
 //! endpoint  URLs that a secret may be sent to                  profile   what is known about providers
 //! ```
 //!
-//! Invariants: a secret goes only to `https` or to this machine, and only to the place that was named; a code that was
-//! not requested, according to its `state`, is never used; a new refresh token is on disk before anything relies on it;
-//! secrets are redacted from a server's text about a failure. The user provides the client ID: mailferry has none of
-//! its own.
+//! Invariants: a secret goes only to `https` or to this machine, and only to the place that was
+//! named; a code that was not requested, according to its `state`, is never used; a new refresh
+//! token is on disk before anything relies on it; secrets are redacted from a server's text about a
+//! failure. The user provides the client ID: mailferry has none of its own.
 
 mod browser;
 mod client;

@@ -1,5 +1,5 @@
-//! What is known about providers: their endpoints and the parameters that their servers expect. No client IDs: each
-//! user registers one, or gets one from their administrator.
+//! What is known about providers: their endpoints and the parameters that their servers expect. No
+//! client IDs: each user registers one, or gets one from their administrator.
 
 use super::client::Client;
 use super::endpoint::Endpoint;
@@ -25,7 +25,8 @@ pub struct Profile {
     pub(super) parameters: &'static [(&'static str, &'static str)],
     /// The default flow.
     pub flow: Flow,
-    /// The host name for this machine in the redirect: Microsoft's registration allows any port only for this one.
+    /// The host name for this machine in the redirect: Microsoft's registration allows any port
+    /// only for this one.
     pub(super) redirect_host: &'static str,
 }
 

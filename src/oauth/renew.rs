@@ -27,8 +27,8 @@ impl Login {
             .map(|account| Self { vault, account }))
     }
 
-    /// Returns a valid access token other than the refused one. One run at a time renews it, and others use the result:
-    /// a rotating refresh token works only once.
+    /// Returns a valid access token other than the refused one. One run at a time renews it, and
+    /// others use the result: a rotating refresh token works only once.
     ///
     /// # Errors
     /// The server no longer issues any, it can't be reached, or the result can't be stored.

@@ -1,5 +1,6 @@
-//! Where tokens are stored: in a file for each account, private to its owner (mode 0600), in a private directory; or in
-//! a keyring, in which case the file says so. A file that others can access is an error.
+//! Where tokens are stored: in a file for each account, private to its owner (mode 0600), in a
+//! private directory; or in a keyring, in which case the file says so. A file that others can
+//! access is an error.
 
 use super::kept::{Account, Kept};
 use super::renew::since_1970;

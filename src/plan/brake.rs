@@ -1,9 +1,10 @@
-//! The deletion limit (`--max-delete`): how much may be deleted on one side before all its deletions are held back for
-//! the user to check.
+//! The deletion limit (`--max-delete`): how much may be deleted on one side before all its
+//! deletions are held back for the user to check.
 //!
-//! Deletions are counted for each folder and for the account before any is made. If a count exceeds the limit, nothing
-//! at all is deleted on that side. Invariants: no count is ever rounded in favour of a deletion, and by default a
-//! folder of more than [`DeletionLimit::SMALL`] messages is never emptied.
+//! Deletions are counted for each folder and for the account before any is made. If a count exceeds
+//! the limit, nothing at all is deleted on that side. Invariants: no count is ever rounded in
+//! favour of a deletion, and by default a folder of more than [`DeletionLimit::SMALL`] messages is
+//! never emptied.
 
 use crate::mail::counted;
 use std::fmt;
@@ -22,8 +23,8 @@ enum Limit {
 }
 
 impl DeletionLimit {
-    /// The number of deletions up to which the share doesn't matter: one of two messages is half of a folder, but no
-    /// cause for alarm.
+    /// The number of deletions up to which the share doesn't matter: one of two messages is half of
+    /// a folder, but no cause for alarm.
     pub const SMALL: u64 = 20;
 }
 
@@ -110,9 +111,9 @@ impl DeletionLimit {
         }
     }
 
-    /// Reports whether a folder of this many messages may be emptied by inference from the other side, as in two-way
-    /// sync: a server that has lost sight of a folder's mail looks the same as a user who has emptied it, so a limit in
-    /// messages doesn't permit emptying large folders.
+    /// Reports whether a folder of this many messages may be emptied by inference from the other
+    /// side, as in two-way sync: a server that has lost sight of a folder's mail looks the same as
+    /// a user who has emptied it, so a limit in messages doesn't permit emptying large folders.
     pub fn allows_emptying(self, messages: u64) -> bool {
         let all = Deletions {
             deleted: messages,

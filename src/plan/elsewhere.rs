@@ -1,14 +1,16 @@
-//! Messages that one folder lacks and another folder on the target has, or will have: the target can copy them itself.
+//! Messages that one folder lacks and another folder on the target has, or will have: the target
+//! can copy them itself.
 //!
-//! Pure. It takes two steps, so that headers are requested only if they may matter: [`candidates`] picks the messages
-//! that look alike (size and INTERNALDATE); [`assign`] decides by header key. Invariants: only messages with a
-//! Message-ID are taken to be the same, each wanted message is assigned once, and a message that may leave its folder
-//! leaves it once.
+//! Pure. It takes two steps, so that headers are requested only if they may matter: [`candidates`]
+//! picks the messages that look alike (size and INTERNALDATE); [`assign`] decides by header key.
+//! Invariants: only messages with a Message-ID are taken to be the same, each wanted message is
+//! assigned once, and a message that may leave its folder leaves it once.
 
 use crate::mail::{HeaderKey, InternalDate, Message, Uid, UidSet};
 use std::collections::HashMap;
 
-/// A fingerprint of a message's size and INTERNALDATE. `None` for one without a date, which looks like any.
+/// A fingerprint of a message's size and INTERNALDATE. `None` for one without a date, which looks
+/// like any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Looks(u32);
 
@@ -23,7 +25,8 @@ impl Looks {
     }
 }
 
-/// What a folder on the target holds: eight bytes per message, as all of the target's messages are remembered.
+/// What a folder on the target holds: eight bytes per message, as all of the target's messages are
+/// remembered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shelf {
     /// The caller's number for the folder.
@@ -67,8 +70,8 @@ pub struct Candidates {
     pub wanted: Vec<Wanted>,
 }
 
-/// Picks the wanted messages that look like a held one or like one wanted in another folder, and the held ones that
-/// look like a wanted one. Takes time O(n log n).
+/// Picks the wanted messages that look like a held one or like one wanted in another folder, and
+/// the held ones that look like a wanted one. Takes time O(n log n).
 pub fn candidates(shelves: &[Shelf], mut wanted: Vec<Wanted>) -> Candidates {
     wanted.sort_unstable_by_key(|wanted| (wanted.looks, wanted.folder, wanted.position));
     let is_wanted = |looks: Looks| {
@@ -108,13 +111,14 @@ pub fn candidates(shelves: &[Shelf], mut wanted: Vec<Wanted>) -> Candidates {
     }
 }
 
-/// What two messages in different folders must share to be the same: the header, by a key with a Message-ID, the size
-/// in bytes, and the INTERNALDATE in seconds.
+/// What two messages in different folders must share to be the same: the header, by a key with a
+/// Message-ID, the size in bytes, and the INTERNALDATE in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sameness([u8; 16], u32, i64);
 
 impl Sameness {
-    /// Returns it for a message whose header was read; `None` if the evidence is too weak to identify it.
+    /// Returns it for a message whose header was read; `None` if the evidence is too weak to
+    /// identify it.
     pub fn of(message: &Message) -> Option<Self> {
         let HeaderKey::WithId(key) = message.key() else {
             return None;
@@ -143,8 +147,8 @@ pub enum From {
     Twin(usize),
 }
 
-/// Decides where each wanted message comes from; `None`: it is sent. With `may_leave`, messages that are extra in their
-/// folder are moved if wanted elsewhere; otherwise everything is copied.
+/// Decides where each wanted message comes from; `None`: it is sent. With `may_leave`, messages
+/// that are extra in their folder are moved if wanted elsewhere; otherwise everything is copied.
 pub fn assign(
     held: &[(Held, Option<Sameness>)],
     wanted: &[(Wanted, Option<Sameness>)],
@@ -174,7 +178,8 @@ pub fn assign(
                         leave: true,
                     });
                 }
-                // Keep the last one for others to be copied from, until it is known that there are no others.
+                // Keep the last one for others to be copied from, until it is known that there are
+                // no others.
                 return Some(From::Held {
                     held: best,
                     leave: false,

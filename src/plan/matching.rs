@@ -1,15 +1,17 @@
-//! Matches the messages of a source folder with those of its target folder without any state: as multisets.
+//! Matches the messages of a source folder with those of its target folder without any state: as
+//! multisets.
 //!
-//! Messages are grouped by header key; date and size, weak evidence on their own, tell the members of a group apart. If
-//! the evidence doesn't suffice, the messages become a [`Tie`], which their bodies decide ([`settle`](super::settle)).
-//! Invariants: each message appears in the result exactly once, two equal messages stay two, and the result depends on
-//! no order except that of UIDs. Time O(n log n); memory: four bytes per message, and the result.
+//! Messages are grouped by header key; date and size, weak evidence on their own, tell the members
+//! of a group apart. If the evidence doesn't suffice, the messages become a [`Tie`], which their
+//! bodies decide ([`settle`](super::settle)). Invariants: each message appears in the result
+//! exactly once, two equal messages stay two, and the result depends on no order except that of
+//! UIDs. Time O(n log n); memory: four bytes per message, and the result.
 
 use super::second_look::{SIZE_SLACK, look_again};
 use crate::mail::{HeaderKey, InternalDate, Message};
 
-/// The result of matching two folders' messages. All numbers are indices into the slices that were matched; each index
-/// of either side is in exactly one place.
+/// The result of matching two folders' messages. All numbers are indices into the slices that were
+/// matched; each index of either side is in exactly one place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matching {
     /// Source and target are the same message. Ascending by source.
@@ -22,7 +24,8 @@ pub struct Matching {
     pub ties: Vec<Tie>,
 }
 
-/// Messages that only content can tell apart: ascending indices on both sides, neither of them empty.
+/// Messages that only content can tell apart: ascending indices on both sides, neither of them
+/// empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tie {
     /// Indices into the source's messages.
@@ -34,17 +37,19 @@ pub struct Tie {
 /// What is known about the two folders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MatchRules {
-    /// They hold drafts: one message is saved again and again, so the same header with another body is normal.
+    /// They hold drafts: one message is saved again and again, so the same header with another body
+    /// is normal.
     pub drafts: bool,
 }
 
-/// Matches the messages of a source folder with those of its target folder, by header key, INTERNALDATE and size.
+/// Matches the messages of a source folder with those of its target folder, by header key,
+/// INTERNALDATE and size.
 pub fn match_folder(source: &[Message], target: &[Message], rules: &MatchRules) -> Matching {
     match_sides(source, target, rules, false)
 }
 
-/// Matches two folders of which neither is the source: whatever the target has more of has to be copied too, so it must
-/// be known which messages those are.
+/// Matches two folders of which neither is the source: whatever the target has more of has to be
+/// copied too, so it must be known which messages those are.
 pub fn join_folders(first: &[Message], second: &[Message], rules: &MatchRules) -> Matching {
     match_sides(first, second, rules, true)
 }
@@ -91,7 +96,8 @@ const HEADERLESS: u8 = 0;
 const WITHOUT_ID: u8 = 1;
 const WITH_ID: u8 = 2;
 
-/// Returns a key to sort by. Without a header nothing is known, whether there was none or it was not requested.
+/// Returns a key to sort by. Without a header nothing is known, whether there was none or it was
+/// not requested.
 fn key_rank(key: HeaderKey) -> (u8, [u8; 16]) {
     match key {
         HeaderKey::Unknown | HeaderKey::Empty => (HEADERLESS, [0; 16]),
@@ -213,10 +219,10 @@ struct Open {
 
 /// First step: pairs messages that are equal in size and date, in UID order.
 ///
-/// If the counts differ, it matters which one remains unpaired. If the source has more, one is missing: copying the
-/// wrong one would lose a message and duplicate another. If the target has more, all of the source's exist; but if the
-/// key itself is `weak` (no Message-ID, or drafts), one of the source's may still be another message, and the same
-/// holds if the target's are copied too.
+/// If the counts differ, it matters which one remains unpaired. If the source has more, one is
+/// missing: copying the wrong one would lose a message and duplicate another. If the target has
+/// more, all of the source's exist; but if the key itself is `weak` (no Message-ID, or drafts), one
+/// of the source's may still be another message, and the same holds if the target's are copied too.
 fn pair_exact(
     sides: &Sides<'_>,
     group: Group<'_>,
@@ -246,9 +252,10 @@ fn pair_exact(
     open
 }
 
-/// Second and third step: pairs what is equal by one piece of evidence, in UID order, if both sides have the same
-/// number of it. By date, as sizes are estimates on some servers and grow on others that rewrite messages; then by
-/// size, as some targets ignore the date. `None` is no evidence. The rest stays in `left`.
+/// Second and third step: pairs what is equal by one piece of evidence, in UID order, if both sides
+/// have the same number of it. By date, as sizes are estimates on some servers and grow on others
+/// that rewrite messages; then by size, as some targets ignore the date. `None` is no evidence. The
+/// rest stays in `left`.
 fn pair_even<K: Ord + Copy>(
     sides: &Sides<'_>,
     left: &mut Tie,
@@ -308,10 +315,11 @@ impl Tie {
 }
 
 impl Open {
-    /// Last step: what remains on only one side is missing or extra; what remains on both, only content can decide.
+    /// Last step: what remains on only one side is missing or extra; what remains on both, only
+    /// content can decide.
     ///
-    /// A doubt joins the rest if one of its messages may be one of the rest's; otherwise it is decided separately, as
-    /// each message in a tie costs reading its body.
+    /// A doubt joins the rest if one of its messages may be one of the rest's; otherwise it is
+    /// decided separately, as each message in a tie costs reading its body.
     fn conclude(mut self, matching: &mut Matching) {
         self.left.target.append(&mut self.surplus);
         let source_open = self.doubt_leaves_source || !self.left.source.is_empty();
@@ -331,8 +339,8 @@ impl Open {
     }
 }
 
-/// Matches messages without any identifying header: never by looks, only by content. Those that look like none on the
-/// other side need not be read.
+/// Matches messages without any identifying header: never by looks, only by content. Those that
+/// look like none on the other side need not be read.
 fn match_headerless(sides: &Sides<'_>, group: Group<'_>, matching: &mut Matching) {
     let source_looks = Looks::of(group.source.iter().map(|index| sides.source(*index)));
     let target_looks = Looks::of(group.target.iter().map(|index| sides.target(*index)));
@@ -397,7 +405,8 @@ mod tests {
     const MAIL: MatchRules = MatchRules { drafts: false };
     const DRAFTS: MatchRules = MatchRules { drafts: true };
 
-    /// Makes messages with UIDs from 1, given key, size and date after [`DATE`]; a negative date means none.
+    /// Makes messages with UIDs from 1, given key, size and date after [`DATE`]; a negative date
+    /// means none.
     fn folder(messages: &[(HeaderKey, u64, i64)]) -> Vec<Message> {
         let message = |(uid, (key, size, date)): (u32, &(HeaderKey, u64, i64))| {
             let date = if *date < 0 {
@@ -659,7 +668,8 @@ mod tests {
         assert_eq!(matching.pairs, [(0, 1), (1, 0)]);
     }
 
-    /// Returns the likeness of a message with this body: messages with different headers are never the same.
+    /// Returns the likeness of a message with this body: messages with different headers are never
+    /// the same.
     fn exact(message: &Message, body: u8) -> Likeness {
         let (rank, mut key) = key_rank(message.key());
         key[0] = rank;

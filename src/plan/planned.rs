@@ -1,7 +1,8 @@
-//! The contents of a saved plan: the work of a copy that was planned but not carried out, by folder.
+//! The contents of a saved plan: the work of a copy that was planned but not carried out, by
+//! folder.
 //!
-//! It refers to everything by UIDVALIDITY and UID, never by a message's looks. Messages with equal flags share a set,
-//! so a plan's memory grows with the gaps between UIDs, not with the messages.
+//! It refers to everything by UIDVALIDITY and UID, never by a message's looks. Messages with equal
+//! flags share a set, so a plan's memory grows with the gaps between UIDs, not with the messages.
 
 use crate::mail::{Counters, Flags, MailboxName, Side, Uid, UidSet, UidValidity};
 use crate::store::FlagEdit;
@@ -122,7 +123,8 @@ impl Planned {
             .find_map(|folder| folder.renamed_from.as_ref())
     }
 
-    /// Reports whether there is any work in one of the source's folders, including deletions on either side.
+    /// Reports whether there is any work in one of the source's folders, including deletions on
+    /// either side.
     pub fn has_work(&self, folder: &PlannedFolder) -> bool {
         let deletes = |side, name| {
             self.deletion(side, name)
@@ -137,7 +139,8 @@ impl Planned {
             || deletes(Side::SOURCE, &folder.source)
     }
 
-    /// Returns the messages that the plan removes from a folder: deleted, or on the target moved elsewhere.
+    /// Returns the messages that the plan removes from a folder: deleted, or on the target moved
+    /// elsewhere.
     pub fn leaving(&self, side: Side, mailbox: &MailboxName) -> UidSet {
         let mut leaving = UidSet::default();
         for group in self

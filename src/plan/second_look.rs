@@ -1,9 +1,10 @@
-//! Candidates among messages that no header key paired: some servers change or omit the very fields that the key is
-//! made of, but keep size and date.
+//! Candidates among messages that no header key paired: some servers change or omit the very fields
+//! that the key is made of, but keep size and date.
 //!
-//! Cyrus writes `X` for each raw 8-bit byte in a header, Courier's `HEADER.FIELDS` omits fields with a blank before the
-//! colon, and a store that drops huge headers has no key for the message. What looks the same on both sides becomes a
-//! [`Tie`], which the bodies decide; ordinary mail that is new on one side never looks like that.
+//! Cyrus writes `X` for each raw 8-bit byte in a header, Courier's `HEADER.FIELDS` omits fields
+//! with a blank before the colon, and a store that drops huge headers has no key for the message.
+//! What looks the same on both sides becomes a [`Tie`], which the bodies decide; ordinary mail that
+//! is new on one side never looks like that.
 
 use super::matching::{Matching, Tie};
 use crate::mail::{InternalDate, Message};
@@ -16,7 +17,8 @@ type Unpaired = (u32, bool, u32);
 
 /// Turns unpaired messages with the same date and about the same size on both sides into ties.
 ///
-/// A date that not every server keeps proves nothing: such a message is compared with all that have its size.
+/// A date that not every server keeps proves nothing: such a message is compared with all that have
+/// its size.
 pub(super) fn look_again(source: &[Message], target: &[Message], matching: &mut Matching) {
     if matching.missing.is_empty() || matching.extra.is_empty() {
         return;
@@ -80,7 +82,8 @@ fn kept_seconds(message: &Message) -> Option<i64> {
         .map(InternalDate::seconds)
 }
 
-/// Makes a tie of each cluster of similar sizes with messages on both sides; the others go to `alone`.
+/// Makes a tie of each cluster of similar sizes with messages on both sides; the others go to
+/// `alone`.
 fn split_off_ties(by_size: &[Unpaired], ties: &mut Vec<Tie>, alone: &mut Vec<Unpaired>) {
     for cluster in by_size.chunk_by(|one, other| other.0 - one.0 <= SIZE_SLACK) {
         let side = |is_target: bool| -> Vec<u32> {
@@ -102,7 +105,8 @@ fn split_off_ties(by_size: &[Unpaired], ties: &mut Vec<Tie>, alone: &mut Vec<Unp
     }
 }
 
-/// Reports whether two messages look the same, whatever their headers say: by date, if both are kept, and by size.
+/// Reports whether two messages look the same, whatever their headers say: by date, if both are
+/// kept, and by size.
 pub fn look_alike(source: &Message, target: &Message) -> bool {
     let same_date = match (kept_seconds(source), kept_seconds(target)) {
         (Some(one), Some(other)) => one == other,

@@ -1,4 +1,5 @@
-//! Settles ties by content: which messages are the same in all their bytes, or in all that servers leave unchanged.
+//! Settles ties by content: which messages are the same in all their bytes, or in all that servers
+//! leave unchanged.
 
 use super::matching::Tie;
 use crate::identity::ContentKeys;
@@ -20,7 +21,8 @@ type Essence = ([u8; 16], [u8; 16], i64);
 impl Likeness {
     /// Makes the likeness of a message with this content.
     ///
-    /// Without a Message-ID or a date the essence proves nothing: it would make two versions of a draft the same.
+    /// Without a Message-ID or a date the essence proves nothing: it would make two versions of a
+    /// draft the same.
     pub fn new(content: &ContentKeys, message: &Message) -> Self {
         let date = message.date().map(InternalDate::seconds);
         let essence = match (message.key(), date) {
@@ -58,24 +60,25 @@ pub struct Settled {
     pub missing: Vec<u32>,
     /// Only in the target. Ascending.
     pub extra: Vec<u32>,
-    /// Messages that could not be read, and may equal one on the other side: not to be copied, as they may be there
-    /// already, nor to be deleted, but to be reported. One side may be empty.
+    /// Messages that could not be read, and may equal one on the other side: not to be copied, as
+    /// they may be there already, nor to be deleted, but to be reported. One side may be empty.
     pub doubtful: Tie,
 }
 
-/// Settles a tie by content: pairs messages with equal content one to one. The rest are paired if one is what a server
-/// makes of the other: 8-bit bytes in the header replaced by `X`, or fields added to the header of a message with the
-/// same Message-ID and date.
+/// Settles a tie by content: pairs messages with equal content one to one. The rest are paired if
+/// one is what a server makes of the other: 8-bit bytes in the header replaced by `X`, or fields
+/// added to the header of a message with the same Message-ID and date.
 ///
-/// `content` returns a message's likeness, or `None` if its body could not be read. Two different messages with one
-/// Message-ID are both kept: one is missing, the other extra.
+/// `content` returns a message's likeness, or `None` if its body could not be read. Two different
+/// messages with one Message-ID are both kept: one is missing, the other extra.
 pub fn settle(tie: &Tie, content: impl Fn(Side, u32) -> Option<Likeness>) -> Settled {
     let (source, unread_source) =
         read_and_unread(&tie.source, |index| content(Side::SOURCE, index));
     let (target, unread_target) =
         read_and_unread(&tie.target, |index| content(Side::TARGET, index));
     let mut rest = Rest { source, target };
-    // First what is equal in every byte: of `x` and `x` with a line end, each has its own counterpart.
+    // First what is equal in every byte: of `x` and `x` with a line end, each has its own
+    // counterpart.
     let mut settled = Settled {
         pairs: rest.pair(raw, raw),
         ..Settled::default()
@@ -182,7 +185,8 @@ impl Rest {
 }
 
 impl Settled {
-    /// Treats messages that were not read as possible equals of anything unpaired on the other side.
+    /// Treats messages that were not read as possible equals of anything unpaired on the other
+    /// side.
     fn sort_out(&mut self, unread_source: Vec<u32>, unread_target: Vec<u32>) {
         if !unread_source.is_empty() {
             self.doubtful.target.append(&mut self.extra);

@@ -1,7 +1,9 @@
-//! Which messages in a view are homeless: they are in no folder of their own, so only the view can provide them.
+//! Which messages in a view are homeless: they are in no folder of their own, so only the view can
+//! provide them.
 //!
-//! Pure. A view's messages are matched with those in folders by server-given ID, where one ID is one message however
-//! many folders show it, or by looks, where each message in a folder accounts for one in the view.
+//! Pure. A view's messages are matched with those in folders by server-given ID, where one ID is
+//! one message however many folders show it, or by looks, where each message in a folder accounts
+//! for one in the view.
 
 use crate::mail::{HeaderKey, InternalDate, Message, Uid, UidSet};
 use std::collections::HashMap;

@@ -3,13 +3,13 @@
 use crate::mail::{FlagTable, MailboxName, Message, PermanentFlags, Uid, UidSet, UidValidity};
 use std::ops::Range;
 
-/// The most bytes in a piece, so that lanes finish at about the same time and little is requested twice when a
-/// connection breaks. A larger message is a piece of its own.
+/// The most bytes in a piece, so that lanes finish at about the same time and little is requested
+/// twice when a connection breaks. A larger message is a piece of its own.
 const PIECE_BYTES: u64 = 16 << 20;
 /// The most messages in a piece: its UID set stays a short command line even if UIDs have gaps.
 const PIECE_MESSAGES: usize = 2_000;
-/// The same for a target that has to be asked before each message: no lane must be left alone at the end with a piece
-/// that takes a thousand round trips.
+/// The same for a target that has to be asked before each message: no lane must be left alone at
+/// the end with a piece that takes a thousand round trips.
 const PIECE_MESSAGES_ASKED_FOR: usize = 64;
 
 /// The messages in one folder that the target lacks.
@@ -27,7 +27,8 @@ pub struct FolderTask {
     pub target: MailboxName,
     /// Its UIDVALIDITY when it was scanned.
     pub target_uid_validity: Option<UidValidity>,
-    /// The target's UIDNEXT before the copy began, so no message had this UID or a higher one; `None`: unknown.
+    /// The target's UIDNEXT before the copy began, so no message had this UID or a higher one;
+    /// `None`: unknown.
     pub target_uid_next: Option<u32>,
     /// The flags that the target keeps.
     pub permanent_flags: PermanentFlags,
@@ -94,7 +95,8 @@ pub enum Keywords {
 pub struct Treatment {
     /// One at a time, waiting for the server before each step.
     pub careful: bool,
-    /// The batch that it belongs to: the halves of a refused one must not be joined again. 0: it was never refused.
+    /// The batch that it belongs to: the halves of a refused one must not be joined again. 0: it
+    /// was never refused.
     pub batch: u32,
     /// Which keywords are sent.
     pub keywords: Keywords,
@@ -132,8 +134,8 @@ impl Piece {
     }
 }
 
-/// Cuts tasks into pieces, the largest first, so that no lane is left with a long piece at the end. `asks_for_each`:
-/// the target has to be asked before each message.
+/// Cuts tasks into pieces, the largest first, so that no lane is left with a long piece at the end.
+/// `asks_for_each`: the target has to be asked before each message.
 pub fn pieces(tasks: &[FolderTask], asks_for_each: bool) -> Vec<Piece> {
     let most = if asks_for_each {
         PIECE_MESSAGES_ASKED_FOR

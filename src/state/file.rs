@@ -1,4 +1,5 @@
-//! The file of a state: made and opened for its owner alone, and what is said when it can't be used.
+//! The file of a state: made and opened for its owner alone, and what is said when it can't be
+//! used.
 
 use crate::store::{Error, ErrorKind};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -39,7 +40,8 @@ impl StateFile {
         self.make()
             .map_err(|error| self.refused(&error.to_string(), WITHOUT))?;
         self.check()?;
-        // SQLite's flag refuses a link anywhere in the path, and a link above the directory is the user's affair.
+        // SQLite's flag refuses a link anywhere in the path, and a link above the directory is the
+        // user's affair.
         let path = self
             .resolved()
             .map_err(|error| self.refused(&error.to_string(), WITHOUT))?;
@@ -62,7 +64,8 @@ impl StateFile {
             .mode(0o600)
             .open(&self.path)
         {
-            // The entry in the directory must last as long as the intents in the file; SQLite sees to its other files.
+            // The entry in the directory must last as long as the intents in the file; SQLite sees
+            // to its other files.
             Ok(_) => self
                 .directory()
                 .map_or(Ok(()), |directory| File::open(directory)?.sync_all()),

@@ -62,17 +62,19 @@ impl State {
         self.write(Durability::OnDisk, |transaction| begin(transaction, start))
     }
 
-    /// Records that folders are about to be copied into, and gives the name of each. On the disk when it returns: only
-    /// then may messages be sent.
+    /// Records that folders are about to be copied into, and gives the name of each. On the disk
+    /// when it returns: only then may messages be sent.
     ///
-    /// A folder's checkpoint is taken back. Its pairs stay if both sides' UIDVALIDITY is told and is that of the record;
-    /// else they are void and deleted. The intent is the lowest UID of the target that is not accounted for: that of
-    /// an intent which is still open, UIDNEXT of the checkpoint taken back, or 1 where no pairs stay, and never above
-    /// `target_uid_next`. So pairs that are found by comparing may be added after this, and a crash in between hides none
-    /// of them from the next run.
+    /// A folder's checkpoint is taken back. Its pairs stay if both sides' UIDVALIDITY is told and
+    /// is that of the record; else they are void and deleted. The intent is the lowest UID of the
+    /// target that is not accounted for: that of an intent which is still open, UIDNEXT of the
+    /// checkpoint taken back, or 1 where no pairs stay, and never above `target_uid_next`. So pairs
+    /// that are found by comparing may be added after this, and a crash in between hides none of
+    /// them from the next run.
     ///
     /// # Errors
-    /// The file is damaged, or the disk fails or is full: then nothing is recorded, and nothing may be sent.
+    /// The file is damaged, or the disk fails or is full: then nothing is recorded, and nothing may
+    /// be sent.
     pub fn begin_all(&self, starts: &[FolderStart<'_>]) -> Result<Vec<FolderId>, Error> {
         self.write(Durability::OnDisk, |transaction| {
             starts
@@ -92,12 +94,14 @@ impl State {
         })
     }
 
-    /// Records that folders are in step, which ends their intents, and tells for each whether it was taken: a checkpoint
-    /// of another UIDVALIDITY than the folder was begun with is not, as its pairs are of another generation; the
-    /// folder then stays unfinished. All pairs must have been added before.
+    /// Records that folders are in step, which ends their intents, and tells for each whether it
+    /// was taken: a checkpoint of another UIDVALIDITY than the folder was begun with is not, as its
+    /// pairs are of another generation; the folder then stays unfinished. All pairs must have been
+    /// added before.
     ///
     /// # Errors
-    /// The file is damaged, the disk fails or is full, or a folder was forgotten; then none is recorded.
+    /// The file is damaged, the disk fails or is full, or a folder was forgotten; then none is
+    /// recorded.
     pub fn checkpoint_all(&self, folders: &[FolderInStep]) -> Result<Vec<bool>, Error> {
         self.write(Durability::Cheap, |transaction| {
             folders
@@ -107,7 +111,8 @@ impl State {
         })
     }
 
-    /// Records that a folder has another name now, on one side or both. A record that has these names already is deleted.
+    /// Records that a folder has another name now, on one side or both. A record that has these
+    /// names already is deleted.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails or is full.
@@ -137,8 +142,8 @@ impl State {
         })
     }
 
-    /// Records messages of the target that no run may delete although the source does not have them: the source
-    /// was in doubt when they were found.
+    /// Records messages of the target that no run may delete although the source does not have
+    /// them: the source was in doubt when they were found.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails or is full.
@@ -173,8 +178,8 @@ impl State {
         })
     }
 
-    /// Deletes the pairs of a folder and its checkpoint: nothing that was recorded of it is to be believed. What is kept
-    /// stays kept.
+    /// Deletes the pairs of a folder and its checkpoint: nothing that was recorded of it is to be
+    /// believed. What is kept stays kept.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails or is full.

@@ -1,6 +1,8 @@
-//! One run for a pair of mailboxes at a time: two at once could each send what the other is sending.
+//! One run for a pair of mailboxes at a time: two at once could each send what the other is
+//! sending.
 //!
-//! The lock is the operating system's, so it ends with the process that holds it, however that ends.
+//! The lock is the operating system's, so it ends with the process that holds it, however that
+//! ends.
 
 use super::{PairName, StateDirectory};
 use crate::store::{Error, ErrorKind};
@@ -21,7 +23,8 @@ pub struct PairLock {
 }
 
 impl PairLock {
-    /// Takes the lock. `holder` says who has it, for others that find it taken: one line, such as a process and a time.
+    /// Takes the lock. `holder` says who has it, for others that find it taken: one line, such as a
+    /// process and a time.
     ///
     /// # Errors
     /// [`ErrorKind::Locked`] with the holder's note, or that the file can't be made.

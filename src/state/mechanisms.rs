@@ -1,5 +1,5 @@
-//! How accounts were logged in to the last time: a small file for each, without any secret, in `logins` below the directory
-//! of states. Its two lines are the account and the mechanism.
+//! How accounts were logged in to the last time: a small file for each, without any secret, in
+//! `logins` below the directory of states. Its two lines are the account and the mechanism.
 
 use super::directory::{PairName, StateDirectory};
 use crate::address::Mechanism;

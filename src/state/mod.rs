@@ -1,14 +1,17 @@
-//! What is kept on this machine for a pair of mailboxes, in a directory that is the user's alone: the lock of a run, and
-//! what earlier runs have brought into step.
+//! What is kept on this machine for a pair of mailboxes, in a directory that is the user's alone:
+//! the lock of a run, and what earlier runs have brought into step.
 //!
-//! Files are named by a hash of the two mailboxes' identities, which hold no secret. The state is a cache: without it a
-//! run takes longer and does the same. It is one SQLite file a pair, described in `docs/state-format.md`; nothing outside
-//! of this module knows SQL. What it keeps true:
+//! Files are named by a hash of the two mailboxes' identities, which hold no secret. The state is a
+//! cache: without it a run takes longer and does the same. It is one SQLite file a pair, described
+//! in `docs/state-format.md`; nothing outside of this module knows SQL. What it keeps true:
 //!
-//! - The intent to copy into a folder is on the disk before [`State::begin_all`] returns, so before the first APPEND.
-//! - A folder has either an intent or a checkpoint, never both: it is being copied, or it was in step.
+//! - The intent to copy into a folder is on the disk before [`State::begin_all`] returns, so before
+//!   the first APPEND.
+//! - A folder has either an intent or a checkpoint, never both: it is being copied, or it was in
+//!   step.
 //! - Records of UIDs whose UIDVALIDITY is over, or was never told, are not given out.
-//! - A file that is damaged, of a newer version, or of other mailboxes is refused and left as it is.
+//! - A file that is damaged, of a newer version, or of other mailboxes is refused and left as it
+//!   is.
 
 mod directory;
 mod file;
@@ -40,7 +43,8 @@ use file::StateFile;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::sync::{Mutex, MutexGuard};
 
-/// The state of a pair of mailboxes. Shared by all lanes: each call is one transaction, and they take turns.
+/// The state of a pair of mailboxes. Shared by all lanes: each call is one transaction, and they
+/// take turns.
 #[derive(Debug)]
 pub struct State {
     connection: Mutex<Connection>,
@@ -51,7 +55,8 @@ pub struct State {
 /// What a power cut may take of a transaction that has returned. A killed process never takes any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Durability {
-    /// It may be lost, and with it nothing that was written before: it costs the next run a look at the servers.
+    /// It may be lost, and with it nothing that was written before: it costs the next run a look at
+    /// the servers.
     Cheap,
     /// It is on the disk, and all that was written before it too.
     OnDisk,
@@ -61,12 +66,13 @@ impl State {
     /// The version of the file's format that this program writes. It reads every earlier one.
     pub const FORMAT: u32 = schema::VERSION;
 
-    /// Opens the state of a pair, which is made where there is none (mode 0600). `lock` is the lock of this pair; it is
-    /// to be held for as long as the state is open.
+    /// Opens the state of a pair, which is made where there is none (mode 0600). `lock` is the lock
+    /// of this pair; it is to be held for as long as the state is open.
     ///
     /// # Errors
-    /// [`ErrorKind::Local`], naming the file: it is damaged, of a newer version or of other mailboxes, belongs to
-    /// another user, may be read by others, is no regular file, or the disk fails. The file is left as it is.
+    /// [`ErrorKind::Local`], naming the file: it is damaged, of a newer version or of other
+    /// mailboxes, belongs to another user, may be read by others, is no regular file, or the disk
+    /// fails. The file is left as it is.
     pub fn open(
         directory: &StateDirectory,
         pair: &PairName,
@@ -94,7 +100,8 @@ impl State {
         })
     }
 
-    /// Whether the last run of this pair was killed, or died otherwise: what it had sent to a server may be stored only now.
+    /// Whether the last run of this pair was killed, or died otherwise: what it had sent to a
+    /// server may be stored only now.
     pub fn follows_a_death(&self) -> bool {
         self.follows_a_death
     }

@@ -14,10 +14,12 @@ const REPLACE: &str = "UPDATE pairs SET target = ?3, flags = ?4 WHERE folder = ?
 const COUNT: &str = "UPDATE folders SET pairs = pairs + ?2 WHERE id = ?1";
 
 impl State {
-    /// Adds pairs to a folder that was begun. One whose source UID is there already takes its place.
+    /// Adds pairs to a folder that was begun. One whose source UID is there already takes its
+    /// place.
     ///
     /// # Errors
-    /// The file is damaged, the disk fails or is full, or the folder was forgotten; then none is added.
+    /// The file is damaged, the disk fails or is full, or the folder was forgotten; then none is
+    /// added.
     pub fn add_pairs(&self, folder: FolderId, pairs: &[PairRecord]) -> Result<(), Error> {
         self.write(Durability::Cheap, |transaction| {
             count(transaction, folder, 0)?;
@@ -82,7 +84,8 @@ impl State {
     /// Deletes the pairs with these source UIDs, as far as they are there.
     ///
     /// # Errors
-    /// The file is damaged, the disk fails or is full, or the folder was forgotten; then none is deleted.
+    /// The file is damaged, the disk fails or is full, or the folder was forgotten; then none is
+    /// deleted.
     pub fn remove_pairs(&self, folder: FolderId, source_uids: &UidSet) -> Result<(), Error> {
         self.write(Durability::Cheap, |transaction| {
             let mut remove = transaction.prepare_cached(
@@ -100,7 +103,8 @@ impl State {
         })
     }
 
-    /// Records flags that both sides now agree on, by source UID. A UID without a pair is passed over.
+    /// Records flags that both sides now agree on, by source UID. A UID without a pair is passed
+    /// over.
     ///
     /// # Errors
     /// The file is damaged, the disk fails or is full; then no change is recorded.
@@ -141,8 +145,8 @@ fn uid(value: u32) -> Result<Uid, Fault> {
     Uid::new(value).ok_or_else(|| Fault::Damaged("a pair has the UID 0".to_owned()))
 }
 
-/// The sets of flags that one transaction has met: pairs are many, sets are few. Not kept beyond it, as a set that was
-/// added by a transaction which failed is not there.
+/// The sets of flags that one transaction has met: pairs are many, sets are few. Not kept beyond
+/// it, as a set that was added by a transaction which failed is not there.
 #[derive(Default)]
 pub(super) struct FlagSets {
     ids: HashMap<Flags, i64>,

@@ -1,5 +1,5 @@
-//! A state that is only looked at, for a dry run: a copy in a directory of its own, so that nothing is written where the
-//! state is, not even what SQLite writes to read.
+//! A state that is only looked at, for a dry run: a copy in a directory of its own, so that nothing
+//! is written where the state is, not even what SQLite writes to read.
 
 use super::file::StateFile;
 use super::{Mailboxes, PairLock, PairName, State, StateDirectory};

@@ -83,7 +83,8 @@ pub struct FolderStart<'a> {
     pub target_uid_validity: Option<UidValidity>,
     /// The target's UIDNEXT before anything is sent; `None` where the server tells none.
     pub target_uid_next: Option<u32>,
-    /// The source's MAILBOXID (RFC 8474), which a folder keeps when it is renamed; `None` where the server tells none.
+    /// The source's MAILBOXID (RFC 8474), which a folder keeps when it is renamed; `None` where the
+    /// server tells none.
     pub source_mailbox_id: Option<&'a str>,
     /// The target's.
     pub target_mailbox_id: Option<&'a str>,
@@ -113,10 +114,12 @@ pub struct FolderRecord {
     pub source_uid_validity: Option<UidValidity>,
     /// The generation of the target's UIDs, which its pairs are of.
     pub target_uid_validity: Option<UidValidity>,
-    /// How the source's and the target's folder looked when they were last in step; `None` while there is an intent.
+    /// How the source's and the target's folder looked when they were last in step; `None` while
+    /// there is an intent.
     pub checkpoint: Option<(Checkpoint, Checkpoint)>,
-    /// A copy was begun and not finished: messages of the target from this UID on that are in no pair may be copies of
-    /// source messages that are in no pair. `None` while there is a checkpoint.
+    /// A copy was begun and not finished: messages of the target from this UID on that are in no
+    /// pair may be copies of source messages that are in no pair. `None` while there is a
+    /// checkpoint.
     pub intent: Option<u32>,
     /// How many pairs are recorded.
     pub pairs: u64,
@@ -133,7 +136,7 @@ pub struct PairRecord {
     pub source: Uid,
     /// Its copy's UID on the target.
     pub target: Uid,
-    /// The flags as both sides last agreed: the base that later changes are told by. Keywords that can't be written to
-    /// any server are not kept.
+    /// The flags as both sides last agreed: the base that later changes are told by. Keywords that
+    /// can't be written to any server are not kept.
     pub flags: Flags,
 }

@@ -1,4 +1,5 @@
-//! The tables, and how a file comes to have them. `docs/state-format.md` says what each column means.
+//! The tables, and how a file comes to have them. `docs/state-format.md` says what each column
+//! means.
 
 use super::Mailboxes;
 use super::file::{StateFile, WITHOUT};
@@ -8,7 +9,8 @@ use rusqlite::{Connection, TransactionBehavior};
 /// Marks the file as a state (SQLite's `application_id`): "MFst".
 const APPLICATION: u32 = 0x4d46_7374;
 
-/// Leads from each version to the next; the first from an empty file. What is released is never changed, only added to.
+/// Leads from each version to the next; the first from an empty file. What is released is never
+/// changed, only added to.
 const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// The version that the last migration leads to (SQLite's `user_version`).
@@ -113,8 +115,8 @@ CREATE TABLE sync_refused (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What a connection is set to once the file is known to be a state. One process at a time has the file, so nothing is
-/// kept in memory that processes share, which network file systems don't have.
+/// What a connection is set to once the file is known to be a state. One process at a time has the
+/// file, so nothing is kept in memory that processes share, which network file systems don't have.
 const SETTINGS: &str = "
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
@@ -128,8 +130,8 @@ PRAGMA cell_size_check = ON;
 PRAGMA locking_mode = EXCLUSIVE;
 ";
 
-/// Checks that the file is a state of these mailboxes, or an empty file that becomes one, and brings it to [`VERSION`].
-/// Nothing is written to a file that is refused.
+/// Checks that the file is a state of these mailboxes, or an empty file that becomes one, and
+/// brings it to [`VERSION`]. Nothing is written to a file that is refused.
 pub(super) fn prepare(
     connection: &mut Connection,
     file: &StateFile,
@@ -146,8 +148,8 @@ pub(super) fn prepare(
     migrate(connection, version, mailboxes).map_err(failed)
 }
 
-/// The version of a file that may be used; 0 for an empty one, such as a crash leaves that comes before the first
-/// transaction.
+/// The version of a file that may be used; 0 for an empty one, such as a crash leaves that comes
+/// before the first transaction.
 fn version(connection: &Connection, file: &StateFile) -> Result<u32, Error> {
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u32>(0));
     let failed = |error: rusqlite::Error| file.failed(&error);

@@ -1,9 +1,10 @@
-//! What two-way sync remembers: the folders of both sides, and the pairs of messages that both agreed on, in tables of
-//! its own beside those of `copy`.
+//! What two-way sync remembers: the folders of both sides, and the pairs of messages that both
+//! agreed on, in tables of its own beside those of `copy`.
 //!
-//! The file belongs to two mailboxes in one order; [`TwoWay`] gives its sides out in the order of the run, which may be the
-//! other. What it keeps true: a folder is marked as unfinished on the disk before anything is done in it, and what is
-//! recorded in one call is there as a whole or not at all.
+//! The file belongs to two mailboxes in one order; [`TwoWay`] gives its sides out in the order of
+//! the run, which may be the other. What it keeps true: a folder is marked as unfinished on the
+//! disk before anything is done in it, and what is recorded in one call is there as a whole or not
+//! at all.
 
 use super::pairs::FlagSets;
 use super::{Durability, Fault, FolderId, State};
@@ -261,7 +262,8 @@ impl<'a> TwoWay<'a> {
         })
     }
 
-    /// Records all of it or nothing; `on_disk`: it is on the disk when this returns, with all that came before it.
+    /// Records all of it or nothing; `on_disk`: it is on the disk when this returns, with all that
+    /// came before it.
     ///
     /// # Errors
     /// The disk fails or is full; then nothing is recorded.

@@ -1,5 +1,6 @@
-//! Views that were looked through for messages that are in no folder. A view's record is that of a folder whose other side has no
-//! name: there the generation is 1, and HIGHESTMODSEQ is a print of all other folders' counters.
+//! Views that were looked through for messages that are in no folder. A view's record is that of a
+//! folder whose other side has no name: there the generation is 1, and HIGHESTMODSEQ is a print of
+//! all other folders' counters.
 
 use super::{Checkpoint, FolderInStep, FolderRecord, FolderStart, State, TwoWay};
 use crate::mail::{MailboxName, Side, UidValidity};

@@ -15,9 +15,11 @@ pub struct Delivery<'a> {
     pub date: Option<InternalDate>,
     /// Its content.
     pub body: Body<'a>,
-    /// Whether it is sent alone, waiting for the server before each step: for a message that was refused among others.
+    /// Whether it is sent alone, waiting for the server before each step: for a message that was
+    /// refused among others.
     pub careful: bool,
-    /// Whether it is sent as a binary literal (RFC 3516): only after [`RefusalMeaning::Nul`], and with care.
+    /// Whether it is sent as a binary literal (RFC 3516): only after [`RefusalMeaning::Nul`], and
+    /// with care.
     pub binary: bool,
     /// Messages with different numbers never share what the target accepts or refuses as a whole.
     pub batch: u32,
@@ -82,7 +84,8 @@ pub struct NewFolder {
     pub role: Option<SpecialUse>,
     /// Whether to subscribe to it, when [`Store::prepare`](super::Store::prepare) creates it.
     pub subscribe: bool,
-    /// Whether it already exists, so that [`Store::prepare`](super::Store::prepare) only subscribes to it and opens it.
+    /// Whether it already exists, so that [`Store::prepare`](super::Store::prepare) only subscribes
+    /// to it and opens it.
     pub exists: bool,
 }
 
@@ -131,12 +134,13 @@ pub struct FlagChange {
     pub edit: FlagEdit,
     /// The flags.
     pub flags: Flags,
-    /// Skips messages that have changed since the folder had this HIGHESTMODSEQ, if the server supports it
-    /// (UNCHANGEDSINCE, RFC 7162).
+    /// Skips messages that have changed since the folder had this HIGHESTMODSEQ, if the server
+    /// supports it (UNCHANGEDSINCE, RFC 7162).
     pub unchanged_since: Option<u64>,
 }
 
-/// Messages to copy or move to another folder in the same account, without passing through this machine.
+/// Messages to copy or move to another folder in the same account, without passing through this
+/// machine.
 #[derive(Clone, Debug)]
 pub struct Relocation {
     /// The folder that has them.

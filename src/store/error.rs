@@ -50,12 +50,14 @@ impl ErrorKind {
     }
 }
 
-/// A failure of a whole connection: what was tried, on what, the server's own words, and what to do next.
+/// A failure of a whole connection: what was tried, on what, the server's own words, and what to do
+/// next.
 #[derive(Clone, Debug)]
 pub struct Error {
     /// The kind of failure.
     pub kind: ErrorKind,
-    /// What was tried and what came back, as a lower-case fragment. May contain a server's text, raw.
+    /// What was tried and what came back, as a lower-case fragment. May contain a server's text,
+    /// raw.
     pub message: String,
     /// What the user can do.
     pub hint: Option<String>,

@@ -1,4 +1,5 @@
-//! The one place that protects a store from changes, and that adds the account's name to its errors.
+//! The one place that protects a store from changes, and that adds the account's name to its
+//! errors.
 
 use super::{
     Access, AccountName, Connections, ContentId, Delivery, Error, ErrorKind, Fetched, FlagChange,
@@ -8,8 +9,8 @@ use super::{
 use crate::mail::{InternalDate, Listing, MailboxName, Uid, UidSet, UidValidity};
 use std::collections::HashMap;
 
-/// A store that refuses any change to a read-only account before anything is sent or written, whatever code requests it
-/// by mistake. Its errors name the account.
+/// A store that refuses any change to a read-only account before anything is sent or written,
+/// whatever code requests it by mistake. Its errors name the account.
 pub(super) struct Guarded<S> {
     /// The store behind it: its errors name no account, and it makes every change.
     pub(super) store: S,

@@ -1,5 +1,5 @@
-//! What a mailbox account is to the rest of the program, whatever stores it: [`ReadStore`] is the reading half,
-//! [`Store`] adds everything that changes it.
+//! What a mailbox account is to the rest of the program, whatever stores it: [`ReadStore`] is the
+//! reading half, [`Store`] adds everything that changes it.
 //!
 //! ```text
 //! scan    requests to scan folders, and their results      imap      an account on a server
@@ -8,9 +8,10 @@
 //! error   a failure of a whole connection                  disk      what both kinds of directories share
 //! ```
 //!
-//! The operations are those that a fast copy needs, not those of a protocol: a whole listing, a scan of many folders in
-//! one go, messages requested ahead of reading them, messages delivered ahead of their acknowledgement. A trait of one
-//! message at a time would cost a round trip each and could never be made fast.
+//! The operations are those that a fast copy needs, not those of a protocol: a whole listing, a
+//! scan of many folders in one go, messages requested ahead of reading them, messages delivered
+//! ahead of their acknowledgement. A trait of one message at a time would cost a round trip each
+//! and could never be made fast.
 
 mod change;
 mod disk;
@@ -40,7 +41,8 @@ pub trait ReadConnector: Sync {
     /// Makes a connection, logged in and ready.
     ///
     /// # Errors
-    /// Why the account can't be reached or accessed, with an [`ErrorKind`] that says whether to retry.
+    /// Why the account can't be reached or accessed, with an [`ErrorKind`] that says whether to
+    /// retry.
     fn connect_to_read(&self) -> Result<Box<dyn ReadStore>, Error>;
 
     /// Returns how many connections the user allows at most; `None`: as many as the server bears.
@@ -95,7 +97,8 @@ impl Body<'_> {
 
 /// Receives messages as they arrive.
 pub trait MessageSink {
-    /// Receives one message. `uid` is one of those requested. Any unread rest of a stream is skipped.
+    /// Receives one message. `uid` is one of those requested. Any unread rest of a stream is
+    /// skipped.
     ///
     /// # Errors
     /// Why the sink failed; the reader passes it on and can't be used any more.
@@ -127,9 +130,9 @@ pub struct SomeMessages<'a> {
     pub uids: UidSet,
 }
 
-/// A server-given ID of a message, which is the same only for the same content (EMAILID, RFC 8474 section 5.1;
-/// X-GM-MSGID). Stored as a 64-bit fingerprint: a chance collision makes no difference, as IDs are compared only if
-/// everything else matches.
+/// A server-given ID of a message, which is the same only for the same content (EMAILID, RFC 8474
+/// section 5.1; X-GM-MSGID). Stored as a 64-bit fingerprint: a chance collision makes no
+/// difference, as IDs are compared only if everything else matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ContentId(u64);
 
@@ -156,8 +159,8 @@ pub struct Connections {
     pub usual: usize,
     /// A number that some of them handle: worth trying.
     pub most: usize,
-    /// Whether it responds as fast as a server on this machine: there is no latency to hide, and fewer connections keep
-    /// it busy.
+    /// Whether it responds as fast as a server on this machine: there is no latency to hide, and
+    /// fewer connections keep it busy.
     pub is_near: bool,
 }
 
@@ -182,8 +185,8 @@ impl std::ops::AddAssign for Traffic {
 
 /// An open connection to an account, for reading only.
 ///
-/// Errors about one folder or message are values in the results; an `Err` means that the connection can't be used any
-/// more, and its kind says whether a new one may help.
+/// Errors about one folder or message are values in the results; an `Err` means that the connection
+/// can't be used any more, and its kind says whether a new one may help.
 ///
 /// Code that has only this can't change anything:
 ///
@@ -201,8 +204,8 @@ pub trait ReadStore: Send {
         false
     }
 
-    /// Reports whether the server has to be asked before each message of more than a few bytes, which costs a round
-    /// trip.
+    /// Reports whether the server has to be asked before each message of more than a few bytes,
+    /// which costs a round trip.
     fn asks_for_each(&self) -> bool {
         false
     }
@@ -212,8 +215,8 @@ pub trait ReadStore: Send {
         false
     }
 
-    /// Reports whether it may keep this INTERNALDATE, so that it is worth trying. What it makes of the date is checked
-    /// afterwards.
+    /// Reports whether it may keep this INTERNALDATE, so that it is worth trying. What it makes of
+    /// the date is checked afterwards.
     fn may_keep(&self, _date: InternalDate) -> bool {
         true
     }
@@ -224,20 +227,20 @@ pub trait ReadStore: Send {
     /// Lists all mailboxes with their roles, subscriptions and, if that is cheap, counters.
     fn list(&mut self) -> Result<Listing, Error>;
 
-    /// Asks for folders by name, all at once. Returns for each whether the account denies that it exists; a folder that
-    /// it neither shows nor denies counts as existing.
+    /// Asks for folders by name, all at once. Returns for each whether the account denies that it
+    /// exists; a folder that it neither shows nor denies counts as existing.
     fn are_gone(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<bool>, Error>;
 
-    /// Scans folders one after the other without waiting in between. `done` gets each request's index and result as
-    /// soon as it is known, in order.
+    /// Scans folders one after the other without waiting in between. `done` gets each request's
+    /// index and result as soon as it is known, in order.
     fn scan(
         &mut self,
         requests: &[ScanRequest<'_>],
         done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
     ) -> Result<(), Error>;
 
-    /// Requests whole messages in a folder, without waiting for them. `uid_validity` is the one of the UIDs: messages
-    /// under any other are never delivered.
+    /// Requests whole messages in a folder, without waiting for them. `uid_validity` is the one of
+    /// the UIDs: messages under any other are never delivered.
     fn request(
         &mut self,
         mailbox: &MailboxName,
@@ -245,11 +248,12 @@ pub trait ReadStore: Send {
         uids: &UidSet,
     ) -> Result<(), Error>;
 
-    /// Continues reading: the next message of the oldest request, or of a later one for the same folder, which a server
-    /// may answer together; or the oldest request's end.
+    /// Continues reading: the next message of the oldest request, or of a later one for the same
+    /// folder, which a server may answer together; or the oldest request's end.
     fn next(&mut self, sink: &mut dyn MessageSink) -> Result<Fetched, Error>;
 
-    /// Returns the server-given IDs of these messages, by request; messages without one are missing.
+    /// Returns the server-given IDs of these messages, by request; messages without one are
+    /// missing.
     ///
     /// # Errors
     /// A failure that ends the connection.
@@ -288,13 +292,16 @@ impl AsReadStore for Box<dyn Store> {
     }
 }
 
-/// An open connection to an account, for reading and changing. Code that only reads takes a [`ReadStore`].
+/// An open connection to an account, for reading and changing. Code that only reads takes a
+/// [`ReadStore`].
 pub trait Store: ReadStore {
-    /// Creates folders, all at once. One that exists already counts as created. Returns the final name of each.
+    /// Creates folders, all at once. One that exists already counts as created. Returns the final
+    /// name of each.
     fn create(&mut self, folders: &[NewFolder])
     -> Result<Vec<Result<MailboxName, Refusal>>, Error>;
 
-    /// Creates folders, and also subscribes to and opens each of them, existing ones too, if that costs no extra wait.
+    /// Creates folders, and also subscribes to and opens each of them, existing ones too, if that
+    /// costs no extra wait.
     fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
         let prepared = |name| Prepared {
             name,
@@ -324,26 +331,27 @@ pub trait Store: ReadStore {
     /// Unsubscribes from folders, all at once. A missing subscription isn't a refusal.
     fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error>;
 
-    /// Sends a message to an existing folder, without waiting for the acknowledgement. How many share one is up to the
-    /// store.
+    /// Sends a message to an existing folder, without waiting for the acknowledgement. How many
+    /// share one is up to the store.
     fn deliver(&mut self, mailbox: &MailboxName, delivery: Delivery<'_>) -> Result<(), Error>;
 
-    /// Returns the acknowledgements that have arrived. With `wait`, finishes what is open and waits for all of them.
+    /// Returns the acknowledgements that have arrived. With `wait`, finishes what is open and waits
+    /// for all of them.
     fn outcomes(&mut self, wait: bool) -> Result<Vec<Outcome>, Error>;
 
-    /// Returns deliveries whose acknowledgement has not been returned yet: they are uncertain when the connection
-    /// fails.
+    /// Returns deliveries whose acknowledgement has not been returned yet: they are uncertain when
+    /// the connection fails.
     fn unacknowledged(&self) -> Vec<u32>;
 
     /// Copies or moves messages within the account. Returns the result of each request.
     fn relocate(&mut self, relocations: &[Relocation]) -> Result<Vec<Relocated>, Error>;
 
-    /// Removes messages, and no others. Returns for each request the server's text if it refused; then some or all of
-    /// its messages may still exist.
+    /// Removes messages, and no others. Returns for each request the server's text if it refused;
+    /// then some or all of its messages may still exist.
     fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error>;
 
-    /// Renames folders, each with its subfolders, one after the other: the old name and the new one. Subscriptions stay
-    /// with the names (RFC 3501 section 6.3.9).
+    /// Renames folders, each with its subfolders, one after the other: the old name and the new
+    /// one. Subscriptions stay with the names (RFC 3501 section 6.3.9).
     fn rename(
         &mut self,
         renames: &[(MailboxName, MailboxName)],
@@ -352,8 +360,8 @@ pub trait Store: ReadStore {
     /// Deletes folders with everything in them. Subfolders and subscriptions stay.
     fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error>;
 
-    /// Changes messages' flags, all at once. Returns for each change the messages that were left alone because someone
-    /// else has changed them since.
+    /// Changes messages' flags, all at once. Returns for each change the messages that were left
+    /// alone because someone else has changed them since.
     fn change_flags(
         &mut self,
         changes: &[FlagChange],

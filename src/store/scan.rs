@@ -27,8 +27,8 @@ pub struct Baseline {
     pub uid_next: Uid,
     /// How much is requested of the others.
     pub known: KnownDepth,
-    /// Some of the others whose header fields are requested all the same, to check whether they are still the same
-    /// messages.
+    /// Some of the others whose header fields are requested all the same, to check whether they are
+    /// still the same messages.
     pub probe: [Option<Uid>; 2],
 }
 
@@ -39,8 +39,8 @@ pub enum KnownDepth {
     Attributes,
     /// UID and flags.
     Flags,
-    /// UID and flags of what has changed after this HIGHESTMODSEQ, and which are gone (CONDSTORE and QRESYNC, RFC
-    /// 7162); like `Flags` if the server doesn't support that.
+    /// UID and flags of what has changed after this HIGHESTMODSEQ, and which are gone (CONDSTORE
+    /// and QRESYNC, RFC 7162); like `Flags` if the server doesn't support that.
     Changes(u64),
 }
 
@@ -55,7 +55,8 @@ pub struct ScanRequest<'a> {
     pub uids: Option<UidSet>,
     /// Only messages matching this SEARCH (RFC 3501 section 6.4.4), already checked for line ends.
     pub search: Option<&'a str>,
-    /// Whether the folder will be written to: it is opened by SELECT, as some servers send PERMANENTFLAGS only then.
+    /// Whether the folder will be written to: it is opened by SELECT, as some servers send
+    /// PERMANENTFLAGS only then.
     pub for_writing: bool,
 }
 
@@ -64,7 +65,8 @@ pub struct ScanRequest<'a> {
 pub struct FolderScan {
     /// Its UIDVALIDITY; `None` if the server gives none.
     pub uid_validity: Option<UidValidity>,
-    /// Its UIDNEXT when it was opened, so no message had this UID or a higher one; `None` if the server doesn't say.
+    /// Its UIDNEXT when it was opened, so no message had this UID or a higher one; `None` if the
+    /// server doesn't say.
     pub uid_next: Option<u32>,
     /// How many messages it had when it was opened.
     pub exists: u32,
@@ -74,7 +76,8 @@ pub struct FolderScan {
     pub mailbox_id: Option<String>,
     /// The flags that it can keep.
     pub permanent_flags: PermanentFlags,
-    /// How many messages the folder has beyond those that could be listed: they exist, but nothing is known about them.
+    /// How many messages the folder has beyond those that could be listed: they exist, but nothing
+    /// is known about them.
     pub unlisted: u64,
     /// The messages, by ascending UID.
     pub messages: Vec<Message>,
@@ -108,9 +111,10 @@ impl FolderScan {
         )
     }
 
-    /// Adds the unchanged messages that the scan left out. `known` has their UIDs and flags at the time of the
-    /// baseline; `is_known` reports whether a UID existed then, in a pair or not. `None`: something could not be
-    /// listed, or the result doesn't add up to the server's count of messages.
+    /// Adds the unchanged messages that the scan left out. `known` has their UIDs and flags at the
+    /// time of the baseline; `is_known` reports whether a UID existed then, in a pair or not.
+    /// `None`: something could not be listed, or the result doesn't add up to the server's count of
+    /// messages.
     #[must_use]
     pub fn filled_in(
         self,
@@ -142,8 +146,8 @@ impl FolderScan {
         })
     }
 
-    /// Returns UIDNEXT. A server that doesn't report it still assigns new messages higher UIDs than the last one (RFC
-    /// 3501 section 2.3.1.1); `None` if there is no message either.
+    /// Returns UIDNEXT. A server that doesn't report it still assigns new messages higher UIDs than
+    /// the last one (RFC 3501 section 2.3.1.1); `None` if there is no message either.
     pub fn next_uid(&self) -> Option<u32> {
         let after_last = || {
             self.messages

@@ -1,7 +1,8 @@
-//! Finds out what both sides hold and which messages are the same: the ground of `copy` and `verify`.
+//! Finds out what both sides hold and which messages are the same: the ground of `copy` and
+//! `verify`.
 //!
-//! Both sides are scanned at the same time, and each pair of folders is matched as soon as both scans are there, so
-//! that only one folder's scans are in memory at a time.
+//! Both sides are scanned at the same time, and each pair of folders is matched as soon as both
+//! scans are there, so that only one folder's scans are in memory at a time.
 
 mod bodies;
 mod compared;
@@ -27,7 +28,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 /// How often a folder is scanned when the servers contradict themselves or refuse in passing.
 const ATTEMPTS: usize = 3;
 
-/// What was learnt of the target's folders in passing, by their pairs' indices: that need not be asked for.
+/// What was learnt of the target's folders in passing, by their pairs' indices: that need not be
+/// asked for.
 pub(super) type Learnt = HashMap<usize, FolderScan>;
 
 /// Two folders to compare.
@@ -50,7 +52,8 @@ pub(super) struct Comparison<'a, C> {
     pub(super) first_on_target: &'a (dyn Fn(&mut C) -> Result<Learnt, Error> + Sync),
     pub(super) pairs: &'a [Pair],
     pub(super) filter: &'a MessageFilter,
-    /// Whether the filter limits the target's messages too: for `verify`, where what is left out is no difference.
+    /// Whether the filter limits the target's messages too: for `verify`, where what is left out is
+    /// no difference.
     pub(super) filter_target: bool,
     /// Whether the target will be written to, so that its folders tell what they can keep.
     pub(super) for_writing: bool,
@@ -112,7 +115,8 @@ impl<'e> Progress<'e> {
 }
 
 impl<C: AsReadStore> Comparison<'_, C> {
-    /// Compares the pairs with these indices. `each` gets a pair's index with its result, or with the reason why it could not be compared.
+    /// Compares the pairs with these indices. `each` gets a pair's index with its result, or with
+    /// the reason why it could not be compared.
     pub(super) fn run(
         &self,
         link: &mut Link<C>,
@@ -189,7 +193,8 @@ impl<C: AsReadStore> Comparison<'_, C> {
 
     /// Has a pair scanned again where that may help, else names why it can't be compared.
     fn take_refusal(&self, index: usize, refusal: Refusal, progress: &mut Progress<'_>) {
-        // A server may offer what it then refuses: it is asked in the plainest way before it is believed.
+        // A server may offer what it then refuses: it is asked in the plainest way before it is
+        // believed.
         let may_ask_simpler = self.pairs[index].known.is_some() && progress.whole.insert(index);
         let may_help = may_ask_simpler || refusal.meaning == RefusalMeaning::Transient;
         if may_help && !progress.is_last {
@@ -404,7 +409,8 @@ impl<C: AsReadStore> Comparison<'_, C> {
                 scan.messages
                     .retain(|message| self.filter.refuses(message).is_none());
             }
-            // Where two folders are mapped to one, a message of the target stands for one of one of them only.
+            // Where two folders are mapped to one, a message of the target stands for one of one of
+            // them only.
             if let Some(used) = used.get(name) {
                 scan.messages
                     .retain(|message| !used.contains(message.uid()));
@@ -553,9 +559,9 @@ fn add_keys(
     }))
 }
 
-/// Lets a pair of scans pass that list as many messages as there are. A server that contradicts itself is asked again;
-/// at `last` the source's messages that were listed are taken, but a target of which something is hidden is not copied
-/// to, as what is hidden could be doubled.
+/// Lets a pair of scans pass that list as many messages as there are. A server that contradicts
+/// itself is asked again; at `last` the source's messages that were listed are taken, but a target
+/// of which something is hidden is not copied to, as what is hidden could be doubled.
 fn complete(
     scans: (FolderScan, Option<FolderScan>),
     last: bool,
@@ -575,7 +581,8 @@ fn complete(
     })
 }
 
-/// Passes the target's scans on in the order of their pairs, those that are known already at their places.
+/// Passes the target's scans on in the order of their pairs, those that are known already at their
+/// places.
 struct InOrder<'a> {
     pairs: Peekable<slice::Iter<'a, usize>>,
     known: Learnt,

@@ -1,4 +1,5 @@
-//! `verify --deep`: the SHA-256 of every paired message's bytes, read from both sides in several lanes.
+//! `verify --deep`: the SHA-256 of every paired message's bytes, read from both sides in several
+//! lanes.
 
 use super::compare::Compared;
 use super::opening::Names;
@@ -38,7 +39,8 @@ pub(super) struct Contrast {
     pub(super) damaged: Vec<Unlike>,
 }
 
-/// A message of the source, and a copy on the target that is like no message of the source any more.
+/// A message of the source, and a copy on the target that is like no message of the source any
+/// more.
 pub(super) struct Unlike {
     pub(super) source: Uid,
     pub(super) target: Uid,
@@ -195,8 +197,8 @@ impl Readings<'_> {
     }
 }
 
-/// Of pairs with unlike contents, those whose content has no equal among the others: messages with the same header may
-/// have been paired crosswise.
+/// Of pairs with unlike contents, those whose content has no equal among the others: messages with
+/// the same header may have been paired crosswise.
 fn truly_changed(unlike: &[(Uid, &ContentKeys, &ContentKeys)]) -> Vec<(Uid, String)> {
     let mut on_target: HashMap<[u8; 32], usize> = HashMap::new();
     for (_, _, theirs) in unlike {
@@ -212,8 +214,9 @@ fn truly_changed(unlike: &[(Uid, &ContentKeys, &ContentKeys)]) -> Vec<(Uid, Stri
     changed
 }
 
-/// Of pairs with unlike contents, the sources that no target says the same as, each with a target that says the same as no
-/// source. What differs in line ends and added fields only is what servers do, and no damage.
+/// Of pairs with unlike contents, the sources that no target says the same as, each with a target
+/// that says the same as no source. What differs in line ends and added fields only is what servers
+/// do, and no damage.
 fn damaged(unlike: &[(Uid, &ContentKeys, &ContentKeys)], targets: &[Uid]) -> Vec<Unlike> {
     let mut on_source: HashMap<[u8; 16], usize> = HashMap::new();
     let mut on_target: HashMap<[u8; 16], usize> = HashMap::new();
@@ -244,7 +247,8 @@ fn damaged(unlike: &[(Uid, &ContentKeys, &ContentKeys)], targets: &[Uid]) -> Vec
             content: *content,
         }
     };
-    // A pair of which both are left over belongs together; what was paired crosswise takes what is left.
+    // A pair of which both are left over belongs together; what was paired crosswise takes what is
+    // left.
     let all = 0..unlike.len();
     let mut found: Vec<Unlike> = all
         .clone()
@@ -272,8 +276,8 @@ fn describe(ours: &ContentKeys, theirs: &ContentKeys) -> String {
 /// A folder with what its contents showed, or why they could not be compared.
 pub(super) type Outcome = (DeepFolder, Result<Contrast, String>);
 
-/// Compares the contents of all folders, in lanes with a connection to either side each. Gives each folder with what it
-/// showed, or why it could not be compared.
+/// Compares the contents of all folders, in lanes with a connection to either side each. Gives each
+/// folder with what it showed, or why it could not be compared.
 pub(super) fn compare_contents(
     connectors: Both<&dyn ReadConnector>,
     first: ReadLink,

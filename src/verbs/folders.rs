@@ -8,8 +8,8 @@ use crate::mail::{ListedMailbox, Side};
 use crate::store::{Error, ReadConnector, ReadStore, ScanDepth, ScanRequest};
 use std::time::Instant;
 
-/// Lists an account's folders with role, messages, unread, bytes and quota. Opens folders read-only where the server
-/// does not tell their size.
+/// Lists an account's folders with role, messages, unread, bytes and quota. Opens folders read-only
+/// where the server does not tell their size.
 ///
 /// # Errors
 /// What kept the account from being read.
@@ -54,7 +54,8 @@ pub fn folders(
     })
 }
 
-/// Adds up the sizes of folders whose bytes the server did not tell. Returns how many could not be read.
+/// Adds up the sizes of folders whose bytes the server did not tell. Returns how many could not be
+/// read.
 fn measure(
     store: &mut dyn ReadStore,
     mailboxes: &[&ListedMailbox],

@@ -1,5 +1,6 @@
-//! Whether a mailbox that earlier runs have filled is gone: not there, or empty and not the one it was. Nothing is written below
-//! an empty mount point, and nothing is deleted on one side because the other side's disk is not there.
+//! Whether a mailbox that earlier runs have filled is gone: not there, or empty and not the one it
+//! was. Nothing is written below an empty mount point, and nothing is deleted on one side because
+//! the other side's disk is not there.
 
 use crate::mail::{Listing, MailboxName, Side, UidValidity, counted};
 use crate::store::{Connector, Error, ErrorKind};
@@ -14,7 +15,8 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Refuses a directory that is not there any more, or has nothing in it, before anything is made in it.
+    /// Refuses a directory that is not there any more, or has nothing in it, before anything is
+    /// made in it.
     ///
     /// # Errors
     /// That it is gone.

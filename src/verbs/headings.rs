@@ -1,4 +1,5 @@
-//! The headings of messages that are listed to people: read for these alone, folder after folder in one flight.
+//! The headings of messages that are listed to people: read for these alone, folder after folder in
+//! one flight.
 //!
 //! A list is of use without them too, so what a server does not tell is left out and ends nothing.
 

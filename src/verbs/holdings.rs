@@ -1,5 +1,5 @@
-//! What mailboxes hold, for reports: summed while the scans are at hand, so that nothing is kept of a message but of the few
-//! that are named.
+//! What mailboxes hold, for reports: summed while the scans are at hand, so that nothing is kept of
+//! a message but of the few that are named.
 //!
 //! Only where an observer asks for it; else every function here does nothing.
 
@@ -176,8 +176,8 @@ impl Survey {
     }
 }
 
-/// Calls `tell` with the first message of each kind that is there more than once, and with how many there are. Of one kind
-/// are messages with the same identifying header, date and size.
+/// Calls `tell` with the first message of each kind that is there more than once, and with how many
+/// there are. Of one kind are messages with the same identifying header, date and size.
 fn each_kind(messages: &[Message], tell: &mut dyn FnMut(&Message, u64)) {
     let kind = |message: &Message| {
         let (with_id, key) = match message.key() {

@@ -1,5 +1,6 @@
-//! What earlier runs know of a folder: which of its messages are on the target already, and with which flags both sides
-//! last agreed (level 0 of identity). What the servers say now decides whether it still holds.
+//! What earlier runs know of a folder: which of its messages are on the target already, and with
+//! which flags both sides last agreed (level 0 of identity). What the servers say now decides
+//! whether it still holds.
 
 use crate::mail::{Flags, MailboxName, Message, Side, Uid, UidSet, UidValidity};
 use crate::state::{Checkpoint, FolderId, FolderRecord, PairRecord};
@@ -22,7 +23,8 @@ pub(super) struct Asking {
     pub(super) target_flags: bool,
 }
 
-/// A message that was paired by an earlier run and is still on both sides, by the positions in both scans.
+/// A message that was paired by an earlier run and is still on both sides, by the positions in both
+/// scans.
 pub(super) struct KnownPair {
     pub(super) source: u32,
     pub(super) target: u32,
@@ -43,7 +45,8 @@ impl Known {
         Self { record, pairs }
     }
 
-    /// What is to be asked of one side's folder; `None`: everything, as the two sides were not in step.
+    /// What is to be asked of one side's folder; `None`: everything, as the two sides were not in
+    /// step.
     pub(super) fn depth(&self, side: Side, asking: Asking) -> Option<ScanDepth> {
         let (source, target) = self.record.checkpoint.as_ref()?;
         let was = match side {
@@ -72,7 +75,8 @@ impl Known {
         }))
     }
 
-    /// Fills in what a scan did not list, as it is as it was. `None`: the server's count of messages says otherwise.
+    /// Fills in what a scan did not list, as it is as it was. `None`: the server's count of
+    /// messages says otherwise.
     pub(super) fn fill_in(&self, side: Side, scan: FolderScan) -> Option<FolderScan> {
         let next = self
             .record
@@ -89,9 +93,10 @@ impl Known {
         scan.filled_in(known, |uid| uid.get() < next)
     }
 
-    /// The recorded pairs of which it must be seen whether they are still the same messages: of those that both sides
-    /// have, the one with the highest UID on each side. A server that was restored from a backup gives the UIDs again that
-    /// it had given out since, beginning with the lowest of them: if the highest is still what it was, all are.
+    /// The recorded pairs of which it must be seen whether they are still the same messages: of
+    /// those that both sides have, the one with the highest UID on each side. A server that was
+    /// restored from a backup gives the UIDs again that it had given out since, beginning with the
+    /// lowest of them: if the highest is still what it was, all are.
     pub(super) fn to_probe(
         &self,
         recognised: &Recognised,
@@ -182,8 +187,8 @@ impl Known {
     }
 }
 
-/// Providers let users limit how many messages of a folder IMAP shows (Gmail): one that shows a round number now and had
-/// more before is no proof that the others are gone.
+/// Providers let users limit how many messages of a folder IMAP shows (Gmail): one that shows a
+/// round number now and had more before is no proof that the others are gone.
 fn is_capped(was: &Checkpoint, is: &FolderScan) -> bool {
     [1_000, 2_000, 5_000, 10_000].contains(&is.exists) && was.messages > is.exists
 }

@@ -1,4 +1,5 @@
-//! What a run leaves out because an option says so: folders by their names, messages by their number.
+//! What a run leaves out because an option says so: folders by their names, messages by their
+//! number.
 
 use super::MessageFilter;
 use crate::folders::{LeavesOut, Pairing};
@@ -8,8 +9,8 @@ use serde::{Deserialize, Serialize};
 /// What one option left out, or what needs an option to take part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
-    /// The option, such as `--exclude`; without one, `shared` (other users' folders), `kept` (what `--keep-deleted` has kept)
-    /// or `chats` (Gmail's).
+    /// The option, such as `--exclude`; without one, `shared` (other users' folders), `kept` (what
+    /// `--keep-deleted` has kept) or `chats` (Gmail's).
     pub by: String,
     /// Folders that took no part.
     pub folders: Vec<LeftOutFolder>,
@@ -22,7 +23,8 @@ pub struct LeftOut {
 pub struct LeftOutFolder {
     /// Its name.
     pub folder: String,
-    /// How many messages it holds; `None` where the listing did not tell, and of a view, which shows what other folders hold.
+    /// How many messages it holds; `None` where the listing did not tell, and of a view, which
+    /// shows what other folders hold.
     pub messages: Option<u64>,
 }
 
@@ -138,8 +140,8 @@ impl FilteredOut {
 }
 
 impl MessageFilter {
-    /// The first of the options that leaves a message out, as far as its date and size tell; `None`: it takes part. One
-    /// without a readable date is in time.
+    /// The first of the options that leaves a message out, as far as its date and size tell;
+    /// `None`: it takes part. One without a readable date is in time.
     pub(super) fn refuses(&self, message: &Message) -> Option<&'static str> {
         let size = u64::from(message.size());
         let day = message.date().and_then(InternalDate::day);

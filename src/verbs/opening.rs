@@ -31,8 +31,8 @@ impl<C: AsReadStore> Opened<C> {
         )
     }
 
-    /// Folders of the source that take no part because they can't, and what could not be listed on either side; each was named
-    /// in an event.
+    /// Folders of the source that take no part because they can't, and what could not be listed on
+    /// either side; each was named in an event.
     pub(super) fn folders_failed(&self) -> u64 {
         self.pairing
             .skipped
@@ -94,7 +94,8 @@ pub(super) fn unpaired(error: &PairError) -> Error {
 /// Connects to both sides at the same time.
 ///
 /// # Errors
-/// Why one of them can't be reached or entered. There is no second try: a refused login is not to be repeated.
+/// Why one of them can't be reached or entered. There is no second try: a refused login is not to
+/// be repeated.
 pub(super) fn connect(connectors: Both<&dyn Connector>) -> Result<Link, Error> {
     exec::connect(connectors).map_err(|(_, error)| error)
 }
@@ -112,7 +113,8 @@ pub(super) fn connect_to_read(connectors: Both<&dyn ReadConnector>) -> Result<Re
         .map_err(|(_, error)| error)
 }
 
-/// Does what only reads with a connection to either side, and anew with new ones if one of them breaks.
+/// Does what only reads with a connection to either side, and anew with new ones if one of them
+/// breaks.
 ///
 /// # Errors
 /// Any other error, and what breaks connections again and again, or for good.
@@ -191,10 +193,12 @@ pub(super) fn list(
     Ok(listing)
 }
 
-/// So many lanes keep two servers busy that are both near. Measured: with more, they wait for each other.
+/// So many lanes keep two servers busy that are both near. Measured: with more, they wait for each
+/// other.
 const NEAR_LANES: usize = 2;
 
-/// How many lanes: as asked, else as both servers bear; never more connections than an address allows.
+/// How many lanes: as asked, else as both servers bear; never more connections than an address
+/// allows.
 pub(super) fn lanes(asked: Option<usize>, connectors: Both<&dyn Connector>, link: &Link) -> Lanes {
     let (one, other) = (link.source.connections(), link.target.connections());
     let usual = one.usual.min(other.usual);
@@ -212,7 +216,8 @@ pub(super) fn lanes(asked: Option<usize>, connectors: Both<&dyn Connector>, link
     asked.map_or(borne, Lanes::fixed).up_to(allowed)
 }
 
-/// How many messages a folder holds, by its counters or else by counting them; or why that can't be told.
+/// How many messages a folder holds, by its counters or else by counting them; or why that can't be
+/// told.
 pub(super) fn count_messages(
     store: &mut dyn ReadStore,
     folder: &ListedMailbox,
@@ -259,7 +264,8 @@ impl<'a> Names<'a> {
 }
 
 impl Names<'_> {
-    /// The pairs as they are compared; with `all_headers`, headers are read also where nothing has to be matched.
+    /// The pairs as they are compared; with `all_headers`, headers are read also where nothing has
+    /// to be matched.
     pub(super) fn comparison_pairs(&self, all_headers: bool) -> Vec<compare::Pair> {
         self.pairs
             .iter()
@@ -279,7 +285,8 @@ impl Names<'_> {
         }
     }
 
-    /// How many messages the source's folders hold; `None` where the server did not tell it of each with the listing.
+    /// How many messages the source's folders hold; `None` where the server did not tell it of each
+    /// with the listing.
     pub(super) fn messages_on_source(&self) -> Option<u64> {
         self.pairs
             .iter()

@@ -20,7 +20,8 @@ pub struct MessageFilter {
     pub min_size: Option<u64>,
     /// Only messages of at most this many bytes, by RFC822.SIZE.
     pub max_size: Option<u64>,
-    /// Only messages that this IMAP SEARCH program finds on the source (RFC 3501 section 6.4.4); printable ASCII.
+    /// Only messages that this IMAP SEARCH program finds on the source (RFC 3501 section 6.4.4);
+    /// printable ASCII.
     pub search: Option<String>,
 }
 
@@ -42,9 +43,11 @@ pub enum Deleting {
     /// Nothing.
     #[default]
     Nothing,
-    /// Messages and folders of the target that the source does not have (`--delete`), unless they are more than this.
+    /// Messages and folders of the target that the source does not have (`--delete`), unless they
+    /// are more than this.
     Mirror(DeletionLimit),
-    /// Messages of the source that are proven to be on the target (`--move`), unless they are more than this.
+    /// Messages of the source that are proven to be on the target (`--move`), unless they are more
+    /// than this.
     Source(Option<DeletionLimit>),
 }
 
@@ -56,7 +59,8 @@ pub enum PlanUse {
     Nothing,
     /// A dry run's plan is wanted, to be carried out later.
     Keep,
-    /// This plan is carried out and nothing else; where it no longer holds, the folder is left alone and named.
+    /// This plan is carried out and nothing else; where it no longer holds, the folder is left
+    /// alone and named.
     Only(Arc<Planned>),
 }
 
@@ -67,11 +71,13 @@ pub struct CopyOptions {
     pub filter: MessageFilter,
     /// What happens to flags of messages that are there already.
     pub flags: FlagPolicy,
-    /// How many lanes, each with one connection to either side; `None`: as many as the servers bear well.
+    /// How many lanes, each with one connection to either side; `None`: as many as the servers bear
+    /// well.
     pub jobs: Option<usize>,
     /// Bytes a second to deliver, all lanes together; `None`: no limit.
     pub limit_rate: Option<u64>,
-    /// Whether a message is copied whose body has another size than its server says, where it comes twice alike.
+    /// Whether a message is copied whose body has another size than its server says, where it comes
+    /// twice alike.
     pub accept_sizes: bool,
     /// What is deleted at the end.
     pub deleting: Deleting,
@@ -81,7 +87,8 @@ pub struct CopyOptions {
     pub dry_run: bool,
     /// What it has to do with a saved plan.
     pub plan: PlanUse,
-    /// Whether the bytes of what both sides have are compared, and copies on the target replaced that say something else.
+    /// Whether the bytes of what both sides have are compared, and copies on the target replaced
+    /// that say something else.
     pub repair: bool,
     /// Whether an empty mailbox may be filled anew that earlier runs have filled.
     pub new_target: bool,
@@ -98,14 +105,15 @@ pub struct SyncOptions {
     pub jobs: Option<usize>,
     /// Bytes a second to deliver, in each direction; `None`: no limit.
     pub limit_rate: Option<u64>,
-    /// Whether a message is copied whose body has another size than its server says, where it comes twice alike.
+    /// Whether a message is copied whose body has another size than its server says, where it comes
+    /// twice alike.
     pub accept_sizes: bool,
     /// Only plan: nothing is written anywhere.
     pub dry_run: bool,
     /// The directory in which this run keeps what it deletes; `None`: it does not.
     pub undo: Option<PathBuf>,
-    /// How many bytes it may take together with the runs beside it: the oldest of them make way, and what does not fit
-    /// then is not deleted. `None`: as many as there are.
+    /// How many bytes it may take together with the runs beside it: the oldest of them make way,
+    /// and what does not fit then is not deleted. `None`: as many as there are.
     pub undo_size: Option<u64>,
     /// A folder and a UID: what is done with that message is explained.
     pub explain: Option<(String, Uid)>,

@@ -1,4 +1,5 @@
-//! Messages that are removed, and what is left of them where a server refuses: by its words, or by doing nothing.
+//! Messages that are removed, and what is left of them where a server refuses: by its words, or by
+//! doing nothing.
 
 use crate::engine::scans::scan_each;
 use crate::mail::{Message, UidSet};
@@ -44,7 +45,8 @@ pub(super) fn remove(store: &mut dyn Store, removals: &[Removal]) -> Result<Vec<
     Ok(removed)
 }
 
-/// Which messages of a removal a look into its folder has found. What can't be looked at counts as there.
+/// Which messages of a removal a look into its folder has found. What can't be looked at counts as
+/// there.
 fn still_there(removal: &Removal, scan: Result<FolderScan, Refusal>) -> UidSet {
     let held = |scan: &FolderScan| scan.uid_validity == removal.uid_validity && scan.unlisted == 0;
     match scan.ok().filter(held) {

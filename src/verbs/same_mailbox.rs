@@ -1,11 +1,13 @@
-//! Whether a run was given the same mailbox twice: by equal addresses, or by two that lead to one account (another host name,
-//! another port, a proxy, another spelling of the user, a directory that a server serves).
+//! Whether a run was given the same mailbox twice: by equal addresses, or by two that lead to one
+//! account (another host name, another port, a proxy, another spelling of the user, a directory
+//! that a server serves).
 //!
-//! Folders are compared, not accounts: mail may move within one account, and two accounts may share a folder. What servers tell
-//! raises a suspicion (MAILBOXID, or UIDVALIDITY with messages that are equal under equal UIDs). It proves nothing: a restored or
-//! replicated server tells the same, and so may two accounts that were filled in the same second. The proof is a mark: a message
-//! of the target gets a keyword for a moment, and a message of the source that has it then is the same message. Where no keyword
-//! is kept, a flag that the message lacks serves.
+//! Folders are compared, not accounts: mail may move within one account, and two accounts may share
+//! a folder. What servers tell raises a suspicion (MAILBOXID, or UIDVALIDITY with messages that are
+//! equal under equal UIDs). It proves nothing: a restored or replicated server tells the same, and
+//! so may two accounts that were filled in the same second. The proof is a mark: a message of the
+//! target gets a keyword for a moment, and a message of the source that has it then is the same
+//! message. Where no keyword is kept, a flag that the message lacks serves.
 
 use crate::engine::scans::scan_each;
 use crate::exec::Link;
@@ -20,10 +22,12 @@ use std::time::{Duration, Instant};
 /// What the addresses of a run tell of each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kinship {
-    /// Nothing: they are two servers' addresses, which may lead to one account. Its UIDVALIDITYs are the same by either.
+    /// Nothing: they are two servers' addresses, which may lead to one account. Its UIDVALIDITYs
+    /// are the same by either.
     #[default]
     Unknown,
-    /// One is a server, the other a directory, which may be what it serves: each numbers the messages by itself.
+    /// One is a server, the other a directory, which may be what it serves: each numbers the
+    /// messages by itself.
     ServerAndDirectory,
     /// They are equal, so a folder is told by its name.
     OneAccount,
@@ -37,10 +41,12 @@ const SAMPLE: u32 = 50;
 /// How long a mark may take to show up on the other side.
 const PATIENCE: Duration = Duration::from_millis(600);
 
-/// The same where MAILBOXIDs are equal: the other side may be a replica, which follows after a moment.
+/// The same where MAILBOXIDs are equal: the other side may be a replica, which follows after a
+/// moment.
 const PATIENCE_WITH_REPLICAS: Duration = Duration::from_secs(5);
 
-/// Whether a listing's counters leave it open that two folders are one. MAILBOXID decides where both have one (RFC 8474).
+/// Whether a listing's counters leave it open that two folders are one. MAILBOXID decides where
+/// both have one (RFC 8474).
 pub(super) fn may_be_one(source: &ListedMailbox, target: &ListedMailbox) -> bool {
     let Some((source, target)) = source.status.as_ref().zip(target.status.as_ref()) else {
         return false;
@@ -67,7 +73,8 @@ pub(super) fn is_one_name(source: &MailboxName, target: &MailboxName) -> bool {
     source == target || source.is_inbox() && target.is_inbox()
 }
 
-/// Whether two folders of accounts that may be one are likely the same folder: by their names or their counters.
+/// Whether two folders of accounts that may be one are likely the same folder: by their names or
+/// their counters.
 pub(super) fn is_like(source: &ListedMailbox, target: &ListedMailbox) -> bool {
     let counters = |folder: &ListedMailbox| {
         let status = folder.status.as_ref()?;
@@ -116,7 +123,8 @@ impl Suspect {
     }
 }
 
-/// Those of some folders, each of the source with one of the target, that look the same by their messages too. Nothing is written.
+/// Those of some folders, each of the source with one of the target, that look the same by their
+/// messages too. Nothing is written.
 ///
 /// # Errors
 /// What ends a connection.
@@ -165,8 +173,8 @@ pub(super) fn suspects<C: AsReadStore>(
     Ok(found)
 }
 
-/// Those of some folders of a server and a directory that have a message in common. Each numbers its messages by itself, so nothing
-/// but a mark tells more.
+/// Those of some folders of a server and a directory that have a message in common. Each numbers
+/// its messages by itself, so nothing but a mark tells more.
 ///
 /// # Errors
 /// What ends a connection.
@@ -308,7 +316,8 @@ fn is_alike(one: &Message, other: &Message) -> bool {
         == (other.uid(), other.size(), other.key(), other.date())
 }
 
-/// Whether scans of two folders look like scans of one: the same counters, and a message that both have under its UID.
+/// Whether scans of two folders look like scans of one: the same counters, and a message that both
+/// have under its UID.
 pub(super) fn scans_look_the_same(source: &FolderScan, target: &FolderScan) -> bool {
     let ids = has_equal_ids(source.mailbox_id.as_deref(), target.mailbox_id.as_deref());
     let may_be =
@@ -345,7 +354,8 @@ pub(super) struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    /// One of folders that nothing speaks against but that no two may be one where something is deleted.
+    /// One of folders that nothing speaks against but that no two may be one where something is
+    /// deleted.
     pub(super) fn new(
         source: &'a MailboxName,
         source_depth: ScanDepth,
@@ -373,8 +383,8 @@ pub(super) enum Verdict {
     Unknown,
 }
 
-/// Finds out which of some suspects are one mailbox; the names of those that are, or may be. The first is looked at alone: in
-/// most cases it decides.
+/// Finds out which of some suspects are one mailbox; the names of those that are, or may be. The
+/// first is looked at alone: in most cases it decides.
 ///
 /// # Errors
 /// What ends a connection.
@@ -411,7 +421,8 @@ pub(super) fn proven(link: &mut Link, suspects: &[Suspect]) -> Result<Vec<String
     Ok(proven.map(|(suspect, _)| suspect.name()).collect())
 }
 
-/// The error that ends a run of one mailbox with itself. `folders` are the source's that would go into themselves.
+/// The error that ends a run of one mailbox with itself. `folders` are the source's that would go
+/// into themselves.
 pub(super) fn refusal(folders: &[String]) -> Error {
     let text = format!(
         "source and target are the same mailbox: {}",
@@ -443,7 +454,8 @@ pub(super) fn some_names(names: &[String]) -> String {
     }
 }
 
-/// Marks a message of the target in each trial and looks for the mark on the source. The marks are taken away again.
+/// Marks a message of the target in each trial and looks for the mark on the source. The marks are
+/// taken away again.
 ///
 /// # Errors
 /// What ends a connection; a mark may stay then until the trial is made again.
@@ -494,7 +506,8 @@ fn try_mark(link: &mut Link, trials: &[Trial<'_>], mark: &str) -> Result<Vec<Ver
     removed.map(|()| verdicts)
 }
 
-/// Looks on both sides for marks that were set; `earlier` are the source's messages that had the flag before.
+/// Looks on both sides for marks that were set; `earlier` are the source's messages that had the
+/// flag before.
 fn look_for_marks(
     link: &mut Link,
     trials: &[Trial<'_>],
@@ -531,7 +544,8 @@ fn look_for_marks(
     Ok(verdicts)
 }
 
-/// The trials whose message on the target fits, by what its folder tells and whether it has the flag.
+/// The trials whose message on the target fits, by what its folder tells and whether it has the
+/// flag.
 fn bearers_on_target(
     target: &mut dyn Store,
     trials: &[Trial<'_>],
@@ -563,7 +577,8 @@ fn bearers_on_target(
     Ok(fitting)
 }
 
-/// The source's messages that have the flag, for each of these trials; `None`: not all could be looked at.
+/// The source's messages that have the flag, for each of these trials; `None`: not all could be
+/// looked at.
 fn bearers_on_source(
     source: &mut dyn Store,
     trials: &[Trial<'_>],
@@ -591,7 +606,8 @@ fn bearers_on_source(
     Ok(bearers)
 }
 
-/// Messages that bear a mark which a run that was killed has left. Seen before a run makes any of its own.
+/// Messages that bear a mark which a run that was killed has left. Seen before a run makes any of
+/// its own.
 pub(super) fn left_marked(scan: &FolderScan) -> UidSet {
     let mark = Flags::from_names([Flags::MARK]);
     let mut bearing: HashMap<u32, bool> = HashMap::new();

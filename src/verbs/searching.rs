@@ -1,5 +1,6 @@
-//! Whether a server takes the search that a run is limited to. That is asked before anything is made or compared: a mistyped search
-//! is one error, whatever the number of folders and however much of them is in step.
+//! Whether a server takes the search that a run is limited to. That is asked before anything is
+//! made or compared: a mistyped search is one error, whatever the number of folders and however
+//! much of them is in step.
 
 use super::opening::Names;
 use crate::engine::scans::scan_each;
@@ -59,13 +60,15 @@ pub(super) fn check_search(
     Ok(())
 }
 
-/// What the server says against a search in this folder; `None` where it searches, or refuses in passing.
+/// What the server says against a search in this folder; `None` where it searches, or refuses in
+/// passing.
 fn refused_words(
     store: &mut dyn ReadStore,
     search: &str,
     mailbox: &MailboxName,
 ) -> Result<Option<String>, Error> {
-    // Of one message at most, as it is done again in earnest. A CHARSET stands before everything else.
+    // Of one message at most, as it is done again in earnest. A CHARSET stands before everything
+    // else.
     let has_charset = search
         .get(..8)
         .is_some_and(|start| start.eq_ignore_ascii_case("CHARSET "));

@@ -1,4 +1,5 @@
-//! What came of a verb. Field names and their order are those of the JSON summary; sizes are bytes, times seconds.
+//! What came of a verb. Field names and their order are those of the JSON summary; sizes are bytes,
+//! times seconds.
 
 use super::left_out::LeftOut;
 use crate::event::Differences;
@@ -60,7 +61,8 @@ pub struct CopySummary {
     pub deleted: u64,
     /// Messages that failed.
     pub failed: u64,
-    /// Messages of folders that took part that an option left out, or that were gone before they could be copied.
+    /// Messages of folders that took part that an option left out, or that were gone before they
+    /// could be copied.
     pub skipped: u64,
     /// Bytes of the messages copied.
     pub bytes_copied: u64,
@@ -73,7 +75,8 @@ pub struct CopySummary {
     pub folders_renamed: u64,
     /// Folders deleted on the target.
     pub folders_deleted: u64,
-    /// Messages that were moved to a folder of the day on the target, as they vanished from the source.
+    /// Messages that were moved to a folder of the day on the target, as they vanished from the
+    /// source.
     pub kept: u64,
     /// Messages of which the target's copy was damaged and replaced; they count as copied too.
     pub repaired: u64,
@@ -153,7 +156,8 @@ impl std::ops::Add for SyncWay {
 
 /// What `sync` did, or in a dry run would do.
 ///
-/// In JSON, sums of both sides stand among the fields: those that are skipped here are written together with them.
+/// In JSON, sums of both sides stand among the fields: those that are skipped here are written
+/// together with them.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SyncSummary {
     /// How it ended.
@@ -168,8 +172,8 @@ pub struct SyncSummary {
     /// Messages that failed on no side in particular.
     #[serde(skip)]
     pub failed: u64,
-    /// Changes that are not made now, as the options or the brake forbid them, or a side permits none. The next run that may
-    /// make them does.
+    /// Changes that are not made now, as the options or the brake forbid them, or a side permits
+    /// none. The next run that may make them does.
     pub held_back: u64,
     /// Messages that went before they could be copied.
     pub skipped: u64,

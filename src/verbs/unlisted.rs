@@ -1,11 +1,12 @@
-//! Folders that a side has, or may have, and did not list. What was not listed is not absent: it is named and counted, and a
-//! folder is believed to be gone only when the side denies it by name.
+//! Folders that a side has, or may have, and did not list. What was not listed is not absent: it is
+//! named and counted, and a folder is believed to be gone only when the side denies it by name.
 
 use crate::event::{Event, Observer};
 use crate::mail::{Listing, MailboxName, Unread};
 use crate::store::{Error, ReadStore};
 
-/// Names each gap of a side's listing; `side` is how people call it, such as `source`. Returns how many count as failed folders.
+/// Names each gap of a side's listing; `side` is how people call it, such as `source`. Returns how
+/// many count as failed folders.
 pub(super) fn tell_gaps(listing: &Listing, side: &str, observer: &dyn Observer) -> u64 {
     let mut told = 0;
     for gap in listing.gaps.iter() {
@@ -29,8 +30,9 @@ pub(super) fn tell_gaps(listing: &Listing, side: &str, observer: &dyn Observer) 
     told
 }
 
-/// Asks a side for folders that it does not show, each by the names that it may have there. Returns for each folder whether
-/// all of its names are denied; a folder without a name to ask for counts as denied.
+/// Asks a side for folders that it does not show, each by the names that it may have there. Returns
+/// for each folder whether all of its names are denied; a folder without a name to ask for counts
+/// as denied.
 ///
 /// # Errors
 /// What ends the connection.

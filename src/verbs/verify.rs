@@ -1,4 +1,5 @@
-//! `verify`: compares two mailboxes and writes nothing. It uses nothing but what the servers hold now.
+//! `verify`: compares two mailboxes and writes nothing. It uses nothing but what the servers hold
+//! now.
 
 use super::compare::{self, Compared, Comparison};
 use super::deep::{Contrast, DeepFolder, compare_contents};
@@ -21,12 +22,14 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Instant;
 
-/// Compares the folders of `source` with those that `copy` would fill on `target`, by the same rules.
+/// Compares the folders of `source` with those that `copy` would fill on `target`, by the same
+/// rules.
 ///
 /// Each difference is an event; the summary counts them.
 ///
 /// # Errors
-/// What kept the comparison from beginning or ended it: a connection, a login, folders that collide.
+/// What kept the comparison from beginning or ended it: a connection, a login, folders that
+/// collide.
 pub fn verify(
     connectors: Both<&dyn ReadConnector>,
     rules: &Rules,
@@ -140,7 +143,8 @@ struct Found {
     detail: Cow<'static, str>,
 }
 
-/// Once so many differences wait to be told, those of further folders are told at once, without headings.
+/// Once so many differences wait to be told, those of further folders are told at once, without
+/// headings.
 const MOST_FOUND: usize = 10_000;
 
 impl Verify<'_> {
@@ -169,7 +173,8 @@ impl Verify<'_> {
             for_writing: false,
             target_flags: true,
         };
-        // Folders that were mapped to one share the target's messages: what is extra is known after the last of them.
+        // Folders that were mapped to one share the target's messages: what is extra is known after
+        // the last of them.
         let mut extra: HashMap<usize, (usize, Vec<Uid>)> = HashMap::new();
         let done = comparison.run(link, to_compare, &mut |index, result| match result {
             Ok(compared) => {
@@ -213,7 +218,8 @@ impl Verify<'_> {
         }
     }
 
-    /// The pairs that can be compared. Names those of which the target may have the folder without listing it.
+    /// The pairs that can be compared. Names those of which the target may have the folder without
+    /// listing it.
     fn without_unlisted(&mut self, pairs: Vec<usize>, names: &opening::Names<'_>) -> Vec<usize> {
         if !names.target.gaps.hide_folders() {
             return pairs;

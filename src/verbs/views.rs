@@ -1,7 +1,9 @@
-//! Looks through a source's views (`\All`, `\Flagged`, `\Important`) for messages that are in no folder of their own.
+//! Looks through a source's views (`\All`, `\Flagged`, `\Important`) for messages that are in no
+//! folder of their own.
 //!
-//! On Gmail an archived message is in All Mail and nowhere else; a copy that leaves the view out would leave it behind. What a folder
-//! has is no matter of the view, whether that folder takes part or the user has left it out.
+//! On Gmail an archived message is in All Mail and nowhere else; a copy that leaves the view out
+//! would leave it behind. What a folder has is no matter of the view, whether that folder takes
+//! part or the user has left it out.
 
 use super::opening::Names;
 use crate::engine::scans::more_than_listed;
@@ -29,7 +31,8 @@ pub(super) struct Looked {
 /// What came of a view: by its pair's index, why it could not be looked through.
 pub(super) type Outcome = Result<Looked, (usize, String)>;
 
-/// Looks through the views of these pairs, All Mail first: what that has is no matter of another view.
+/// Looks through the views of these pairs, All Mail first: what that has is no matter of another
+/// view.
 ///
 /// # Errors
 /// What ends the connection.
@@ -60,7 +63,8 @@ pub(super) fn look_through(
         .collect())
 }
 
-/// What only views of a mailbox have: for each of these places in its listing, in this order, and by the same means.
+/// What only views of a mailbox have: for each of these places in its listing, in this order, and
+/// by the same means.
 ///
 /// # Errors
 /// What ends the connection.
@@ -194,7 +198,8 @@ impl<'a> Homes<'a> {
         Ok(Some(all))
     }
 
-    /// The folders with their UIDVALIDITY and how many messages they have. `None`: one of them can't be read.
+    /// The folders with their UIDVALIDITY and how many messages they have. `None`: one of them
+    /// can't be read.
     fn with_counters(&self, store: &mut dyn ReadStore) -> Result<Option<Vec<Counted<'a>>>, Error> {
         let counters = |folder: &ListedMailbox| {
             let status = folder.status.as_ref()?;
@@ -312,8 +317,8 @@ pub(super) fn checkpoint(scan: &FolderScan) -> Option<Checkpoint> {
     })
 }
 
-/// A print of the folders beside the views, as the listing tells them: while it stays, and a view's own counters, nothing has lost its
-/// home. `None` where the server does not tell every counter.
+/// A print of the folders beside the views, as the listing tells them: while it stays, and a view's
+/// own counters, nothing has lost its home. `None` where the server does not tell every counter.
 pub(super) fn print_of_homes(names: &Names<'_>) -> Option<u64> {
     Homes::of(names).print()
 }

@@ -1,6 +1,8 @@
-//! What a message costs this machine: time and allocations of what happens to each message of a folder.
+//! What a message costs this machine: time and allocations of what happens to each message of a
+//! folder.
 //!
-//! `cargo bench --bench cycles`. Counts of allocations are the same on every machine; times are not.
+//! `cargo bench --bench cycles`. Counts of allocations are the same on every machine; times are
+//! not.
 
 #![expect(
     clippy::unwrap_used,

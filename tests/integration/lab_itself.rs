@@ -1,4 +1,5 @@
-//! The lab proves itself: what it fills in comes out again, its proxy does what it says, its scripted server too.
+//! The lab proves itself: what it fills in comes out again, its proxy does what it says, its
+//! scripted server too.
 
 #![expect(
     clippy::unwrap_used,
@@ -412,8 +413,8 @@ fn proxy_swallows_the_literal_of_a_command_that_it_answers() {
     assert_eq!(tagged, ["a OK", "b OK", "c NO", "d OK", "z OK"], "{read}");
 }
 
-/// Every run of the suite is searched for what it was given that is secret: plain and in base64, in what it prints and in what it
-/// leaves. Here a shell is the run, which shows it.
+/// Every run of the suite is searched for what it was given that is secret: plain and in base64, in
+/// what it prints and in what it leaves. Here a shell is the run, which shows it.
 #[test]
 fn a_run_that_shows_or_leaves_a_secret_is_found_out() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,8 +1,9 @@
-//! All tests that run mailferry, or parts of it, against servers and directories: one program, so that a change is
-//! compiled and linked once. `scripts/test NAME` runs the tests whose path contains NAME, such as `sync::rows` or
-//! `attacks::server::endless_answers_end_soon`.
+//! All tests that run mailferry, or parts of it, against servers and directories: one program, so
+//! that a change is compiled and linked once. `scripts/test NAME` runs the tests whose path
+//! contains NAME, such as `sync::rows` or `attacks::server::endless_answers_end_soon`.
 //!
-//! - [`lab`]: the servers, proxies, directories and clients that they work with; [`lab_itself`] tests those.
+//! - [`lab`]: the servers, proxies, directories and clients that they work with; [`lab_itself`]
+//!   tests those.
 //! - [`copy`] and [`sync`]: what the verbs do with mail.
 //! - [`stores`] and [`servers`]: Maildir and mbox, and what each kind of server wants of us.
 //! - [`state`]: what a run leaves for the next.

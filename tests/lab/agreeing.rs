@@ -1,4 +1,5 @@
-//! `mailferry login`, with a user of the tests' own in front of it, and a home of its own for what is kept.
+//! `mailferry login`, with a user of the tests' own in front of it, and a home of its own for what
+//! is kept.
 
 use super::grants::Registration;
 use super::run::{Run, mailferry};
@@ -128,7 +129,8 @@ pub fn by_browser(home: &Home, address: &str, client: &Registration, more: &[&st
 }
 
 impl Waiting {
-    /// What the user's browser does: it opens the address, the server agrees, and it goes where it is sent.
+    /// What the user's browser does: it opens the address, the server agrees, and it goes where it
+    /// is sent.
     pub fn agree(&self) -> String {
         let back = self.sent_back();
         get(&back).0

@@ -1,7 +1,9 @@
-//! Chromium, or a browser made of it, without a window, driven by its DevTools protocol over a pipe: it opens a page from the disk, and tells what
-//! stands in it, what it complains about and what it asks for.
+//! Chromium, or a browser made of it, without a window, driven by its DevTools protocol over a
+//! pipe: it opens a page from the disk, and tells what stands in it, what it complains about and
+//! what it asks for.
 //!
-//! The protocol: JSON objects that end with NUL, one way on descriptor 3, the other way on descriptor 4.
+//! The protocol: JSON objects that end with NUL, one way on descriptor 3, the other way on
+//! descriptor 4.
 
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -105,7 +107,8 @@ impl Browser {
         );
     }
 
-    /// What pages are told that the user prefers: `light` or `dark`; and what they are shown on, `screen` or `print`.
+    /// What pages are told that the user prefers: `light` or `dark`; and what they are shown on,
+    /// `screen` or `print`.
     pub fn prefer(&mut self, scheme: &str, medium: &str) {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         self.ask(

@@ -60,11 +60,13 @@ pub struct Snapshot {
     pub subscribed: BTreeSet<Levels>,
 }
 
-/// What two accounts with the same mail have in common: bytes, size, flags and instant of each message, sorted.
+/// What two accounts with the same mail have in common: bytes, size, flags and instant of each
+/// message, sorted.
 pub type Content = BTreeMap<Levels, Vec<([u8; 32], usize, Vec<String>, i64)>>;
 
 impl Snapshot {
-    /// The messages without what differs between servers (UIDs, order, zones), to be compared with `assert_eq!`.
+    /// The messages without what differs between servers (UIDs, order, zones), to be compared with
+    /// `assert_eq!`.
     pub fn content(&self) -> Content {
         let plain = |message: &StoredMessage| {
             (
@@ -186,7 +188,8 @@ impl Client {
         tag
     }
 
-    /// Sends a command line and returns its untagged replies and the tagged one without its tag (`NO [LIMIT] ...`).
+    /// Sends a command line and returns its untagged replies and the tagged one without its tag
+    /// (`NO [LIMIT] ...`).
     pub fn try_command(&mut self, command: &str) -> (Vec<Vec<Value>>, String) {
         let tag = self.send(command);
         let mut untagged = Vec::new();
@@ -232,8 +235,8 @@ impl Client {
         self.command("EXPUNGE");
     }
 
-    /// Appends messages, many in one command where the server has MULTIAPPEND, without waiting for replies where it
-    /// has LITERAL+; returns how many. All must be taken.
+    /// Appends messages, many in one command where the server has MULTIAPPEND, without waiting for
+    /// replies where it has LITERAL+; returns how many. All must be taken.
     pub fn append(
         &mut self,
         levels: &[impl AsRef<str>],
@@ -343,7 +346,8 @@ impl Client {
         }
     }
 
-    /// Appends one message to a folder by its name as the server takes it; gives whether it was taken.
+    /// Appends one message to a folder by its name as the server takes it; gives whether it was
+    /// taken.
     pub fn try_append(&mut self, name: &str, message: &NewMessage) -> bool {
         let tag = self.send(&format!("APPEND {name} {}", head(message, "")));
         loop {
@@ -394,7 +398,8 @@ impl Client {
             .collect()
     }
 
-    /// `None` where the server lists a folder that is gone already: Dovecot does for a second after a rename.
+    /// `None` where the server lists a folder that is gone already: Dovecot does for a second after
+    /// a rename.
     fn messages(&mut self, name: &str) -> Option<Vec<StoredMessage>> {
         let (opened, status) = self.try_command(&format!("EXAMINE {}", quote(name)));
         if status.starts_with("NO ") && status.contains("Mailbox doesn't exist") {

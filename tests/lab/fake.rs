@@ -1,4 +1,5 @@
-//! A made-up mailbox of one folder behind a scripted server, for a source or a target that says what none should.
+//! A made-up mailbox of one folder behind a scripted server, for a source or a target that says
+//! what none should.
 
 use super::scripted::{Command, Reply, Scripted};
 use std::sync::{Arc, Mutex};
@@ -26,7 +27,8 @@ impl Fake {
         }
     }
 
-    /// Serves it. `twist` may answer a command in its place; it sees the folder, which it may change.
+    /// Serves it. `twist` may answer a command in its place; it sees the folder, which it may
+    /// change.
     pub fn serve(
         self,
         mut twist: impl FnMut(&Command, &mut Self) -> Option<Reply> + Send + 'static,

@@ -1,8 +1,10 @@
-//! A server of Gmail's kind: one store of messages, and folders that show those with a label (X-GM-EXT-1).
+//! A server of Gmail's kind: one store of messages, and folders that show those with a label
+//! (X-GM-EXT-1).
 //!
-//! What [`memory`](super::memory) does with a folder of its own is done here with all folders that show the message: they have its
-//! flags in common, and bytes that are there already are no second message. What leaves its last folder stays in All Mail, and
-//! what comes into the Trash leaves all others.
+//! What [`memory`](super::memory) does with a folder of its own is done here with all folders that
+//! show the message: they have its flags in common, and bytes that are there already are no second
+//! message. What leaves its last folder stays in All Mail, and what comes into the Trash leaves all
+//! others.
 
 use super::memory::{Fake, Folder, Held, Manner, appended, bad, fetch, is_in, quoted, store};
 use super::scripted::Reply;
@@ -198,7 +200,8 @@ fn append(to: &str, words: &[Value], boxes: &mut Boxes) -> Reply {
     ))
 }
 
-/// Shows a message in a folder, too, and in All Mail. One that is there already keeps its flags and its date.
+/// Shows a message in a folder, too, and in All Mail. One that is there already keeps its flags and
+/// its date.
 fn place(boxes: &mut Boxes, to: &str, message: &Held) -> u32 {
     let known = boxes
         .values()

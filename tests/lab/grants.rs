@@ -1,5 +1,6 @@
-//! The part of an OAuth server that clients and their users talk to: `/authorize` with PKCE (RFC 7636), `/device` (RFC 8628)
-//! and `/token` (RFC 6749), strict: a code, a device code and a refresh token that was replaced are good once.
+//! The part of an OAuth server that clients and their users talk to: `/authorize` with PKCE (RFC
+//! 7636), `/device` (RFC 8628) and `/token` (RFC 6749), strict: a code, a device code and a refresh
+//! token that was replaced are good once.
 
 use super::oauth::{Answer, Request, Tokens};
 use base64::Engine as _;
@@ -14,7 +15,8 @@ use std::time::{Duration, Instant};
 pub struct Manner {
     /// Whose mailbox its tokens open.
     pub user: String,
-    /// What it says before it grants a device code, one at each question; the last one for ever if `is_endless`.
+    /// What it says before it grants a device code, one at each question; the last one for ever if
+    /// `is_endless`.
     pub before: VecDeque<&'static str>,
     pub is_endless: bool,
     /// How long a device code is good, and how often may be asked.
@@ -27,8 +29,8 @@ pub struct Manner {
     pub ends_after: Option<Duration>,
     /// The secret that the client must show.
     pub secret: Option<String>,
-    /// Said to `/token` in place of anything else: a status, where to go, and a body, in which `{…}` is a field of the request,
-    /// and `{base64 …}` that field in base64.
+    /// Said to `/token` in place of anything else: a status, where to go, and a body, in which
+    /// `{…}` is a field of the request, and `{base64 …}` that field in base64.
     pub instead: Option<(u16, Option<String>, String)>,
     /// Whether it remembers another challenge than it was told.
     pub mistakes_challenge: bool,

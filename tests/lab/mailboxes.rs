@@ -64,7 +64,8 @@ pub fn empty(name: &str, personality: Personality) -> Account {
     Dovecot::shared().account(name, personality)
 }
 
-/// The account's address by a proxy's or another port, with a timeout that ends a stall before the deadline.
+/// The account's address by a proxy's or another port, with a timeout that ends a stall before the
+/// deadline.
 pub fn by(account: &Account, port: u16) -> String {
     format!("{}&timeout=20", account.by_port(port).plain_address())
 }
@@ -100,7 +101,8 @@ pub fn assert_equal(source: &Account, target: &Account) {
     );
 }
 
-/// Fails if the target holds a message that the source does not hold, or more often than the source.
+/// Fails if the target holds a message that the source does not hold, or more often than the
+/// source.
 #[track_caller]
 pub fn assert_no_damage(source: &Account, target: &Account) {
     assert_nothing_beyond(

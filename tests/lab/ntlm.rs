@@ -1,5 +1,6 @@
-//! What Samba's `ntlm_auth` does for a mail server: it makes NTLM challenges and checks the answers (NTLMv2), for users who all
-//! have the lab's password. Dovecot runs a helper for it; the lab's helper passes the lines on to this.
+//! What Samba's `ntlm_auth` does for a mail server: it makes NTLM challenges and checks the answers
+//! (NTLMv2), for users who all have the lab's password. Dovecot runs a helper for it; the lab's
+//! helper passes the lines on to this.
 
 use super::servers::PASSWORD;
 use base64::Engine as _;

@@ -1,5 +1,5 @@
-//! Runs of mailferry: the real binary in a clean environment, with a deadline, its events and summary read from
-//! `--output json`.
+//! Runs of mailferry: the real binary in a clean environment, with a deadline, its events and
+//! summary read from `--output json`.
 
 use super::secrets::Watch;
 use super::servers::{Account, PASSWORD};
@@ -199,7 +199,8 @@ impl From<&str> for End {
     }
 }
 
-/// The binary with these arguments and nothing of the tester's environment but the lab's password for both sides.
+/// The binary with these arguments and nothing of the tester's environment but the lab's password
+/// for both sides.
 ///
 /// A copy uses no state unless the arguments choose: what the servers say must be enough.
 pub fn mailferry(arguments: &[&str]) -> Command {
@@ -294,8 +295,9 @@ impl Running {
         Self::of(&mut mailferry(arguments))
     }
 
-    /// Starts it, as typed, so that [`Self::interrupt`] reaches it however the tests were started: a shell without job
-    /// control starts background jobs with SIGINT ignored, their children inherit that, and mailferry leaves it so.
+    /// Starts it, as typed, so that [`Self::interrupt`] reaches it however the tests were started:
+    /// a shell without job control starts background jobs with SIGINT ignored, their children
+    /// inherit that, and mailferry leaves it so.
     pub fn interruptible(arguments: &[&str]) -> Self {
         let binary = mailferry(arguments);
         let mut command = Command::new("/usr/bin/env");
@@ -363,7 +365,8 @@ impl Running {
         false
     }
 
-    /// Ends it at once, as a power cut does, and waits until it is gone; whether it was still at work.
+    /// Ends it at once, as a power cut does, and waits until it is gone; whether it was still at
+    /// work.
     pub fn kill(mut self) -> bool {
         self.child.kill().unwrap();
         let code = self.child.wait().unwrap().code();
@@ -396,7 +399,8 @@ impl Running {
         run
     }
 
-    /// What a run that is over has printed; nothing of that, and nothing that it has left, has a secret in it.
+    /// What a run that is over has printed; nothing of that, and nothing that it has left, has a
+    /// secret in it.
     #[track_caller]
     fn watched(self, code: Option<i32>) -> Run {
         let run = Run {

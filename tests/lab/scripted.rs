@@ -1,8 +1,9 @@
 //! A scripted IMAP server, for what real servers won't do.
 //!
-//! Two ways to say what it does. [`Scripted::script`] takes a list of steps for each connection; a client that does
-//! something else fails the test, in [`Scripted::finish`]. [`Scripted::serve`] takes a function from a command to its
-//! reply, for a mailbox that is made up as it goes; it serves as many connections as come, side by side.
+//! Two ways to say what it does. [`Scripted::script`] takes a list of steps for each connection; a
+//! client that does something else fails the test, in [`Scripted::finish`]. [`Scripted::serve`]
+//! takes a function from a command to its reply, for a mailbox that is made up as it goes; it
+//! serves as many connections as come, side by side.
 
 use super::wire::literal_at_end;
 use regex::Regex;
@@ -18,9 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What a scripted connection does next.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// Reads a line, takes its first word as `{tag}`; the rest must match this regular expression from its start.
+    /// Reads a line, takes its first word as `{tag}`; the rest must match this regular expression
+    /// from its start.
     Expect(String),
-    /// Reads a line without a tag, which must match this regular expression from its start; the tag stays.
+    /// Reads a line without a tag, which must match this regular expression from its start; the tag
+    /// stays.
     Line(String),
     /// Reads so many bytes of a literal and the rest of its line.
     Literal(usize),
@@ -150,8 +153,9 @@ impl Scripted {
         }
     }
 
-    /// Greets every connection with `* ` and this text, and answers each command by the function. Literals that wait
-    /// are granted. `LOGOUT` is a command like all others; a connection ends when the client closes it.
+    /// Greets every connection with `* ` and this text, and answers each command by the function.
+    /// Literals that wait are granted. `LOGOUT` is a command like all others; a connection ends
+    /// when the client closes it.
     pub fn serve(greeting: &str, answer: impl FnMut(&Command) -> Reply + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();

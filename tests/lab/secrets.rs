@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-/// A secret as it may stand in a text: as itself, and in base64 at each of the three offsets, without the characters at
-/// the ends, which depend on what stands beside it.
+/// A secret as it may stand in a text: as itself, and in base64 at each of the three offsets,
+/// without the characters at the ends, which depend on what stands beside it.
 pub fn forms(secret: &str) -> [String; 4] {
     let encoded = |padding: &str, skip: usize| {
         let all = STANDARD.encode(format!("{padding}{secret}"));
@@ -45,7 +45,8 @@ pub fn assert_hidden(run: &Run, secret: &str) {
     );
 }
 
-/// Secrets that were made for this process's runs and come to them by other ways than [`Watch::over`] sees.
+/// Secrets that were made for this process's runs and come to them by other ways than
+/// [`Watch::over`] sees.
 static MADE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// From now on no run of this process may show it or leave it anywhere.
@@ -65,7 +66,8 @@ const LEFT: [&str; 5] = [
     "--save-plan",
 ];
 
-/// What a run was given that is secret, and where it may leave something. Every run of the lab is watched ([`super::run`]).
+/// What a run was given that is secret, and where it may leave something. Every run of the lab is
+/// watched ([`super::run`]).
 pub struct Watch {
     secrets: BTreeSet<String>,
     places: Vec<PathBuf>,

@@ -1,7 +1,8 @@
 //! Real servers, one of each kind per test binary, by the scripts in `scripts/servers`.
 //!
-//! A server starts when the first test asks for it and ends with the test process: its script waits on a pipe that the
-//! kernel closes then, however the process ended. Every test takes accounts of its own, so tests run side by side.
+//! A server starts when the first test asks for it and ends with the test process: its script waits
+//! on a pipe that the kernel closes then, however the process ended. Every test takes accounts of
+//! its own, so tests run side by side.
 
 use super::ntlm;
 use super::oauth::Issuer;
@@ -11,13 +12,16 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The exit status of a script whose server can't run on this machine (Courier and Mailutils without root).
+/// The exit status of a script whose server can't run on this machine (Courier and Mailutils
+/// without root).
 const CANNOT: i32 = 77;
-/// How many accounts Cyrus, Courier and Mailutils are started with: `pool` in `scripts/servers/common`.
+/// How many accounts Cyrus, Courier and Mailutils are started with: `pool` in
+/// `scripts/servers/common`.
 const POOL: u32 = 40;
 
-/// The password of every account that has none of its own: `password` in `scripts/servers/common`. It is in no word that anything
-/// may print, so that any run that shows it is found out ([`super::secrets`]).
+/// The password of every account that has none of its own: `password` in `scripts/servers/common`.
+/// It is in no word that anything may print, so that any run that shows it is found out
+/// ([`super::secrets`]).
 pub const PASSWORD: &str = "sesame-Zq7";
 
 /// Where to log in, and as whom.
@@ -97,8 +101,8 @@ fn shell(command: &str) {
     assert!(status.success(), "{command}: {status}");
 }
 
-/// Whom mail belongs to where root runs the lab. No program is asked: one that is being started holds, for a moment, the locks of
-/// the tests beside it.
+/// Whom mail belongs to where root runs the lab. No program is asked: one that is being started
+/// holds, for a moment, the locks of the tests beside it.
 fn mail_ids() -> Option<(u32, u32)> {
     static IDS: OnceLock<Option<(u32, u32)>> = OnceLock::new();
     *IDS.get_or_init(|| {
@@ -280,8 +284,8 @@ impl Dovecot {
         account
     }
 
-    /// Gives an account's folders UIDVALIDITYs of its own. Dovecot would take the second in which a folder is created, and two
-    /// accounts that a test fills alike would look like one mailbox.
+    /// Gives an account's folders UIDVALIDITYs of its own. Dovecot would take the second in which a
+    /// folder is created, and two accounts that a test fills alike would look like one mailbox.
     fn begin_generations(&self, account: &Account, number: u32) {
         let (maildir, first) = (self.maildir(account), 0x6000_0000 + (number << 12));
         std::fs::create_dir_all(&maildir).unwrap();
@@ -311,12 +315,14 @@ impl Dovecot {
         Self::put(tree, &self.maildir(account));
     }
 
-    /// Gives a copy of a directory of mbox files to an account of [`Personality::Mbox`], before anybody has logged in.
+    /// Gives a copy of a directory of mbox files to an account of [`Personality::Mbox`], before
+    /// anybody has logged in.
     pub fn take_over_mbox(&self, account: &Account, directory: &Path) {
         Self::put(directory, &account.home().join("mbox"));
     }
 
-    /// Makes virtual folders in an account of [`Personality::Virtual`]: each by the folders that it shows and a search.
+    /// Makes virtual folders in an account of [`Personality::Virtual`]: each by the folders that it
+    /// shows and a search.
     pub fn make_views(account: &Account, views: &[(&str, &str, &str)]) {
         for (name, folders, search) in views {
             let view = account.home().join("virtual").join(name);
@@ -350,7 +356,8 @@ impl Dovecot {
     }
 }
 
-/// A Dovecot of its own that takes every mechanism, with the OAuth server that it asks about tokens.
+/// A Dovecot of its own that takes every mechanism, with the OAuth server that it asks about
+/// tokens.
 pub struct AnyMechanism {
     dovecot: Dovecot,
     pub issuer: Issuer,
@@ -446,7 +453,8 @@ impl Kerberos {
 pub struct Cyrus(Server);
 
 impl Cyrus {
-    /// A Cyrus of its own that takes CRAM-MD5 and SCRAM too, and offers to bind logins to the connection.
+    /// A Cyrus of its own that takes CRAM-MD5 and SCRAM too, and offers to bind logins to the
+    /// connection.
     pub fn with_all_mechanisms() -> Self {
         Self(
             Server::start_with("cyrus", &[("LAB_AUTH", "all")])
@@ -454,7 +462,8 @@ impl Cyrus {
         )
     }
 
-    /// The test binary's Cyrus that stores `X` for each 8-bit byte of a header, as Cyrus does unless it is told not to.
+    /// The test binary's Cyrus that stores `X` for each 8-bit byte of a header, as Cyrus does
+    /// unless it is told not to.
     pub fn munging() -> &'static Self {
         static MUNGING: OnceLock<Cyrus> = OnceLock::new();
         MUNGING.get_or_init(|| {
@@ -479,7 +488,8 @@ impl Cyrus {
     }
 }
 
-/// GNU Mailutils: separator `/`, and mailboxes that can have no folders below them; no implicit TLS.
+/// GNU Mailutils: separator `/`, and mailboxes that can have no folders below them; no implicit
+/// TLS.
 pub struct Mailutils(Server);
 
 impl Mailutils {

@@ -1,5 +1,5 @@
-//! TLS in front of a server that speaks plainly, such as a scripted one: from the first byte or after STARTTLS, with the
-//! lab's good certificate or any other.
+//! TLS in front of a server that speaks plainly, such as a scripted one: from the first byte or
+//! after STARTTLS, with the lab's good certificate or any other.
 
 use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod, SslStream};
 use std::io::{ErrorKind, Read, Write as _};
@@ -10,7 +10,8 @@ use std::time::Duration;
 /// How long each side is listened to before the other has its turn.
 const TURN: Duration = Duration::from_millis(5);
 
-/// Starts it, with `server.pem` and `server.key` of this directory; it goes with the process. Its port on localhost.
+/// Starts it, with `server.pem` and `server.key` of this directory; it goes with the process. Its
+/// port on localhost.
 pub fn start(certificates: &Path, target: u16) -> u16 {
     start_with(acceptor(certificates), target)
 }
@@ -26,8 +27,8 @@ pub fn start_with(acceptor: SslAcceptor, target: u16) -> u16 {
     })
 }
 
-/// The same after STARTTLS. The server's greeting comes in plain text, and so do these lines of an attacker's between the
-/// client's STARTTLS and the OK to it.
+/// The same after STARTTLS. The server's greeting comes in plain text, and so do these lines of an
+/// attacker's between the client's STARTTLS and the OK to it.
 pub fn start_tls(certificates: &Path, target: u16, injected: &str) -> u16 {
     let (acceptor, injected) = (acceptor(certificates), injected.to_owned());
     listen(target, move |mut client, mut server| {

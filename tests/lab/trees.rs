@@ -63,7 +63,8 @@ impl Tree {
         std::fs::remove_dir_all(self.damage(name)).unwrap();
     }
 
-    /// Keeps a copy of the folder Work and of what is below it, with which [`Self::mend`] ends any damage.
+    /// Keeps a copy of the folder Work and of what is below it, with which [`Self::mend`] ends any
+    /// damage.
     pub fn save(&self) {
         std::fs::create_dir_all(self.saved()).unwrap();
         for name in PLACES.iter().filter(|name| self.path(name).exists()) {

@@ -1,4 +1,5 @@
-//! Replies as values: one response with its literals, read from a stream, parsed into atoms, strings and lists.
+//! Replies as values: one response with its literals, read from a stream, parsed into atoms,
+//! strings and lists.
 
 use std::io::{BufRead, Read as _};
 
@@ -36,7 +37,8 @@ impl Value {
     }
 }
 
-/// How many bytes of literal follow a line that ends in `{n}`, `{n+}` or `~{n}`, and whether they wait for no one.
+/// How many bytes of literal follow a line that ends in `{n}`, `{n+}` or `~{n}`, and whether they
+/// wait for no one.
 pub fn literal_at_end(line: &[u8]) -> Option<(usize, bool)> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line
@@ -51,7 +53,8 @@ pub fn literal_at_end(line: &[u8]) -> Option<(usize, bool)> {
     digits.parse().ok().map(|length| (length, at_once))
 }
 
-/// One response as sent: its lines and literals up to the last line's end. Empty at the stream's end.
+/// One response as sent: its lines and literals up to the last line's end. Empty at the stream's
+/// end.
 pub fn read_response(reader: &mut impl BufRead) -> std::io::Result<Vec<u8>> {
     let mut response = Vec::new();
     loop {
@@ -126,7 +129,8 @@ fn quoted<'a>(rest: &'a [u8], into: &mut Vec<Value>) -> &'a [u8] {
     rest.get(at + 1..).unwrap_or_default()
 }
 
-/// The rest after an atom, which goes to `into`; brackets belong to it, with the spaces and parentheses in them.
+/// The rest after an atom, which goes to `into`; brackets belong to it, with the spaces and
+/// parentheses in them.
 fn atom<'a>(rest: &'a [u8], into: &mut Vec<Value>) -> &'a [u8] {
     let mut depth = 0_u32;
     let ends = |&byte: &u8| {

@@ -62,7 +62,8 @@ pub(crate) fn run(
     Ok(exit::DONE)
 }
 
-/// Finds problems that only show once everything is loaded: option values, account names, password files.
+/// Finds problems that only show once everything is loaded: option values, account names, password
+/// files.
 fn deeper(config: &Config) -> Vec<String> {
     let mut problems = Vec::new();
     for (name, job) in &config.jobs {

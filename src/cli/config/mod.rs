@@ -6,9 +6,9 @@
 //! names     account names in place of addresses         nearest suggestions for unknown words
 //! ```
 //!
-//! Invariants: an unknown key is an error, as a silently ignored setting would seem to work; a file that others can
-//! write to is refused, since it decides where mail goes, as is one with a password command that others can read; no
-//! message repeats a password command.
+//! Invariants: an unknown key is an error, as a silently ignored setting would seem to work; a file
+//! that others can write to is refused, since it decides where mail goes, as is one with a password
+//! command that others can read; no message repeats a password command.
 
 mod account;
 pub(crate) mod check;
@@ -42,7 +42,8 @@ impl Config {
     /// Reads the file given by `--config`, otherwise the default one; `None` if there is none.
     ///
     /// # Errors
-    /// The file given by `--config` can't be read, others have access, or it is invalid: the first problem.
+    /// The file given by `--config` can't be read, others have access, or it is invalid: the first
+    /// problem.
     pub(crate) fn load(chosen: Option<&Path>) -> Result<Option<Self>, Failure> {
         let Some(path) = chosen.map(Path::to_owned).or_else(usual_path) else {
             return Ok(None);
@@ -195,8 +196,8 @@ fn tables<'a>(
     found
 }
 
-/// Reports whether a word can be the name of an account or a job: it must not look like an address, an option or a
-/// path.
+/// Reports whether a word can be the name of an account or a job: it must not look like an address,
+/// an option or a path.
 pub(crate) fn is_name(text: &str) -> bool {
     text.len() <= 32
         && text.starts_with(|c: char| c.is_ascii_alphabetic())

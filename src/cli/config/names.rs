@@ -1,4 +1,5 @@
-//! Account names in place of addresses: each is replaced by the account's address and its password settings.
+//! Account names in place of addresses: each is replaced by the account's address and its password
+//! settings.
 
 use super::{Config, is_name};
 use crate::cli::Command;
@@ -15,7 +16,8 @@ pub(crate) struct Mailbox<'a> {
 }
 
 impl Command {
-    /// Replaces account names by accounts. Reads the config file only if there is a name, or `--config` was given.
+    /// Replaces account names by accounts. Reads the config file only if there is a name, or
+    /// `--config` was given.
     ///
     /// # Errors
     /// A name that no account has, or an invalid config file.

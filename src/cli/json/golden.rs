@@ -1,4 +1,5 @@
-//! Each line with every field filled, and with all absent that may be: what scripts rely on, byte for byte.
+//! Each line with every field filled, and with all absent that may be: what scripts rely on, byte
+//! for byte.
 
 use super::*;
 use crate::cli::args::When;
@@ -187,7 +188,8 @@ fn other_lines_keep_their_form() {
     compare(&found, include_str!("golden/lines.jsonl"));
 }
 
-/// Makes a line of each command, and of those in which something may be absent a second one without it.
+/// Makes a line of each command, and of those in which something may be absent a second one without
+/// it.
 fn each_summary(take: &mut dyn FnMut(&Line<'_>)) {
     let mut options = Choice::default();
     options.flag("--delete", true);

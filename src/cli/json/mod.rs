@@ -1,7 +1,9 @@
-//! Results as NDJSON: one object a line on stdout, each with `"event"`, the summary last. docs/json.md describes them.
+//! Results as NDJSON: one object a line on stdout, each with `"event"`, the summary last.
+//! docs/json.md describes them.
 //!
-//! Names are part of the contract: fields may be added, none is ever renamed. What a terminal could obey is written as
-//! `\u` escapes even where JSON would not need it, so that looking at the lines is safe too.
+//! Names are part of the contract: fields may be added, none is ever renamed. What a terminal could
+//! obey is written as `\u` escapes even where JSON would not need it, so that looking at the lines
+//! is safe too.
 
 mod lines;
 mod summary;
@@ -52,7 +54,8 @@ pub(crate) fn print(output: &Output, line: &impl Serialize) {
 /// Returns one line without its end.
 pub(crate) fn text(line: &impl Serialize) -> String {
     let mut bytes = Vec::with_capacity(256);
-    // Nothing in a line has a reason to fail: there are no maps with odd keys, and a Vec takes everything.
+    // Nothing in a line has a reason to fail: there are no maps with odd keys, and a Vec takes
+    // everything.
     let written = line.serialize(&mut Serializer::with_formatter(&mut bytes, Harmless));
     debug_assert!(written.is_ok(), "{written:?}");
     String::from_utf8(bytes).unwrap_or_default()

@@ -1,8 +1,10 @@
-//! Where a password or an access token comes from: file, command, environment, the config file's command or file,
-//! tokens of `mailferry login`, keyring (if built in), netrc, prompt, in that order.
+//! Where a password or an access token comes from: file, command, environment, the config file's
+//! command or file, tokens of `mailferry login`, keyring (if built in), netrc, prompt, in that
+//! order.
 //!
-//! The first source that exists decides: a file or a command that fails is an error, not a reason to try the next. No
-//! message contains a password, a command's text or its output. Secrets are wiped from memory when they are dropped.
+//! The first source that exists decides: a file or a command that fails is an error, not a reason
+//! to try the next. No message contains a password, a command's text or its output. Secrets are
+//! wiped from memory when they are dropped.
 
 mod system;
 
@@ -81,7 +83,8 @@ enum Found {
     Login(Login),
 }
 
-/// Finds one side's password or token. One from a file or a command can be read again if it expires.
+/// Finds one side's password or token. One from a file or a command can be read again if it
+/// expires.
 ///
 /// # Errors
 /// The chosen source failed, or there is none; then the hint lists them all.

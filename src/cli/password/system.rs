@@ -70,7 +70,8 @@ pub(super) fn command(command: &str) -> anyhow::Result<SecretString> {
         .context("its password command printed nothing")
 }
 
-/// Refuses a secret file that isn't private to the user; one that can't be opened is reported elsewhere.
+/// Refuses a secret file that isn't private to the user; one that can't be opened is reported
+/// elsewhere.
 pub(crate) fn check_private(path: &Path) -> anyhow::Result<()> {
     File::open(path).map_or(Ok(()), |file| ensure_private(&file, path))
 }
@@ -180,7 +181,8 @@ impl Surroundings for System<'_> {
 
 /// Returns the first line without its end; `None` if it is empty.
 fn first_line(from: &mut dyn Read) -> io::Result<Option<SecretString>> {
-    // All the room at once, as growing would leave copies behind; one byte at a time, as the rest isn't ours.
+    // All the room at once, as growing would leave copies behind; one byte at a time, as the rest
+    // isn't ours.
     let mut line = Zeroizing::new(Vec::with_capacity(MAX_PASSWORD));
     let mut byte = Zeroizing::new([0]);
     while read_byte(from, &mut byte)? && byte[0] != b'\n' {

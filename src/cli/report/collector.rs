@@ -1,4 +1,5 @@
-//! Takes events and keeps of them what a report says. Its room grows with folders, never with messages.
+//! Takes events and keeps of them what a report says. Its room grows with folders, never with
+//! messages.
 
 use super::facts::{
     Capped, Change, Folder, FolderChange, Holdings, Planned, SideFacts, Throughput, Told,
@@ -220,7 +221,8 @@ impl Collected {
 
     fn copied(&mut self, to: Side, name: &str, bytes: u64) {
         self.meter.note(self.started.elapsed(), 1, bytes);
-        // What a side moved itself is told by its name there in two-way sync, by the source's in a copy.
+        // What a side moved itself is told by its name there in two-way sync, by the source's in a
+        // copy.
         let is_known = |side: Side| self.places[side].contains_key(name);
         let side = if bytes == 0 && is_known(to) && self.sides.first.name == "first" {
             to
@@ -341,7 +343,8 @@ mod tests {
         });
     }
 
-    /// What was done in each folder: its name on the first side, copied, of these by the side itself, deleted.
+    /// What was done in each folder: its name on the first side, copied, of these by the side
+    /// itself, deleted.
     fn done(collector: &Collector) -> Vec<(String, u64, u64, u64)> {
         let of = |folder: &Folder| {
             let name = folder.from.clone().unwrap_or_default();

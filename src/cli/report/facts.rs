@@ -1,5 +1,5 @@
-//! What a report says: the fields of `--report FILE.json` in their order, and what the page is made of. docs/json.md describes
-//! them; names are part of the contract.
+//! What a report says: the fields of `--report FILE.json` in their order, and what the page is made
+//! of. docs/json.md describes them; names are part of the contract.
 
 use crate::cli::chosen::Choice;
 use crate::cli::failure;

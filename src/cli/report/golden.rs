@@ -1,4 +1,5 @@
-//! The JSON of a report with every field filled, and with all absent that may be: what scripts rely on, byte for byte.
+//! The JSON of a report with every field filled, and with all absent that may be: what scripts rely
+//! on, byte for byte.
 
 use super::facts::{Step, Throughput};
 use super::*;

@@ -1,8 +1,10 @@
-//! `--report`: what a run did or would do, as a page for people or as JSON, written when it ends, however it ends.
+//! `--report`: what a run did or would do, as a page for people or as JSON, written when it ends,
+//! however it ends.
 //!
-//! A run's events are collected by [`collector`], what ended it is told to [`Report`], and [`facts`] are both together: the JSON
-//! as they stand, the page ([`page`]) made of them. The file is replaced as a whole, and is its owner's alone, as subjects
-//! and names are nobody else's business.
+//! A run's events are collected by [`collector`], what ended it is told to [`Report`], and
+//! [`facts`] are both together: the JSON as they stand, the page ([`page`]) made of them. The file
+//! is replaced as a whole, and is its owner's alone, as subjects and names are nobody else's
+//! business.
 
 mod collector;
 mod facts;
@@ -211,7 +213,8 @@ fn json(facts: &Facts) -> serde_json::Result<String> {
     let text = serde_json::to_string_pretty(facts)?;
     let mut shown = String::with_capacity(text.len() + 1);
     for c in text.chars() {
-        // Outside of strings there are no harmful characters but line ends, within them there are none of these.
+        // Outside of strings there are no harmful characters but line ends, within them there are
+        // none of these.
         if c != '\n' && harmless::is_harmful(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 // A String takes everything.

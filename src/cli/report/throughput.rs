@@ -1,4 +1,5 @@
-//! What went through over time, in a fixed number of steps however long a run takes: when there are too many, two become one.
+//! What went through over time, in a fixed number of steps however long a run takes: when there are
+//! too many, two become one.
 
 use super::facts::{Step, Throughput};
 use std::time::Duration;

@@ -130,7 +130,8 @@ impl Row {
 }
 
 impl PlanTable {
-    /// `FROM → TO`, what would be copied, and why a name differs. No lines where there are no folders.
+    /// `FROM → TO`, what would be copied, and why a name differs. No lines where there are no
+    /// folders.
     pub(crate) fn lines(&self, paint: Paint) -> Vec<String> {
         let found = lock(&self.0);
         if found.rows.is_empty() {

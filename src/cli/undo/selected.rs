@@ -125,7 +125,8 @@ pub(super) fn named(
                 return Err(Failure::usage(format!("the run has no message {one}"))
                     .with_hint("list its messages with --dry-run and without --message"));
             }
-            // Equal messages in one folder are one to the user; if they are in several, each folder had it.
+            // Equal messages in one folder are one to the user; if they are in several, each folder
+            // had it.
             (1, _) | (_, Wanted::Id(_)) => {}
             (count, Wanted::Place(..)) => {
                 let ids = found.iter().map(|at| {

@@ -1,11 +1,13 @@
 //! OAuth 2.0 access tokens: OAUTHBEARER (RFC 7628) and XOAUTH2, Google's and Microsoft's variant.
 //!
-//! A server that refuses sends its reason as JSON in a challenge, and its tagged NO only after an answer to that. The
-//! JSON may repeat the token, so only a status that looks like one is ever shown.
+//! A server that refuses sends its reason as JSON in a challenge, and its tagged NO only after an
+//! answer to that. The JSON may repeat the token, so only a status that looks like one is ever
+//! shown.
 //!
-//! rsasl supports both, but would only save the line that writes each message. It doesn't escape `,` and `=` in a name,
-//! answers OAUTHBEARER's reason with nothing where RFC 7628 section 3.2.3 requires `%x01`, fails on a reason that it
-//! can't parse and leaves an empty one without the answer that the server waits for.
+//! rsasl supports both, but would only save the line that writes each message. It doesn't escape
+//! `,` and `=` in a name, answers OAUTHBEARER's reason with nothing where RFC 7628 section 3.2.3
+//! requires `%x01`, fails on a reason that it can't parse and leaves an empty one without the
+//! answer that the server waits for.
 
 use super::exchange::{Failure, Message, Sasl};
 use crate::net::DialSettings;

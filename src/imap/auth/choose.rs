@@ -1,8 +1,9 @@
-//! Chooses the mechanism: of those that the server offers and the credentials fit, the one that protects most. Pure.
+//! Chooses the mechanism: of those that the server offers and the credentials fit, the one that
+//! protects most. Pure.
 //!
-//! On an encrypted connection CRAM-MD5 comes last: it adds no protection there, and many servers offer it to users for
-//! whom it can't work. There, to act for another user, PLAIN comes first: Dovecot's SCRAM would compare with the other
-//! user's password.
+//! On an encrypted connection CRAM-MD5 comes last: it adds no protection there, and many servers
+//! offer it to users for whom it can't work. There, to act for another user, PLAIN comes first:
+//! Dovecot's SCRAM would compare with the other user's password.
 
 use super::credentials::Kind;
 use crate::address::{Mechanism, Proof};
@@ -97,8 +98,8 @@ pub(super) struct Situation<'a> {
 /// Chooses how to log in.
 ///
 /// # Errors
-/// [`Error::NoMechanism`] with what the server offers and what to do, or [`Error::NoLogin`] if the server forbids
-/// passwords on this connection.
+/// [`Error::NoMechanism`] with what the server offers and what to do, or [`Error::NoLogin`] if the
+/// server forbids passwords on this connection.
 pub(super) fn choose(situation: &Situation<'_>) -> Result<Way, Error> {
     match situation.wanted {
         Some(wanted) => check_wanted(situation, wanted),
@@ -164,8 +165,8 @@ fn forbidden() -> Error {
     Error::NoLogin(text.to_owned())
 }
 
-/// Reports whether the mechanism of the last login, which protects more than what is left now, has disappeared from the
-/// list.
+/// Reports whether the mechanism of the last login, which protects more than what is left now, has
+/// disappeared from the list.
 pub(super) fn is_downgrade(situation: &Situation<'_>, last: Mechanism, way: Way) -> bool {
     let now = way.mechanism();
     let order = situation.preferences();
@@ -220,7 +221,8 @@ impl Situation<'_> {
         let is_listed = is_listed(self.offered, mechanism);
         let lists_none = self.offered.mechanisms().next().is_none();
         match mechanism {
-            // One round trip rather than three, unless the server may not understand the characters.
+            // One round trip rather than three, unless the server may not understand the
+            // characters.
             Login if !self.offered.has("LOGINDISABLED") && (self.is_ascii || !is_listed) => {
                 Some(Way::Command)
             }

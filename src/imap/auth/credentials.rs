@@ -1,5 +1,5 @@
-//! Who logs in, and the secret that proves it. A password stays the same; an access token lasts for an hour, and a run
-//! may take longer, so its source can be asked again.
+//! Who logs in, and the secret that proves it. A password stays the same; an access token lasts for
+//! an hour, and a run may take longer, so its source can be asked again.
 
 use super::recall::Recall;
 use crate::address::{ImapAddress, Mechanism, Proof};
@@ -10,7 +10,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// How old a token may be when a login uses it: connections made at the same time share it, a later one asks again.
+/// How old a token may be when a login uses it: connections made at the same time share it, a later
+/// one asks again.
 const FRESH: Duration = Duration::from_secs(60);
 
 /// Who logs in, and how.
@@ -21,13 +22,15 @@ pub struct Credentials {
     pub authzid: Option<String>,
     /// The password or token.
     pub secret: Secret,
-    /// The mechanism; `None`: of those that the server offers and that fit, the one that protects most.
+    /// The mechanism; `None`: of those that the server offers and that fit, the one that protects
+    /// most.
     pub mechanism: Option<Mechanism>,
     /// Whether the connection presents a certificate of the user's.
     pub has_certificate: bool,
     /// How the last run logged in.
     pub recall: Recall,
-    /// Whether the server has shown that it can't bind a login to the certificate, whatever it offers.
+    /// Whether the server has shown that it can't bind a login to the certificate, whatever it
+    /// offers.
     cannot_bind: AtomicBool,
 }
 
@@ -124,8 +127,8 @@ impl Secret {
         }
     }
 
-    /// Makes an OAuth 2.0 access token, which is obtained when needed, and again when it has expired or the server has
-    /// refused it.
+    /// Makes an OAuth 2.0 access token, which is obtained when needed, and again when it has
+    /// expired or the server has refused it.
     pub fn granted(
         source: impl Fn(Option<&SecretString>) -> Result<SecretString, NoSecret> + Send + Sync + 'static,
     ) -> Self {
@@ -154,8 +157,8 @@ impl Secret {
         Ok(held.as_ref().map(|now| now.secret.clone()))
     }
 
-    /// Returns what to try in place of a refused token: what another connection has read since, or what the source has
-    /// now, if that differs.
+    /// Returns what to try in place of a refused token: what another connection has read since, or
+    /// what the source has now, if that differs.
     pub(super) fn renewed(&self, refused: &SecretString) -> Result<Option<SecretString>, Error> {
         let mut held = lock(&self.held);
         let is_other = |secret: &SecretString| secret.expose_secret() != refused.expose_secret();
@@ -205,8 +208,8 @@ impl Held {
     }
 }
 
-/// Reports whether a secret is an access token: by the mechanism if one is set, otherwise by its look. No password is
-/// that long, and Google's tokens all begin the same.
+/// Reports whether a secret is an access token: by the mechanism if one is set, otherwise by its
+/// look. No password is that long, and Google's tokens all begin the same.
 fn is_token(secret: &SecretString, wanted: Option<Mechanism>) -> bool {
     if let Some(mechanism) = wanted {
         return mechanism.proof() == Proof::Token;

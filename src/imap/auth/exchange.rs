@@ -1,5 +1,5 @@
-//! AUTHENTICATE: the server's challenges and our answers, each a line of base64 (RFC 3501 section 6.2.2); the first
-//! answer is part of the command if the server allows that (RFC 4959).
+//! AUTHENTICATE: the server's challenges and our answers, each a line of base64 (RFC 3501 section
+//! 6.2.2); the first answer is part of the command if the server allows that (RFC 4959).
 
 use super::choose;
 use crate::address::Mechanism;
@@ -29,7 +29,8 @@ pub(super) trait Sasl {
         true
     }
 
-    /// Returns the server's reason for refusing, from the exchange, without anything that could be a secret.
+    /// Returns the server's reason for refusing, from the exchange, without anything that could be
+    /// a secret.
     fn remark(&self) -> Option<String> {
         None
     }

@@ -1,10 +1,12 @@
-//! Kerberos through GSSAPI (RFC 4752): a ticket from `kinit` identifies the user, and the server proves its identity,
-//! too.
+//! Kerberos through GSSAPI (RFC 4752): a ticket from `kinit` identifies the user, and the server
+//! proves its identity, too.
 //!
-//! No security layer is negotiated: that is what TLS is for. Tickets are never passed on to the server (delegation).
+//! No security layer is negotiated: that is what TLS is for. Tickets are never passed on to the
+//! server (delegation).
 //!
-//! rsasl supports GSSAPI, too, but requests every flag, delegation among them, can't act for another user, and doesn't
-//! report whose ticket it used. It would also bring in a second version of libgssapi.
+//! rsasl supports GSSAPI, too, but requests every flag, delegation among them, can't act for
+//! another user, and doesn't report whose ticket it used. It would also bring in a second version
+//! of libgssapi.
 
 use super::exchange::{Failure, Message, Sasl, asks_too_much};
 use libgssapi::context::{ClientCtx, CtxFlags, SecurityContext as _};
@@ -93,8 +95,8 @@ impl Sasl for Gssapi {
     }
 }
 
-/// Reports whether a ticket for `ann@EXAMPLE.ORG` is one for `ann` or `ann@example.org`; otherwise another user's
-/// mailbox would be filled.
+/// Reports whether a ticket for `ann@EXAMPLE.ORG` is one for `ann` or `ann@example.org`; otherwise
+/// another user's mailbox would be filled.
 fn is_same_user(principal: &str, user: &str) -> bool {
     let local = principal
         .split_once('@')

@@ -1,5 +1,5 @@
-//! The exchanges that rsasl runs, and its callbacks. It has no CRAM-MD5 and no NTLM; `bearer` and `gssapi` explain why
-//! they don't use it.
+//! The exchanges that rsasl runs, and its callbacks. It has no CRAM-MD5 and no NTLM; `bearer` and
+//! `gssapi` explain why they don't use it.
 
 use super::exchange::{Failure, Message};
 use super::scram::{Binding, END_POINT};
@@ -94,7 +94,8 @@ pub(super) fn step(
     session: &mut Session,
     challenge: Option<&[u8]>,
 ) -> Result<(State, Message), SessionError> {
-    // A mechanism writes the password last and in one piece, so no copy of it stays behind when this grows.
+    // A mechanism writes the password last and in one piece, so no copy of it stays behind when
+    // this grows.
     let mut message = Zeroizing::new(Vec::new());
     let state = session.step(challenge, &mut *message)?;
     Ok((state, message))

@@ -1,4 +1,5 @@
-//! Authentication: proves who the user is in the way that protects most (RFC 3501 section 6.2.2, RFC 4422).
+//! Authentication: proves who the user is in the way that protects most (RFC 3501 section 6.2.2,
+//! RFC 4422).
 //!
 //! ```text
 //! credentials  who logs in, and the secret, which may be re-read   choose   the mechanism, by what both sides have
@@ -8,9 +9,10 @@
 //! recall       how the last run logged in
 //! ```
 //!
-//! Invariants: a password is tried once; a refused mechanism isn't replaced by a weaker one (except for the binding,
-//! before any proof was given), nor is a stronger one that the server no longer offers; a server that must prove itself
-//! (SCRAM) is believed only once it has; no trace and no error shows a secret or a line of an exchange.
+//! Invariants: a password is tried once; a refused mechanism isn't replaced by a weaker one (except
+//! for the binding, before any proof was given), nor is a stronger one that the server no longer
+//! offers; a server that must prove itself (SCRAM) is believed only once it has; no trace and no
+//! error shows a secret or a line of an exchange.
 
 mod bearer;
 mod choose;
@@ -38,13 +40,14 @@ use secrecy::{ExposeSecret, SecretString};
 
 /// Logs in on a connection whose server has announced what it offers.
 ///
-/// If a token is refused and its source can have a newer one, it is asked once and, if it does, the login is retried. A
-/// password is never retried: repeated failures lock accounts. A server that binds logins only to what the TLS library
-/// doesn't provide (`tls-unique`, `tls-exporter`) says so before it checks the password: then the login isn't bound,
-/// unless the user chose the mechanism.
+/// If a token is refused and its source can have a newer one, it is asked once and, if it does, the
+/// login is retried. A password is never retried: repeated failures lock accounts. A server that
+/// binds logins only to what the TLS library doesn't provide (`tls-unique`, `tls-exporter`) says so
+/// before it checks the password: then the login isn't bound, unless the user chose the mechanism.
 ///
 /// # Errors
-/// A refusal, no suitable mechanism, a server that doesn't prove what it must, or a failure that ends the connection.
+/// A refusal, no suitable mechanism, a server that doesn't prove what it must, or a failure that
+/// ends the connection.
 pub(super) fn authenticate(
     connection: &mut Connection,
     credentials: &Credentials,
@@ -52,7 +55,8 @@ pub(super) fn authenticate(
     offered: &Capabilities,
 ) -> Result<(), Error> {
     let mut secret = credentials.secret.current(credentials.mechanism)?;
-    // Once: with a source that has another token each time, a server that refuses them all would be tried endlessly.
+    // Once: with a source that has another token each time, a server that refuses them all would be
+    // tried endlessly.
     let mut may_renew = true;
     loop {
         let way = choose(connection, credentials, offered, secret.as_ref())?;
@@ -135,7 +139,8 @@ fn choose(
 /// (`channel-bindings-dont-match`) are another matter: there may be a man in the middle.
 fn binds_otherwise(outcome: &Outcome) -> bool {
     let text = outcome.reply.text.to_ascii_lowercase();
-    // The second is how Cyrus SASL reports a different kind; for a wrong password it says "authentication failure".
+    // The second is how Cyrus SASL reports a different kind; for a wrong password it says
+    // "authentication failure".
     let words = ["unsupported-channel-binding-type", "bad protocol"];
     outcome.was_refused_at_once || words.iter().any(|word| text.contains(word))
 }

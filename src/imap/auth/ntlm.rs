@@ -1,5 +1,6 @@
-//! NTLM as Exchange and Samba accept it: NTLMv2 only ([MS-NLMP] sections 2.2.1 and 3.3.2). The password is hashed with
-//! long-broken algorithms, so it is used only on request or if the server has nothing else.
+//! NTLM as Exchange and Samba accept it: NTLMv2 only ([MS-NLMP] sections 2.2.1 and 3.3.2). The
+//! password is hashed with long-broken algorithms, so it is used only on request or if the server
+//! has nothing else.
 //!
 //! rsasl has no NTLM. A user is written `NAME` or `DOMAIN\NAME`.
 
@@ -12,7 +13,8 @@ use zeroize::Zeroizing;
 
 const MAGIC: &[u8; 8] = b"NTLMSSP\0";
 
-/// UTF-16, target name requested, NTLM, always signed, NTLMv2 challenge, 128 bits (section 2.2.2.5).
+/// UTF-16, target name requested, NTLM, always signed, NTLMv2 challenge, 128 bits (section
+/// 2.2.2.5).
 const FLAGS: u32 =
     0x0000_0001 | 0x0000_0004 | 0x0000_0200 | 0x0000_8000 | 0x0008_0000 | 0x2000_0000;
 

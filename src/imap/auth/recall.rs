@@ -1,5 +1,5 @@
-//! How the last run logged in. A man in the middle can remove mechanisms from a server's list, so a stronger one that
-//! has disappeared is suspicious (RFC 4422 section 6.1.1 calls that a downgrade).
+//! How the last run logged in. A man in the middle can remove mechanisms from a server's list, so a
+//! stronger one that has disappeared is suspicious (RFC 4422 section 6.1.1 calls that a downgrade).
 
 use crate::address::Mechanism;
 use crate::locks::lock;
@@ -8,7 +8,8 @@ use std::sync::Mutex;
 /// Saves the mechanism of a login for the next run.
 type Keep = Box<dyn Fn(Mechanism) + Send + Sync>;
 
-/// The mechanism of the last login, and where this one's is saved. By default nothing is remembered.
+/// The mechanism of the last login, and where this one's is saved. By default nothing is
+/// remembered.
 #[derive(Default)]
 pub struct Recall {
     last: Mutex<Option<Mechanism>>,

@@ -1,10 +1,11 @@
-//! SCRAM (RFC 5802, RFC 7677): neither side learns the password from the other, and each proves that it knows it. rsasl
-//! does the cryptography; what it leaves open is closed here.
+//! SCRAM (RFC 5802, RFC 7677): neither side learns the password from the other, and each proves
+//! that it knows it. rsasl does the cryptography; what it leaves open is closed here.
 //!
-//! - The server chooses how often the password is hashed: fewer than 4096 times would make the answer easy to break,
-//!   many more would keep this machine busy for minutes (RFC 7677 section 4).
-//! - `-PLUS` binds the login to the server's certificate (`tls-server-end-point`, RFC 5929), so that a man in the
-//!   middle can't relay it. The TLS library gives no access to `tls-exporter` (RFC 9266).
+//! - The server chooses how often the password is hashed: fewer than 4096 times would make the
+//!   answer easy to break, many more would keep this machine busy for minutes (RFC 7677 section 4).
+//! - `-PLUS` binds the login to the server's certificate (`tls-server-end-point`, RFC 5929), so
+//!   that a man in the middle can't relay it. The TLS library gives no access to `tls-exporter`
+//!   (RFC 9266).
 
 use super::exchange::{Failure, Message, Sasl, asks_too_much};
 use super::library::{self, Session};
@@ -26,8 +27,8 @@ pub(super) const END_POINT: &str = "tls-server-end-point";
 pub(super) enum Binding {
     /// `n`: it has none, or doesn't use it.
     None,
-    /// `y`: it could, but the server doesn't offer it. A server that does can tell from this that the offer was
-    /// removed.
+    /// `y`: it could, but the server doesn't offer it. A server that does can tell from this that
+    /// the offer was removed.
     NotOffered,
     /// `p`: the login is bound to this.
     EndPoint(Vec<u8>),
@@ -85,8 +86,8 @@ pub(super) fn begin(
     }))
 }
 
-/// Returns a name or password in the form that both sides hash (SASLprep, RFC 4013). A text without one is used
-/// unchanged, as servers do.
+/// Returns a name or password in the form that both sides hash (SASLprep, RFC 4013). A text without
+/// one is used unchanged, as servers do.
 fn prepared(text: &str) -> Cow<'_, str> {
     stringprep::saslprep(text).unwrap_or(Cow::Borrowed(text))
 }
@@ -128,8 +129,9 @@ impl Sasl for Scram {
     }
 }
 
-/// Checks the server's first message before a password is hashed as it demands, and before rsasl, which panics on short
-/// fields, sees it: `r=NONCE,s=SALT,i=ITERATIONS` (RFC 5802 section 7 `server-first-message`).
+/// Checks the server's first message before a password is hashed as it demands, and before rsasl,
+/// which panics on short fields, sees it: `r=NONCE,s=SALT,i=ITERATIONS` (RFC 5802 section 7
+/// `server-first-message`).
 fn check_first(message: &[u8]) -> Result<(), Failure> {
     let distrust = |text: String| Err(Failure::Distrust(text));
     let mut fields = message.split(|byte| *byte == b',');

@@ -1,5 +1,5 @@
-//! The mechanisms of a line or two: PLAIN (RFC 4616), LOGIN, EXTERNAL (RFC 4422 appendix A) and ANONYMOUS (RFC 4505)
-//! through rsasl, and CRAM-MD5.
+//! The mechanisms of a line or two: PLAIN (RFC 4616), LOGIN, EXTERNAL (RFC 4422 appendix A) and
+//! ANONYMOUS (RFC 4505) through rsasl, and CRAM-MD5.
 
 use super::exchange::{Failure, Message, Sasl, asks_too_much};
 use super::library::{self, Session};
@@ -16,7 +16,8 @@ struct Simple {
     is_over: bool,
 }
 
-/// Starts PLAIN, LOGIN, EXTERNAL or ANONYMOUS. EXTERNAL sends only `authzid`, and ANONYMOUS only `user`.
+/// Starts PLAIN, LOGIN, EXTERNAL or ANONYMOUS. EXTERNAL sends only `authzid`, and ANONYMOUS only
+/// `user`.
 pub(super) fn begin(
     mechanism: Mechanism,
     authzid: Option<&str>,

@@ -1,5 +1,6 @@
-//! Response codes: `[NAME arguments]` at the beginning of a status line's text (RFC 3501 section 7.1, RFC 5530 and the
-//! registry that followed). The set is open: unknown or unreadable codes are kept as sent.
+//! Response codes: `[NAME arguments]` at the beginning of a status line's text (RFC 3501 section
+//! 7.1, RFC 5530 and the registry that followed). The set is open: unknown or unreadable codes are
+//! kept as sent.
 
 use super::cursor::{number, text};
 use super::search::ordered_set;
@@ -15,7 +16,8 @@ use crate::mail::UidSet;
 pub enum Code {
     Alert,
     AlreadyExists,
-    /// Where the messages of an APPEND are now, in order. As many as there were messages, if the server is honest.
+    /// Where the messages of an APPEND are now, in order. As many as there were messages, if the
+    /// server is honest.
     AppendUid {
         validity: u32,
         uids: UidSet,
@@ -41,7 +43,8 @@ pub enum Code {
     InUse,
     Limit,
     MailboxId(String),
-    /// Messages that a conditional STORE left alone because they had changed (RFC 7162 section 3.1.3).
+    /// Messages that a conditional STORE left alone because they had changed (RFC 7162 section
+    /// 3.1.3).
     Modified(UidSet),
     NoModSeq,
     NonExistent,
@@ -63,7 +66,8 @@ pub enum Code {
     UidValidity(u32),
     Unavailable,
     Unseen(u32),
-    /// Any other, and those with invalid arguments (`UIDVALIDITY 0`, a number beyond its type, UIDs out of order).
+    /// Any other, and those with invalid arguments (`UIDVALIDITY 0`, a number beyond its type, UIDs
+    /// out of order).
     Other {
         /// In capitals.
         name: String,
@@ -74,8 +78,8 @@ pub enum Code {
 
 /// Splits a status line's text into its code and the rest. An unterminated bracket is text.
 ///
-/// `resp-text = ["[" resp-text-code "]" SP] text` (RFC 3501 section 9). Blanks around the code may be missing or
-/// repeated, and the text may be missing.
+/// `resp-text = ["[" resp-text-code "]" SP] text` (RFC 3501 section 9). Blanks around the code may
+/// be missing or repeated, and the text may be missing.
 pub(super) fn split(line: &[u8]) -> (Option<Code>, &[u8]) {
     let Some(inside) = line.strip_prefix(b"[") else {
         return (None, line);
@@ -99,11 +103,12 @@ pub(super) fn split(line: &[u8]) -> (Option<Code>, &[u8]) {
     )
 }
 
-/// Finds the closing bracket: outside parentheses and quotes, if there is one. In a capability list, a bracket in the
-/// middle of a word isn't it.
+/// Finds the closing bracket: outside parentheses and quotes, if there is one. In a capability
+/// list, a bracket in the middle of a word isn't it.
 ///
-/// `resp-text-code =/ atom [SP 1*<any TEXT-CHAR except "]">]` (RFC 3501 section 9). A `]` in quotes, in parentheses or
-/// within a capability doesn't end it: servers write one there all the same.
+/// `resp-text-code =/ atom [SP 1*<any TEXT-CHAR except "]">]` (RFC 3501 section 9). A `]` in
+/// quotes, in parentheses or within a capability doesn't end it: servers write one there all the
+/// same.
 fn code_end(inside: &[u8]) -> Option<usize> {
     let is_capability = inside
         .get(..11)
@@ -209,10 +214,11 @@ fn positive(word: &[u8]) -> Option<u32> {
     number(word).filter(|number| *number > 0)
 }
 
-/// Returns the flags in a list whose parentheses are part of the first and the last word, or words of their own.
+/// Returns the flags in a list whose parentheses are part of the first and the last word, or words
+/// of their own.
 ///
-/// `"PERMANENTFLAGS" SP "(" [flag-perm *(SP flag-perm)] ")"` with `flag-perm = flag / "\*"` (RFC 3501 section 9). A
-/// flag may be quoted, and need not be an atom.
+/// `"PERMANENTFLAGS" SP "(" [flag-perm *(SP flag-perm)] ")"` with `flag-perm = flag / "\*"` (RFC
+/// 3501 section 9). A flag may be quoted, and need not be an atom.
 fn permanent_flags(words: &[&[u8]]) -> Option<Vec<String>> {
     let (first, last) = (words.first()?, words.last()?);
     (first.starts_with(b"(") && last.ends_with(b")")).then_some(())?;

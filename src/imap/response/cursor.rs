@@ -1,7 +1,8 @@
-//! Reads the values in a frame one after the other: atoms, strings, literals, lists (RFC 3501 section 4).
+//! Reads the values in a frame one after the other: atoms, strings, literals, lists (RFC 3501
+//! section 4).
 //!
-//! It never mistakes one kind of value for another and builds no tree: it counts nesting and never recurses. Literals
-//! are where the framer found them, so both always agree.
+//! It never mistakes one kind of value for another and builds no tree: it counts nesting and never
+//! recurses. Literals are where the framer found them, so both always agree.
 
 use crate::imap::wire::{Frame, Literal};
 use std::borrow::Cow;
@@ -57,7 +58,8 @@ pub(super) fn number<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
     digits.parse().ok()
 }
 
-/// Decodes a server's text. What isn't UTF-8 is read as Latin-1, so that two different texts stay different.
+/// Decodes a server's text. What isn't UTF-8 is read as Latin-1, so that two different texts stay
+/// different.
 pub(super) fn text(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
     match bytes {
         Cow::Borrowed(bytes) => {
@@ -130,16 +132,18 @@ impl<'a> Cursor<'a> {
 
     /// Takes a word up to a blank or a parenthesis, after blanks; empty if there is none.
     ///
-    /// `atom = 1*ATOM-CHAR` (RFC 3501 section 9). Any other character is allowed, too: servers write without quotes
-    /// what isn't an atom.
+    /// `atom = 1*ATOM-CHAR` (RFC 3501 section 9). Any other character is allowed, too: servers
+    /// write without quotes what isn't an atom.
     pub(super) fn word(&mut self) -> &'a [u8] {
         self.blanks();
         self.take_until(|byte| matches!(byte, b' ' | b'\t' | b'(' | b')' | b'\r' | b'\n'))
     }
 
-    /// Takes the name of a FETCH item: a word that may have blanks, quotes and parentheses inside brackets.
+    /// Takes the name of a FETCH item: a word that may have blanks, quotes and parentheses inside
+    /// brackets.
     ///
-    /// `"BODY" section ["<" number ">"]` with `section = "[" [section-spec] "]"`, or an `atom` (RFC 3501 section 9).
+    /// `"BODY" section ["<" number ">"]` with `section = "[" [section-spec] "]"`, or an `atom` (RFC
+    /// 3501 section 9).
     pub(super) fn item_name(&mut self) -> &'a [u8] {
         self.blanks();
         let (mut bracket, mut quoted) = (false, false);
@@ -156,8 +160,8 @@ impl<'a> Cursor<'a> {
 
     /// Takes the next value; `None` at a closing parenthesis, at the end, or if there is no value.
     ///
-    /// `nstring = string / nil`, `astring = 1*ASTRING-CHAR / string`, `string = quoted / literal`, or the `"("` of a
-    /// list (RFC 3501 section 9).
+    /// `nstring = string / nil`, `astring = 1*ASTRING-CHAR / string`, `string = quoted / literal`,
+    /// or the `"("` of a list (RFC 3501 section 9).
     pub(super) fn value(&mut self) -> Option<Value<'a>> {
         self.blanks();
         match self.rest().first()? {
@@ -174,8 +178,8 @@ impl<'a> Cursor<'a> {
 
     /// Skips one value, however deeply nested.
     ///
-    /// `tagged-ext-val = tagged-ext-simple / "(" [tagged-ext-comp] ")"` (RFC 9051 section 9), and any other value or
-    /// list.
+    /// `tagged-ext-val = tagged-ext-simple / "(" [tagged-ext-comp] ")"` (RFC 9051 section 9), and
+    /// any other value or list.
     pub(super) fn skip(&mut self) -> Option<()> {
         let mut depth = 0_usize;
         loop {
@@ -212,8 +216,8 @@ impl<'a> Cursor<'a> {
 
     /// Takes a value with or without parentheses of its own; `Some(None)` for NIL and `()`.
     ///
-    /// `"(" mod-sequence-value ")"` (RFC 7162 section 7 `fetch-mod-resp`) or `"(" objectid ")"` (RFC 8474 section 7).
-    /// The parentheses may be missing.
+    /// `"(" mod-sequence-value ")"` (RFC 7162 section 7 `fetch-mod-resp`) or `"(" objectid ")"`
+    /// (RFC 8474 section 7). The parentheses may be missing.
     #[expect(
         clippy::option_option,
         reason = "no value is not the same as an unreadable one"
@@ -228,7 +232,8 @@ impl<'a> Cursor<'a> {
         values.is_empty().then_some(value)
     }
 
-    /// Takes the string that begins right here: `None` if none does, `Some(None)` if it is unterminated.
+    /// Takes the string that begins right here: `None` if none does, `Some(None)` if it is
+    /// unterminated.
     ///
     /// `string = quoted / literal` (RFC 3501 section 9).
     #[expect(
@@ -243,8 +248,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes a flag list. Servers write flags that aren't atoms, some quoted or with `(` inside; only a blank or `)`
-    /// ends one.
+    /// Takes a flag list. Servers write flags that aren't atoms, some quoted or with `(` inside;
+    /// only a blank or `)` ends one.
     ///
     /// `flag-list = "(" [flag *(SP flag)] ")"` (RFC 3501 section 9), or NIL for an empty one.
     pub(super) fn flags(&mut self) -> Option<Vec<Cow<'a, str>>> {
@@ -266,8 +271,8 @@ impl<'a> Cursor<'a> {
         Some(flags)
     }
 
-    /// Takes `flag = "\Answered" / "\Flagged" / "\Deleted" / "\Seen" / "\Draft" / flag-keyword / flag-extension` (RFC
-    /// 3501 section 9), or any other word.
+    /// Takes `flag = "\Answered" / "\Flagged" / "\Deleted" / "\Seen" / "\Draft" / flag-keyword /
+    /// flag-extension` (RFC 3501 section 9), or any other word.
     fn flag(&mut self) -> Option<&'a [u8]> {
         let flag = self.take_until(|byte| matches!(byte, b' ' | b'\t' | b')' | b'\r' | b'\n'));
         (!flag.is_empty()).then_some(flag)
@@ -294,7 +299,8 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// Takes a quoted string. A backslash before anything but `"` and `\` is literal: some servers don't escape it.
+    /// Takes a quoted string. A backslash before anything but `"` and `\` is literal: some servers
+    /// don't escape it.
     ///
     /// ```abnf
     /// quoted      = DQUOTE *QUOTED-CHAR DQUOTE
@@ -333,8 +339,8 @@ impl<'a> Cursor<'a> {
 
     /// Takes the literal that the framer found here, if it found one.
     ///
-    /// `literal = "{" number64 ["+"] "}" CRLF *CHAR8`, `literal8 = "~{" number64 "}" CRLF *OCTET` (RFC 9051 section 9).
-    /// The line may end in a bare LF.
+    /// `literal = "{" number64 ["+"] "}" CRLF *CHAR8`, `literal8 = "~{" number64 "}" CRLF *OCTET`
+    /// (RFC 9051 section 9). The line may end in a bare LF.
     fn literal(&mut self) -> Option<Value<'a>> {
         let next = self
             .literals

@@ -1,7 +1,8 @@
-//! FETCH: what a server says about one message (RFC 3501 section 7.4.2, RFC 7162, RFC 8474, Gmail's X-GM-EXT-1).
+//! FETCH: what a server says about one message (RFC 3501 section 7.4.2, RFC 7162, RFC 8474, Gmail's
+//! X-GM-EXT-1).
 //!
-//! An unreadable item makes the whole response unreadable. It is never just skipped, or a message whose flags could not
-//! be read would count as having none.
+//! An unreadable item makes the whole response unreadable. It is never just skipped, or a message
+//! whose flags could not be read would count as having none.
 
 use super::cursor::{Cursor, Value};
 use crate::imap::wire::Frame;
@@ -94,15 +95,17 @@ pub enum Content<'a> {
         /// Its index among the frame's streamed literals, from 0.
         nth: usize,
     },
-    /// NIL, or nothing where a value should be: the server no longer has the message, or can't read it.
+    /// NIL, or nothing where a value should be: the server no longer has the message, or can't read
+    /// it.
     Nil,
 }
 
-/// One FETCH response. `present` has the items that it contained; an item that was NIL or an invalid number
-/// (`RFC822.SIZE -1`) is present and `None`.
+/// One FETCH response. `present` has the items that it contained; an item that was NIL or an
+/// invalid number (`RFC822.SIZE -1`) is present and `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fetch<'a> {
-    /// The message's sequence number. Zero in a UIDFETCH (RFC 9586) and in some of Courier's responses.
+    /// The message's sequence number. Zero in a UIDFETCH (RFC 9586) and in some of Courier's
+    /// responses.
     pub seq: u32,
     /// The items that it contained.
     pub present: Attributes,
@@ -120,8 +123,8 @@ pub struct Fetch<'a> {
     pub email_id: Option<Cow<'a, str>>,
     /// X-GM-MSGID.
     pub gmail_msgid: Option<u64>,
-    /// X-GM-LABELS, raw and without quotes and escapes: folder names in the usual form (modified UTF-7, or UTF-8 if
-    /// enabled), and `\Inbox`, `\Sent` and the like.
+    /// X-GM-LABELS, raw and without quotes and escapes: folder names in the usual form (modified
+    /// UTF-7, or UTF-8 if enabled), and `\Inbox`, `\Sent` and the like.
     pub gmail_labels: Option<Vec<Cow<'a, [u8]>>>,
     /// The header, or the requested fields of it.
     pub header: Option<Content<'a>>,
@@ -143,7 +146,8 @@ pub struct FetchOpening {
 impl FetchOpening {
     /// Parses a frame that ends in the announcement of a large literal. `None`: it isn't a FETCH.
     ///
-    /// The beginning of `message-data = nz-number SP ("EXPUNGE" / ("FETCH" SP msg-att))` (RFC 3501 section 9).
+    /// The beginning of `message-data = nz-number SP ("EXPUNGE" / ("FETCH" SP msg-att))` (RFC 3501
+    /// section 9).
     pub fn read(frame: &Frame) -> Option<Self> {
         let mut cursor = Cursor::new(frame);
         if !cursor.eat(b'*') {
@@ -157,7 +161,8 @@ impl FetchOpening {
             .filter(|literal| literal.streamed)
             .count()
             .checked_sub(1)?;
-        // The frame ends in the middle of its list, so this fails; what it has read by then is right.
+        // The frame ends in the middle of its list, so this fails; what it has read by then is
+        // right.
         let _ = fetch.read_items(&mut cursor);
         let is_last = |content: &Option<Content<'_>>| matches!(content, Some(Content::Streamed { nth, .. }) if *nth == last);
         let place = match (is_last(&fetch.body), is_last(&fetch.header)) {
@@ -179,8 +184,8 @@ pub(super) type Why = &'static str;
 impl<'a> Fetch<'a> {
     /// Makes an empty one for `* <number> <keyword>`; `None` if the keyword is another.
     ///
-    /// `nz-number SP "FETCH" SP msg-att` (RFC 3501 section 9 `message-data`). UIDFETCH (RFC 9586) has the UID in place
-    /// of the number. A FETCH may have the number 0, as Courier sends it.
+    /// `nz-number SP "FETCH" SP msg-att` (RFC 3501 section 9 `message-data`). UIDFETCH (RFC 9586)
+    /// has the UID in place of the number. A FETCH may have the number 0, as Courier sends it.
     pub(super) fn begin(number: u32, keyword: &[u8]) -> Option<Self> {
         if keyword.eq_ignore_ascii_case(b"FETCH") {
             return Some(Self {
@@ -228,8 +233,9 @@ impl<'a> Fetch<'a> {
     /// msg-att-dynamic =/ "MODSEQ" SP "(" permsg-modsequence ")"
     /// msg-att-static  =/ "EMAILID" SP "(" objectid ")"
     /// ```
-    /// (RFC 3501 section 9, RFC 7162 section 7, RFC 8474 section 7; Gmail's items have no grammar.) An invalid date or
-    /// size counts as missing, and an unknown item may lack its value: the message exists all the same.
+    /// (RFC 3501 section 9, RFC 7162 section 7, RFC 8474 section 7; Gmail's items have no grammar.)
+    /// An invalid date or size counts as missing, and an unknown item may lack its value: the
+    /// message exists all the same.
     fn read_item(&mut self, name: &[u8], cursor: &mut Cursor<'a>) -> Result<(), Why> {
         let name = name.to_ascii_uppercase();
         match name.as_slice() {
@@ -361,7 +367,8 @@ fn date<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>, Why> {
     }
 }
 
-/// Takes a string or NIL. A missing value counts as NIL: Yandex sends `BODY[] )` for a message that it can't read.
+/// Takes a string or NIL. A missing value counts as NIL: Yandex sends `BODY[] )` for a message that
+/// it can't read.
 ///
 /// `nstring = string / nil` (RFC 3501 section 9).
 fn content<'a>(cursor: &mut Cursor<'a>) -> Result<Content<'a>, Why> {
@@ -376,8 +383,8 @@ fn content<'a>(cursor: &mut Cursor<'a>) -> Result<Content<'a>, Why> {
     }
 }
 
-/// Takes the names in a list of labels, which may be unquoted (with brackets in them) or NIL for none. A NIL inside the
-/// list is a label of that name.
+/// Takes the names in a list of labels, which may be unquoted (with brackets in them) or NIL for
+/// none. A NIL inside the list is a label of that name.
 fn labels<'a>(cursor: &mut Cursor<'a>) -> Option<Vec<Cow<'a, [u8]>>> {
     let name = |value: Value<'a>| {
         if value == Value::Nil {

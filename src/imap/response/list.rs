@@ -61,7 +61,8 @@ pub(super) fn listed(cursor: &mut Cursor<'_>) -> Result<ListedItem, Why> {
     })
 }
 
-/// Takes `DQUOTE QUOTED-CHAR DQUOTE / nil` (RFC 3501 section 9 `mailbox-list`). An empty string is NIL.
+/// Takes `DQUOTE QUOTED-CHAR DQUOTE / nil` (RFC 3501 section 9 `mailbox-list`). An empty string is
+/// NIL.
 fn separator(cursor: &mut Cursor<'_>) -> Result<Option<char>, Why> {
     const WHY: Why = "its separator is not one character";
     cursor.blanks();
@@ -81,8 +82,8 @@ fn separator(cursor: &mut Cursor<'_>) -> Result<Option<char>, Why> {
     }
 }
 
-/// Takes a name up to the end of the line. Unquoted, it may contain blanks, TABs and parentheses (Exchange): only known
-/// extended data ends it.
+/// Takes a name up to the end of the line. Unquoted, it may contain blanks, TABs and parentheses
+/// (Exchange): only known extended data ends it.
 ///
 /// `mailbox = "INBOX" / astring` (RFC 3501 section 9).
 fn name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {
@@ -160,7 +161,8 @@ pub(super) fn status(cursor: &mut Cursor<'_>) -> Result<MailboxStatus, Why> {
     }
 }
 
-/// Takes a name that may be unquoted and contain blanks: it extends to the last opening parenthesis after a blank.
+/// Takes a name that may be unquoted and contain blanks: it extends to the last opening parenthesis
+/// after a blank.
 ///
 /// `mailbox = "INBOX" / astring` (RFC 3501 section 9).
 fn status_name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Why> {

@@ -1,9 +1,10 @@
 //! What a response means: typed values from complete frames.
 //!
-//! imap-proto parses what it gets right; the rest is parsed here. The parser is tolerant where a value is clear
-//! (missing texts, doubled and trailing blanks, NIL for an empty list) and reports a distinct error where it isn't:
-//! [`Response::Unreadable`] is lost data, which must not be mistaken for empty. Nothing that a server sends ends the
-//! connection here, panics, or takes more than linear time.
+//! imap-proto parses what it gets right; the rest is parsed here. The parser is tolerant where a
+//! value is clear (missing texts, doubled and trailing blanks, NIL for an empty list) and reports a
+//! distinct error where it isn't: [`Response::Unreadable`] is lost data, which must not be mistaken
+//! for empty. Nothing that a server sends ends the connection here, panics, or takes more than
+//! linear time.
 
 mod code;
 mod cursor;
@@ -249,8 +250,8 @@ fn unreadable<'a>(kind: &'static str, why: Why) -> Response<'a> {
     })
 }
 
-/// Finds `UID <number>` in an unreadable FETCH, to identify the message. Text that only looks like it may mislead a
-/// reader of the report, but does no other harm.
+/// Finds `UID <number>` in an unreadable FETCH, to identify the message. Text that only looks like
+/// it may mislead a reader of the report, but does no other harm.
 fn find_uid(frame: &Frame) -> Option<u32> {
     frame.text().find_map(|text| {
         let at = text.windows(5).position(|window| {

@@ -1,9 +1,10 @@
 //! The bridge to imap-proto, which parses the common responses.
 //!
-//! It gets complete frames that are plain and not deeply nested, as its recursion would overflow the stack. Its panics
-//! are caught; the one that servers are known to cause in the responses passed on here (`INTERNALDATE NIL`) is kept
-//! away from it. What it calls `Unknown` may be a known item that it could not parse, so its result for such a frame
-//! isn't used. Names and status lines never get here: it doesn't unescape strings and replaces bytes that aren't UTF-8.
+//! It gets complete frames that are plain and not deeply nested, as its recursion would overflow
+//! the stack. Its panics are caught; the one that servers are known to cause in the responses
+//! passed on here (`INTERNALDATE NIL`) is kept away from it. What it calls `Unknown` may be a known
+//! item that it could not parse, so its result for such a frame isn't used. Names and status lines
+//! never get here: it doesn't unescape strings and replaces bytes that aren't UTF-8.
 
 use super::Response;
 use super::fetch::{Content, Fetch};
@@ -39,7 +40,8 @@ pub(super) fn read(frame: &Frame) -> Option<Response<'_>> {
     }
 }
 
-/// Reports whether there is text (apart from literals) at which it would panic or that it would replace by U+FFFD.
+/// Reports whether there is text (apart from literals) at which it would panic or that it would
+/// replace by U+FFFD.
 fn is_beyond_it(text: &[u8]) -> bool {
     text.windows(3)
         .any(|window| window.eq_ignore_ascii_case(b"NIL"))

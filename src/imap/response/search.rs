@@ -23,8 +23,8 @@ pub struct ESearch {
     pub max: Option<u32>,
 }
 
-/// Ranges to be collected into a set. Honest servers send them in ascending order; inserting others one by one would
-/// take quadratic time.
+/// Ranges to be collected into a set. Honest servers send them in ascending order; inserting others
+/// one by one would take quadratic time.
 #[derive(Default)]
 struct Ranges {
     ranges: Vec<(u32, u32)>,
@@ -57,26 +57,29 @@ impl Ranges {
     }
 }
 
-/// Parses a server's `sequence-set`, such as `4,7:9,3`; ranges may be reversed. `None` for anything else, including
-/// `*`.
+/// Parses a server's `sequence-set`, such as `4,7:9,3`; ranges may be reversed. `None` for anything
+/// else, including `*`.
 ///
-/// `sequence-set = (seq-number / seq-range) *("," sequence-set)` (RFC 3501 section 9), without `"*"`.
+/// `sequence-set = (seq-number / seq-range) *("," sequence-set)` (RFC 3501 section 9), without
+/// `"*"`.
 fn number_set(text: &[u8]) -> Option<UidSet> {
     ranges(text).map(Ranges::into_set)
 }
 
-/// Parses a set whose order matters and is ascending, without zero or duplicates (APPENDUID and COPYUID list UIDs in
-/// the order of the messages, RFC 4315 section 3). A set can't represent any other order: then there is none.
+/// Parses a set whose order matters and is ascending, without zero or duplicates (APPENDUID and
+/// COPYUID list UIDs in the order of the messages, RFC 4315 section 3). A set can't represent any
+/// other order: then there is none.
 ///
-/// `uid-set = (uniqueid / uid-range) *("," uid-set)` (RFC 4315 section 4), with ascending `uid-range`s only.
+/// `uid-set = (uniqueid / uid-range) *("," uid-set)` (RFC 4315 section 4), with ascending
+/// `uid-range`s only.
 pub(super) fn ordered_set(text: &[u8]) -> Option<UidSet> {
     let ranges = ranges(text)?;
     let has_zero = ranges.ranges.first().is_some_and(|(low, _)| *low == 0);
     (!ranges.unsorted && !has_zero).then(|| ranges.into_set())
 }
 
-/// Parses ranges: `seq-range = seq-number ":" seq-number` (RFC 3501 section 9). Zeros are allowed here, and skipped or
-/// rejected by callers.
+/// Parses ranges: `seq-range = seq-number ":" seq-number` (RFC 3501 section 9). Zeros are allowed
+/// here, and skipped or rejected by callers.
 fn ranges(text: &[u8]) -> Option<Ranges> {
     let mut ranges = Ranges::default();
     for item in text.split(|byte| *byte == b',') {
@@ -115,7 +118,8 @@ pub(super) fn search(cursor: &mut Cursor<'_>) -> Result<UidSet, Why> {
 /// esearch-response  = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)
 /// search-correlator = SP "(" "TAG" SP tag-string ")"
 /// ```
-/// (RFC 9051 section 9.) UID may come among the items, and a correlator with another name is skipped.
+/// (RFC 9051 section 9.) UID may come among the items, and a correlator with another name is
+/// skipped.
 pub(super) fn esearch(cursor: &mut Cursor<'_>) -> Result<ESearch, Why> {
     let mut found = ESearch::default();
     cursor.blanks();

@@ -1,4 +1,5 @@
-//! What a server says about itself: CAPABILITY, ENABLED, ID, NAMESPACE (RFC 3501, RFC 5161, RFC 2971, RFC 2342).
+//! What a server says about itself: CAPABILITY, ENABLED, ID, NAMESPACE (RFC 3501, RFC 5161, RFC
+//! 2971, RFC 2342).
 
 use super::cursor::{Cursor, Value};
 use std::borrow::Cow;
@@ -53,7 +54,8 @@ pub(super) fn id(cursor: &mut Cursor<'_>) -> Option<Vec<(String, Option<String>)
 
 /// Parses three lists of namespaces; missing ones at the end are empty.
 ///
-/// `namespace-response = "NAMESPACE" SP namespace SP namespace SP namespace` (RFC 9051 section 9; originally RFC 2342).
+/// `namespace-response = "NAMESPACE" SP namespace SP namespace SP namespace` (RFC 9051 section 9;
+/// originally RFC 2342).
 pub(super) fn namespace(cursor: &mut Cursor<'_>) -> Option<Namespace> {
     let personal = prefixes(cursor)?;
     let mut later = || {

@@ -1,4 +1,5 @@
-//! Status lines: the end of a command, untagged conditions, continuation requests (RFC 3501 sections 7.1 and 7.5).
+//! Status lines: the end of a command, untagged conditions, continuation requests (RFC 3501
+//! sections 7.1 and 7.5).
 
 use super::Response;
 use super::code;
@@ -40,7 +41,8 @@ pub enum Condition {
 /// resp-cond-bye   = "BYE" SP resp-text
 /// continue-req    = "+" SP (resp-text / base64) CRLF
 /// ```
-/// (RFC 3501 section 9.) The text may be missing and blanks may be repeated: the line is clear without them.
+/// (RFC 3501 section 9.) The text may be missing and blanks may be repeated: the line is clear
+/// without them.
 pub(super) fn read(line: &[u8]) -> Option<Response<'_>> {
     if let Some(rest) = line.strip_prefix(b"+") {
         return Some(Response::Continue {

@@ -1,14 +1,16 @@
 //! Commands, built from parts that can't break out of their place (RFC 3501 section 9 `command`).
 //!
-//! A string is quoted if it is printable ASCII and otherwise a literal, so CR, LF and 8-bit bytes occur only in
-//! literals, and NUL nowhere. What is written as grammar ([`Command::text`]) is checked: a command with a forbidden
-//! byte has no steps at all. Secrets are marked, so that a trace never shows them.
+//! A string is quoted if it is printable ASCII and otherwise a literal, so CR, LF and 8-bit bytes
+//! occur only in literals, and NUL nowhere. What is written as grammar ([`Command::text`]) is
+//! checked: a command with a forbidden byte has no steps at all. Secrets are marked, so that a
+//! trace never shows them.
 
 use crate::mail::{Flags, InternalDate, MailboxName, UidSet};
 use std::fmt;
 
-/// How literals may be sent (RFC 7888). What a server announces holds only for the connection on which it did so, after
-/// login: a server that doesn't know `{n+}` executes the literal's lines as commands.
+/// How literals may be sent (RFC 7888). What a server announces holds only for the connection on
+/// which it did so, after login: a server that doesn't know `{n+}` executes the literal's lines as
+/// commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LiteralMode {
     /// `{n}`, followed by waiting for the server's `+`.
@@ -75,7 +77,8 @@ enum Part {
 pub struct Command {
     parts: Vec<Part>,
     tagged: bool,
-    /// Whether the next part follows without a space: at the beginning and after an opening parenthesis.
+    /// Whether the next part follows without a space: at the beginning and after an opening
+    /// parenthesis.
     joined: bool,
     forbidden: bool,
 }
@@ -93,7 +96,8 @@ impl Command {
         .text(words)
     }
 
-    /// Makes a line that answers the server's `+` during authentication: base64, `*`, or nothing. Always a secret.
+    /// Makes a line that answers the server's `+` during authentication: base64, `*`, or nothing.
+    /// Always a secret.
     #[must_use]
     pub fn continuation(line: &str) -> Self {
         let command = Self {
@@ -109,7 +113,8 @@ impl Command {
         }
     }
 
-    /// Adds literal grammar: atoms, sequence sets, item lists, search programs. Only printable ASCII can be sent.
+    /// Adds literal grammar: atoms, sequence sets, item lists, search programs. Only printable
+    /// ASCII can be sent.
     #[must_use]
     pub fn text(self, text: &str) -> Self {
         self.push_text(text.as_bytes(), false)
@@ -139,8 +144,8 @@ impl Command {
         self.string(name.as_bytes())
     }
 
-    /// Adds a set of UIDs. It must not be empty; limiting its length is up to the caller ([`UidSet::sequence_sets`]
-    /// returns texts for [`Command::text`]).
+    /// Adds a set of UIDs. It must not be empty; limiting its length is up to the caller
+    /// ([`UidSet::sequence_sets`] returns texts for [`Command::text`]).
     #[must_use]
     pub fn uids(self, uids: &UidSet) -> Self {
         self.text(&uids.to_string())
@@ -173,8 +178,8 @@ impl Command {
         self.text(")")
     }
 
-    /// Adds a literal whose bytes the caller writes: a message of `size` bytes. `binary` makes it a `~{n}` (RFC 3516),
-    /// which may contain NUL.
+    /// Adds a literal whose bytes the caller writes: a message of `size` bytes. `binary` makes it a
+    /// `~{n}` (RFC 3516), which may contain NUL.
     #[must_use]
     pub fn stream(mut self, size: u64, binary: bool) -> Self {
         self.separate();
@@ -192,8 +197,8 @@ impl Command {
     /// Returns the steps to send it. `tag` isn't used for a continuation.
     ///
     /// # Errors
-    /// A part given as grammar has a byte that is allowed only in a literal, or a string has NUL. Then nothing may be
-    /// sent.
+    /// A part given as grammar has a byte that is allowed only in a literal, or a string has NUL.
+    /// Then nothing may be sent.
     pub fn steps(&self, tag: &str, mode: LiteralMode) -> Result<Vec<Step>, ForbiddenByte> {
         if self.forbidden || tag.bytes().any(|byte| !byte.is_ascii_graphic()) {
             return Err(ForbiddenByte);
@@ -219,7 +224,8 @@ impl Command {
         Ok(steps)
     }
 
-    /// Returns the command as a trace may show it: `<hidden>` for secrets, `{n}` for other literals, no line end.
+    /// Returns the command as a trace may show it: `<hidden>` for secrets, `{n}` for other
+    /// literals, no line end.
     pub fn trace(&self, tag: &str) -> Vec<u8> {
         let mut line = self.tag(tag);
         for part in &self.parts {

@@ -7,7 +7,8 @@ pub struct Literal {
     pub offset: usize,
     /// Its announced size in bytes.
     pub size: u64,
-    /// Whether its bytes were streamed past the frame: the frame then continues at `offset` with what follows them.
+    /// Whether its bytes were streamed past the frame: the frame then continues at `offset` with
+    /// what follows them.
     pub streamed: bool,
 }
 
@@ -37,7 +38,8 @@ impl Frame {
         &self.bytes
     }
 
-    /// Returns its bytes without the last line end and without the NULs that some servers send before a response.
+    /// Returns its bytes without the last line end and without the NULs that some servers send
+    /// before a response.
     pub fn trimmed(&self) -> &[u8] {
         // A literal may end in CR: that one isn't part of the line end.
         let line = self
@@ -59,8 +61,8 @@ impl Frame {
         self.depth
     }
 
-    /// Reports whether it has nothing unusual: no escapes in quoted strings, no `~{n}` or `{n+}`, no streamed literal,
-    /// no bare LF, no unterminated quote, no leading NUL.
+    /// Reports whether it has nothing unusual: no escapes in quoted strings, no `~{n}` or `{n+}`,
+    /// no streamed literal, no bare LF, no unterminated quote, no leading NUL.
     pub fn is_plain(&self) -> bool {
         !self.odd
     }
@@ -104,11 +106,12 @@ pub(super) fn without_line_end(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Reports whether a response with this first line can have literals: an untagged one that isn't a status line. A
-/// status line's text may end in `{5}` without meaning a literal (RFC 3501 section 7.1).
+/// Reports whether a response with this first line can have literals: an untagged one that isn't a
+/// status line. A status line's text may end in `{5}` without meaning a literal (RFC 3501 section
+/// 7.1).
 ///
-/// `response-data = "*" SP (resp-cond-state / resp-cond-bye / mailbox-data / message-data / capability-data) CRLF` (RFC
-/// 3501 section 9), without the first two.
+/// `response-data = "*" SP (resp-cond-state / resp-cond-bye / mailbox-data / message-data /
+/// capability-data) CRLF` (RFC 3501 section 9), without the first two.
 pub(super) fn carries_literals(line: &[u8]) -> bool {
     let Some(rest) = line.strip_prefix(b"*") else {
         return false;
@@ -132,9 +135,9 @@ pub(super) struct Announced {
 
 /// Parses `{n}`, `{n+}` or `~{n}` at the end of a line without its line end.
 ///
-/// The beginning of `literal = "{" number64 ["+"] "}" CRLF *CHAR8` or `literal8 = "~{" number64 "}" CRLF *OCTET` (RFC
-/// 9051 section 9). A negative number counts as an announcement, too, so that it is rejected rather than taken for
-/// text.
+/// The beginning of `literal = "{" number64 ["+"] "}" CRLF *CHAR8` or `literal8 = "~{" number64 "}"
+/// CRLF *OCTET` (RFC 9051 section 9). A negative number counts as an announcement, too, so that it
+/// is rejected rather than taken for text.
 pub(super) fn announced(line: &[u8]) -> Option<Announced> {
     let inner = line.strip_suffix(b"}")?;
     let (inner, plus) = inner

@@ -1,7 +1,8 @@
 //! Splits a server's byte stream into response frames, in linear time however the bytes arrive.
 //!
-//! Each byte is looked at once. A small literal is copied into the frame; a large one is streamed to the reader, while
-//! the frame keeps its place. Nothing is allocated because of an announced size.
+//! Each byte is looked at once. A small literal is copied into the frame; a large one is streamed
+//! to the reader, while the frame keeps its place. Nothing is allocated because of an announced
+//! size.
 
 use super::frame::{Frame, Literal, announced, carries_literals, without_line_end};
 use super::limits::{Limits, Violation};
@@ -15,8 +16,8 @@ const INPUT: usize = 64 << 10;
 pub enum Incoming {
     /// A complete frame: see [`Framer::frame`].
     Frame,
-    /// A frame up to a literal that is too large to keep: [`Framer::frame`] has what came before it,
-    /// [`Framer::read_literal`] its bytes. The next call skips any unread rest of it.
+    /// A frame up to a literal that is too large to keep: [`Framer::frame`] has what came before
+    /// it, [`Framer::read_literal`] its bytes. The next call skips any unread rest of it.
     LargeLiteral {
         /// Bytes to come.
         size: u64,
@@ -88,8 +89,8 @@ impl Framer {
         }
     }
 
-    /// Returns the next frame or large literal if it has arrived completely; otherwise `None`, and a later call
-    /// continues where this one stopped.
+    /// Returns the next frame or large literal if it has arrived completely; otherwise `None`, and
+    /// a later call continues where this one stopped.
     ///
     /// # Errors
     /// As [`Framer::next`].
@@ -136,20 +137,20 @@ impl Framer {
         Ok(count)
     }
 
-    /// Returns the frame: complete after [`Incoming::Frame`], up to and including `{n}` and its line end after
-    /// [`Incoming::LargeLiteral`].
+    /// Returns the frame: complete after [`Incoming::Frame`], up to and including `{n}` and its
+    /// line end after [`Incoming::LargeLiteral`].
     pub fn frame(&self) -> &Frame {
         &self.frame
     }
 
-    /// Reports whether no byte has been received beyond the last complete frame. This must hold before TLS begins, or
-    /// earlier plain text would count as received through TLS.
+    /// Reports whether no byte has been received beyond the last complete frame. This must hold
+    /// before TLS begins, or earlier plain text would count as received through TLS.
     pub fn is_empty(&self) -> bool {
         self.unused.is_empty() && matches!(self.state, State::Complete)
     }
 
-    /// Takes what has been received beyond the last complete frame, to be read in another way. `None` in the middle of
-    /// a frame.
+    /// Takes what has been received beyond the last complete frame, to be read in another way.
+    /// `None` in the middle of a frame.
     pub fn take_unused(&mut self) -> Option<Vec<u8>> {
         if !matches!(self.state, State::Complete) {
             return None;
@@ -284,8 +285,8 @@ impl Framer {
         }
     }
 
-    /// Decides what a line end means: the frame's end, or a literal. A string can't extend beyond a line (RFC 3501
-    /// section 4.3), so text in open quotes announces nothing.
+    /// Decides what a line end means: the frame's end, or a literal. A string can't extend beyond a
+    /// line (RFC 3501 section 4.3), so text in open quotes announces nothing.
     fn end_line(&mut self) -> Result<Option<Incoming>, Violation> {
         let line = &self.frame.bytes[self.line_start..];
         self.frame.odd |= !line.ends_with(b"\r\n") || self.quoted;

@@ -1,9 +1,10 @@
-//! How much a server may send before the connection is given up: every length and every number that it controls has a
-//! limit here, except those of one login mechanism (`imap::auth::scram`: the work that a server may demand). Time
-//! limits are up to `net` (`net/socket.rs`).
+//! How much a server may send before the connection is given up: every length and every number that
+//! it controls has a limit here, except those of one login mechanism (`imap::auth::scram`: the work
+//! that a server may demand). Time limits are up to `net` (`net/socket.rs`).
 
-/// The nesting of parentheses up to which imap-proto parses a response; our own parser, which doesn't recurse, parses
-/// anything deeper. An unoptimised build of imap-proto overflows its stack between 40 and 64.
+/// The nesting of parentheses up to which imap-proto parses a response; our own parser, which
+/// doesn't recurse, parses anything deeper. An unoptimised build of imap-proto overflows its stack
+/// between 40 and 64.
 pub const RECURSION: usize = 32;
 
 /// Folders that a server may list. No account has this many; each takes some hundred bytes here.
@@ -24,23 +25,24 @@ const UNASKED_BYTES: u64 = 1 << 30;
 /// Limits on one response. Exceeding them ends the connection before any memory is allocated.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes in one line, including its end. The longest honest line is a SEARCH of a million UIDs: 8 MB.
+    /// Bytes in one line, including its end. The longest honest line is a SEARCH of a million UIDs:
+    /// 8 MB.
     pub line: usize,
-    /// Bytes of a literal that is kept in the frame; a larger one is streamed past it. Most messages are smaller, and a
-    /// header that doesn't fit is useless to a scan.
+    /// Bytes of a literal that is kept in the frame; a larger one is streamed past it. Most
+    /// messages are smaller, and a header that doesn't fit is useless to a scan.
     pub inline_literal: u64,
-    /// Bytes of a literal that may be announced at all. No server stores a message of a terabyte; the limit protects
-    /// sums of sizes from overflow.
+    /// Bytes of a literal that may be announced at all. No server stores a message of a terabyte;
+    /// the limit protects sums of sizes from overflow.
     pub literal: u64,
     /// Bytes of a whole frame without its streamed literals: some lines and many small literals.
     pub frame: usize,
     /// Literals in one frame. An ENVELOPE may have two for each of a thousand addresses.
     pub literals: usize,
-    /// Untagged responses between two tagged replies: one FETCH per message, and no folder has this many. Of each, some
-    /// tens of bytes are kept.
+    /// Untagged responses between two tagged replies: one FETCH per message, and no folder has this
+    /// many. Of each, some tens of bytes are kept.
     pub responses: usize,
-    /// Untagged status lines between two tagged replies. A server that reports every 15 seconds that it is still
-    /// working can do so for three weeks.
+    /// Untagged status lines between two tagged replies. A server that reports every 15 seconds
+    /// that it is still working can do so for three weeks.
     pub remarks: usize,
 }
 
@@ -130,8 +132,8 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// Counts one more FETCH reply. `asked` returns how many messages were requested; it is called only after many
-    /// replies.
+    /// Counts one more FETCH reply. `asked` returns how many messages were requested; it is called
+    /// only after many replies.
     ///
     /// # Errors
     /// It is one too many.

@@ -1,8 +1,8 @@
 //! The two directions of a connection: response frames in, commands out.
 //!
-//! Framing is separate from parsing, so that a line is looked at once however it arrives and a message of any size
-//! passes by without being held in memory. What is sent is built from parts, so that no byte of a name or a message can
-//! end a line.
+//! Framing is separate from parsing, so that a line is looked at once however it arrives and a
+//! message of any size passes by without being held in memory. What is sent is built from parts, so
+//! that no byte of a name or a message can end a line.
 
 mod command;
 mod frame;

@@ -7,7 +7,8 @@ pub trait ByteSource {
     /// How a read fails.
     type Error;
 
-    /// Waits for bytes and reads some into `buffer`, which isn't empty. Zero: the server has closed.
+    /// Waits for bytes and reads some into `buffer`, which isn't empty. Zero: the server has
+    /// closed.
     ///
     /// # Errors
     /// Those of the connection; reading may continue afterwards if the connection allows it.

@@ -1,7 +1,8 @@
 //! Command tags that a server can't predict (RFC 3501 section 2.2.1).
 //!
-//! With `A1`, `A2` … anyone who can write into the connection before TLS could put a forged `A2 OK` there before the
-//! command is sent (CVE-2026-42246). The prefix is chosen at random for each connection.
+//! With `A1`, `A2` … anyone who can write into the connection before TLS could put a forged `A2 OK`
+//! there before the command is sent (CVE-2026-42246). The prefix is chosen at random for each
+//! connection.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
@@ -13,8 +14,9 @@ pub struct Tags {
 }
 
 impl Tags {
-    /// Makes tags with a prefix of 40 random bits. The randomness is the standard library's hasher key, which comes
-    /// from the operating system: a keyed hash of nothing reveals nothing to an outsider.
+    /// Makes tags with a prefix of 40 random bits. The randomness is the standard library's hasher
+    /// key, which comes from the operating system: a keyed hash of nothing reveals nothing to an
+    /// outsider.
     pub fn new() -> Self {
         const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
         let random = RandomState::new().build_hasher().finish();

@@ -30,8 +30,8 @@ impl Certified {
         })
     }
 
-    /// Makes a server's certificate for a DNS name or an IP address, signed by an authority or itself, valid for this
-    /// many seconds around now.
+    /// Makes a server's certificate for a DNS name or an IP address, signed by an authority or
+    /// itself, valid for this many seconds around now.
     pub(super) fn server(host: &str, valid: (i64, i64), issuer: Option<&Self>) -> Self {
         build("server", valid, issuer, |builder| {
             let mut names = SubjectAlternativeName::new();

@@ -1,4 +1,5 @@
-//! How connections end, as the server sees it: what was written but not sent yet goes out only after an orderly end.
+//! How connections end, as the server sees it: what was written but not sent yet goes out only
+//! after an orderly end.
 
 use super::*;
 use rustix::net::sockopt::set_socket_recv_buffer_size;
@@ -8,8 +9,8 @@ use std::sync::mpsc;
 /// More than the server's system accepts unread.
 const LENGTH: usize = 400_000;
 
-/// Ends a connection after writing much. Returns what the server reads after that, and whether its reading ended with
-/// an error.
+/// Ends a connection after writing much. Returns what the server reads after that, and whether its
+/// reading ended with an error.
 fn what_arrives(end: impl FnOnce(Stream)) -> (usize, bool) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     // Accepted connections inherit it.

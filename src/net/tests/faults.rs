@@ -20,7 +20,8 @@ impl FaultInjector for AtWrite {
     }
 }
 
-/// Starts a server that answers the first byte it gets, and hands over everything once the connection is over.
+/// Starts a server that answers the first byte it gets, and hands over everything once the
+/// connection is over.
 fn listening() -> (u16, mpsc::Receiver<Vec<u8>>) {
     let (sender, receiver) = mpsc::channel();
     let port = serve(move |mut tcp| {

@@ -1,4 +1,5 @@
-//! The actions for one folder, and what is left alone and why. Messages are indices into the two views.
+//! The actions for one folder, and what is left alone and why. Messages are indices into the two
+//! views.
 
 use super::flags::FlagMerge;
 use super::{Former, Prints, Row};
@@ -33,8 +34,8 @@ pub struct Kept {
     pub former: Former,
 }
 
-/// A message that this side should lose. Its pair is forgotten only once it is gone; if the side refuses for good, the
-/// pair becomes [`PairState::DeletedOn`](super::PairState::DeletedOn).
+/// A message that this side should lose. Its pair is forgotten only once it is gone; if the side
+/// refuses for good, the pair becomes [`PairState::DeletedOn`](super::PairState::DeletedOn).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deletion {
     /// Its index in this side's view.
@@ -87,8 +88,8 @@ pub struct Dropped {
     pub row: Row,
 }
 
-/// A pair that is recorded as deleted on one side: because the deletion must not cross to the other now, or because the
-/// folder, and so its UID, is gone there before the other is deleted.
+/// A pair that is recorded as deleted on one side: because the deletion must not cross to the other
+/// now, or because the folder, and so its UID, is gone there before the other is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pending {
     /// The pair, an index into the base.
@@ -117,8 +118,8 @@ pub(super) struct Vanished {
     pub(super) here: Option<(Side, u32)>,
 }
 
-/// The distinct outcomes of merging flags in one folder, each stored once: there are many pairs, but only a dozen
-/// outcomes.
+/// The distinct outcomes of merging flags in one folder, each stored once: there are many pairs,
+/// but only a dozen outcomes.
 #[derive(Clone, Debug, Default)]
 pub struct FlagOutcomes {
     outcomes: Vec<FlagMerge>,
@@ -195,7 +196,8 @@ pub struct FolderMerge {
     pub on_both: u64,
     /// The number of pairs in the base whose flags would change on a closed side.
     pub(super) flags_waiting: u64,
-    /// What only content can decide. Source is first, target is second, both as indices into the views.
+    /// What only content can decide. Source is first, target is second, both as indices into the
+    /// views.
     pub(super) ties: Vec<Tie>,
     pub(super) vanished: Vec<Vanished>,
     /// The reasons for messages without a base: for two that are the same, and for one alone.
@@ -203,8 +205,9 @@ pub struct FolderMerge {
 }
 
 impl FolderMerge {
-    /// Returns what only content can decide, for [`settle`](crate::plan::settle): source is the first side, target the
-    /// second, both as indices into the views. Nothing is done about them before [`FolderMerge::settle`].
+    /// Returns what only content can decide, for [`settle`](crate::plan::settle): source is the
+    /// first side, target the second, both as indices into the views. Nothing is done about them
+    /// before [`FolderMerge::settle`].
     pub fn ties(&self) -> &[Tie] {
         &self.ties
     }
@@ -228,9 +231,10 @@ impl FolderMerge {
         agreed.iter().sum::<usize>() + self.dropped.len() + self.pending.len() > 0
     }
 
-    /// Returns how many changes of messages were decided but are held back: the options or the deletion limit forbid
-    /// them, a side is read-only, or they may be parts of moves to folders that could not be read. A later run that may
-    /// make them finds them again, as long as no checkpoint moves past them.
+    /// Returns how many changes of messages were decided but are held back: the options or the
+    /// deletion limit forbid them, a side is read-only, or they may be parts of moves to folders
+    /// that could not be read. A later run that may make them finds them again, as long as no
+    /// checkpoint moves past them.
     pub fn held_back(&self) -> u64 {
         let is_held = |row: Row| {
             matches!(

@@ -1,14 +1,15 @@
-//! A message that was in two folders and was deleted from one on the first side, from the other on the second (row 9).
-//! Each side still has it, and carrying out both deletions would lose it. This happens, for example, if folders are
-//! renamed back and forth on both sides, and a message is known by its old and its new folder.
+//! A message that was in two folders and was deleted from one on the first side, from the other on
+//! the second (row 9). Each side still has it, and carrying out both deletions would lose it. This
+//! happens, for example, if folders are renamed back and forth on both sides, and a message is
+//! known by its old and its new folder.
 
 use super::actions::{Deletion, Dropped, FolderMerge, Incoming, Left};
 use super::{At, Folder, Policy, Row, Trace};
 use crate::mail::Side;
 use std::collections::{HashMap, HashSet};
 
-/// Keeps one of the two: the copy on the side that wins stays and comes back to the other side. If nothing may be
-/// copied there, both stay.
+/// Keeps one of the two: the copy on the side that wins stays and comes back to the other side. If
+/// nothing may be copied there, both stay.
 pub(super) fn keep_one_place(folders: &[Folder<'_>], merges: &mut [FolderMerge], policy: &Policy) {
     let winner = policy.prefer.winner();
     let loser = winner.other();
@@ -40,8 +41,8 @@ pub(super) fn keep_one_place(folders: &[Folder<'_>], merges: &mut [FolderMerge],
     }
 }
 
-/// What a side should lose, keyed by what identifies it on either side: servers may show one message with different
-/// dates.
+/// What a side should lose, keyed by what identifies it on either side: servers may show one
+/// message with different dates.
 struct Doomed {
     by_trace: HashMap<Trace, Vec<At>>,
     taken: HashSet<At>,

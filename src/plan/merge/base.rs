@@ -3,13 +3,13 @@
 use super::flags::AgreedFlags;
 use crate::mail::{Both, Counters, FlagTable, HeaderKey, InternalDate, Message, Side, Uid, UidSet};
 
-/// Fingerprints of a pair's two messages: enough to notice that a UID now belongs to another message, and to find a
-/// moved message again. A side's is unknown until a scan has shown the message: what a server makes of a message sent
-/// to it can't be known before.
+/// Fingerprints of a pair's two messages: enough to notice that a UID now belongs to another
+/// message, and to find a moved message again. A side's is unknown until a scan has shown the
+/// message: what a server makes of a message sent to it can't be known before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Prints {
-    /// From the header key: [`UNKNOWN`], [`NO_KEY`] or part of the key. Older states have [`NO_KEY`] for all without a
-    /// Message-ID.
+    /// From the header key: [`UNKNOWN`], [`NO_KEY`] or part of the key. Older states have
+    /// [`NO_KEY`] for all without a Message-ID.
     keys: Both<u32>,
     /// From INTERNALDATE and RFC822.SIZE: [`UNKNOWN`] or a hash.
     looks: Both<u32>,
@@ -19,7 +19,8 @@ const UNKNOWN: u32 = 0;
 const NO_KEY: u32 = 1;
 
 impl Prints {
-    /// Makes the fingerprints of two messages that are the same, as scans show them; `None`: not shown yet.
+    /// Makes the fingerprints of two messages that are the same, as scans show them; `None`: not
+    /// shown yet.
     pub fn of(messages: Both<Option<&Message>>) -> Self {
         Self {
             keys: messages.map(|m| m.map_or(UNKNOWN, key_print)),
@@ -52,8 +53,8 @@ impl Prints {
         }
     }
 
-    /// Returns the trace by which a message on `side` that is this one in another folder is found; `None` if it can't
-    /// be told.
+    /// Returns the trace by which a message on `side` that is this one in another folder is found;
+    /// `None` if it can't be told.
     pub fn trace(self, side: Side) -> Option<Trace> {
         let look = if self.looks[side] == UNKNOWN {
             self.looks[side.other()]
@@ -65,9 +66,10 @@ impl Prints {
             .map(|key| (key, look))
     }
 
-    /// Reports whether `message` on `side` is another one: its INTERNALDATE differs, or its size and its header do.
-    /// Servers rewrite headers, and some only estimate sizes, so neither of these alone suffices. If this side has not
-    /// shown it yet, it is another one if its date and its header differ from those of the other side's message.
+    /// Reports whether `message` on `side` is another one: its INTERNALDATE differs, or its size
+    /// and its header do. Servers rewrite headers, and some only estimate sizes, so neither of
+    /// these alone suffices. If this side has not shown it yet, it is another one if its date and
+    /// its header differ from those of the other side's message.
     pub fn contradict(self, side: Side, message: &Message) -> bool {
         if !self.differ_in_looks(side, message) {
             return false;
@@ -82,8 +84,9 @@ impl Prints {
         other_date || has_no_id || other_key
     }
 
-    /// Reports whether `message` on `side` looks different: if only the other side's was shown so far, by date alone,
-    /// which most servers keep. A message of which only flags were requested matches any.
+    /// Reports whether `message` on `side` looks different: if only the other side's was shown so
+    /// far, by date alone, which most servers keep. A message of which only flags were requested
+    /// matches any.
     pub(super) fn differ_in_looks(self, side: Side, message: &Message) -> bool {
         let (ours, theirs) = (self.looks[side], self.looks[side.other()]);
         match (message.is_bare(), ours, theirs) {
@@ -103,8 +106,8 @@ impl Prints {
     }
 }
 
-/// Header key, size and date: what a message keeps when it is moved. Without a Message-ID, two messages may have the
-/// same trace.
+/// Header key, size and date: what a message keeps when it is moved. Without a Message-ID, two
+/// messages may have the same trace.
 pub type Trace = (u32, u32);
 
 /// Returns a message's trace; `None` if its header doesn't distinguish it from others.
@@ -153,7 +156,8 @@ fn short_hash(bytes: &[u8]) -> u16 {
 pub enum PairState {
     /// They should.
     Settled,
-    /// It was deleted on this side, and the other side's message could not be deleted so far. It is never copied back.
+    /// It was deleted on this side, and the other side's message could not be deleted so far. It is
+    /// never copied back.
     DeletedOn(Side),
 }
 
@@ -183,7 +187,8 @@ impl BasePair {
         self.state
     }
 
-    /// Reports whether it has a message on this side. The UID of a message deleted there no longer means anything.
+    /// Reports whether it has a message on this side. The UID of a message deleted there no longer
+    /// means anything.
     pub(super) fn is_on(&self, side: Side) -> bool {
         self.state != PairState::DeletedOn(side)
     }
@@ -207,7 +212,8 @@ pub struct BaseFolder {
 }
 
 impl BaseFolder {
-    /// Makes a base without pairs. `marks` are both sides' counters before that run wrote anything itself.
+    /// Makes a base without pairs. `marks` are both sides' counters before that run wrote anything
+    /// itself.
     pub fn new(marks: Both<Counters>) -> Self {
         Self {
             marks,
@@ -215,16 +221,16 @@ impl BaseFolder {
         }
     }
 
-    /// Marks the state as older than the mailboxes (its generation isn't that of the last run): no deletion is inferred
-    /// from it.
+    /// Marks the state as older than the mailboxes (its generation isn't that of the last run): no
+    /// deletion is inferred from it.
     #[must_use]
     pub fn stale(mut self) -> Self {
         self.stale = true;
         self
     }
 
-    /// Marks the last run as interrupted: either side may have copies that are in no pair. They are recognised by
-    /// content, as far as they are shown.
+    /// Marks the last run as interrupted: either side may have copies that are in no pair. They are
+    /// recognised by content, as far as they are shown.
     #[must_use]
     pub fn unfinished(mut self) -> Self {
         self.unfinished = true;
@@ -248,7 +254,8 @@ impl BaseFolder {
         self.pairs.push(pair);
     }
 
-    /// Notes that the other side permanently refused this message on `side` (too big, a virus, its bytes).
+    /// Notes that the other side permanently refused this message on `side` (too big, a virus, its
+    /// bytes).
     pub fn refuse(&mut self, side: Side, uid: Uid) {
         self.refused[side].insert(uid);
     }
@@ -280,7 +287,8 @@ impl BaseFolder {
         &self.marks[side]
     }
 
-    /// Returns the lowest UIDNEXT that a side can have now: its last one, or more if messages were written since.
+    /// Returns the lowest UIDNEXT that a side can have now: its last one, or more if messages were
+    /// written since.
     pub(super) fn least_uid_next(&self, side: Side) -> u32 {
         self.marks[side]
             .uid_next
@@ -334,7 +342,8 @@ mod tests {
         let sent = at(1_700_000_000, key);
         let prints = Prints::of(Both::new(Some(&sent), None));
         assert!(prints.contradict(Side::Second, &at(1_600_000_000, other_key)));
-        // A server that keeps no dates, one that rewrites headers, and a header that was not requested.
+        // A server that keeps no dates, one that rewrites headers, and a header that was not
+        // requested.
         for same in [
             at(1_600_000_000, key),
             at(1_700_000_000, other_key),

@@ -9,8 +9,8 @@
 //! | set | set | can't keep it | set on the first; its absence on the second isn't a change | 4 |
 //! | – | `\Deleted` | – | set; nothing is expunged | 7 |
 //!
-//! A flag has two values, so with a base the two sides can't conflict about one. They can about two: `$Junk` here and
-//! `$NotJunk` there, where the preferred side wins.
+//! A flag has two values, so with a base the two sides can't conflict about one. They can about
+//! two: `$Junk` here and `$NotJunk` there, where the preferred side wins.
 
 use super::Prefer;
 use crate::mail::{Both, Flags, PermanentFlags, Side};
@@ -20,12 +20,14 @@ use crate::mail::{Both, Flags, PermanentFlags, Side};
 pub struct AgreedFlags {
     /// The flags that both sides agreed on.
     pub flags: Flags,
-    /// Those of them that each side is known to lack: it can't keep them, or they were left to the other side.
+    /// Those of them that each side is known to lack: it can't keep them, or they were left to the
+    /// other side.
     pub lacks: Both<Flags>,
 }
 
 impl AgreedFlags {
-    /// Returns the flags that count as a side's when it has `now`: a flag that it is known to lack isn't a change.
+    /// Returns the flags that count as a side's when it has `now`: a flag that it is known to lack
+    /// isn't a change.
     pub(super) fn held(&self, side: Side, now: &Flags) -> Flags {
         now.union(&common(&self.lacks[side], &self.flags))
     }
@@ -49,7 +51,8 @@ pub struct FlagMerge {
     pub add: Both<Flags>,
     /// What each side loses.
     pub remove: Both<Flags>,
-    /// The base from then on. Changes that a closed side would need aren't agreed, so they come up again.
+    /// The base from then on. Changes that a closed side would need aren't agreed, so they come up
+    /// again.
     pub agreed: AgreedFlags,
     /// Flags that a side was found unable to keep, to be reported once.
     pub unsupported: Both<Flags>,
@@ -122,7 +125,8 @@ pub fn merge_flags(
     }
 }
 
-/// Makes a base if there is none (row 3): as if both had agreed on each side's own flags, and on nothing else.
+/// Makes a base if there is none (row 3): as if both had agreed on each side's own flags, and on
+/// nothing else.
 fn joined(sides: &Both<FlagState<'_>>) -> AgreedFlags {
     let own = Flags::from_names(["\\Deleted", "$Junk", "$NotJunk"]);
     let flags = common(&sides.first.now.union(sides.second.now), &own);
@@ -130,8 +134,8 @@ fn joined(sides: &Both<FlagState<'_>>) -> AgreedFlags {
     AgreedFlags { flags, lacks }
 }
 
-/// Resolves `$Junk` with `$NotJunk`, which mean nothing together. If each side brought one of them, the winner's
-/// counts.
+/// Resolves `$Junk` with `$NotJunk`, which mean nothing together. If each side brought one of them,
+/// the winner's counts.
 fn without_contradiction(wanted: Flags, base: &Flags, held: &Both<Flags>, winner: Side) -> Flags {
     let verdicts = Flags::from_names(["$Junk", "$NotJunk"]);
     let is_new = |flags: &Flags| !common(&flags.minus(base), &verdicts).is_empty();

@@ -1,4 +1,5 @@
-//! Merges the folders of an account: which are the same on both sides, and which are created, renamed and deleted.
+//! Merges the folders of an account: which are the same on both sides, and which are created,
+//! renamed and deleted.
 //!
 //! | first | second | what is done | row |
 //! |---|---|---|---|
@@ -17,9 +18,9 @@
 //! | all deleted at once | | the side has lost its folders: left alone | 17 |
 //! | can't hold mail, or shows that of others | | ignored | 37 |
 //!
-//! A folder whose new name is in use isn't renamed: it counts as deleted and recreated, so its messages are moved one
-//! by one. Both sides' names are as the first would write them, so equal names mean one folder; the caller translates
-//! them (`--map`, prefixes, separators).
+//! A folder whose new name is in use isn't renamed: it counts as deleted and recreated, so its
+//! messages are moved one by one. Both sides' names are as the first would write them, so equal
+//! names mean one folder; the caller translates them (`--map`, prefixes, separators).
 
 use super::renames::{Names, Rename, Wish};
 use super::whereabouts::{Whereabouts, locate};
@@ -39,8 +40,8 @@ pub struct FolderIdentity {
     pub mailbox_id: Option<Box<str>>,
     /// Its counters.
     pub mark: Counters,
-    /// All its UIDs; `None`: not known. Needed if the server has no MAILBOXID, for folders that are new to a side from
-    /// which others are gone.
+    /// All its UIDs; `None`: not known. Needed if the server has no MAILBOXID, for folders that are
+    /// new to a side from which others are gone.
     pub uids: Option<UidSet>,
 }
 
@@ -62,7 +63,8 @@ pub enum FolderKind {
     Mail,
     /// It holds mail and has a role (Sent, Drafts, Trash, …).
     Role,
-    /// It can't hold mail (`\Noselect`, `\NonExistent`), or shows mail from other folders (`\All`, `\Flagged`).
+    /// It can't hold mail (`\Noselect`, `\NonExistent`), or shows mail from other folders (`\All`,
+    /// `\Flagged`).
     NoMail,
 }
 
@@ -106,13 +108,14 @@ pub struct FolderPair {
     pub base: Option<usize>,
     /// The listed folder on each side; `None` if it doesn't exist ([`View::absent`]).
     pub seen: Both<Option<usize>>,
-    /// Why it is recreated on the side that lacks it, with its messages, unless they were moved elsewhere.
+    /// Why it is recreated on the side that lacks it, with its messages, unless they were moved
+    /// elsewhere.
     pub comes_back: Option<Row>,
 }
 
 impl FolderPair {
-    /// Returns the side on which it was deleted, so that its messages decide what becomes of it on the other
-    /// ([`fate`]).
+    /// Returns the side on which it was deleted, so that its messages decide what becomes of it on
+    /// the other ([`fate`]).
     pub fn deleted_on(&self) -> Option<Side> {
         self.missing_on().filter(|_| self.comes_back.is_none())
     }
@@ -140,7 +143,8 @@ pub struct LeftFolder {
     pub row: Row,
 }
 
-/// What is done about the folders, in this order: renames, new folders, subscriptions, then the messages in each pair.
+/// What is done about the folders, in this order: renames, new folders, subscriptions, then the
+/// messages in each pair.
 #[derive(Clone, Debug, Default)]
 pub struct FoldersMerge {
     /// Renames on each side, in order.
@@ -149,14 +153,15 @@ pub struct FoldersMerge {
     pub new: Both<Vec<NewFolder>>,
     /// Subscriptions to change on each side.
     pub subscriptions: Both<Vec<SubscriptionChange>>,
-    /// The folders whose messages are to be merged. A folder that is gone from both sides is included, as its messages
-    /// may have been moved.
+    /// The folders whose messages are to be merged. A folder that is gone from both sides is
+    /// included, as its messages may have been moved.
     pub pairs: Vec<FolderPair>,
     /// What is left alone.
     pub left: Vec<LeftFolder>,
 }
 
-/// Merges the folders of both sides. `known` are those in the base, `seen` those that each side lists.
+/// Merges the folders of both sides. `known` are those in the base, `seen` those that each side
+/// lists.
 pub fn merge_folders(
     known: &[KnownFolder],
     seen: Both<&[SeenFolder]>,
@@ -222,8 +227,9 @@ fn not_mail(seen: &[SeenFolder], side: Side) -> impl Iterator<Item = LeftFolder>
     })
 }
 
-/// Reports whether a folder that is still the same has a lower UIDNEXT than before: under its own name, or as a folder
-/// that is new to this side with the UIDVALIDITY of exactly one missing folder, which was renamed after the backup.
+/// Reports whether a folder that is still the same has a lower UIDNEXT than before: under its own
+/// name, or as a folder that is new to this side with the UIDVALIDITY of exactly one missing
+/// folder, which was renamed after the backup.
 fn has_gone_back(
     known: &[KnownFolder],
     seen: &[SeenFolder],
@@ -277,7 +283,8 @@ struct Merger<'a> {
     /// Where each known folder is.
     places: Both<Vec<Whereabouts>>,
     names: Both<Names>,
-    /// Whether some folder on a side shows that the server was restored: then others may be missing for that reason.
+    /// Whether some folder on a side shows that the server was restored: then others may be missing
+    /// for that reason.
     restored: Both<bool>,
     policy: &'a Policy,
     merge: FoldersMerge,
@@ -308,7 +315,8 @@ impl Merger<'_> {
         }
     }
 
-    /// Separates a folder from what it has become on `side`: that can't get its new name on the other side.
+    /// Separates a folder from what it has become on `side`: that can't get its new name on the
+    /// other side.
     fn part(&mut self, folder: usize, side: Side) {
         if let Some(place) = self.places[side].get_mut(folder) {
             *place = Whereabouts::Gone;
@@ -390,7 +398,8 @@ impl Merger<'_> {
                             None,
                         );
                     } else {
-                        // Recreated here, renamed there: two folders now, and both are new to the other side.
+                        // Recreated here, renamed there: two folders now, and both are new to the
+                        // other side.
                         self.forget(folder);
                     }
                 }
@@ -399,7 +408,8 @@ impl Merger<'_> {
         }
     }
 
-    /// Leaves a folder alone that is missing on a side which may still have it; reports whether it was.
+    /// Leaves a folder alone that is missing on a side which may still have it; reports whether it
+    /// was.
     fn leave_unlisted(&mut self, folder: usize) -> bool {
         let is_hidden = |side: &Side| {
             self.policy.unlisted[*side] && self.place(folder, *side).folder().is_none()
@@ -420,7 +430,8 @@ impl Merger<'_> {
         true
     }
 
-    /// Forgets a folder. Its messages may have been moved elsewhere, so it stays a pair for this run.
+    /// Forgets a folder. Its messages may have been moved elsewhere, so it stays a pair for this
+    /// run.
     fn forget(&mut self, folder: usize) {
         let Some(known) = self.known.get(folder) else {
             return;
@@ -571,7 +582,8 @@ impl Merger<'_> {
             .collect()
     }
 
-    /// Adds a folder without a base. If it has the name of a folder that was deleted on its side, the two become one.
+    /// Adds a folder without a base. If it has the name of a folder that was deleted on its side,
+    /// the two become one.
     fn take_up(&mut self, seen: Both<Option<usize>>, missing: &mut Both<HashMap<String, usize>>) {
         let Some(side) = Side::BOTH.into_iter().find(|side| seen[*side].is_some()) else {
             return;
@@ -651,7 +663,8 @@ impl Merger<'_> {
                 if let Some(old) = renamed.filter(|_| now[side] == Some(true)) {
                     change(old, false);
                 }
-                // Subscriptions belong to names: a folder that gets another name has to be subscribed to again.
+                // Subscriptions belong to names: a folder that gets another name has to be
+                // subscribed to again.
                 let has = now[side] == Some(true) && renamed.is_none();
                 if has != wanted {
                     change(&pair.names[side], wanted);
@@ -673,7 +686,8 @@ fn merge_subscription(base: Option<bool>, now: Both<Option<bool>>) -> bool {
 /// What becomes of a folder that was deleted on one side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is deleted on this side too, once it turns out to be empty after everything is done in it (row 13).
+    /// It is deleted on this side too, once it turns out to be empty after everything is done in it
+    /// (row 13).
     Deleted(Side),
     /// It is recreated on this side, for what is new or changed on the other (row 14).
     ComesBack(Side),
@@ -681,8 +695,9 @@ pub enum Fate {
     Stays,
 }
 
-/// Decides what becomes of a folder that was deleted on `gone`, given what is to be done with its messages once moves
-/// are found and the deletion limit is applied. `number` is its index in the account.
+/// Decides what becomes of a folder that was deleted on `gone`, given what is to be done with its
+/// messages once moves are found and the deletion limit is applied. `number` is its index in the
+/// account.
 pub fn fate(
     gone: Side,
     number: usize,

@@ -1,13 +1,14 @@
-//! Which headers a scan has to request before a folder can be merged: those of messages that the base doesn't account
-//! for.
+//! Which headers a scan has to request before a folder can be merged: those of messages that the
+//! base doesn't account for.
 
 use super::Folder;
 use super::trust::doubts;
 use crate::mail::{Both, HeaderKey, Side};
 
-/// Returns the messages whose header keys are unknown but needed, as indices into each side's view: those in no pair of
-/// the base, those that look different from the message that had their UID, and all of them if the base is void.
-/// Scanning the folder again with these headers gives the same merge as if they had been known from the start.
+/// Returns the messages whose header keys are unknown but needed, as indices into each side's view:
+/// those in no pair of the base, those that look different from the message that had their UID, and
+/// all of them if the base is void. Scanning the folder again with these headers gives the same
+/// merge as if they had been known from the start.
 pub fn headers_wanted(folder: &Folder<'_>) -> Both<Vec<u32>> {
     let known = Both::of(|side| accounted_for(folder, side));
     Both::of(|side| {

@@ -21,8 +21,9 @@
 //! | there | – | copied to the second | – |
 //! | there, refused by the second before | – | left alone | 32 |
 //!
-//! If the base is void ([`trust`](super::trust)), all messages are of the second kind, so nothing is deleted. Time O(n
-//! log n); memory: two bytes per message and the result, and another 40 bytes for each unpaired message.
+//! If the base is void ([`trust`](super::trust)), all messages are of the second kind, so nothing
+//! is deleted. Time O(n log n); memory: two bytes per message and the result, and another 40 bytes
+//! for each unpaired message.
 
 use super::actions::{
     Agreement, Deletion, Dropped, FolderMerge, Incoming, Joined, Learned, Left, Pending, Vanished,
@@ -34,7 +35,8 @@ use super::{BaseFolder, BasePair, Extent, Folder, PairState, Policy, Row};
 use crate::mail::{Both, Message, Side, Uid};
 use crate::plan::{Matching, Settled, Tie, join_folders};
 
-/// Merges the messages in one folder. If there are [`FolderMerge::ties`], [`FolderMerge::settle`] continues.
+/// Merges the messages in one folder. If there are [`FolderMerge::ties`], [`FolderMerge::settle`]
+/// continues.
 pub fn merge_messages(folder: &Folder<'_>, policy: &Policy) -> FolderMerge {
     let mut merger = Merger::new(folder, policy, FolderMerge::default());
     match trust(folder, merger.doubts, policy) {
@@ -52,8 +54,8 @@ pub fn merge_messages(folder: &Folder<'_>, policy: &Policy) -> FolderMerge {
 }
 
 impl FolderMerge {
-    /// Continues with what content has decided, for all ties at once. The folder and the policy must be the same as
-    /// before.
+    /// Continues with what content has decided, for all ties at once. The folder and the policy
+    /// must be the same as before.
     pub fn settle(&mut self, folder: &Folder<'_>, policy: &Policy, settled: Vec<Settled>) {
         let rows = self.rows.unwrap_or([Row::FoundOnBoth, Row::NewMail]);
         self.ties.clear();
@@ -174,8 +176,8 @@ impl Merger<'_> {
         }
     }
 
-    /// Records a message that is gone with its folder while the other side's can't be seen: if the folder comes back,
-    /// its UID will belong to another message.
+    /// Records a message that is gone with its folder while the other side's can't be seen: if the
+    /// folder comes back, its UID will belong to another message.
     fn remember_unseen(&mut self, pair: u32, gone: Side) {
         if self.folder.views[gone].extent() == Extent::Absent {
             let row = self.why_unseen(gone.other());
@@ -214,7 +216,8 @@ impl Merger<'_> {
         }
     }
 
-    /// Decides about the message at `index` on side `here` that is gone from the other side: rows 5, 13, 14 and 34.
+    /// Decides about the message at `index` on side `here` that is gone from the other side: rows
+    /// 5, 13, 14 and 34.
     fn delete(&mut self, base: &BaseFolder, pair: u32, record: &BasePair, here: Side, index: u32) {
         let gone = here.other();
         self.merge.vanished.push(Vanished {
@@ -271,7 +274,8 @@ impl Merger<'_> {
         }
     }
 
-    /// Retries a deletion: it was deleted on `deleted_on` before, and the other side did not let it go (row 34).
+    /// Retries a deletion: it was deleted on `deleted_on` before, and the other side did not let it
+    /// go (row 34).
     fn try_deletion_again(&mut self, pair: u32, deleted_on: Side, seen: Presence) {
         match seen {
             Presence::Here(index) => match self
@@ -289,8 +293,8 @@ impl Merger<'_> {
         }
     }
 
-    /// Leaves messages alone that the other side refused: they aren't retried automatically, and don't count as missing
-    /// there (row 32).
+    /// Leaves messages alone that the other side refused: they aren't retried automatically, and
+    /// don't count as missing there (row 32).
     fn leave_refused(&mut self, base: &BaseFolder, side: Side) {
         if self.policy.retry_refused {
             return;
@@ -306,7 +310,8 @@ impl Merger<'_> {
         self.leave(side, found, Row::Refused);
     }
 
-    /// Drops the pairs of a void base. What it says about one side alone still holds if that side's UIDs do.
+    /// Drops the pairs of a void base. What it says about one side alone still holds if that side's
+    /// UIDs do.
     fn give_up_pairs(&mut self, row: Row) {
         let Some(base) = self.folder.base else { return };
         let holds = self.doubts.map(|doubt| doubt.is_none());
@@ -430,8 +435,9 @@ impl Merger<'_> {
         }
     }
 
-    /// Returns why a message may exist unseen on a side that shows only part of its folder. It doesn't if it arrived
-    /// after the last run and everything that has arrived there since is shown.
+    /// Returns why a message may exist unseen on a side that shows only part of its folder. It
+    /// doesn't if it arrived after the last run and everything that has arrived there since is
+    /// shown.
     fn may_be_unseen(&self, from: Side, index: u32) -> Option<Row> {
         if self.folder.views[from.other()].extent() != Extent::Capped {
             return None;

@@ -1,6 +1,8 @@
-//! Two-way merging: from what both sides last agreed on and what each shows now to the actions for each.
+//! Two-way merging: from what both sides last agreed on and what each shows now to the actions for
+//! each.
 //!
-//! Pure functions of (base, first, second, policy). Each file starts with its case table, followed by the code:
+//! Pure functions of (base, first, second, policy). Each file starts with its case table, followed
+//! by the code:
 //!
 //! ```text
 //! folders     which folder is which; created, renamed, deleted      whereabouts  a side's folders under new names
@@ -14,18 +16,21 @@
 //!
 //! The order of a run:
 //!
-//! 1. [`merge_folders`] pairs the folders of two listings. Renames and new folders are carried out in its order.
+//! 1. [`merge_folders`] pairs the folders of two listings. Renames and new folders are carried out
+//!    in its order.
 //! 2. Each pair is scanned; [`headers_wanted`] returns the headers needed for that.
-//! 3. [`merge_messages`] for each pair, then [`FolderMerge::settle`] with what content has decided about its ties.
-//! 4. [`merge_moves`] over all of them, then [`hold_departures`] and [`hold_back`], then [`fate`] for folders that are
-//!    missing on a side.
-//! 5. Moves are carried out first, deletions after copies, folders deleted last, the innermost first and only when
-//!    empty.
+//! 3. [`merge_messages`] for each pair, then [`FolderMerge::settle`] with what content has decided
+//!    about its ties.
+//! 4. [`merge_moves`] over all of them, then [`hold_departures`] and [`hold_back`], then [`fate`]
+//!    for folders that are missing on a side.
+//! 5. Moves are carried out first, deletions after copies, folders deleted last, the innermost
+//!    first and only when empty.
 //!
-//! Invariants: nothing is deleted unless the base knew it on both sides and one side no longer has it; whatever else is
-//! missing on a side is copied there. The sides are equal: exchanging them gives the mirrored actions, except where
-//! [`Prefer`] decides. Once the actions are carried out, the same merge finds nothing to do. What changes on a side
-//! between scan and execution is found by the next run, provided that the saved counters are those of the scan.
+//! Invariants: nothing is deleted unless the base knew it on both sides and one side no longer has
+//! it; whatever else is missing on a side is copied there. The sides are equal: exchanging them
+//! gives the mirrored actions, except where [`Prefer`] decides. Once the actions are carried out,
+//! the same merge finds nothing to do. What changes on a side between scan and execution is found
+//! by the next run, provided that the saved counters are those of the scan.
 
 mod actions;
 mod apart;
@@ -81,7 +86,8 @@ pub struct Folder<'a> {
 }
 
 impl Folder<'_> {
-    /// Returns why nothing of a kind may be changed on `side`. `open` says which sides the options leave open.
+    /// Returns why nothing of a kind may be changed on `side`. `open` says which sides the options
+    /// leave open.
     fn closed(&self, side: Side, open: Both<bool>) -> Option<Row> {
         if self.views[side].is_read_only() {
             Some(Row::NotPermitted)

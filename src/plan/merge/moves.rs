@@ -1,5 +1,5 @@
-//! Moves: a message that vanished from one folder and appeared in another since the last run is moved on the other side
-//! too, and not resent.
+//! Moves: a message that vanished from one folder and appeared in another since the last run is
+//! moved on the other side too, and not resent.
 //!
 //! | first | second | what is done | row |
 //! |---|---|---|---|
@@ -9,10 +9,10 @@
 //! | in the same folder, with a new UID | not moved | paired again | 8 |
 //! | moved to X | deleted | copied to X on the second: the moved message stays | 10 |
 //!
-//! A message is the same if its header key, its size and its date are, and if it is the only one with them to vanish
-//! and the only one to appear; without a Message-ID its content has to be the same too. If that can't be determined,
-//! the message is copied and the old one deleted, with the same result. Time and memory grow with what vanished and
-//! appeared, not with the folders.
+//! A message is the same if its header key, its size and its date are, and if it is the only one
+//! with them to vanish and the only one to appear; without a Message-ID its content has to be the
+//! same too. If that can't be determined, the message is copied and the old one deleted, with the
+//! same result. Time and memory grow with what vanished and appeared, not with the folders.
 
 use super::actions::{Dropped, FolderMerge, Joined, Kept, Left};
 use super::apart::keep_one_place;
@@ -33,9 +33,11 @@ pub struct Move {
     pub index: u32,
     /// The folder that it goes to.
     pub to: usize,
-    /// The index of the same message in the other side's view of that folder: the two are a pair from then on.
+    /// The index of the same message in the other side's view of that folder: the two are a pair
+    /// from then on.
     pub partner: u32,
-    /// The pair in the base of `from` that ends when it has gone; `None` if that pair was already dropped.
+    /// The pair in the base of `from` that ends when it has gone; `None` if that pair was already
+    /// dropped.
     pub pair: Option<u32>,
     /// Where it was when both sides agreed.
     pub former: Former,
@@ -54,10 +56,11 @@ pub struct Former {
     pub pair: u32,
 }
 
-/// Finds moves between the folders of an account, once their messages are merged and their ties settled, and removes
-/// them from what is to be copied and deleted. A message deleted from different folders on the two sides keeps one of
-/// them. Folders are identified by their index in both lists. For two messages without a Message-ID, each given by its
-/// folder and its index in its side's view, `is_same` reports whether their contents are equal.
+/// Finds moves between the folders of an account, once their messages are merged and their ties
+/// settled, and removes them from what is to be copied and deleted. A message deleted from
+/// different folders on the two sides keeps one of them. Folders are identified by their index in
+/// both lists. For two messages without a Message-ID, each given by its folder and its index in its
+/// side's view, `is_same` reports whether their contents are equal.
 pub fn merge_moves(
     folders: &[Folder<'_>],
     merges: &mut [FolderMerge],
@@ -244,7 +247,8 @@ struct Found<'a> {
     moves: Vec<Move>,
     rejoined: Vec<Rejoined>,
     apart: Vec<Apart>,
-    /// What both sides moved to one folder, and where its pair is among those that were joined there.
+    /// What both sides moved to one folder, and where its pair is among those that were joined
+    /// there.
     joined: Vec<(Origin<'a>, At)>,
     kept: Vec<MovedAndDeleted>,
     done: HashSet<Done>,
@@ -273,7 +277,8 @@ struct Rejoined {
 }
 
 impl<'a> Moves<'a> {
-    /// Takes what is still here on `side` and has gone from its folder on the other side, perhaps to a place there.
+    /// Takes what is still here on `side` and has gone from its folder on the other side, perhaps
+    /// to a place there.
     fn gone_from_other(
         &mut self,
         origin: &Origin<'_>,
@@ -525,7 +530,8 @@ impl Found<'_> {
     }
 }
 
-/// Leaves a message where each side has moved it, and remembers the pair: as two new messages they would be duplicated.
+/// Leaves a message where each side has moved it, and remembers the pair: as two new messages they
+/// would be duplicated.
 fn leave_apart(
     merges: &mut [FolderMerge],
     Apart {

@@ -26,7 +26,8 @@ impl Prefer {
         }
     }
 
-    /// Reports whether a message is restored that was deleted on `deleted_on` and changed on the other side.
+    /// Reports whether a message is restored that was deleted on `deleted_on` and changed on the
+    /// other side.
     pub(super) fn brings_back(self, deleted_on: Side) -> bool {
         match self {
             Self::Default => false,
@@ -61,7 +62,8 @@ pub struct Policy {
 }
 
 impl Default for Policy {
-    /// Allows everything in both directions, with the default deletion limit, and saves all that is deleted.
+    /// Allows everything in both directions, with the default deletion limit, and saves all that is
+    /// deleted.
     fn default() -> Self {
         let open = Both::new(true, true);
         Self {

@@ -1,5 +1,5 @@
-//! Renaming folders one after the other (RENAME, RFC 3501 section 6.3.5): each rename includes all subfolders, and the
-//! new name must be free.
+//! Renaming folders one after the other (RENAME, RFC 3501 section 6.3.5): each rename includes all
+//! subfolders, and the new name must be free.
 
 use super::Row;
 use crate::folders::FolderName;
@@ -45,14 +45,16 @@ impl Names {
         }
     }
 
-    /// Fulfils as many wishes as possible, outermost names first. Returns the folders that don't get their wish,
-    /// because a folder that stays has that name.
+    /// Fulfils as many wishes as possible, outermost names first. Returns the folders that don't
+    /// get their wish, because a folder that stays has that name.
     ///
-    /// A folder that should keep its name has a wish too: if its parent is renamed, it has to be renamed back.
+    /// A folder that should keep its name has a wish too: if its parent is renamed, it has to be
+    /// renamed back.
     pub(super) fn fulfil(&mut self, mut wishes: Vec<Wish>) -> Vec<usize> {
         wishes.sort_by(|a, b| (a.to.levels().len(), &a.to).cmp(&(b.to.levels().len(), &b.to)));
         let mut moved_aside = HashSet::new();
-        // Each folder goes aside once, and to its place once plus once for each ancestor that is renamed.
+        // Each folder goes aside once, and to its place once plus once for each ancestor that is
+        // renamed.
         let most = self.renames.len() + wishes.len() * ROUNDS;
         loop {
             let open: Vec<_> = wishes
@@ -98,8 +100,8 @@ impl Names {
             .is_some_and(|current| name.below(current).is_some())
     }
 
-    /// Finds a folder that is waiting to be renamed and is in the way: it has the name that another one should get (an
-    /// exchange of names), or should go below its own name.
+    /// Finds a folder that is waiting to be renamed and is in the way: it has the name that another
+    /// one should get (an exchange of names), or should go below its own name.
     fn in_the_way(&self, wishes: &[Wish], moved_aside: &HashSet<usize>) -> Option<(usize, Row)> {
         let is_wanted = |name: &FolderName| wishes.iter().any(|wish| wish.to.key() == name.key());
         let mut candidates = wishes

@@ -1,7 +1,8 @@
-//! Prevents unintended mass deletions: emptied folders (row 17) and the deletion limit (row 18). Nor is anything
-//! deleted that may have been moved to a folder that could not be read.
+//! Prevents unintended mass deletions: emptied folders (row 17) and the deletion limit (row 18).
+//! Nor is anything deleted that may have been moved to a folder that could not be read.
 //!
-//! These checks come after all folders are merged and moves are found, as a moved message isn't a deleted one.
+//! These checks come after all folders are merged and moves are found, as a moved message isn't a
+//! deleted one.
 
 use super::actions::{FolderMerge, Left, Pending};
 use super::{BaseFolder, BasePair, Extent, Folder, PairState, Policy, Row, Trace, trace};
@@ -9,8 +10,9 @@ use crate::mail::{Both, Side};
 use crate::plan::{Deletions, Verdict};
 use std::collections::HashSet;
 
-/// Takes back the deletions of messages that are missing on a side with unreadable folders (`hides`): a message may
-/// have been moved to one of them. Returns how many each folder keeps because of that on each side.
+/// Takes back the deletions of messages that are missing on a side with unreadable folders
+/// (`hides`): a message may have been moved to one of them. Returns how many each folder keeps
+/// because of that on each side.
 pub fn hold_departures(merges: &mut [FolderMerge], hides: Both<bool>) -> Both<Vec<u64>> {
     Both::of(|side| {
         let held = merges.iter_mut().filter(|_| hides[side.other()]);
@@ -19,9 +21,10 @@ pub fn hold_departures(merges: &mut [FolderMerge], hides: Both<bool>) -> Both<Ve
     })
 }
 
-/// Removes everything about messages with these traces from a folder's actions, so that the next run decides about
-/// them, with their pairs as they are in the base. If a side's folder is gone, so are the UIDs in its pairs: if it
-/// comes back, they belong to other messages. Returns whether there was anything.
+/// Removes everything about messages with these traces from a folder's actions, so that the next
+/// run decides about them, with their pairs as they are in the base. If a side's folder is gone, so
+/// are the UIDs in its pairs: if it comes back, they belong to other messages. Returns whether
+/// there was anything.
 pub fn leave_alone(folder: &Folder<'_>, merge: &mut FolderMerge, traces: &HashSet<Trace>) -> bool {
     let is_of = |side: Side, index: u32| {
         folder.views[side]
@@ -74,8 +77,8 @@ pub fn leave_alone(folder: &Folder<'_>, merge: &mut FolderMerge, traces: &HashSe
     was_any
 }
 
-/// Refuses folders that no longer show any mail, then counts each side's deletions and, if there are too many, takes
-/// them all back. The verdict's folder indices are those of both lists.
+/// Refuses folders that no longer show any mail, then counts each side's deletions and, if there
+/// are too many, takes them all back. The verdict's folder indices are those of both lists.
 pub fn hold_back(
     folders: &[Folder<'_>],
     merges: &mut [FolderMerge],
@@ -105,7 +108,8 @@ pub fn hold_back(
     })
 }
 
-/// Reports whether `side` shows no message, so that enough would be deleted on the other side for it to be a mistake.
+/// Reports whether `side` shows no message, so that enough would be deleted on the other side for
+/// it to be a mistake.
 fn is_emptied(folder: &Folder<'_>, merge: &FolderMerge, side: Side, policy: &Policy) -> bool {
     let (view, gone) = (
         folder.views[side],
@@ -123,7 +127,8 @@ fn count(folder: &Folder<'_>, merge: &FolderMerge, side: Side) -> Deletions {
     }
 }
 
-/// Takes back a side's deletions. The pairs stay in the base, so the next run finds the same deletions.
+/// Takes back a side's deletions. The pairs stay in the base, so the next run finds the same
+/// deletions.
 fn take_back(merge: &mut FolderMerge, side: Side, row: Row) -> u64 {
     let deletions = std::mem::take(&mut merge.deletions[side]);
     merge.left[side].extend(deletions.iter().map(|deletion| Left {

@@ -76,7 +76,8 @@ pub enum Row {
 }
 
 impl Row {
-    /// Returns its number in the tables of docs/two-way.md; `None` for what follows from the rules there.
+    /// Returns its number in the tables of docs/two-way.md; `None` for what follows from the rules
+    /// there.
     pub fn number(self) -> Option<u8> {
         Some(match self {
             Self::FlagsChanged => 1,

@@ -1,5 +1,5 @@
-//! Whether the base still describes the mail that exists now: only then does a missing message mean a deletion (rule
-//! 2).
+//! Whether the base still describes the mail that exists now: only then does a missing message mean
+//! a deletion (rule 2).
 //!
 //! | observation | consequence | row |
 //! |---|---|---|
@@ -60,8 +60,8 @@ pub(super) fn trust(folder: &Folder<'_>, doubts: Doubts, policy: &Policy) -> Tru
     }
 }
 
-/// Reports whether a side's folder was created after the one in the base: UIDVALIDITY rises each time (RFC 3501 section
-/// 2.3.1.1). If it fell, the server was restored.
+/// Reports whether a side's folder was created after the one in the base: UIDVALIDITY rises each
+/// time (RFC 3501 section 2.3.1.1). If it fell, the server was restored.
 fn is_newer(folder: &Folder<'_>, side: Side) -> bool {
     let then = folder.base.and_then(|base| base.mark(side).uid_validity);
     let now = folder.views[side].mark().uid_validity;
@@ -74,7 +74,8 @@ fn is_meant(side: Side, policy: &Policy) -> bool {
     policy.limits[side.other()].allows_emptying(DeletionLimit::SMALL + 1)
 }
 
-/// Returns what is wrong with each side. Without a base, or with one that is too old, everything is.
+/// Returns what is wrong with each side. Without a base, or with one that is too old, everything
+/// is.
 pub(super) fn doubts(folder: &Folder<'_>) -> Doubts {
     match folder.base {
         None => Both::new(Some(Row::FirstRun), Some(Row::FirstRun)),

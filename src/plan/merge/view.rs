@@ -28,9 +28,9 @@ pub struct View {
 }
 
 impl View {
-    /// Makes the view of a scanned folder. `exists` is the number of messages according to the server (EXISTS, RFC 3501
-    /// section 7.3.1); `hidden` are existing messages that a filter leaves out. The view is complete only if the counts
-    /// agree.
+    /// Makes the view of a scanned folder. `exists` is the number of messages according to the
+    /// server (EXISTS, RFC 3501 section 7.3.1); `hidden` are existing messages that a filter leaves
+    /// out. The view is complete only if the counts agree.
     pub fn new(
         mut messages: Vec<Message>,
         flags: FlagTable,

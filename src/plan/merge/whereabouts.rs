@@ -1,9 +1,9 @@
 //! Finds each of a side's known folders again: names change, and so do the folders behind a name.
 //!
-//! A folder is the same if its MAILBOXID is (RFC 8474); otherwise by name (below a renamed parent: the rest of its
-//! name), if its UIDVALIDITY is unchanged; otherwise by UIDVALIDITY, UIDNEXT and UIDs together, if exactly one known
-//! and one listed folder have them. UIDVALIDITY alone isn't an identity: servers assign the same one to folders created
-//! within a second.
+//! A folder is the same if its MAILBOXID is (RFC 8474); otherwise by name (below a renamed parent:
+//! the rest of its name), if its UIDVALIDITY is unchanged; otherwise by UIDVALIDITY, UIDNEXT and
+//! UIDs together, if exactly one known and one listed folder have them. UIDVALIDITY alone isn't an
+//! identity: servers assign the same one to folders created within a second.
 
 use super::folders::{FolderIdentity, KnownFolder, SeenFolder};
 use crate::folders::FolderName;
@@ -32,7 +32,8 @@ impl Whereabouts {
     }
 }
 
-/// Locates each known folder on `side`. No folder is two known ones. `seen` contains only mail folders.
+/// Locates each known folder on `side`. No folder is two known ones. `seen` contains only mail
+/// folders.
 pub(super) fn locate(known: &[KnownFolder], seen: &[SeenFolder], side: Side) -> Vec<Whereabouts> {
     let mut by_name = HashMap::new();
     for (folder, known) in known.iter().enumerate() {
@@ -105,8 +106,8 @@ impl Search<'_> {
         })
     }
 
-    /// Returns the folders not yet found, each with the untaken folder that has its name. A folder below a renamed one
-    /// has its expected name.
+    /// Returns the folders not yet found, each with the untaken folder that has its name. A folder
+    /// below a renamed one has its expected name.
     fn namesakes(&self) -> Vec<(usize, usize)> {
         let open = |(index, seen): (usize, &SeenFolder)| {
             (!self.taken.contains(&index)).then(|| (seen.name.key(), index))
@@ -125,7 +126,8 @@ impl Search<'_> {
             .collect()
     }
 
-    /// Returns the name that a folder has if nobody has renamed it: that in the base, below its parent's current name.
+    /// Returns the name that a folder has if nobody has renamed it: that in the base, below its
+    /// parent's current name.
     fn expected_name(&self, folder: usize) -> Option<FolderName> {
         let name = &self.known.get(folder)?.name;
         let moved = name.ancestors().find_map(|ancestor| {

@@ -1,4 +1,5 @@
-//! What a run that is killed leaves to the next, at each step of the order: intent, APPEND, pair, checkpoint.
+//! What a run that is killed leaves to the next, at each step of the order: intent, APPEND, pair,
+//! checkpoint.
 
 use super::*;
 
@@ -34,7 +35,8 @@ fn each_step_is_there_for_the_next_run_as_soon_as_it_returns() {
     );
 }
 
-/// A log that is cut anywhere gives the state as it was after one of its transactions, never half of one.
+/// A log that is cut anywhere gives the state as it was after one of its transactions, never half
+/// of one.
 #[test]
 fn a_log_that_is_cut_anywhere_holds_whole_transactions_in_their_order() {
     let place = Place::new();

@@ -276,7 +276,8 @@ fn a_directory_below_a_link_serves() {
     assert!(place.path().exists());
 }
 
-/// The advice of the refusals: the log that a killed run left is not taken for that of the new file.
+/// The advice of the refusals: the log that a killed run left is not taken for that of the new
+/// file.
 #[test]
 fn a_file_that_was_moved_away_makes_room_for_a_new_one() {
     let running = Place::new();

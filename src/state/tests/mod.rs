@@ -1,4 +1,5 @@
-//! The state as its users see it: what goes in comes out, also after a crash, and no wrong file is taken for a right one.
+//! The state as its users see it: what goes in comes out, also after a crash, and no wrong file is
+//! taken for a right one.
 
 mod crash;
 mod files;

@@ -1,4 +1,5 @@
-//! The two-way part: what goes in comes out, in either order of the mailboxes, and `copy` is not touched by it.
+//! The two-way part: what goes in comes out, in either order of the mailboxes, and `copy` is not
+//! touched by it.
 
 use super::*;
 use crate::mail::{Both, Counters, Side};

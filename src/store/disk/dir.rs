@@ -1,5 +1,5 @@
-//! A directory held open: everything in it is accessed by name from here, never by a path that someone could redirect
-//! with a symbolic link.
+//! A directory held open: everything in it is accessed by name from here, never by a path that
+//! someone could redirect with a symbolic link.
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec};
 use std::ffi::OsStr;
@@ -144,8 +144,8 @@ impl Dir {
         Ok(())
     }
 
-    /// Opens a regular file for reading. Anything else is an error that says so; it never waits for the other end of a
-    /// pipe.
+    /// Opens a regular file for reading. Anything else is an error that says so; it never waits for
+    /// the other end of a pipe.
     pub(in crate::store) fn file(&self, name: &[u8]) -> io::Result<File> {
         self.open_regular(name, OFlags::RDONLY)
     }
@@ -193,7 +193,8 @@ impl Dir {
         Ok(Some(bytes))
     }
 
-    /// Replaces a file as a whole: at any moment either the old or the new one is there, even after a power cut.
+    /// Replaces a file as a whole: at any moment either the old or the new one is there, even after
+    /// a power cut.
     pub(in crate::store) fn replace(
         &self,
         name: &[u8],
@@ -329,7 +330,8 @@ impl Dir {
         Ok(rustix::fs::unlinkat(&*self.fd, name, AtFlags::REMOVEDIR)?)
     }
 
-    /// Removes a directory with its contents, down to `depth` more levels; links are removed, not followed.
+    /// Removes a directory with its contents, down to `depth` more levels; links are removed, not
+    /// followed.
     pub(in crate::store) fn remove_all(&self, name: &[u8], depth: usize) -> io::Result<()> {
         let inner = self.directory(name)?;
         let mut entries = Vec::new();

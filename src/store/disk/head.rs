@@ -1,10 +1,12 @@
-//! The identifying header fields, read from a file in passing: nothing else is kept, however long a line is.
+//! The identifying header fields, read from a file in passing: nothing else is kept, however long a
+//! line is.
 
 use crate::identity;
 use crate::mail::{HeaderKey, Heading};
 use std::io::{self, Read};
 
-/// How much of the wanted fields is kept: as much as of an IMAP server's reply, where longer ones give no key either.
+/// How much of the wanted fields is kept: as much as of an IMAP server's reply, where longer ones
+/// give no key either.
 const MAX_KEPT: usize = 64 << 10;
 /// The longest name of a wanted field, including blanks before the colon.
 const MAX_NAME: usize = 100;

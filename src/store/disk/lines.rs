@@ -1,4 +1,5 @@
-//! Line ends: a file on disk may have lines that end in LF, but readers of mail get CRLF (RFC 5322 section 2.3).
+//! Line ends: a file on disk may have lines that end in LF, but readers of mail get CRLF (RFC 5322
+//! section 2.3).
 
 use std::io::{self, Read};
 

@@ -1,7 +1,8 @@
-//! Lets only one run write to a mail directory at a time: it numbers messages, and two runs would assign the same
-//! numbers.
+//! Lets only one run write to a mail directory at a time: it numbers messages, and two runs would
+//! assign the same numbers.
 //!
-//! The lock is the operating system's, so it ends with the process that holds it, however that ends.
+//! The lock is the operating system's, so it ends with the process that holds it, however that
+//! ends.
 
 use super::dir::Dir;
 use super::said::stopped;

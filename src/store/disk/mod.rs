@@ -1,8 +1,9 @@
-//! What the stores on this machine's disk share: directories that no symbolic link leads out of, files replaced as a
-//! whole, locks, line ends, headers read in passing, and a lane's requests.
+//! What the stores on this machine's disk share: directories that no symbolic link leads out of,
+//! files replaced as a whole, locks, line ends, headers read in passing, and a lane's requests.
 //!
-//! Invariants: below the directory that the user named, no link is followed, and only regular files are read. An
-//! existing file is only ever replaced by a complete new one. New files are private to the owner.
+//! Invariants: below the directory that the user named, no link is followed, and only regular files
+//! are read. An existing file is only ever replaced by a complete new one. New files are private to
+//! the owner.
 
 #[cfg(test)]
 pub(super) mod contract;

@@ -1,4 +1,5 @@
-//! The directory given by an address: opens it, or creates it if a copy may; and mailferry's own files in it.
+//! The directory given by an address: opens it, or creates it if a copy may; and mailferry's own
+//! files in it.
 
 use super::dir::Dir;
 use super::said::stopped;
@@ -84,8 +85,8 @@ impl Place {
     }
 }
 
-/// Returns a UIDVALIDITY that no folder in this directory has ever had: the time, or more if that was already assigned
-/// (RFC 3501 section 2.3.1.1). `at_least` is one that another program uses.
+/// Returns a UIDVALIDITY that no folder in this directory has ever had: the time, or more if that
+/// was already assigned (RFC 3501 section 2.3.1.1). `at_least` is one that another program uses.
 pub(in crate::store) fn new_validity(dir: &Dir, at_least: u32) -> io::Result<u32> {
     let last = dir.contents(VALIDITY, 20)?.unwrap_or_default();
     let last = str::from_utf8(&last)
@@ -106,8 +107,8 @@ fn seconds_now() -> u64 {
         .map_or(0, |age| age.as_secs())
 }
 
-/// Returns a unique name for a new file, in Maildir's way: time, process, number and host, and random bytes in case two
-/// hosts share a name.
+/// Returns a unique name for a new file, in Maildir's way: time, process, number and host, and
+/// random bytes in case two hosts share a name.
 pub(in crate::store) fn unique() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now()

@@ -155,8 +155,8 @@ fn pass(
     sink.message(uid, Body::Whole(whole)).map(Ok)
 }
 
-/// Returns exactly this many bytes; fewer are an error, so that a message cut in the meantime isn't taken for a
-/// complete one.
+/// Returns exactly this many bytes; fewer are an error, so that a message cut in the meantime isn't
+/// taken for a complete one.
 struct Exact {
     reader: Box<dyn Read>,
     left: u64,

@@ -1,13 +1,15 @@
-//! Which message has which UID: a list in the folder, `mailferry-uids`, beside other programs' files.
+//! Which message has which UID: a list in the folder, `mailferry-uids`, beside other programs'
+//! files.
 //!
-//! The first line is `1 V<UIDVALIDITY> N<UIDNEXT>`, each other one `<UID> <name>`, ascending; everything in the name
-//! but printable ASCII is written as `%XX`. New messages are appended and synced before anyone learns their UIDs, so a
-//! line cut by a crash was never used. A list with any other damage is discarded: all messages are renumbered under a
-//! new UIDVALIDITY, which costs the next run time but never a message.
+//! The first line is `1 V<UIDVALIDITY> N<UIDNEXT>`, each other one `<UID> <name>`, ascending;
+//! everything in the name but printable ASCII is written as `%XX`. New messages are appended and
+//! synced before anyone learns their UIDs, so a line cut by a crash was never used. A list with any
+//! other damage is discarded: all messages are renumbered under a new UIDVALIDITY, which costs the
+//! next run time but never a message.
 //!
-//! A read-only mailbox isn't written to, not even here. If a list contains every message (this one or that of the
-//! folder's own program), its numbers are used; otherwise the messages get numbers for this run, kept in an unnamed
-//! file, under no UIDVALIDITY.
+//! A read-only mailbox isn't written to, not even here. If a list contains every message (this one
+//! or that of the folder's own program), its numbers are used; otherwise the messages get numbers
+//! for this run, kept in an unnamed file, under no UIDVALIDITY.
 
 use super::dir::Dir;
 use super::place::new_validity;
@@ -17,7 +19,8 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Seek as _, Se
 
 /// The longest line: a name has at most 255 bytes, each written as at most three.
 const MAX_LINE: u64 = 2_000;
-/// A list is rewritten when it has more lines for gone messages than for others, and more than this.
+/// A list is rewritten when it has more lines for gone messages than for others, and more than
+/// this.
 const MAX_STALE: u64 = 4_096;
 
 /// Where a folder's numbers come from.
@@ -59,7 +62,8 @@ pub(in crate::store) trait Numbered {
     /// Removes all numbers.
     fn clear(&mut self);
 
-    /// Numbers the remaining messages, in order of arrival: passes each to `take` with its name, which returns the UID.
+    /// Numbers the remaining messages, in order of arrival: passes each to `take` with its name,
+    /// which returns the UID.
     fn number_rest(&mut self, take: &mut dyn FnMut(&[u8]) -> io::Result<u32>) -> io::Result<()>;
 
     /// Returns how many have no number.
@@ -104,8 +108,8 @@ pub(in crate::store) struct ListPlace<'a> {
 }
 
 impl Numbers {
-    /// Numbers a folder's messages. Returns their generation and UIDNEXT. In a read-only mailbox, messages that arrived
-    /// after the first look get no number.
+    /// Numbers a folder's messages. Returns their generation and UIDNEXT. In a read-only mailbox,
+    /// messages that arrived after the first look get no number.
     pub(in crate::store) fn number(
         &mut self,
         place: &ListPlace<'_>,
@@ -128,7 +132,8 @@ impl Numbers {
         })
     }
 
-    /// Numbers new messages before they become visible to others. The numbers are durable when this returns.
+    /// Numbers new messages before they become visible to others. The numbers are durable when this
+    /// returns.
     pub(in crate::store) fn append(
         &mut self,
         place: &ListPlace<'_>,
@@ -244,7 +249,8 @@ impl Numbers {
                 (validity, 1, true)
             }
         };
-        // A list that is read in passing (without messages) is never rewritten: what it lists isn't known here.
+        // A list that is read in passing (without messages) is never rewritten: what it lists isn't
+        // known here.
         let rewrite = read.is_none() || rewrite && messages.unnumbered() != usize::MAX;
         if rewrite {
             place.dir.replace(place.name, |file| {
@@ -440,8 +446,8 @@ fn first_line(line: &[u8]) -> Option<(u32, u32)> {
     (validity > 0 && next > 0).then_some((validity, next))
 }
 
-/// Visits every message in a list. Returns the last UID, how many there are and the bytes of their lines. `None` if an
-/// invalid line precedes a valid one.
+/// Visits every message in a list. Returns the last UID, how many there are and the bytes of their
+/// lines. `None` if an invalid line precedes a valid one.
 fn each_line(
     from: &mut impl io::BufRead,
     each: &mut dyn FnMut(u32, &[u8]),

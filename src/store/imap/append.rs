@@ -1,9 +1,10 @@
-//! Delivers whole messages ahead of their acknowledgement: many in one MULTIAPPEND (RFC 3502) if the server has that
-//! and LITERAL+, otherwise one APPEND after the other, waiting only if a literal has to be asked for.
+//! Delivers whole messages ahead of their acknowledgement: many in one MULTIAPPEND (RFC 3502) if
+//! the server has that and LITERAL+, otherwise one APPEND after the other, waiting only if a
+//! literal has to be asked for.
 //!
-//! If a server refuses what comes before a message sent without asking, it may execute the message as commands. So only
-//! what every server accepts is sent that way: plain flags, sane dates, existing folders. After a BAD to such an APPEND
-//! the connection is closed at once.
+//! If a server refuses what comes before a message sent without asking, it may execute the message
+//! as commands. So only what every server accepts is sent that way: plain flags, sane dates,
+//! existing folders. After a BAD to such an APPEND the connection is closed at once.
 
 use super::refusal::{Asked, refusal};
 use super::session::Session;
@@ -20,10 +21,12 @@ use std::collections::VecDeque;
 const BATCH_MESSAGES: usize = 250;
 /// The most bytes in a batch, for the same reason.
 const BATCH_BYTES: u64 = 4 << 20;
-/// A message of this size or more is sent alone, and the server is asked before its bytes are sent: one round trip is
-/// short compared with the transfer, and a refusal because of its size costs no transfer.
+/// A message of this size or more is sent alone, and the server is asked before its bytes are sent:
+/// one round trip is short compared with the transfer, and a refusal because of its size costs no
+/// transfer.
 const ASK_FROM_BYTES: u64 = 8 << 20;
-/// How many APPENDs may be unanswered at a time: the system can buffer their replies while nobody reads them.
+/// How many APPENDs may be unanswered at a time: the system can buffer their replies while nobody
+/// reads them.
 const APPENDS_AHEAD: usize = 64;
 /// How many deliveries are made between checks for replies, as each check costs system calls.
 const LOOK_EVERY: u32 = 16;
@@ -137,7 +140,8 @@ impl Session {
         {
             self.end_batch()?;
             self.keep_up()?;
-            // The folder's name is the same for all; each message follows with its flags, date and literal.
+            // The folder's name is the same for all; each message follows with its flags, date and
+            // literal.
             let (ticket, steps) = self
                 .connection
                 .begin(&Command::new("APPEND").mailbox(mailbox))?;
@@ -233,8 +237,8 @@ impl Session {
         Ok(())
     }
 
-    /// Writes exactly `size` bytes of a message. If the source returns fewer, the command is only half sent: the
-    /// connection is then closed, and the server drops what it got.
+    /// Writes exactly `size` bytes of a message. If the source returns fewer, the command is only
+    /// half sent: the connection is then closed, and the server drops what it got.
     fn write_body(&mut self, body: Body<'_>, size: u64) -> Result<(), ImapError> {
         match body {
             Body::Whole(bytes) => self.connection.write(bytes),
@@ -283,7 +287,8 @@ impl Session {
         self.connection.write(b"\r\n")
     }
 
-    /// Waits for replies if too many are outstanding, until half of them have arrived: the rest keeps the server busy.
+    /// Waits for replies if too many are outstanding, until half of them have arrived: the rest
+    /// keeps the server busy.
     fn keep_up(&mut self) -> Result<(), ImapError> {
         if self.appends.waiting.len() < APPENDS_AHEAD {
             Ok(())
@@ -350,8 +355,8 @@ impl Session {
         }
     }
 
-    /// Handles a refusal that comes before the whole batch was sent. After a BAD the connection is finished; otherwise
-    /// the batch is finished before anything else is sent.
+    /// Handles a refusal that comes before the whole batch was sent. After a BAD the connection is
+    /// finished; otherwise the batch is finished before anything else is sent.
     fn answer_early(&mut self, batch: Batch, reply: &Reply) {
         if reply.completion == Completion::Bad {
             self.tell(batch, reply);

@@ -1,7 +1,8 @@
 //! Folders that break every connection over which they are read.
 //!
-//! A server that crashes on one damaged folder must not keep the others from being copied. So an account remembers
-//! during which folder its connections broke, and after a few breaks it skips that folder.
+//! A server that crashes on one damaged folder must not keep the others from being copied. So an
+//! account remembers during which folder its connections broke, and after a few breaks it skips
+//! that folder.
 
 use crate::locks::lock;
 use crate::mail::MailboxName;
@@ -26,7 +27,8 @@ struct Breaking {
 }
 
 impl Breaks {
-    /// Notes that a connection ended with `error` while this folder was being read; the error then names the folder.
+    /// Notes that a connection ended with `error` while this folder was being read; the error then
+    /// names the folder.
     pub(super) fn note(&self, mailbox: &MailboxName, mut error: Error) -> Error {
         let weight = match error.kind {
             ErrorKind::Lost => 1,

@@ -1,5 +1,5 @@
-//! What `doctor` needs from an account beyond what a copy does: the way in, step by step, and how a connection behaves.
-//! Nothing here changes anything on a server.
+//! What `doctor` needs from an account beyond what a copy does: the way in, step by step, and how a
+//! connection behaves. Nothing here changes anything on a server.
 
 use super::account::Account;
 use super::session::Session;
@@ -35,7 +35,8 @@ impl Account {
         imap::certificate(&self.dialer)
     }
 
-    /// Returns the certificate that the port presents to a client that begins with TLS, whatever the address says.
+    /// Returns the certificate that the port presents to a client that begins with TLS, whatever
+    /// the address says.
     ///
     /// # Errors
     /// The port doesn't speak TLS from the first byte, or something else failed.
@@ -77,8 +78,8 @@ impl Checkup {
         &self.guarded.store.capabilities
     }
 
-    /// Returns how long the server takes to answer `count` commands that do nothing, each sent after the reply to the
-    /// one before.
+    /// Returns how long the server takes to answer `count` commands that do nothing, each sent
+    /// after the reply to the one before.
     ///
     /// # Errors
     /// A failure that ends the connection.
@@ -110,8 +111,8 @@ impl Checkup {
         self.guarded.named(replies.map(drop).map_err(Error::from))
     }
 
-    /// Leaves the connection idle for this long and then checks whether it is still open. If it ended earlier, returns
-    /// after how long.
+    /// Leaves the connection idle for this long and then checks whether it is still open. If it
+    /// ended earlier, returns after how long.
     pub fn idle(&mut self, time: Duration) -> Result<(), (Duration, Error)> {
         let started = Instant::now();
         let idled = self.stay_idle(started, time);

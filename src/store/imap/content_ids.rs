@@ -1,7 +1,8 @@
 //! Server-given IDs of messages: EMAILID (OBJECTID, RFC 8474 section 5.1), or Gmail's X-GM-MSGID.
 //!
-//! Messages with the same ID have the same content. Those with different IDs may have it too, but are treated as
-//! different. IDs are requested for only a few messages, for many folders in one flight.
+//! Messages with the same ID have the same content. Those with different IDs may have it too, but
+//! are treated as different. IDs are requested for only a few messages, for many folders in one
+//! flight.
 
 use super::session::{Open, SET_BYTES, Session, open_command};
 use crate::imap::{Code, Command, Error, Fetch, Response};

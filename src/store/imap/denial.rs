@@ -1,9 +1,9 @@
-//! Determines whether folders are gone: a server that doesn't list a folder is asked for it by name, and has to deny
-//! it.
+//! Determines whether folders are gone: a server that doesn't list a folder is asked for it by
+//! name, and has to deny it.
 //!
-//! LIST alone doesn't suffice, since a line of it may be missing; STATUS decides. A folder that LIST shows as one that
-//! can be opened is gone only if the server denies it twice more and says that it doesn't exist: Dovecot lists the
-//! deleted parent of other folders like that.
+//! LIST alone doesn't suffice, since a line of it may be missing; STATUS decides. A folder that
+//! LIST shows as one that can be opened is gone only if the server denies it twice more and says
+//! that it doesn't exist: Dovecot lists the deleted parent of other folders like that.
 
 use super::refusal::{denies_existence, says_no_such_folder};
 use super::session::{Open, Session, open_command};

@@ -1,4 +1,5 @@
-//! Whole messages, requested ahead of reading them. A large one is streamed without being held in memory.
+//! Whole messages, requested ahead of reading them. A large one is streamed without being held in
+//! memory.
 
 use super::refusal::{Asked, refusal};
 use super::session::{SET_BYTES, Session};
@@ -17,7 +18,8 @@ use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 #[derive(Default)]
 pub(super) struct Requests {
     queue: VecDeque<Request>,
-    /// How the folder that the oldest request reads from was opened: by that request, or by an earlier one.
+    /// How the folder that the oldest request reads from was opened: by that request, or by an
+    /// earlier one.
     folder: Opened,
     /// What has arrived since a request was last done.
     answers: Answers,
@@ -170,7 +172,8 @@ impl Request {
         (missing, refusal)
     }
 
-    /// Reports whether to deliver this message: requested, not here yet, and with the expected UIDVALIDITY.
+    /// Reports whether to deliver this message: requested, not here yet, and with the expected
+    /// UIDVALIDITY.
     fn takes(&self, folder: &Opened, uid: Uid) -> bool {
         self.wanted.contains(uid)
             && !self.received.contains(uid)
@@ -198,8 +201,9 @@ impl Requests {
         Ok(None)
     }
 
-    /// Returns the request that this message answers: the oldest, or a later one for the same folder, since a server
-    /// may execute several FETCHes in parallel (RFC 3501 section 5.5), as Dovecot does.
+    /// Returns the request that this message answers: the oldest, or a later one for the same
+    /// folder, since a server may execute several FETCHes in parallel (RFC 3501 section 5.5), as
+    /// Dovecot does.
     fn taker(&mut self, uid: Uid) -> Option<&mut Request> {
         let Self { queue, folder, .. } = self;
         let mut queue = queue.iter_mut();
@@ -211,8 +215,8 @@ impl Requests {
             .find(|request| request.takes(folder, uid))
     }
 
-    /// Takes a tagged reply. True: it is unknown what is open now. Requests that rely on it are refused, and the next
-    /// one has to open its folder again.
+    /// Takes a tagged reply. True: it is unknown what is open now. Requests that rely on it are
+    /// refused, and the next one has to open its folder again.
     fn take_reply(&mut self, ticket: Ticket, reply: &Reply) -> bool {
         let is_of = |request: &&mut Request| {
             request.opening == Some(ticket) || request.fetches.contains(&ticket)
@@ -306,7 +310,8 @@ impl Requests {
         Ok(true)
     }
 
-    /// Handles a server that sends the UID after the body: the body waits in a file until its UID is known.
+    /// Handles a server that sends the UID after the body: the body waits in a file until its UID
+    /// is known.
     fn take_nameless(
         &mut self,
         connection: &mut Connection,
@@ -364,7 +369,8 @@ fn endless(violation: Violation) -> Error {
     Error::from(&violation.into())
 }
 
-/// Lets `take` read a large literal. An error of the connection takes precedence over the result of `take`.
+/// Lets `take` read a large literal. An error of the connection takes precedence over the result of
+/// `take`.
 fn stream(
     connection: &mut Connection,
     size: u64,

@@ -1,10 +1,11 @@
-//! Gmail's folders are labels (X-GM-EXT-1): one message with several labels appears in several folders.
+//! Gmail's folders are labels (X-GM-EXT-1): one message with several labels appears in several
+//! folders.
 //!
-//! There an EXPUNGE removes the folder's label and keeps the message in All Mail, and a message moved to the Trash
-//! loses all of its labels. Invariant: a message deleted from one folder stays in every other one, and one that was in
-//! no other is deleted, by way of the Trash. X-GM-LABELS shows which is which; it omits the label of the open folder.
-//! With Gmail's auto-expunge, which is on by default, setting `\Deleted` removes the label at once: then the EXPUNGE
-//! finds nothing.
+//! There an EXPUNGE removes the folder's label and keeps the message in All Mail, and a message
+//! moved to the Trash loses all of its labels. Invariant: a message deleted from one folder stays
+//! in every other one, and one that was in no other is deleted, by way of the Trash. X-GM-LABELS
+//! shows which is which; it omits the label of the open folder. With Gmail's auto-expunge, which is
+//! on by default, setting `\Deleted` removes the label at once: then the EXPUNGE finds nothing.
 
 use super::refusal::{Asked, all_accepted, refusal};
 use super::session::{SET_BYTES, Session};
@@ -19,7 +20,8 @@ const MARKS: [&[u8]; 3] = [b"\\Important", b"\\Starred", b"\\Muted"];
 /// An account whose folders are labels.
 #[derive(Clone, Debug)]
 pub(super) struct LabelledFolders {
-    /// Where messages must go to be deleted; `None` if the user hides it from IMAP: then they can only be archived.
+    /// Where messages must go to be deleted; `None` if the user hides it from IMAP: then they can
+    /// only be archived.
     trash: Option<MailboxName>,
     roles: HashMap<MailboxName, SpecialUse>,
 }
@@ -45,8 +47,8 @@ impl LabelledFolders {
         }
     }
 
-    /// Reports whether messages that go there leave every other folder: they are in no other, whatever labels they
-    /// kept.
+    /// Reports whether messages that go there leave every other folder: they are in no other,
+    /// whatever labels they kept.
     fn takes_all(&self, mailbox: &MailboxName) -> bool {
         matches!(
             self.role(mailbox),
@@ -58,9 +60,9 @@ impl LabelledFolders {
         self.roles.get(mailbox).copied()
     }
 
-    /// Reports whether a label is another folder than this one. The folder's own label is usually omitted; if it isn't,
-    /// names differ in case and roles have their own names. An unknown label counts as another folder: then the message
-    /// stays.
+    /// Reports whether a label is another folder than this one. The folder's own label is usually
+    /// omitted; if it isn't, names differ in case and roles have their own names. An unknown label
+    /// counts as another folder: then the message stays.
     fn is_another(&self, label: &[u8], mailbox: &MailboxName) -> bool {
         let is = |names: &[&[u8]]| names.iter().any(|name| label.eq_ignore_ascii_case(name));
         let own: &[&[u8]] = match self.role(mailbox) {
@@ -103,7 +105,8 @@ impl Session {
         self.capabilities.has("X-GM-EXT-1") && self.capabilities.has("MOVE")
     }
 
-    /// Lists folders if it must be known which they are: a connection made in the middle of a run has listed none.
+    /// Lists folders if it must be known which they are: a connection made in the middle of a run
+    /// has listed none.
     pub(super) fn learn_labels(&mut self) -> Result<(), Error> {
         if self.labelled.is_none() && self.has_labels() {
             self.list_all()?;
@@ -111,9 +114,10 @@ impl Session {
         Ok(())
     }
 
-    /// Removes messages from the open folder: through the Trash if they are in no other folder, and only from this one
-    /// if they are. Folders are handled one after the other, so when a message is deleted from all of its folders, the
-    /// last one finds that it is in no other; a message wrongly found to be in another stays in All Mail.
+    /// Removes messages from the open folder: through the Trash if they are in no other folder, and
+    /// only from this one if they are. Folders are handled one after the other, so when a message
+    /// is deleted from all of its folders, the last one finds that it is in no other; a message
+    /// wrongly found to be in another stays in All Mail.
     pub(super) fn remove_labelled(
         &mut self,
         folders: &LabelledFolders,
@@ -121,7 +125,8 @@ impl Session {
         uids: &UidSet,
     ) -> Result<Result<(), Refusal>, Error> {
         let role = folders.role(mailbox);
-        // What is in the Trash is deleted. Removed from the other two, a message loses a mark, not a folder.
+        // What is in the Trash is deleted. Removed from the other two, a message loses a mark, not
+        // a folder.
         if matches!(
             role,
             Some(SpecialUse::Trash | SpecialUse::Flagged | SpecialUse::Important)
@@ -145,7 +150,8 @@ impl Session {
         Ok(unlabelled.and(trashed).and(untold))
     }
 
-    /// Returns which messages in the open folder can be moved without leaving other folders, and why the rest can't.
+    /// Returns which messages in the open folder can be moved without leaving other folders, and
+    /// why the rest can't.
     pub(super) fn relocatable(
         &mut self,
         relocation: &Relocation,
@@ -180,7 +186,8 @@ impl Session {
         Ok((told.only_here, refused.err()))
     }
 
-    /// Asks which messages in the open folder are in other folders. The answer omits messages that don't exist.
+    /// Asks which messages in the open folder are in other folders. The answer omits messages that
+    /// don't exist.
     fn ask_labels(
         &mut self,
         folders: &LabelledFolders,

@@ -1,5 +1,5 @@
-//! Lists mailboxes: with one LIST and everything that the server can add to it, otherwise with LIST, XLIST, LSUB and
-//! STATUS.
+//! Lists mailboxes: with one LIST and everything that the server can add to it, otherwise with
+//! LIST, XLIST, LSUB and STATUS.
 
 use super::labels::LabelledFolders;
 use super::refusal::denies_existence;
@@ -18,8 +18,8 @@ impl From<&Namespace> for Namespaces {
             .iter()
             .chain(&namespace.shared)
             .map(|(prefix, _)| prefix.clone());
-        // The first personal namespace has the user's folders; Dovecot's virtual ones come after it. An empty prefix
-        // would make every folder another user's.
+        // The first personal namespace has the user's folders; Dovecot's virtual ones come after
+        // it. An empty prefix would make every folder another user's.
         let further = namespace
             .personal
             .iter()
@@ -151,8 +151,8 @@ impl Session {
         Ok(found)
     }
 
-    /// Returns patterns that match all of the user's folders. If the user chose a prefix, nothing else is listed: some
-    /// servers would list a whole home directory.
+    /// Returns patterns that match all of the user's folders. If the user chose a prefix, nothing
+    /// else is listed: some servers would list a whole home directory.
     fn patterns(&self) -> impl Iterator<Item = String> + use<> {
         let chosen = self
             .chosen_prefix
@@ -180,14 +180,15 @@ impl Session {
         items
     }
 
-    /// Reports whether it is Cyrus, by its greeting or ID. Cyrus 3.6 returns freed memory for MAILBOXID in STATUS,
-    /// which may make the whole reply unreadable; what it reports on opening a folder is right.
+    /// Reports whether it is Cyrus, by its greeting or ID. Cyrus 3.6 returns freed memory for
+    /// MAILBOXID in STATUS, which may make the whole reply unreadable; what it reports on opening a
+    /// folder is right.
     fn is_cyrus(&self) -> bool {
         self.server.to_ascii_lowercase().contains("cyrus")
     }
 
-    /// Sends STATUS for every folder that can be opened and has no counters yet, all at once. A folder that refuses
-    /// stays without counters.
+    /// Sends STATUS for every folder that can be opened and has no counters yet, all at once. A
+    /// folder that refuses stays without counters.
     fn ask_statuses(&mut self, found: &mut Found) -> Result<(), Error> {
         let mailboxes = found.mailboxes.as_mut_slice();
         let items = format!("({})", self.status_items());
@@ -239,9 +240,10 @@ impl Session {
         self.drop_phantoms(mailboxes, &denied.map(|(at, _)| at).collect::<Vec<_>>())
     }
 
-    /// Drops folders that a server lists although they don't exist, without saying `\NonExistent`, as Dovecot does with
-    /// the deleted parent of others. A folder has no mail if the server denies it a second time, on opening it; after
-    /// any other answer, the folder stays one that could not be read.
+    /// Drops folders that a server lists although they don't exist, without saying `\NonExistent`,
+    /// as Dovecot does with the deleted parent of others. A folder has no mail if the server denies
+    /// it a second time, on opening it; after any other answer, the folder stays one that could not
+    /// be read.
     fn drop_phantoms(
         &mut self,
         mailboxes: &mut [ListedMailbox],
@@ -257,7 +259,8 @@ impl Session {
         Ok(())
     }
 
-    /// Returns how names are written: according to the address, otherwise NAMESPACE, otherwise what the listing shows.
+    /// Returns how names are written: according to the address, otherwise NAMESPACE, otherwise what
+    /// the listing shows.
     fn name_style(&self, found: &Found) -> NameStyle {
         let (prefix, separator) = self.namespaces.personal.clone().unwrap_or_default();
         let listed = || found.mailboxes.iter().find_map(|mailbox| mailbox.separator);

@@ -19,8 +19,8 @@ pub(super) fn create_command(name: &MailboxName, role: Option<SpecialUse>) -> Co
 type Wanted<'a> = (&'a MailboxName, Option<SpecialUse>);
 
 impl Session {
-    /// Creates folders. A refusal's words or code never decide whether one exists, as they differ by server: the folder
-    /// is listed.
+    /// Creates folders. A refusal's words or code never decide whether one exists, as they differ
+    /// by server: the folder is listed.
     pub(super) fn create_all(
         &mut self,
         folders: &[NewFolder],
@@ -68,8 +68,8 @@ impl Session {
         self.create_flattened(folders, results)
     }
 
-    /// Tries flattened names for folders refused below a mailbox that can have no subfolders: UW and GNU Mailutils keep
-    /// a mailbox as a file, which can't be a directory.
+    /// Tries flattened names for folders refused below a mailbox that can have no subfolders: UW
+    /// and GNU Mailutils keep a mailbox as a file, which can't be a directory.
     fn create_flattened(
         &mut self,
         folders: &[NewFolder],
@@ -169,7 +169,8 @@ impl Session {
         names: &[&MailboxName],
         is: impl Fn(&ListedItem) -> bool,
     ) -> Result<Vec<bool>, Error> {
-        // A name with a wildcard in it acts as a pattern; the results are compared with the name itself.
+        // A name with a wildcard in it acts as a pattern; the results are compared with the name
+        // itself.
         let list = |name: &&MailboxName| Command::new("LIST").string(b"").mailbox(name);
         let commands: Vec<Command> = names.iter().map(list).collect();
         let mut are = vec![false; names.len()];

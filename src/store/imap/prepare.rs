@@ -1,5 +1,5 @@
-//! Prepares new and empty folders in one flight: CREATE, SUBSCRIBE and SELECT are sent together, folder by folder. A
-//! server executes dependent commands in order (RFC 3501 section 5.5).
+//! Prepares new and empty folders in one flight: CREATE, SUBSCRIBE and SELECT are sent together,
+//! folder by folder. A server executes dependent commands in order (RFC 3501 section 5.5).
 
 use super::manage::create_command;
 use super::opening::Opening;
@@ -26,7 +26,8 @@ struct Progress {
 }
 
 impl Session {
-    /// Creates, subscribes to and opens folders. What the server refuses at once is retried step by step.
+    /// Creates, subscribes to and opens folders. What the server refuses at once is retried step by
+    /// step.
     pub(super) fn prepare_all(
         &mut self,
         folders: &[NewFolder],

@@ -1,7 +1,7 @@
 //! What a server's refusal means: by its code, otherwise by known servers' words.
 //!
-//! OK, NO and BAD alone say little: Microsoft 365 throttles with BAD, Gmail says OVERQUOTA for a bandwidth limit, and
-//! Courier says NO to a syntax error. Texts are compared in lower case.
+//! OK, NO and BAD alone say little: Microsoft 365 throttles with BAD, Gmail says OVERQUOTA for a
+//! bandwidth limit, and Courier says NO to a syntax error. Texts are compared in lower case.
 
 use crate::imap::{Code, Completion, Reply};
 use crate::store::{Error, ErrorKind, Refusal, RefusalMeaning};
@@ -47,7 +47,8 @@ const FULL: &[&str] = &[
 /// Words that mean that a message contains NUL.
 const NUL: &[&str] = &["nul character", "nul byte", "nul octet"];
 
-/// How Dovecot denies a folder without a code. Other servers say the same about a folder that may not be opened.
+/// How Dovecot denies a folder without a code. Other servers say the same about a folder that may
+/// not be opened.
 const NO_FOLDER: &str = "mailbox doesn't exist";
 
 /// Reports whether a refusal says exactly that the folder in question doesn't exist (RFC 5530).
@@ -69,8 +70,8 @@ const WITHHELD: &[&str] = &[
     "acl",
 ];
 
-/// Reports whether a refusal of STATUS can only mean that the folder doesn't exist, in whatever words: nothing
-/// temporary, and nothing withheld from the user.
+/// Reports whether a refusal of STATUS can only mean that the folder doesn't exist, in whatever
+/// words: nothing temporary, and nothing withheld from the user.
 pub(super) fn says_no_such_folder(reply: &Reply) -> bool {
     let text = reply.text.to_ascii_lowercase();
     let is_plain = match &reply.code {
@@ -107,8 +108,8 @@ fn words(reply: &Reply) -> String {
     with_referral(&reply.text, reply.code.as_ref())
 }
 
-/// Adds the server that a referral points to (RFC 2193, RFC 2221) to the text: it may be anyone's, so it is shown and
-/// never followed.
+/// Adds the server that a referral points to (RFC 2193, RFC 2221) to the text: it may be anyone's,
+/// so it is shown and never followed.
 fn with_referral(text: &str, code: Option<&Code>) -> String {
     match code {
         Some(Code::Referral(url)) => {

@@ -1,9 +1,9 @@
-//! Messages that the server itself copies, moves or removes: COPY and MOVE (RFC 3501, RFC 6851), UID EXPUNGE (RFC
-//! 4315).
+//! Messages that the server itself copies, moves or removes: COPY and MOVE (RFC 3501, RFC 6851),
+//! UID EXPUNGE (RFC 4315).
 //!
-//! Invariants: nothing is done to messages under another UIDVALIDITY than the caller's, so each folder's opening is
-//! waited for; only the given messages are expunged. Without UID EXPUNGE, a plain EXPUNGE is used only while nothing
-//! else in the folder is marked `\Deleted`.
+//! Invariants: nothing is done to messages under another UIDVALIDITY than the caller's, so each
+//! folder's opening is waited for; only the given messages are expunged. Without UID EXPUNGE, a
+//! plain EXPUNGE is used only while nothing else in the folder is marked `\Deleted`.
 
 use super::refusal::{Asked, all_accepted, refusal};
 use super::session::{Open, SET_BYTES, Session, open_command};
@@ -73,8 +73,9 @@ impl Session {
         }
         let mut told: Vec<Code> = Vec::new();
         let replies = self.connection.run_all(&commands, |_, response| {
-            // MOVE reports where messages go before they leave, in an untagged OK (RFC 6851 section 4.3). A server may
-            // answer several commands together, so only the messages tell which command it is about.
+            // MOVE reports where messages go before they leave, in an untagged OK (RFC 6851 section
+            // 4.3). A server may answer several commands together, so only the messages tell which
+            // command it is about.
             if let Response::Status {
                 code: Some(code @ Code::CopyUid { .. }),
                 ..
@@ -102,8 +103,8 @@ impl Session {
         Ok(results)
     }
 
-    /// Returns why nothing can leave the open folder, if a move ends with a plain EXPUNGE: a message that is copied and
-    /// then can't be removed would exist twice.
+    /// Returns why nothing can leave the open folder, if a move ends with a plain EXPUNGE: a
+    /// message that is copied and then can't be removed would exist twice.
     fn hindrance(&mut self, relocations: &[Relocation]) -> Result<Option<Refusal>, Error> {
         if self.capabilities.has("MOVE")
             || self.capabilities.has("UIDPLUS")
@@ -245,9 +246,9 @@ impl Session {
         self.expunge_alone(uids)
     }
 
-    /// Looks for messages in the open folder that the server claims to have removed: it may say OK and do nothing. Sent
-    /// separately, since Dovecot may answer a search before an expunge that was sent ahead of it. A refused search
-    /// shows nothing.
+    /// Looks for messages in the open folder that the server claims to have removed: it may say OK
+    /// and do nothing. Sent separately, since Dovecot may answer a search before an expunge that
+    /// was sent ahead of it. A refused search shows nothing.
     fn still_there(&mut self, uids: &UidSet) -> Result<UidSet, Error> {
         let look = |set: &String| Command::new("UID SEARCH UID").text(set);
         let looks: Vec<Command> = uids.sequence_sets(SET_BYTES).iter().map(look).collect();
@@ -338,8 +339,9 @@ impl Session {
 }
 
 impl Relocated {
-    /// Takes the reply to one command. Whatever it, or an untagged OK before it, says about messages that were not
-    /// requested is ignored: they would be expunged, or four billion listed one by one.
+    /// Takes the reply to one command. Whatever it, or an untagged OK before it, says about
+    /// messages that were not requested is ignored: they would be expunged, or four billion listed
+    /// one by one.
     fn take(&mut self, asked: &UidSet, reply: &Reply, told: &[Code]) {
         if !reply.is_ok() {
             self.refusal

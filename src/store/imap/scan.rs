@@ -1,7 +1,7 @@
 //! Scans folders: opens and reads many, one after the other, without waiting in between.
 //!
-//! Every requested attribute must arrive, and as many messages as the server says exist: what could not be read is
-//! counted as unlisted, never treated as absent.
+//! Every requested attribute must arrive, and as many messages as the server says exist: what could
+//! not be read is counted as unlisted, never treated as absent.
 
 use super::asking::{Asking, ChangeTelling, Items, askings, changes_since};
 use super::opening::Opening;
@@ -61,8 +61,8 @@ impl Session {
         self.leave_folder()
     }
 
-    /// Enables reports of gone messages if a scan will request only changes. No folder is open here, as ENABLE requires
-    /// (RFC 5161).
+    /// Enables reports of gone messages if a scan will request only changes. No folder is open
+    /// here, as ENABLE requires (RFC 5161).
     fn enable_qresync(&mut self, requests: &[ScanRequest<'_>]) -> Result<(), Error> {
         let is_wanted = requests
             .iter()
@@ -76,8 +76,8 @@ impl Session {
         Ok(())
     }
 
-    /// Returns the UIDs that match each request's SEARCH; `None` for a request without one. All folders are searched at
-    /// once.
+    /// Returns the UIDs that match each request's SEARCH; `None` for a request without one. All
+    /// folders are searched at once.
     fn search_all(
         &mut self,
         requests: &[ScanRequest<'_>],
@@ -190,7 +190,8 @@ impl Session {
             scan.opened(told, &reply);
             if scan.refusal.is_none() && scan.scan.uid_validity.is_none() && self.gives_uid_validity
             {
-                // The reply that has it was lost or can't be parsed: without it, known UIDs would count as new ones.
+                // The reply that has it was lost or can't be parsed: without it, known UIDs would
+                // count as new ones.
                 let text =
                     "the server opened the folder without the UIDVALIDITY that it otherwise gives"
                         .to_owned();
@@ -320,8 +321,8 @@ impl UnderWay {
         self.expected = self.expected.saturating_sub(count);
     }
 
-    /// Takes a FETCH response. A message is known once all its attributes have arrived; fewer are another client's flag
-    /// change, reported in passing.
+    /// Takes a FETCH response. A message is known once all its attributes have arrived; fewer are
+    /// another client's flag change, reported in passing.
     fn take_fetch(&mut self, fetch: &Fetch<'_>) {
         let Some(uid) = fetch.uid.and_then(Uid::new) else {
             return;

@@ -17,10 +17,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A connection that was idle for longer is checked before anything depends on it: routers forget connections, and
-/// servers end them after half an hour.
+/// A connection that was idle for longer is checked before anything depends on it: routers forget
+/// connections, and servers end them after half an hour.
 const QUIET: Duration = Duration::from_secs(300);
-/// A near server takes no longer for the quickest command, however busy; one at the far end of a tunnel does.
+/// A near server takes no longer for the quickest command, however busy; one at the far end of a
+/// tunnel does.
 const QUICK: Duration = Duration::from_millis(10);
 
 /// One connection, logged in.
@@ -47,7 +48,8 @@ pub(super) struct Session {
     pub(super) gives_uid_validity: bool,
     pub(super) requests: Requests,
     pub(super) appends: Appends,
-    /// The folder whose scan is being answered; if there is none, no folder is to blame for a break.
+    /// The folder whose scan is being answered; if there is none, no folder is to blame for a
+    /// break.
     pub(super) scanned: Option<MailboxName>,
     /// The folders on which the account's connections broke.
     pub(super) breaks: Arc<Breaks>,
@@ -71,8 +73,8 @@ pub(super) struct Namespaces {
 }
 
 impl Session {
-    /// Identifies the client to the server and asks where the user's folders are; nothing that follows has to wait for
-    /// the answers.
+    /// Identifies the client to the server and asks where the user's folders are; nothing that
+    /// follows has to wait for the answers.
     pub(super) fn begin(
         logged_in: LoggedIn,
         prefix: Option<&str>,
@@ -84,7 +86,8 @@ impl Session {
         } = logged_in;
         let capabilities = connection.capabilities().cloned().unwrap_or_default();
         if capabilities.has("ID") {
-            // NetEase's servers open no folder for an unidentified client (and GMX rejects an empty list).
+            // NetEase's servers open no folder for an unidentified client (and GMX rejects an empty
+            // list).
             let version = env!("CARGO_PKG_VERSION");
             let fields = [
                 b"name".as_slice(),
@@ -123,7 +126,8 @@ impl Session {
         })
     }
 
-    /// Takes the server's answers to [`Session::begin`]. They have arrived once a later command is answered.
+    /// Takes the server's answers to [`Session::begin`]. They have arrived once a later command is
+    /// answered.
     pub(super) fn take_introduction(&mut self) {
         if let Some(name) = server_name(self.connection.server_id()) {
             self.server = name;
@@ -162,14 +166,14 @@ impl Session {
         Ok(Some(ticket))
     }
 
-    /// Reports whether a folder can be opened only while no command is unanswered: its name isn't plain text, and the
-    /// server must be asked before such a name is sent.
+    /// Reports whether a folder can be opened only while no command is unanswered: its name isn't
+    /// plain text, and the server must be asked before such a name is sent.
     pub(super) fn opens_alone(&self, mailbox: &MailboxName) -> bool {
         self.connection.needs_quiet(&open_command(mailbox, false))
     }
 
-    /// Leaves the open folder, so that the server stops reporting on it and accepts messages for it readily. Nothing is
-    /// expunged: without UNSELECT, CLOSE follows an EXAMINE.
+    /// Leaves the open folder, so that the server stops reporting on it and accepts messages for it
+    /// readily. Nothing is expunged: without UNSELECT, CLOSE follows an EXAMINE.
     pub(super) fn leave_folder(&mut self) -> Result<(), crate::imap::Error> {
         let Some(open) = self.open.take() else {
             return Ok(());
@@ -178,7 +182,8 @@ impl Session {
             return self.connection.send_unattended(&Command::new("UNSELECT"));
         }
         if open.for_writing {
-            // Wait: CLOSE may only follow if this succeeds, and what it reports isn't about any other folder.
+            // Wait: CLOSE may only follow if this succeeds, and what it reports isn't about any
+            // other folder.
             let reply = self
                 .connection
                 .run(&open_command(&open.mailbox, false), &mut ignore)?;
@@ -214,8 +219,8 @@ pub(super) fn open_command(mailbox: &MailboxName, for_writing: bool) -> Command 
     Command::new(if for_writing { "SELECT" } else { "EXAMINE" }).mailbox(mailbox)
 }
 
-/// Returns how many connections a server with this name handles, from measurements and users' reports; Dovecot allows
-/// ten per user and address, Gmail fifteen per account.
+/// Returns how many connections a server with this name handles, from measurements and users'
+/// reports; Dovecot allows ten per user and address, Gmail fifteen per account.
 fn connections(server: &str, is_near: bool) -> Connections {
     let name = server.to_ascii_lowercase();
     let is = |known: &[&str]| known.iter().any(|known| name.contains(known));

@@ -37,7 +37,8 @@ impl Account {
         }
     }
 
-    /// Returns which tree a path refers to, whatever links lead there: absolute, even if it doesn't exist yet.
+    /// Returns which tree a path refers to, whatever links lead there: absolute, even if it doesn't
+    /// exist yet.
     pub fn canonical(path: &Path) -> PathBuf {
         Place::canonical(path)
     }

@@ -1,5 +1,5 @@
-//! Changes flags and removes messages: each message by its own name, looked for again if another program has renamed
-//! it.
+//! Changes flags and removes messages: each message by its own name, looked for again if another
+//! program has renamed it.
 
 use super::deliver::no_letters;
 use super::fetch::LOOKS;
@@ -89,8 +89,8 @@ impl Session {
             .map_err(failed)
     }
 
-    /// Calls a function for each of these messages that exists. One that is renamed in the meantime is looked for
-    /// again.
+    /// Calls a function for each of these messages that exists. One that is renamed in the meantime
+    /// is looked for again.
     pub(super) fn for_each(
         &self,
         mailbox: &crate::mail::MailboxName,

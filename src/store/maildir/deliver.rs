@@ -1,7 +1,9 @@
-//! Delivery: each message is written to `tmp` and synced with its date; then several together get their UIDs, their
-//! names in `cur`, and one sync of the directory. Only then they count as delivered.
+//! Delivery: each message is written to `tmp` and synced with its date; then several together get
+//! their UIDs, their names in `cur`, and one sync of the directory. Only then they count as
+//! delivered.
 //!
-//! A run killed at any moment leaves complete messages in `cur` and drafts in `tmp`, which the next run removes.
+//! A run killed at any moment leaves complete messages in `cur` and drafts in `tmp`, which the next
+//! run removes.
 
 use super::filename;
 use super::folder::Folder;
@@ -204,8 +206,9 @@ impl Open {
         })
     }
 
-    /// Returns the letters for a message's flags, assigning letters to new keywords. If none are left, the message is
-    /// refused once because of its flags; delivered with care, it goes without them.
+    /// Returns the letters for a message's flags, assigning letters to new keywords. If none are
+    /// left, the message is refused once because of its flags; delivered with care, it goes without
+    /// them.
     fn letters(&mut self, flags: &Flags, careful: bool) -> Result<Vec<u8>, Refusal> {
         let (letters, without) = filename::letters_of(flags, &self.keywords);
         if without.is_empty() {
@@ -252,7 +255,8 @@ impl Open {
         Ok((measure, delivery.token))
     }
 
-    /// Numbers drafts and gives them their names. After an error it is uncertain which of them are in place.
+    /// Numbers drafts and gives them their names. After an error it is uncertain which of them are
+    /// in place.
     fn put(&self, tree: &Tree, drafts: &[Draft]) -> io::Result<Vec<Outcome>> {
         let bases: Vec<&[u8]> = drafts.iter().map(|draft| draft.base.as_bytes()).collect();
         let cur = self.folder.place(false)?;

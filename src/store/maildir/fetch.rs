@@ -1,4 +1,5 @@
-//! Whole messages: each is opened by name when it is its turn, and looked for again if another program has renamed it.
+//! Whole messages: each is opened by name when it is its turn, and looked for again if another
+//! program has renamed it.
 
 use super::filename;
 use super::folder::Folder;
@@ -100,7 +101,8 @@ pub(super) fn open_letter(place: &Dir, name: &[u8]) -> io::Result<Letter> {
             path,
         });
     }
-    // The size with CRLFs in a file name is trusted only for comparisons: what is delivered is counted.
+    // The size with CRLFs in a file name is trusted only for comparisons: what is delivered is
+    // counted.
     let measure = Measure::of(&mut file)?;
     file.rewind()?;
     Ok(Letter {

@@ -1,10 +1,10 @@
-//! A message's file name: its identity, its flags, and what other programs can tell from it (Maildir, with the fields
-//! of Maildir++ and Dovecot).
+//! A message's file name: its identity, its flags, and what other programs can tell from it
+//! (Maildir, with the fields of Maildir++ and Dovecot).
 //!
-//! `BASE[,S=SIZE][,W=WIRE][,X=asis][:2,LETTERS]`: everything before `:` stays as long as the file exists and is its
-//! identity; the letters are flags. S is the file's size, W its size with CRLF line ends. A file with `X=asis` was
-//! delivered by mailferry with line ends other than CRLF and is read unchanged; any other is read with CRLFs, as
-//! Dovecot does.
+//! `BASE[,S=SIZE][,W=WIRE][,X=asis][:2,LETTERS]`: everything before `:` stays as long as the file
+//! exists and is its identity; the letters are flags. S is the file's size, W its size with CRLF
+//! line ends. A file with `X=asis` was delivered by mailferry with line ends other than CRLF and is
+//! read unchanged; any other is read with CRLFs, as Dovecot does.
 
 use super::keywords::Keywords;
 use crate::mail::{Flags, SystemFlag};
@@ -35,7 +35,8 @@ pub(super) fn base(name: &[u8]) -> &[u8] {
 
 /// Returns the letters of a name's flags.
 ///
-/// `":2," *flag-letter`, with `flag-letter = %x41-5A / %x61-7A`: capitals for system flags, small letters for keywords.
+/// `":2," *flag-letter`, with `flag-letter = %x41-5A / %x61-7A`: capitals for system flags, small
+/// letters for keywords.
 pub(super) fn letters(name: &[u8]) -> &[u8] {
     name.get(base(name).len()..)
         .and_then(|info| info.strip_prefix(b":2,"))
@@ -96,12 +97,14 @@ pub(super) fn wire_size(base: &[u8], size: u64) -> Option<u64> {
         .filter(|wire| *wire >= size)
 }
 
-/// Returns the order in which names are numbered if no list has them: by the time in the name, then by name.
+/// Returns the order in which names are numbered if no list has them: by the time in the name, then
+/// by name.
 ///
 /// ```abnf
 /// unique = 1*DIGIT [ ".M" 1*DIGIT ] *OCTET
 /// ```
-/// (Seconds since 1970 and microseconds, as Dovecot writes them.) A name in another form counts as having time 0.
+/// (Seconds since 1970 and microseconds, as Dovecot writes them.) A name in another form counts as
+/// having time 0.
 pub(super) fn order(base: &[u8]) -> (u64, u64, &[u8]) {
     let number = |bytes: &[u8]| {
         let end = bytes
@@ -131,7 +134,8 @@ pub(super) fn flags(letters: &[u8], keywords: &Keywords) -> Flags {
     Flags::from_names(system.chain(passed).chain(known))
 }
 
-/// Returns the letters for flags, and the flags that have none, as all letters for keywords are taken.
+/// Returns the letters for flags, and the flags that have none, as all letters for keywords are
+/// taken.
 pub(super) fn letters_of(flags: &Flags, keywords: &Keywords) -> (Vec<u8>, Vec<String>) {
     let mut letters: Vec<u8> = SYSTEM
         .iter()

@@ -1,4 +1,5 @@
-//! One folder's directories: `new`, `cur` and `tmp` below INBOX's own directory or `.NAME` (Maildir++).
+//! One folder's directories: `new`, `cur` and `tmp` below INBOX's own directory or `.NAME`
+//! (Maildir++).
 
 use super::{keywords, uidlist};
 use crate::mail::MailboxName;
@@ -109,8 +110,8 @@ impl Folder {
         dir.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Returns when a message in the folder, its flags or the meaning of its keywords last changed, in nanoseconds
-    /// since 1970. That time can't be set back.
+    /// Returns when a message in the folder, its flags or the meaning of its keywords last changed,
+    /// in nanoseconds since 1970. That time can't be set back.
     pub(super) fn last_change(&self) -> io::Result<u64> {
         let mut last = 0;
         for (_, place) in self.places() {
@@ -123,8 +124,8 @@ impl Folder {
         }
     }
 
-    /// Returns the same, after waiting until a later change must have a later time. `None` if the folder doesn't come
-    /// to rest, or its times are useless.
+    /// Returns the same, after waiting until a later change must have a later time. `None` if the
+    /// folder doesn't come to rest, or its times are useless.
     pub(super) fn settled_change(&self, waits: usize) -> io::Result<Option<u64>> {
         for wait in 0..=waits {
             let last = self.last_change()?;
@@ -158,9 +159,9 @@ fn inner(dir: &Dir, name: &[u8]) -> Result<Option<Dir>, Refusal> {
     }
 }
 
-/// Refuses a directory without `cur` and `new` that has a list of UIDs, since it held messages. They may come back (a
-/// backup, a disk mounted late), so it isn't filled a second time. Without such a list, a run was killed while creating
-/// the folder.
+/// Refuses a directory without `cur` and `new` that has a list of UIDs, since it held messages.
+/// They may come back (a backup, a disk mounted late), so it isn't filled a second time. Without
+/// such a list, a run was killed while creating the folder.
 fn check_not_emptied(dir: &Dir) -> Result<(), Refusal> {
     let lacks = |names: &[&[u8]]| names.iter().all(|name| dir.lacks(name));
     if !lacks(&[b"cur", b"new"]) || lacks(&uidlist::KNOWN) {
@@ -183,7 +184,8 @@ fn make_inner(dir: &Dir) -> io::Result<()> {
     dir.sync()
 }
 
-/// Checks that a name from a listing or a request leads to a directory in the tree and nowhere else.
+/// Checks that a name from a listing or a request leads to a directory in the tree and nowhere
+/// else.
 fn check_reachable(root: &Dir, name: &[u8]) -> Result<(), Refusal> {
     if name.contains(&b'/') || name.contains(&0) || matches!(name, b"." | b"..") {
         let text = format!(
@@ -196,8 +198,8 @@ fn check_reachable(root: &Dir, name: &[u8]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Checks whether a new folder may have this name: printable ASCII (modified UTF-7), no empty level, no more bytes than
-/// a file name.
+/// Checks whether a new folder may have this name: printable ASCII (modified UTF-7), no empty
+/// level, no more bytes than a file name.
 pub(super) fn check_new_name(root: &Dir, mailbox: &MailboxName) -> Result<(), Refusal> {
     let name = mailbox.as_bytes();
     let refuse = |why: &str| {

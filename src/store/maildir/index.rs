@@ -1,8 +1,10 @@
-//! The messages in a folder's directories, by UID: read in one go, whatever other programs do to the files meanwhile.
+//! The messages in a folder's directories, by UID: read in one go, whatever other programs do to
+//! the files meanwhile.
 //!
-//! A message keeps its base name when its flags change or it moves from `new` to `cur`, which is a rename; if files are
-//! renamed while a directory is read, it may show a file twice or not at all. So it is read until nothing changed
-//! during the reading, a few times at most, and files that only an earlier reading has shown are looked for by name.
+//! A message keeps its base name when its flags change or it moves from `new` to `cur`, which is a
+//! rename; if files are renamed while a directory is read, it may show a file twice or not at all.
+//! So it is read until nothing changed during the reading, a few times at most, and files that only
+//! an earlier reading has shown are looked for by name.
 //!
 //! A message costs 12 bytes and its name.
 
@@ -32,7 +34,8 @@ pub(super) struct Index {
     pub(super) generation: Generation,
     /// UIDNEXT.
     pub(super) next: u32,
-    /// The time of the folder's last change when it was read, reported only if a later change must have a later time.
+    /// The time of the folder's last change when it was read, reported only if a later change must
+    /// have a later time.
     pub(super) mod_seq: Option<u64>,
     /// The same, reliable or not.
     pub(super) read_at: u64,
@@ -43,7 +46,8 @@ struct Entry {
     at: u32,
     uid: u32,
     length: u8,
-    /// How much of the name is its identity: the base, or all of it if two files have the same base.
+    /// How much of the name is its identity: the base, or all of it if two files have the same
+    /// base.
     identity: u8,
     in_new: bool,
     reading: u8,
@@ -98,8 +102,8 @@ impl Index {
         };
         let mut is_at_rest = false;
         for reading in 0..READINGS {
-            // A change within the same tick of the file system's clock isn't visible in the time: only a folder that
-            // was at rest before can be seen to be unchanged.
+            // A change within the same tick of the file system's clock isn't visible in the time:
+            // only a folder that was at rest before can be seen to be unchanged.
             let before = folder.settled_change(if reading == 0 { WAITS } else { 0 })?;
             index.read_places(folder, reading as u8)?;
             index.read_at = folder.last_change()?;
@@ -120,8 +124,8 @@ impl Index {
         Ok(index)
     }
 
-    /// Looks for files from an earlier reading whose names are gone: removed, or renamed so that the last reading
-    /// missed them.
+    /// Looks for files from an earlier reading whose names are gone: removed, or renamed so that
+    /// the last reading missed them.
     fn look_for(&mut self, lost: &mut HashSet<Vec<u8>>, folder: &Folder) -> io::Result<()> {
         for (in_new, place) in folder.places() {
             let Self { names, entries, .. } = self;
@@ -148,7 +152,8 @@ impl Index {
         Ok(())
     }
 
-    /// Reads `new` first: what moves from there to `cur` meanwhile is seen twice rather than missed.
+    /// Reads `new` first: what moves from there to `cur` meanwhile is seen twice rather than
+    /// missed.
     fn read_places(&mut self, folder: &Folder, reading: u8) -> io::Result<()> {
         for (in_new, place) in folder.places() {
             let Self { names, entries, .. } = self;
@@ -191,8 +196,8 @@ impl Index {
         });
     }
 
-    /// Keeps one entry per file, of several with one base; the latest reading comes first. Returns the bases of files
-    /// that no longer have any name that was read.
+    /// Keeps one entry per file, of several with one base; the latest reading comes first. Returns
+    /// the bases of files that no longer have any name that was read.
     fn join_readings(&mut self, folder: &Folder) -> io::Result<HashSet<Vec<u8>>> {
         let mut lost = HashSet::new();
         let last = self

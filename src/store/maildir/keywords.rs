@@ -1,5 +1,5 @@
-//! `dovecot-keywords`: which letter stands for which keyword in a folder's file names. Dovecot's own file, read and
-//! written as Dovecot does: `NUMBER NAME` on each line, 0 for `a` to 25 for `z`.
+//! `dovecot-keywords`: which letter stands for which keyword in a folder's file names. Dovecot's
+//! own file, read and written as Dovecot does: `NUMBER NAME` on each line, 0 for `a` to 25 for `z`.
 
 use crate::mail::Flags;
 use crate::store::disk::{Dir, MAX_SETTINGS, unique};
@@ -103,7 +103,8 @@ impl Keywords {
         added
     }
 
-    /// Assigns letters to keywords in a folder's file, which others may be writing too. Reads the current file first.
+    /// Assigns letters to keywords in a folder's file, which others may be writing too. Reads the
+    /// current file first.
     pub(super) fn add_to(folder: &Dir, names: &[String]) -> io::Result<Self> {
         let mut lock = Lock::take(folder)?;
         let mut keywords = Self::read(folder)?;
@@ -129,8 +130,8 @@ impl Keywords {
     }
 }
 
-/// The lock: our own draft, also under the name that no two programs can create. So a lock left by a killed run can be
-/// recognised as ours.
+/// The lock: our own draft, also under the name that no two programs can create. So a lock left by
+/// a killed run can be recognised as ours.
 struct Lock<'a> {
     folder: &'a Dir,
     draft: String,

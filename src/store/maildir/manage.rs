@@ -88,7 +88,8 @@ impl Session {
         root.sync().map_err(failed)
     }
 
-    /// Deletes a folder with its contents; subfolders stay. For every reader it is gone before its files are.
+    /// Deletes a folder with its contents; subfolders stay. For every reader it is gone before its
+    /// files are.
     pub(super) fn delete_one(&self, mailbox: &MailboxName) -> Result<(), Refusal> {
         let root = self.tree.root_of(mailbox)?;
         let Some(name) = directory_name(mailbox) else {

@@ -1,5 +1,5 @@
-//! Messages that go to another folder in the tree: a rename to move, another link to copy. Either way they get a new
-//! name there, with their flags in that folder's letters.
+//! Messages that go to another folder in the tree: a rename to move, another link to copy. Either
+//! way they get a new name there, with their flags in that folder's letters.
 
 use super::filename;
 use super::folder::Folder;

@@ -1,5 +1,5 @@
-//! Scans a folder: names give UIDs, flags and most sizes, the files' mtimes the dates; headers are read only if
-//! requested.
+//! Scans a folder: names give UIDs, flags and most sizes, the files' mtimes the dates; headers are
+//! read only if requested.
 
 use super::fetch::LOOKS;
 use super::filename;
@@ -158,8 +158,8 @@ impl Reader<'_> {
         Ok(renamed)
     }
 
-    /// Reads what is requested of a message. One that can't be opened has no key, and is reported when it is to be
-    /// copied.
+    /// Reads what is requested of a message. One that can't be opened has no key, and is reported
+    /// when it is to be copied.
     fn read(&self, found: &Found<'_>) -> io::Result<Looks> {
         let place = self.folder.place(found.in_new)?;
         let stat = place.stat(found.name)?;

@@ -1,8 +1,9 @@
-//! Subscriptions: Dovecot's `subscriptions` in the tree's root, otherwise Courier's `courierimapsubscribed`. Only
-//! Dovecot's is written.
+//! Subscriptions: Dovecot's `subscriptions` in the tree's root, otherwise Courier's
+//! `courierimapsubscribed`. Only Dovecot's is written.
 //!
-//! Dovecot's has one folder per line: since version 2.2 (first `V`, TAB, `2` and an empty line) with levels separated
-//! by TABs, before that with the directory's name. Courier's has `INBOX.` before every name.
+//! Dovecot's has one folder per line: since version 2.2 (first `V`, TAB, `2` and an empty line)
+//! with levels separated by TABs, before that with the directory's name. Courier's has `INBOX.`
+//! before every name.
 
 use crate::mail::MailboxName;
 use crate::store::disk::{Dir, MAX_SETTINGS};

@@ -106,8 +106,8 @@ impl Tree {
         self.access == Access::ReadWrite
     }
 
-    /// Returns all folders, INBOX first, the others by name, and what may be an unreadable one. A link to a directory
-    /// is included, and refused by name when it is opened.
+    /// Returns all folders, INBOX first, the others by name, and what may be an unreadable one. A
+    /// link to a directory is included, and refused by name when it is opened.
     pub(super) fn mailboxes(
         &self,
         subscriptions: &Subscriptions,
@@ -203,8 +203,8 @@ impl Tree {
         Ok(index)
     }
 
-    /// Numbers messages about to be put into a folder, and puts them there while nobody else reads the folder's list.
-    /// The numbers are durable before the first file becomes visible.
+    /// Numbers messages about to be put into a folder, and puts them there while nobody else reads
+    /// the folder's list. The numbers are durable before the first file becomes visible.
     pub(super) fn place<T>(
         &self,
         mailbox: &MailboxName,

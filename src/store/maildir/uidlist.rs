@@ -12,7 +12,8 @@ pub(super) const KNOWN: [&[u8]; 3] = [OWN, DOVECOTS, b"courierimapuiddb"];
 /// The longest line.
 const MAX_LINE: u64 = 2_000;
 
-/// Reads Dovecot's list, version 3 or 1. `None` if there is none or it can't be read: it is never required.
+/// Reads Dovecot's list, version 3 or 1. `None` if there is none or it can't be read: it is never
+/// required.
 pub(super) fn read_dovecots(folder: &Dir, each: &mut dyn FnMut(u32, &[u8])) -> Option<Lines> {
     read(BufReader::new(folder.file(DOVECOTS).ok()?), each)
 }

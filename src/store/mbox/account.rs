@@ -1,4 +1,5 @@
-//! Makes connections to one directory of mbox files, which share its lock and what is known about its folders.
+//! Makes connections to one directory of mbox files, which share its lock and what is known about
+//! its folders.
 
 use super::session::Session;
 use super::tree::Tree;

@@ -1,5 +1,6 @@
-//! Delivery: messages are collected in memory (a large one in a file), numbered, and appended with one sync, while the
-//! file is locked. If a crash left an incomplete message at the end, it is cut off first.
+//! Delivery: messages are collected in memory (a large one in a file), numbered, and appended with
+//! one sync, while the file is locked. If a crash left an incomplete message at the end, it is cut
+//! off first.
 
 use super::format::{END, Own, Quoting, flag_lines, from_line, mark_line};
 use super::index::{Identity, Stamp, identity_hash, identity_name, identity_of};

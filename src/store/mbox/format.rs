@@ -1,8 +1,8 @@
 //! What precedes a message in an mbox file, and the quoting of its lines. Pure.
 //!
-//! A message written by mailferry begins with `From mailferry DATE` and `X-Mailferry: 1 SIZE crlf|asis`: its size as
-//! delivered, and whether CRLFs were written as LFs. Then come its flags (`Status`, `X-Status`, `X-Keywords`), then the
-//! message. These lines aren't part of it.
+//! A message written by mailferry begins with `From mailferry DATE` and `X-Mailferry: 1 SIZE
+//! crlf|asis`: its size as delivered, and whether CRLFs were written as LFs. Then come its flags
+//! (`Status`, `X-Status`, `X-Keywords`), then the message. These lines aren't part of it.
 
 use crate::mail::{Flags, SystemFlag};
 use jiff::Timestamp;
@@ -12,7 +12,8 @@ use jiff::tz::Offset;
 const SENDER: &str = "mailferry";
 /// The line that marks our own messages.
 const MARK: &str = "X-Mailferry: 1 ";
-/// The fields that hold flags: other programs write them into the message's own header, where readers don't show them.
+/// The fields that hold flags: other programs write them into the message's own header, where
+/// readers don't show them.
 pub(super) const FLAG_FIELDS: [&str; 3] = ["Status", "X-Status", "X-Keywords"];
 /// Our own fields: visible only if another program has changed the message after them.
 pub(super) const OWN_FIELDS: [&str; 2] = ["X-Mailferry", "X-Mailferry-End"];
@@ -48,7 +49,8 @@ pub(super) fn from_line(seconds: i64) -> String {
 /// asctime-date = day-name SP date3 SP time-of-day SP year  ; RFC 9110 section 5.6.7
 /// date3        = month SP ( 2DIGIT / ( SP 1DIGIT ))
 /// ```
-/// Programs write anything or nothing for the sender, omit the seconds, and put a zone before or after the year.
+/// Programs write anything or nothing for the sender, omit the seconds, and put a zone before or
+/// after the year.
 pub(super) fn from_date(line: &[u8]) -> Option<i64> {
     let words: Vec<&str> = str::from_utf8(line.strip_prefix(b"From ")?)
         .ok()?
@@ -117,7 +119,8 @@ pub(super) fn parse_mark(line: &[u8]) -> Option<Own> {
     })
 }
 
-/// Writes the lines for a message's flags. `O`, old, keeps mail programs from treating it as newly arrived.
+/// Writes the lines for a message's flags. `O`, old, keeps mail programs from treating it as newly
+/// arrived.
 pub(super) fn flag_lines(flags: &Flags) -> String {
     let mut lines = format!(
         "Status: {}O\n",

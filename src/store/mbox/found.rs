@@ -1,7 +1,7 @@
 //! What a directory of mbox files contains: the folders, and what may be an unreadable one.
 //!
-//! Other files of mail programs aren't folders and are skipped. Anything in place of a folder that was or may have been
-//! there is reported.
+//! Other files of mail programs aren't folders and are skipped. Anything in place of a folder that
+//! was or may have been there is reported.
 
 use crate::mail::{Gaps, MailboxName, Unread};
 use crate::store::disk::{Dir, Kind};
@@ -23,7 +23,8 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Collects a directory's contents: the folders on the level with this number, and those below them.
+    /// Collects a directory's contents: the folders on the level with this number, and those below
+    /// them.
     pub(super) fn collect(&mut self, dir: &Dir, above: &[u8], level: usize) -> io::Result<()> {
         let mut directories = Vec::new();
         dir.each(|name, kind| {

@@ -1,7 +1,9 @@
-//! The messages in an mbox file, found by reading it from the beginning: where each is, what it is, and its UID.
+//! The messages in an mbox file, found by reading it from the beginning: where each is, what it is,
+//! and its UID.
 //!
-//! A message has no name in the file, so it is identified by the SHA-256 of its `From ` line's date and of its bytes as
-//! a reader gets them, and by its number among equal ones; flag changes affect neither.
+//! A message has no name in the file, so it is identified by the SHA-256 of its `From ` line's date
+//! and of its bytes as a reader gets them, and by its number among equal ones; flag changes affect
+//! neither.
 
 use super::format::{self, Own};
 use super::view::{Region, View};
@@ -113,7 +115,8 @@ impl Head {
             }
             body += line.len() as u64;
             next_line(&mut reader, &mut line)?;
-            // If the message came with flag fields of its own, they follow the line that ends our own.
+            // If the message came with flag fields of its own, they follow the line that ends our
+            // own.
             if line == format::END.as_bytes() {
                 body += line.len() as u64;
                 break;
@@ -335,7 +338,8 @@ fn digest(view: &mut View, date: i64) -> io::Result<(u64, HeaderKey, [u8; 16])> 
     Ok((size, fields.key(), identity_of(hash)))
 }
 
-/// Returns where another program's message ends: before the empty line that separates it from the next.
+/// Returns where another program's message ends: before the empty line that separates it from the
+/// next.
 fn without_separator(file: &File, body: u64, after: u64) -> io::Result<u64> {
     use std::os::unix::fs::FileExt as _;
     let length = (after - body).min(4);
@@ -352,7 +356,8 @@ fn without_separator(file: &File, body: u64, after: u64) -> io::Result<u64> {
     Ok(after - separator)
 }
 
-/// Where messages start, with their dates, and the file's length. `None`: its first line isn't a `From ` line.
+/// Where messages start, with their dates, and the file's length. `None`: its first line isn't a
+/// `From ` line.
 type Starts = Option<(Vec<(u64, i64)>, u64)>;
 
 /// Finds where messages start.
@@ -360,8 +365,9 @@ type Starts = Option<(Vec<(u64, i64)>, u64)>;
 /// ```abnf
 /// mbox = *( from-line *line empty-line )
 /// ```
-/// (RFC 4155 appendix A, in words.) A `From ` line starts a message only after an empty line and if it has a date:
-/// others are text that a program has not quoted. The last message may lack its empty line.
+/// (RFC 4155 appendix A, in words.) A `From ` line starts a message only after an empty line and if
+/// it has a date: others are text that a program has not quoted. The last message may lack its
+/// empty line.
 fn message_starts(file: &Arc<File>) -> io::Result<Starts> {
     let mut reader = BufReader::with_capacity(
         CHUNK,

@@ -1,5 +1,6 @@
-//! Locks an mbox file for changes: with a dotlock (`NAME.lock`, which no two programs can create) and a system lock,
-//! both held only while the file is changed. Mail programs and delivery agents use one or the other.
+//! Locks an mbox file for changes: with a dotlock (`NAME.lock`, which no two programs can create)
+//! and a system lock, both held only while the file is changed. Mail programs and delivery agents
+//! use one or the other.
 
 use crate::store::disk::Dir;
 use rustix::fs::FlockOperation;
@@ -71,7 +72,8 @@ fn dot_lock(dir: &Dir, name: &[u8], began: Instant) -> io::Result<MboxLock> {
     })
 }
 
-/// Reports whether a dotlock is stale: of a dead mailferry run, as only this one may write here, or too old.
+/// Reports whether a dotlock is stale: of a dead mailferry run, as only this one may write here, or
+/// too old.
 fn is_left_behind(dir: &Dir, name: &[u8], ours: &str) -> bool {
     let text = dir.contents(name, 100).ok().flatten().unwrap_or_default();
     if text.starts_with(OURS.as_bytes()) {

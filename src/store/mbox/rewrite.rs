@@ -1,4 +1,5 @@
-//! Changes flags and removes messages: the file is rewritten next to the old one and replaces it as a whole.
+//! Changes flags and removes messages: the file is rewritten next to the old one and replaces it as
+//! a whole.
 
 use super::format::{END, flag_lines, mark_line};
 use super::index::{Entry, Index, identity_name};
@@ -18,7 +19,8 @@ pub(super) enum Fate {
 }
 
 impl Tree {
-    /// Rewrites a folder. `fate` is called for each message, in UID order; nothing is written if all stay.
+    /// Rewrites a folder. `fate` is called for each message, in UID order; nothing is written if
+    /// all stay.
     pub(super) fn rewrite(
         &self,
         mailbox: &MailboxName,

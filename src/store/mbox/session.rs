@@ -461,7 +461,8 @@ impl Store for Session {
             .collect())
     }
 
-    /// A file has one time for all its messages: it doesn't show which ones others have changed since.
+    /// A file has one time for all its messages: it doesn't show which ones others have changed
+    /// since.
     fn change_flags(
         &mut self,
         changes: &[FlagChange],

@@ -1,4 +1,5 @@
-//! The directory that all connections share: its root, its lock, where folders are, and what is known about them.
+//! The directory that all connections share: its root, its lock, where folders are, and what is
+//! known about them.
 
 use super::found::{BELOW, Found, MAX_LEVELS, UIDS};
 use super::index::Index;
@@ -113,7 +114,8 @@ impl Tree {
         self.root.as_ref()
     }
 
-    /// Returns the files of all folders, by name, and what may be an unreadable one; INBOX only if it exists.
+    /// Returns the files of all folders, by name, and what may be an unreadable one; INBOX only if
+    /// it exists.
     pub(super) fn mailboxes(&self) -> io::Result<(BTreeSet<MailboxName>, Gaps)> {
         let mut found = Found::default();
         if let Some(root) = &self.root {
@@ -122,8 +124,8 @@ impl Tree {
         Ok((found.names, found.gaps))
     }
 
-    /// Reports whether nothing at all is where a folder would be: neither its file nor, for a subfolder, its parents'
-    /// directories.
+    /// Reports whether nothing at all is where a folder would be: neither its file nor, for a
+    /// subfolder, its parents' directories.
     pub(super) fn is_gone(&self, mailbox: &MailboxName) -> bool {
         let Some(root) = &self.root else {
             return !mailbox.is_inbox();
@@ -419,7 +421,8 @@ impl Tree {
     }
 }
 
-/// Returns the directory with a level's subfolders: the plain one if it exists, otherwise `LEVEL.sbd`.
+/// Returns the directory with a level's subfolders: the plain one if it exists, otherwise
+/// `LEVEL.sbd`.
 fn below(dir: &Dir, level: &[u8], make: bool) -> io::Result<Dir> {
     if dir
         .stat(level)

@@ -26,8 +26,8 @@ impl Read for Region {
     }
 }
 
-/// Undoes the file format. For a message written by another program, the flag fields are removed and lines end in CRLF,
-/// as servers show it.
+/// Undoes the file format. For a message written by another program, the flag fields are removed
+/// and lines end in CRLF, as servers show it.
 pub(super) struct View {
     region: Region,
     quoting: Quoting,
@@ -40,7 +40,8 @@ pub(super) struct View {
     ready: Vec<u8>,
     given: usize,
     has_ended: bool,
-    /// Whether anything but empty lines follows after the message's size: another program has changed it.
+    /// Whether anything but empty lines follows after the message's size: another program has
+    /// changed it.
     has_more: bool,
 }
 

@@ -1,4 +1,5 @@
-//! Tells messages apart by their bodies where headers, dates and sizes can't: ties, and recorded pairs that are probed.
+//! Tells messages apart by their bodies where headers, dates and sizes can't: ties, and recorded
+//! pairs that are probed.
 
 use super::{Compared, Comparison, uids};
 use crate::exec::{Link, read_tied};
@@ -7,8 +8,9 @@ use crate::plan::{Likeness, Settled, Tie, look_alike, settle};
 use crate::store::{AsReadStore, Error};
 
 impl<C: AsReadStore> Comparison<'_, C> {
-    /// Looks whether recorded pairs are still the same messages, by the headers of those with the highest UIDs. If not,
-    /// none of them is believed. Returns the pairs that only their bodies can tell apart.
+    /// Looks whether recorded pairs are still the same messages, by the headers of those with the
+    /// highest UIDs. If not, none of them is believed. Returns the pairs that only their bodies can
+    /// tell apart.
     pub(super) fn probe(&self, index: usize, compared: &mut Compared) -> Vec<(u32, u32)> {
         let differing = self.differing(index, compared);
         if differing.iter().any(|(_, looks_alike)| !looks_alike) {
@@ -18,8 +20,9 @@ impl<C: AsReadStore> Comparison<'_, C> {
         differing.into_iter().map(|(pair, _)| pair).collect()
     }
 
-    /// Compares the bodies of recorded pairs whose headers differ and that look alike otherwise: a server may have changed the
-    /// header, or the UID may belong to another message of the same size and date by now.
+    /// Compares the bodies of recorded pairs whose headers differ and that look alike otherwise: a
+    /// server may have changed the header, or the UID may belong to another message of the same
+    /// size and date by now.
     pub(super) fn probe_bodies(
         &self,
         link: &mut Link<C>,
@@ -68,7 +71,8 @@ impl<C: AsReadStore> Comparison<'_, C> {
         found
     }
 
-    /// Reads the bodies of a tie and decides which is which. Nothing is settled where the target has no folder.
+    /// Reads the bodies of a tie and decides which is which. Nothing is settled where the target
+    /// has no folder.
     pub(super) fn settle_by_bodies(
         &self,
         link: &mut Link<C>,

@@ -20,11 +20,14 @@ pub(in crate::verbs) struct Compared {
     pub(in crate::verbs) matching: Matching,
     /// Why what earlier runs knew was not believed.
     pub(in crate::verbs) doubt: Option<String>,
-    /// The source's messages of which it can't be told whether the target has them, as content could not be read.
+    /// The source's messages of which it can't be told whether the target has them, as content
+    /// could not be read.
     pub(in crate::verbs) doubtful: Vec<u32>,
-    /// Those of the pairs whose headers differ in that one has `X` for each 8-bit byte of the other.
+    /// Those of the pairs whose headers differ in that one has `X` for each 8-bit byte of the
+    /// other.
     pub(in crate::verbs) munged: HashSet<(u32, u32)>,
-    /// Whether something on the target could not be read, so that it can't be told whether the source has it.
+    /// Whether something on the target could not be read, so that it can't be told whether the
+    /// source has it.
     pub(in crate::verbs) has_doubtful_target: bool,
     /// The source's messages that options left out.
     pub(in crate::verbs) filtered_out: FilteredOut,
@@ -60,7 +63,8 @@ impl Compared {
     /// Matches what no earlier run has paired, by positions in the whole scans.
     pub(super) fn match_unpaired(&self, rules: &MatchRules) -> Matching {
         if self.recognised.pairs.is_empty() {
-            // Everything takes part: the scans are matched as they are, without a copy of their messages.
+            // Everything takes part: the scans are matched as they are, without a copy of their
+            // messages.
             let on_target = self.target.as_ref().map_or(&[][..], |scan| &scan.messages);
             return match_folder(&self.source.messages, on_target, rules);
         }
@@ -90,8 +94,8 @@ impl Compared {
         matching
     }
 
-    /// The positions of unpaired messages of which something is lacking: date and size of any, and the header where there
-    /// is something to match on both sides.
+    /// The positions of unpaired messages of which something is lacking: date and size of any, and
+    /// the header where there is something to match on both sides.
     pub(super) fn lacking(&self) -> (Vec<u32>, Vec<u32>) {
         let (mut on_source, mut on_target) = self.unpaired();
         let is_matched = !on_source.is_empty() && !on_target.is_empty();
@@ -122,7 +126,8 @@ impl Compared {
         !on_source.is_empty() || !on_target.is_empty() || !self.to_probe(known).is_empty()
     }
 
-    /// Whether what only the target has is known for certain: everything was listed, read and told apart.
+    /// Whether what only the target has is known for certain: everything was listed, read and told
+    /// apart.
     pub(in crate::verbs) fn is_certain(&self) -> bool {
         let all_listed = |scan: &FolderScan| scan.unlisted == 0;
         self.doubt.is_none()
@@ -155,7 +160,8 @@ impl Compared {
         })
     }
 
-    /// Names the messages of which it can't be told whether the target has them. Gives how many there are.
+    /// Names the messages of which it can't be told whether the target has them. Gives how many
+    /// there are.
     pub(in crate::verbs) fn tell_doubtful(
         &self,
         pair: &folders::Pair,

@@ -1,5 +1,6 @@
-//! Keeps a copy from working on one mailbox as if it were two: before anything is written where the listings raise a suspicion,
-//! and before anything is deleted in any case that the servers' own ids do not settle.
+//! Keeps a copy from working on one mailbox as if it were two: before anything is written where the
+//! listings raise a suspicion, and before anything is deleted in any case that the servers' own ids
+//! do not settle.
 
 use super::Copy;
 use super::removals::Doomed;
@@ -16,12 +17,13 @@ use crate::verbs::opening::{Names, Opened};
 use crate::verbs::same_mailbox::{self, Kinship, Trial, Verdict};
 use std::collections::HashSet;
 
-/// A folder in which something is to be deleted, by its place among these and its pair, with a message of the target.
+/// A folder in which something is to be deleted, by its place among these and its pair, with a
+/// message of the target.
 type Marked = (usize, usize, Uid);
 
 impl Copy<'_> {
-    /// Refuses a run in which a folder would go into itself, or in which a folder of the source's would be deleted as one that
-    /// only the target has. A dry run says what it sees.
+    /// Refuses a run in which a folder would go into itself, or in which a folder of the source's
+    /// would be deleted as one that only the target has. A dry run says what it sees.
     pub(super) fn check_apart(&self, opened: &mut Opened) -> Result<(), Error> {
         if self.options.kinship == Kinship::Apart {
             return Ok(());
@@ -54,7 +56,8 @@ impl Copy<'_> {
         }
     }
 
-    /// Each folder of the source beside that of the target which must be another one. Nothing is done in one that is in step.
+    /// Each folder of the source beside that of the target which must be another one. Nothing is
+    /// done in one that is in step.
     fn folders_to_tell_apart<'n>(
         &self,
         names: &Names<'n>,
@@ -90,8 +93,8 @@ impl Copy<'_> {
         folders
     }
 
-    /// Shows of each folder in which something is to be deleted that it is another one than the folder that it is paired with.
-    /// Where that can't be shown, nothing is deleted in it.
+    /// Shows of each folder in which something is to be deleted that it is another one than the
+    /// folder that it is paired with. Where that can't be shown, nothing is deleted in it.
     ///
     /// # Errors
     /// That two folders are one; nothing was deleted then. Else what ends a connection.
@@ -160,7 +163,8 @@ impl Copy<'_> {
         same_mailbox::has_equal_ids(needs.source.mailbox_id.as_deref(), target) == Some(false)
     }
 
-    /// Whether both folders of a pair on two servers have UIDVALIDITYs that differ, which one folder never shows.
+    /// Whether both folders of a pair on two servers have UIDVALIDITYs that differ, which one
+    /// folder never shows.
     fn has_own_generations(&self, pair: usize) -> bool {
         let Some(needs) = self.folders.needs(pair) else {
             return false;
@@ -178,8 +182,8 @@ impl Copy<'_> {
         self.options.kinship == Kinship::Unknown && differ
     }
 
-    /// A message of the target for each of these folders, by its place among what is to be deleted and its pair; and those that
-    /// have none.
+    /// A message of the target for each of these folders, by its place among what is to be deleted
+    /// and its pair; and those that have none.
     fn messages_to_mark(
         &self,
         way: &mut Way<'_>,
@@ -234,7 +238,8 @@ impl Copy<'_> {
         Ok((tried, unknown))
     }
 
-    /// A message of the target's folder: one that is deleted, one that was there, or one that was sent.
+    /// A message of the target's folder: one that is deleted, one that was there, or one that was
+    /// sent.
     fn message_to_mark(&self, doomed: &Doomed, pair: usize, sent: &Sent) -> Option<Uid> {
         if matches!(self.options.deleting, Deleting::Mirror(_)) {
             return doomed.uids.iter().next();

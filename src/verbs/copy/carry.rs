@@ -1,5 +1,5 @@
-//! Carries out the plan of a copy, step by step: folders, flags, what the target takes from itself, what is sent, the
-//! proof of it, and at last what is deleted.
+//! Carries out the plan of a copy, step by step: folders, flags, what the target takes from itself,
+//! what is sent, the proof of it, and at last what is deleted.
 
 use super::elsewhere::{Job, Place, Twin};
 use super::relocate::without;
@@ -15,7 +15,8 @@ use crate::verbs::opening::Names;
 use crate::verbs::{Deleting, MessageFilter};
 use std::collections::HashMap;
 
-/// For fewer messages and bytes than these the one connection that there is takes no longer than others take to be made.
+/// For fewer messages and bytes than these the one connection that there is takes no longer than
+/// others take to be made.
 const MANY_MESSAGES: u64 = 50;
 const MANY_BYTES: u64 = 256 << 10;
 
@@ -31,8 +32,8 @@ impl Copy<'_> {
         self.summary.traffic += way.traffic;
     }
 
-    /// How many lanes there will be work for, as far as the listings tell: where the target is empty, nothing is there already
-    /// and nothing can be copied from other folders of its own.
+    /// How many lanes there will be work for, as far as the listings tell: where the target is
+    /// empty, nothing is there already and nothing can be copied from other folders of its own.
     pub(super) fn lanes_from_listing(&self, lanes: Lanes, names: &Names<'_>) -> usize {
         let is_certain = self.prepares_ahead()
             && self.options.filter == MessageFilter::default()
@@ -120,7 +121,8 @@ impl Copy<'_> {
         twins
     }
 
-    /// Lets the target copy messages from where their twins went; those that it can't are to be sent themselves.
+    /// Lets the target copy messages from where their twins went; those that it can't are to be
+    /// sent themselves.
     fn settle_twins(
         &mut self,
         way: &mut Way<'_>,

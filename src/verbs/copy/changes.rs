@@ -1,10 +1,12 @@
 //! What of a folder is no longer as a saved plan has it.
 //!
-//! What the plan itself explains is no change: messages that it copies and that are there already, flags that are set, messages
-//! that it deletes or moves and that are gone. So a plan whose first run was cut short goes on where it stopped.
+//! What the plan itself explains is no change: messages that it copies and that are there already,
+//! flags that are set, messages that it deletes or moves and that are gone. So a plan whose first
+//! run was cut short goes on where it stopped.
 //!
-//! Messages that arrived since keep nothing of the plan from being done: they are not in it and stay as they are. They are told
-//! apart by their UIDs, which are at or above the UIDNEXT that the plan saw.
+//! Messages that arrived since keep nothing of the plan from being done: they are not in it and
+//! stay as they are. They are told apart by their UIDs, which are at or above the UIDNEXT that the
+//! plan saw.
 
 use super::needs::Needs;
 use crate::mail::{Counters, Flags, MailboxName, Side, Uid, UidSet, counted};
@@ -55,7 +57,8 @@ pub(super) fn of_folder(
     }
 }
 
-/// Whether the plan has this change of flags for a message of the target. The target may keep fewer flags than were planned.
+/// Whether the plan has this change of flags for a message of the target. The target may keep fewer
+/// flags than were planned.
 pub(super) fn is_planned_edit(
     folder: &PlannedFolder,
     edit: FlagEdit,
@@ -119,7 +122,8 @@ impl Changes<'_> {
             .and_then(|counters| counters.uid_next)
     }
 
-    /// The first UID that the target had not given out then; a folder that was to be created had given out none.
+    /// The first UID that the target had not given out then; a folder that was to be created had
+    /// given out none.
     fn target_next(&self) -> Option<u32> {
         match self.folder.target_counters {
             Some(counters) => counters.uid_next,
@@ -190,7 +194,8 @@ impl Changes<'_> {
         }
     }
 
-    /// How many of the messages to copy are gone from the source: by the plan itself, after they were copied, or not.
+    /// How many of the messages to copy are gone from the source: by the plan itself, after they
+    /// were copied, or not.
     fn gone(&self, by_plan: bool) -> u64 {
         let leaving = self.planned.leaving(Side::SOURCE, &self.folder.source);
         let uids = self
@@ -305,7 +310,8 @@ impl Changes<'_> {
         }
     }
 
-    /// Whether a message of the target has flags as they were to become, as far as the folder keeps them.
+    /// Whether a message of the target has flags as they were to become, as far as the folder keeps
+    /// them.
     fn is_done(&self, edit: FlagEdit, flags: &Flags, uid: Uid) -> bool {
         let (Some(target), Some(state)) = (&self.compared.target, &self.needs.target) else {
             return false;

@@ -1,5 +1,6 @@
-//! Looks at what the target made of the flags and dates that it may not keep: flags that the folder does not list, dates
-//! before 1970 or after 2038. What it lacks of flags is set once more by STORE; what it lacks then is said.
+//! Looks at what the target made of the flags and dates that it may not keep: flags that the folder
+//! does not list, dates before 1970 or after 2038. What it lacks of flags is set once more by
+//! STORE; what it lacks then is said.
 //!
 //! Where a folder lists what it keeps and all dates are usual, as is mostly so, nothing is asked.
 
@@ -69,7 +70,8 @@ impl<'a> Look<'a> {
             .collect()
     }
 
-    /// The doubtful flags that the one that is looked at lacks, with all messages that were sent with them.
+    /// The doubtful flags that the one that is looked at lacks, with all messages that were sent
+    /// with them.
     fn lacking(&self, scan: &FolderScan) -> Vec<(Flags, UidSet)> {
         let lacks = |(doubted, uids): &(Flags, UidSet)| {
             let shown = scan.message(uids.iter().next()?)?;
@@ -142,7 +144,8 @@ impl Copy<'_> {
     }
 }
 
-/// Scans what is to be looked at. `None`: the folder can't be read, or its UIDs mean something else now.
+/// Scans what is to be looked at. `None`: the folder can't be read, or its UIDs mean something else
+/// now.
 fn look_at(way: &mut Way<'_>, looks: &[Look<'_>]) -> Result<Vec<Option<FolderScan>>, Error> {
     let scans = way.repeatable(|link| {
         let asked = looks

@@ -7,10 +7,12 @@ use crate::verbs::compare::Compared;
 use crate::verbs::deep::Unlike;
 use std::collections::{HashMap, HashSet, VecDeque};
 
-/// Pairs what each side has left of messages with the same header and size: the target's is the source's, damaged.
+/// Pairs what each side has left of messages with the same header and size: the target's is the
+/// source's, damaged.
 ///
-/// Among messages with equal headers only contents say which is which, and a damaged copy is like none of the source's: it comes
-/// out of the comparison as an extra, and its message as missing. Another size makes another message of it.
+/// Among messages with equal headers only contents say which is which, and a damaged copy is like
+/// none of the source's: it comes out of the comparison as an extra, and its message as missing.
+/// Another size makes another message of it.
 pub(super) fn pair_damaged(compared: &mut Compared) {
     let Some(target) = &compared.target else {
         return;
@@ -78,7 +80,8 @@ impl ToCheck {
         })
     }
 
-    /// Gives the target's messages that an earlier run may have sent already, beside what they were to replace.
+    /// Gives the target's messages that an earlier run may have sent already, beside what they were
+    /// to replace.
     pub(super) fn sent_before(&self, damaged: &[Unlike]) -> UidSet {
         let uids: UidSet = damaged.iter().map(|one| one.source).collect();
         let sources = self.pairs.iter().map(|(source, _)| source);

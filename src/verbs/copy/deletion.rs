@@ -1,5 +1,6 @@
-//! Deletes on the target what the source does not have, at the end of a copy: messages first, then folders that are
-//! seen to be empty. What is deleted was decided while planning ([`super::removals`]).
+//! Deletes on the target what the source does not have, at the end of a copy: messages first, then
+//! folders that are seen to be empty. What is deleted was decided while planning
+//! ([`super::removals`]).
 
 use super::Copy;
 use super::relocate::Leftover;
@@ -56,7 +57,8 @@ impl Copy<'_> {
         wanted.read(link.side(self.doomed_side()))
     }
 
-    /// Removes what should have left a folder by a move and did not: what was sent instead must be known to be there.
+    /// Removes what should have left a folder by a move and did not: what was sent instead must be
+    /// known to be there.
     pub(super) fn clear_leftovers(
         &mut self,
         way: &mut Way<'_>,
@@ -104,8 +106,8 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// Keeps messages that look like ones which were to be sent and were not: the source may have moved them, and the target would
-    /// have them nowhere.
+    /// Keeps messages that look like ones which were to be sent and were not: the source may have
+    /// moved them, and the target would have them nowhere.
     pub(super) fn hold_unsent(
         &mut self,
         way: &mut Way<'_>,
@@ -203,7 +205,8 @@ impl Copy<'_> {
         self.delete_folders(way, emptied)
     }
 
-    /// Tells what became of a folder's messages that were to be deleted. Returns those that are gone.
+    /// Tells what became of a folder's messages that were to be deleted. Returns those that are
+    /// gone.
     pub(super) fn take_removed(&mut self, doomed: &Doomed, removed: Removed) -> UidSet {
         let Removed { gone, left } = removed;
         self.tell_deleted(
@@ -231,7 +234,8 @@ impl Copy<'_> {
             .observe(&Event::FolderFailed { folder, reason });
     }
 
-    /// Deletes folders that are empty now: what has come in meanwhile stays, and its folder with it.
+    /// Deletes folders that are empty now: what has come in meanwhile stays, and its folder with
+    /// it.
     fn delete_folders(&mut self, way: &mut Way<'_>, emptied: Vec<Doomed>) -> Result<(), Error> {
         if emptied.is_empty() {
             return Ok(());

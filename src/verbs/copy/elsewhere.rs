@@ -1,4 +1,5 @@
-//! What one folder of the target lacks and another one has: found while planning, by looks first and headers then.
+//! What one folder of the target lacks and another one has: found while planning, by looks first
+//! and headers then.
 
 use super::Copy;
 use crate::engine::scans::scan_each;
@@ -67,8 +68,8 @@ impl Elsewhere {
     }
 }
 
-/// The folders that take part in the search: those of the pairs, by their indices, and after them those of the target
-/// that nothing is paired with.
+/// The folders that take part in the search: those of the pairs, by their indices, and after them
+/// those of the target that nothing is paired with.
 pub(super) struct Folders {
     by_number: Vec<Option<(MailboxName, Option<UidValidity>)>>,
 }
@@ -125,7 +126,8 @@ impl Copy<'_> {
         });
     }
 
-    /// The same of a folder that was compared. What is extra may leave it only where that is certain.
+    /// The same of a folder that was compared. What is extra may leave it only where that is
+    /// certain.
     pub(super) fn note_compared(&mut self, pair: usize, compared: &Compared) {
         // Where the target has one folder, there is no other.
         if let Some(scan) = compared.target.as_ref().filter(|_| self.folders.len() > 1) {
@@ -230,7 +232,8 @@ impl Copy<'_> {
         }))
     }
 
-    /// Has the target take a message from another of its folders, unless it would bring flags that it is not to have.
+    /// Has the target take a message from another of its folders, unless it would bring flags that
+    /// it is not to have.
     fn add_job(&mut self, job: Job) -> bool {
         let fits = !self.brings_too_much(&job.from.flags, job.pair, &job.message);
         self.elsewhere.jobs.extend(fits.then_some(job));
@@ -244,8 +247,9 @@ impl Copy<'_> {
         fits
     }
 
-    /// Whether a message that comes from another folder of the target with these flags has others than it is to have. They would
-    /// stay if the run ended before they are taken away, as no later run knows that nobody wanted them.
+    /// Whether a message that comes from another folder of the target with these flags has others
+    /// than it is to have. They would stay if the run ended before they are taken away, as no later
+    /// run knows that nobody wanted them.
     fn brings_too_much(&self, flags: &Flags, pair: usize, message: &Message) -> bool {
         !flags.minus(&self.wanted_flags(pair, message)).is_empty()
     }
@@ -262,7 +266,8 @@ impl Copy<'_> {
         })
     }
 
-    /// Lets those be sent themselves that the source calls otherwise than the message that they look like.
+    /// Lets those be sent themselves that the source calls otherwise than the message that they
+    /// look like.
     fn part_twins(
         &self,
         link: &mut Link,
@@ -389,7 +394,8 @@ impl Copy<'_> {
 /// What is known of messages by folder and UID: what they are, and their flags.
 type Headers = HashMap<(u32, Uid), (Option<Sameness>, Flags)>;
 
-/// Reads the headers of these messages, each folder's in one go. Folders that refuse, or are others by now, give none.
+/// Reads the headers of these messages, each folder's in one go. Folders that refuse, or are others
+/// by now, give none.
 fn headers<'n>(
     store: &mut dyn ReadStore,
     wanted: &BTreeMap<u32, UidSet>,

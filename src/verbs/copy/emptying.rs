@@ -1,10 +1,12 @@
 //! `--move`: deletes on the source what is proven to be on the target, at the end of a copy.
 //!
-//! Proven is what this run has sent and the target has confirmed with its size, what an earlier run has recorded, and what
-//! has the same SHA-256 on both sides. Everything else stays, and is counted.
+//! Proven is what this run has sent and the target has confirmed with its size, what an earlier run
+//! has recorded, and what has the same SHA-256 on both sides. Everything else stays, and is
+//! counted.
 //!
-//! All are looked at once more first: a server that loses its list of UIDs gives them to other messages, in the same generation. What
-//! was sent must look as it did then, and what was recorded must look the same on both sides.
+//! All are looked at once more first: a server that loses its list of UIDs gives them to other
+//! messages, in the same generation. What was sent must look as it did then, and what was recorded
+//! must look the same on both sides.
 
 use super::Copy;
 use super::deletion::removal;
@@ -21,8 +23,8 @@ use crate::verbs::removing::remove;
 use std::collections::HashMap;
 
 impl Copy<'_> {
-    /// Deletes on the source what is proven to be on the target. `unproven` are messages that were copied, but of which
-    /// the target's word is not what was sent.
+    /// Deletes on the source what is proven to be on the target. `unproven` are messages that were
+    /// copied, but of which the target's word is not what was sent.
     pub(super) fn empty_source(
         &mut self,
         way: &mut Way<'_>,
@@ -69,7 +71,8 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// Looks once more at what is to leave each folder, and at what the target has of it since an earlier run.
+    /// Looks once more at what is to leave each folder, and at what the target has of it since an
+    /// earlier run.
     fn look_again(&self, way: &mut Way<'_>, doomed: &[Doomed]) -> Result<Vec<Now>, Error> {
         let of_pair = |folder: &Doomed| self.folders.needs(*folder.pairs.first()?);
         let known = |folder: &Doomed| -> Option<(&MailboxName, UidSet)> {
@@ -112,7 +115,8 @@ impl Copy<'_> {
         })
     }
 
-    /// Which of the messages that both sides had already are the same: known by an earlier run, or by their content.
+    /// Which of the messages that both sides had already are the same: known by an earlier run, or
+    /// by their content.
     fn prove_there(
         &self,
         way: &mut Way<'_>,

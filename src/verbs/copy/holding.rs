@@ -1,8 +1,9 @@
 //! A copy that carries out a saved plan and nothing else.
 //!
-//! It plans anew by the saved options, and keeps of the new plan what is in the saved one too. What it keeps true: nothing is done
-//! that the saved plan does not name; a folder in which a message of before has changed or is gone, on either side, is left alone
-//! whole and named with what has changed. What an earlier run of the same plan has done already is no change, and neither are
+//! It plans anew by the saved options, and keeps of the new plan what is in the saved one too. What
+//! it keeps true: nothing is done that the saved plan does not name; a folder in which a message of
+//! before has changed or is gone, on either side, is left alone whole and named with what has
+//! changed. What an earlier run of the same plan has done already is no change, and neither are
 //! messages that arrived since: they are named as not in the plan, and stay.
 
 use super::needs::Needs;
@@ -30,7 +31,8 @@ impl Copy<'_> {
         }
     }
 
-    /// Leaves out the folders that the plan does not have, and names those that it has and the source does not.
+    /// Leaves out the folders that the plan does not have, and names those that it has and the
+    /// source does not.
     pub(super) fn limit_to_plan(&mut self, opened: &mut Opened) {
         let Some(planned) = self.saved() else { return };
         let listing = &opened.source_listing;
@@ -177,7 +179,8 @@ impl Copy<'_> {
         });
     }
 
-    /// A folder is renamed with all that is below it or not at all: one that is refused holds its tree back.
+    /// A folder is renamed with all that is below it or not at all: one that is refused holds its
+    /// tree back.
     pub(super) fn hold_renames(&mut self, names: &Names<'_>) {
         if self.saved().is_none() {
             return;
@@ -213,7 +216,8 @@ impl Copy<'_> {
             .collect();
     }
 
-    /// A message leaves a folder of the target only if the plan says so; else it is copied from there.
+    /// A message leaves a folder of the target only if the plan says so; else it is copied from
+    /// there.
     pub(super) fn hold_moves(&mut self) {
         let Some(planned) = self.saved() else { return };
         let refused: HashSet<&MailboxName> = (planned.folders.iter())
@@ -233,7 +237,8 @@ impl Copy<'_> {
         self.tell_unmoved(&planned);
     }
 
-    /// Names the folders with messages that were to move on the target and are copied instead, as they could not be read now.
+    /// Names the folders with messages that were to move on the target and are copied instead, as
+    /// they could not be read now.
     fn tell_unmoved(&mut self, planned: &Planned) {
         let is_moved = |take: &Take| {
             let mut jobs = self.elsewhere.jobs.iter();
@@ -302,7 +307,8 @@ impl Copy<'_> {
         )
     }
 
-    /// Deletes nothing that the plan does not name, and says of what it names and is not deleted why.
+    /// Deletes nothing that the plan does not name, and says of what it names and is not deleted
+    /// why.
     pub(super) fn hold_deletions(&mut self, names: &Names<'_>) {
         let Some(planned) = self.saved() else { return };
         let side = if planned.empties_source {

@@ -1,9 +1,10 @@
-//! `--keep-deleted`: what vanished from the source is moved to a folder of the day on the target, by the target itself,
-//! where a mirror would delete it.
+//! `--keep-deleted`: what vanished from the source is moved to a folder of the day on the target,
+//! by the target itself, where a mirror would delete it.
 //!
-//! What it keeps true: a message leaves its folder only for the folder of the day, or as the newest such folder holds the same
-//! bytes already: where there is no MOVE, a run that died in between has copied it and not removed it. What could not be
-//! moved stays where it is, and a connection that breaks is no reason to copy twice.
+//! What it keeps true: a message leaves its folder only for the folder of the day, or as the newest
+//! such folder holds the same bytes already: where there is no MOVE, a run that died in between has
+//! copied it and not removed it. What could not be moved stays where it is, and a connection that
+//! breaks is no reason to copy twice.
 
 use super::Copy;
 use super::removals::Doomed;
@@ -52,7 +53,8 @@ struct Shelf {
 }
 
 impl Copy<'_> {
-    /// Moves what is doomed to the folders of the day. Gives the folders from which all of it is gone.
+    /// Moves what is doomed to the folders of the day. Gives the folders from which all of it is
+    /// gone.
     pub(super) fn keep(
         &mut self,
         way: &mut Way<'_>,
@@ -247,7 +249,8 @@ impl Leaving {
         }
     }
 
-    /// Messages of a shelf that look like some that are left, and of which this run does not know that they are others.
+    /// Messages of a shelf that look like some that are left, and of which this run does not know
+    /// that they are others.
     fn alike(&self, shelf: usize, messages: &[Message]) -> HashMap<Uid, Looks> {
         let wanted: HashSet<Looks> = self
             .left
@@ -382,7 +385,8 @@ fn shelf_of_day(
     })
 }
 
-/// Which of the messages that are left have the same bytes as one of these on a shelf, each as one of its own.
+/// Which of the messages that are left have the same bytes as one of these on a shelf, each as one
+/// of its own.
 fn same_bytes(
     way: &mut Way<'_>,
     leaving: &Leaving,

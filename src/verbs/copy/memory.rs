@@ -1,8 +1,9 @@
 //! What `copy` takes from the state and leaves in it.
 //!
-//! The order keeps a crash harmless: the intent to copy into folders is on the disk before the first message is sent,
-//! each confirmed message is recorded as it is confirmed, and a folder counts as in step only when all is done. The
-//! state is a cache: where it can't be written any more, the copy goes on and says so once.
+//! The order keeps a crash harmless: the intent to copy into folders is on the disk before the
+//! first message is sent, each confirmed message is recorded as it is confirmed, and a folder
+//! counts as in step only when all is done. The state is a cache: where it can't be written any
+//! more, the copy goes on and says so once.
 
 use super::needs::{Needs, SideState, TargetState};
 use super::work::Works;
@@ -37,7 +38,8 @@ pub(super) struct Memory<'a> {
     read_only: bool,
     /// The folders that were begun, by the index of their pair.
     begun: HashMap<usize, Begun>,
-    /// How the target's folders looked after everything was sent, those in which nothing was done since.
+    /// How the target's folders looked after everything was sent, those in which nothing was done
+    /// since.
     proven: HashMap<MailboxName, Counters>,
     /// The pair's index of each task.
     tasks: Vec<usize>,
@@ -88,8 +90,8 @@ impl<'a> Memory<'a> {
         memory
     }
 
-    /// How many messages a folder holds that is just as it was when both sides were last in step; `None` where it must
-    /// be looked into.
+    /// How many messages a folder holds that is just as it was when both sides were last in step;
+    /// `None` where it must be looked into.
     pub(super) fn in_step(
         &self,
         pair: &Pair,
@@ -111,7 +113,8 @@ impl<'a> Memory<'a> {
             .then_some(record.pairs)
     }
 
-    /// Whether the source's folder shows by its counters that no mail has come into it since it was last in step.
+    /// Whether the source's folder shows by its counters that no mail has come into it since it was
+    /// last in step.
     pub(super) fn has_no_news(&self, pair: &Pair, names: &Names<'_>) -> bool {
         let no_news = || {
             let (record, (_, now), _) = self.record(pair, names)?;
@@ -265,14 +268,16 @@ impl<'a> Memory<'a> {
         self.tasks = pairs;
     }
 
-    /// The target took messages of this pair from other folders of its own: UIDs of source and target, and flags.
+    /// The target took messages of this pair from other folders of its own: UIDs of source and
+    /// target, and flags.
     pub(super) fn relocated(&self, pair: usize, pairs: &[(Uid, Uid, Flags)]) {
         if self.pair(pair, pairs) {
             self.count(pair, pairs.len());
         }
     }
 
-    /// Records these pairs of a folder: UIDs of source and target, and flags. Gives whether they are recorded.
+    /// Records these pairs of a folder: UIDs of source and target, and flags. Gives whether they
+    /// are recorded.
     pub(super) fn pair(&self, pair: usize, pairs: &[(Uid, Uid, Flags)]) -> bool {
         let Some((state, begun)) = self.writable().zip(self.begun.get(&pair)) else {
             return false;
@@ -360,8 +365,8 @@ impl<'a> Memory<'a> {
         self.proven.insert(target.clone(), counters);
     }
 
-    /// Notes the folders that are in step, now that everything has gone through. Where something was changed on the target
-    /// that it was not asked for since, it is looked at once more.
+    /// Notes the folders that are in step, now that everything has gone through. Where something
+    /// was changed on the target that it was not asked for since, it is looked at once more.
     pub(super) fn settle(&self, target: &mut dyn Store) {
         let Some(state) = self.writable() else { return };
         let mut now = HashMap::new();
@@ -399,7 +404,8 @@ impl<'a> Memory<'a> {
         self.views.push(seen);
     }
 
-    /// How many messages a view alone has, where its counters and the print of all other folders are what they were.
+    /// How many messages a view alone has, where its counters and the print of all other folders
+    /// are what they were.
     pub(super) fn seen_view(&self, view: &MailboxName, now: &Counters, print: u64) -> Option<u64> {
         let seen = self
             .records()
@@ -452,8 +458,8 @@ impl Begun {
         })
     }
 
-    /// How both sides look now that `copied` messages were added, if that is certain: `None` where the servers tell too
-    /// little, or somebody else has added or removed something meanwhile.
+    /// How both sides look now that `copied` messages were added, if that is certain: `None` where
+    /// the servers tell too little, or somebody else has added or removed something meanwhile.
     fn in_step(&self, copied: u32, now: Option<&Counters>) -> Option<FolderInStep> {
         let source = Checkpoint::of(self.source.counters)?;
         let before = Checkpoint::of(self.target.counters)?;
@@ -520,7 +526,8 @@ fn pair_record((source, target, flags): &(Uid, Uid, Flags)) -> PairRecord {
     }
 }
 
-/// Whether a folder's counters are what they were. Without HIGHESTMODSEQ a flag could have changed unseen.
+/// Whether a folder's counters are what they were. Without HIGHESTMODSEQ a flag could have changed
+/// unseen.
 fn is_as_it_was(now: &Counters, then: &Checkpoint) -> bool {
     now.mod_seq.is_some() && *now == then.counters()
 }

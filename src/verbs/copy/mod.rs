@@ -1,6 +1,7 @@
 //! `copy`: makes the target hold everything that the source holds.
 //!
-//! Never writes to the source, sends only what the target lacks, and is safe to run again at any time.
+//! Never writes to the source, sends only what the target lacks, and is safe to run again at any
+//! time.
 
 mod apart;
 mod carry;
@@ -53,13 +54,14 @@ use work::Works;
 
 /// Copies what the target lacks.
 ///
-/// Messages and folders that fail are named in events and counted; the rest goes on. `state` is what earlier runs have
-/// left and what the next one can build upon; without it everything is compared. Beside the summary it gives the plan, where
-/// [`PlanUse::Keep`] asks for it; else that is empty.
+/// Messages and folders that fail are named in events and counted; the rest goes on. `state` is
+/// what earlier runs have left and what the next one can build upon; without it everything is
+/// compared. Beside the summary it gives the plan, where [`PlanUse::Keep`] asks for it; else that
+/// is empty.
 ///
 /// # Errors
-/// What kept the run from beginning: no connection, a refused login, folders that collide. What ends it later is in the
-/// summary's status, beside what was done until then.
+/// What kept the run from beginning: no connection, a refused login, folders that collide. What
+/// ends it later is in the summary's status, beside what was done until then.
 pub fn copy(
     connectors: Both<&dyn Connector>,
     rules: &Rules,
@@ -200,7 +202,8 @@ struct Copy<'a> {
     folders: Works,
     /// What the target's folders hold, as far as they were looked into.
     shelves: Vec<Shelf>,
-    /// The generations of the target's folders that nothing is paired with, by their place in the listing.
+    /// The generations of the target's folders that nothing is paired with, by their place in the
+    /// listing.
     unmatched_generations: HashMap<usize, Option<UidValidity>>,
     /// What the target takes from other folders of its own.
     elsewhere: Elsewhere,

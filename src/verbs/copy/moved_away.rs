@@ -1,7 +1,9 @@
-//! What an earlier run has copied and the target's reader, or a rule, has moved to another folder there: it stays where it is.
+//! What an earlier run has copied and the target's reader, or a rule, has moved to another folder
+//! there: it stays where it is.
 //!
-//! Only the state tells such a message from one that the target lost, which is sent again. It is looked for where a known
-//! message is missing, and in all of the target's other folders; a mirror moves it back instead.
+//! Only the state tells such a message from one that the target lost, which is sent again. It is
+//! looked for where a known message is missing, and in all of the target's other folders; a mirror
+//! moves it back instead.
 
 use super::Copy;
 use crate::engine::scans::scan_each;
@@ -63,7 +65,8 @@ impl Copy<'_> {
         self.observer.observe(&Event::Warning { text: &text });
     }
 
-    /// Messages that an earlier run has copied and that the target does not have where they were put.
+    /// Messages that an earlier run has copied and that the target does not have where they were
+    /// put.
     fn missed(
         &self,
         source: &mut dyn ReadStore,
@@ -117,7 +120,8 @@ impl Copy<'_> {
         Ok(missed)
     }
 
-    /// Messages of the target that are the same as these, and the copy of none: the folders in which they are.
+    /// Messages of the target that are the same as these, and the copy of none: the folders in
+    /// which they are.
     fn unpaired_like(
         &self,
         target: &mut dyn ReadStore,

@@ -74,12 +74,13 @@ impl SideState {
 /// What a comparison found that the next run can build upon.
 #[derive(Default)]
 pub(super) struct News {
-    /// Pairs that were found by matching: UIDs of source and target, and the flags that the source has, as an index into
-    /// the folder's table.
+    /// Pairs that were found by matching: UIDs of source and target, and the flags that the source
+    /// has, as an index into the folder's table.
     pub(super) matched: Vec<(Uid, Uid, u32)>,
     /// Records that hold no longer, by UID on the source.
     pub(super) stale: UidSet,
-    /// Known pairs whose flags are to be recorded anew: UIDs of source and target, and the new flags.
+    /// Known pairs whose flags are to be recorded anew: UIDs of source and target, and the new
+    /// flags.
     pub(super) flags: Vec<(Uid, Uid, Flags)>,
     /// Whether changes of flags on the source were left for a run whose policy carries them over.
     pub(super) flags_wait: bool,
@@ -119,7 +120,8 @@ pub(super) struct NeedRules {
     pub(super) deleting: Deleting,
     /// Whether what is found is kept for the next run.
     pub(super) remembers: bool,
-    /// Whether the target was opened for reading only, so that it says of every flag that it keeps none.
+    /// Whether the target was opened for reading only, so that it says of every flag that it keeps
+    /// none.
     pub(super) read_only: bool,
     /// Whether a plan names what is deleted, with its flags.
     pub(super) names_flags: bool,
@@ -193,8 +195,8 @@ impl Needs {
 }
 
 impl News {
-    /// What is recorded of flags is what both sides agree on: what the policy leaves undone is not, so that a later run with
-    /// another policy finds it. New flags are added to `flags`.
+    /// What is recorded of flags is what both sides agree on: what the policy leaves undone is not,
+    /// so that a later run with another policy finds it. New flags are added to `flags`.
     fn new(compared: &Compared, policy: FlagPolicy, flags: &mut FlagTable) -> Self {
         let Some(target) = &compared.target else {
             return Self::default();
@@ -299,7 +301,8 @@ fn there(compared: &Compared) -> Vec<There> {
         .collect()
 }
 
-/// What may be deleted with its flags: what only the target has, or all that takes part on the source.
+/// What may be deleted with its flags: what only the target has, or all that takes part on the
+/// source.
 fn doomed_flags(compared: &Compared, deleting: Deleting) -> Vec<Flagged> {
     let flagged = |scan: &FolderScan, messages: &mut dyn Iterator<Item = &Message>| {
         by_flags(messages.map(|message| (message.uid(), scan.flags.get(message.flags()))))
@@ -318,8 +321,9 @@ fn doomed_flags(compared: &Compared, deleting: Deleting) -> Vec<Flagged> {
     }
 }
 
-/// What is to be changed on the target. Of a pair that an earlier run knows, the source's changes since then are carried
-/// over, and what was changed on the target stays; of any other pair, what the source has is set.
+/// What is to be changed on the target. Of a pair that an earlier run knows, the source's changes
+/// since then are carried over, and what was changed on the target stays; of any other pair, what
+/// the source has is set.
 fn flag_changes(compared: &Compared, rules: NeedRules) -> FlagChanges {
     let mut changes = FlagChanges::new();
     let Some(target) = compared
@@ -330,7 +334,8 @@ fn flag_changes(compared: &Compared, rules: NeedRules) -> FlagChanges {
         return changes;
     };
     let keepable = |flags: Flags| {
-        // A folder that is open for reading only says that it keeps nothing: a dry run reckons with everything.
+        // A folder that is open for reading only says that it keeps nothing: a dry run reckons with
+        // everything.
         if rules.read_only {
             flags
         } else {

@@ -91,7 +91,8 @@ impl Copy<'_> {
         open
     }
 
-    /// Compares folders while the target's new ones are made, where nothing that is found can change which those are.
+    /// Compares folders while the target's new ones are made, where nothing that is found can
+    /// change which those are.
     fn compare_and_prepare(
         &mut self,
         link: &mut Link,
@@ -116,7 +117,8 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// Compares these pairs and notes what each needs. `first` is done on the target before its folders are scanned.
+    /// Compares these pairs and notes what each needs. `first` is done on the target before its
+    /// folders are scanned.
     fn compare(
         &mut self,
         link: &mut Link,
@@ -194,7 +196,8 @@ impl Copy<'_> {
         }
     }
 
-    /// Decides what no folder can decide alone: what is renamed, moved or copied on the target, replaced and deleted.
+    /// Decides what no folder can decide alone: what is renamed, moved or copied on the target,
+    /// replaced and deleted.
     fn decide(&mut self, link: &mut Link, names: &Names<'_>) -> Result<(), Error> {
         self.hold_renames(names);
         self.scan_unmatched(link, names)?;

@@ -1,4 +1,5 @@
-//! What is done on the target before messages go there: folders, subscriptions, flags of what it has already.
+//! What is done on the target before messages go there: folders, subscriptions, flags of what it
+//! has already.
 
 use super::needs::TargetState;
 use super::{Copy, opening};
@@ -12,7 +13,8 @@ use crate::verbs::PlanUse;
 use crate::verbs::compare::Learnt;
 use std::collections::HashMap;
 
-/// What is done on the target while the source is read: new folders are made, and those that are empty are opened.
+/// What is done on the target while the source is read: new folders are made, and those that are
+/// empty are opened.
 #[derive(Default)]
 pub(super) struct Preparing {
     new: Vec<NewFolder>,
@@ -39,7 +41,8 @@ impl Preparing {
         }
     }
 
-    /// What there is to know of the empty folders, by their pairs; not of one that has a message by now.
+    /// What there is to know of the empty folders, by their pairs; not of one that has a message by
+    /// now.
     pub(super) fn found_empty(&self, prepared: &[Result<Prepared, Refusal>]) -> Learnt {
         let mut found = Learnt::new();
         for (folder, (_, pairs)) in prepared.iter().skip(self.new.len()).zip(&self.empty) {
@@ -136,15 +139,16 @@ impl Copy<'_> {
         wanted
     }
 
-    /// Whether the target's new folders can be made before the source has been read: nothing that is found there changes
-    /// which they are.
+    /// Whether the target's new folders can be made before the source has been read: nothing that
+    /// is found there changes which they are.
     pub(super) fn prepares_ahead(&self) -> bool {
         !self.options.dry_run
             && matches!(self.options.plan, PlanUse::Nothing)
             && self.renames.is_empty()
     }
 
-    /// Creates what the target lacks, unless that was done ahead, and opens it once, to learn what it can keep.
+    /// Creates what the target lacks, unless that was done ahead, and opens it once, to learn what
+    /// it can keep.
     pub(super) fn create_folders(&mut self, link: &mut Link, pairs: &[Pair]) -> Result<(), Error> {
         let wanted = self.folders_to_make(pairs);
         if wanted.is_empty() {
@@ -169,7 +173,8 @@ impl Copy<'_> {
                 Ok(made) => self.take_made(pairs, &of, folder, made),
                 Err(reason) => {
                     for index in of {
-                        // What it needs is still needed: what was to come here must not be deleted elsewhere.
+                        // What it needs is still needed: what was to come here must not be deleted
+                        // elsewhere.
                         self.fail_folder(index, &pairs[index], &reason);
                     }
                 }
@@ -231,8 +236,8 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// Changes the flags of messages that the target has already. What somebody else has changed since the comparison is
-    /// left to the next run.
+    /// Changes the flags of messages that the target has already. What somebody else has changed
+    /// since the comparison is left to the next run.
     pub(super) fn change_flags(&mut self, link: &mut Link, pairs: &[Pair]) -> Result<(), Error> {
         let mut changes = Vec::new();
         let mut pair_of = Vec::new();
@@ -240,7 +245,8 @@ impl Copy<'_> {
             let Some(target) = &needs.target else {
                 continue;
             };
-            // A change of ours makes a message one that was changed: only the first can ask for unchanged ones.
+            // A change of ours makes a message one that was changed: only the first can ask for
+            // unchanged ones.
             let mut changed = UidSet::default();
             for ((edit, flags), uids) in &needs.flag_changes {
                 let is_first = !uids.iter().any(|uid| changed.contains(uid));

@@ -1,5 +1,5 @@
-//! What is recorded and said of the target's word on what was sent: what is not there has failed, what has another size is
-//! not proven.
+//! What is recorded and said of the target's word on what was sent: what is not there has failed,
+//! what has another size is not proven.
 
 use super::Copy;
 use crate::engine::departures;
@@ -15,8 +15,8 @@ use crate::store::Error;
 use std::collections::{HashMap, HashSet};
 
 impl Copy<'_> {
-    /// Asks the target what it holds of what was sent. Gives the messages of which it is not proven that it holds them
-    /// unchanged, by pair and UID on the source.
+    /// Asks the target what it holds of what was sent. Gives the messages of which it is not proven
+    /// that it holds them unchanged, by pair and UID on the source.
     pub(super) fn prove(
         &mut self,
         way: &mut Way<'_>,
@@ -51,8 +51,8 @@ impl Copy<'_> {
         Ok(unproven)
     }
 
-    /// Takes back the copies of messages that an earlier run had sent and that arrived only now. Gives them by pair and UID
-    /// on the source.
+    /// Takes back the copies of messages that an earlier run had sent and that arrived only now.
+    /// Gives them by pair and UID on the source.
     fn take_back(
         &mut self,
         way: &mut Way<'_>,
@@ -87,8 +87,8 @@ impl Copy<'_> {
             .iter()
             .map(|twice| (twice.source, twice.theirs.uid(), twice.flags.clone()))
             .collect();
-        // First the record, then the removal: a run that dies between the two leaves a message that is there twice, never
-        // one that is recorded and not there.
+        // First the record, then the removal: a run that dies between the two leaves a message that
+        // is there twice, never one that is recorded and not there.
         let sources: UidSet = twice.iter().map(|twice| twice.source).collect();
         self.memory.unpair(proof.of, &sources);
         self.memory.pair(proof.of, &pairs);
@@ -104,7 +104,8 @@ impl Copy<'_> {
         Ok(sources)
     }
 
-    /// Records the target's word on one folder. Gives the messages that are not proven to be there as they were sent.
+    /// Records the target's word on one folder. Gives the messages that are not proven to be there
+    /// as they were sent.
     fn take_word(&mut self, proof: &Proof<'_>) -> UidSet {
         let words = proof.words(Closeness::Sizes, &mut UidSet::default());
         let mut unproven = UidSet::default();
@@ -167,7 +168,8 @@ impl Copy<'_> {
         });
     }
 
-    /// Records messages that have left where they were put, with the UIDs that they had there: what was moved is not sent again.
+    /// Records messages that have left where they were put, with the UIDs that they had there: what
+    /// was moved is not sent again.
     fn note_left(&self, proof: &Proof<'_>, left: &[(&Message, Uid)]) {
         if left.is_empty() {
             return;

@@ -1,8 +1,10 @@
-//! Lets the target copy or move messages from one of its folders to another, and makes sure where they are.
+//! Lets the target copy or move messages from one of its folders to another, and makes sure where
+//! they are.
 //!
-//! What it keeps true: a message counts as relocated only when it is known where it is now, by COPYUID or by having been
-//! found there; what is not found is sent as if nothing had been tried. A connection that breaks leaves a doubt that is
-//! settled the same way, so no message is copied twice.
+//! What it keeps true: a message counts as relocated only when it is known where it is now, by
+//! COPYUID or by having been found there; what is not found is sent as if nothing had been tried. A
+//! connection that breaks leaves a doubt that is settled the same way, so no message is copied
+//! twice.
 
 use super::Copy;
 use super::elsewhere::Job;
@@ -18,7 +20,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub(super) struct Leftover {
     pub(super) job: Job,
-    /// Whether it has to be sent, as the target did not take it over: only once it is there may this one go.
+    /// Whether it has to be sent, as the target did not take it over: only once it is there may
+    /// this one go.
     pub(super) is_sent: bool,
 }
 
@@ -90,8 +93,8 @@ impl Copy<'_> {
         self.observer.observe(&Event::Warning { text: &text });
     }
 
-    /// Gives relocated messages the flags that they have on the source and did not bring along. None brought too many: those are
-    /// sent (`elsewhere`).
+    /// Gives relocated messages the flags that they have on the source and did not bring along.
+    /// None brought too many: those are sent (`elsewhere`).
     fn add_lacking_flags(
         &mut self,
         way: &mut Way<'_>,
@@ -145,7 +148,8 @@ impl Copy<'_> {
             return;
         };
         if let Some(target) = &mut needs.target {
-            // What is sent now comes after it: a lost reply must not be looked for among what was relocated.
+            // What is sent now comes after it: a lost reply must not be looked for among what was
+            // relocated.
             let next = jobs
                 .iter()
                 .map(|(_, uid)| uid.get().saturating_add(1))

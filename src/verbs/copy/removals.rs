@@ -1,8 +1,9 @@
-//! `--delete` and `--move`: what is deleted at the end of a copy, and what keeps it from being deleted.
+//! `--delete` and `--move`: what is deleted at the end of a copy, and what keeps it from being
+//! deleted.
 //!
-//! What it keeps true: only what is named in the plan is deleted; nothing of a folder whose comparison was uncertain, in
-//! which a message failed, or whose UIDVALIDITY has changed; a folder only once it is seen to be empty; and nothing at
-//! all where the brake says so.
+//! What it keeps true: only what is named in the plan is deleted; nothing of a folder whose
+//! comparison was uncertain, in which a message failed, or whose UIDVALIDITY has changed; a folder
+//! only once it is seen to be empty; and nothing at all where the brake says so.
 
 use super::Copy;
 use super::needs::Needs;
@@ -217,8 +218,8 @@ impl Copy<'_> {
             .sort_by_key(|doomed| std::cmp::Reverse(doomed.mailbox.as_bytes().len()));
     }
 
-    /// Deletes nothing where folders of the source were not compared whole: what its other folders lack may have been moved there,
-    /// and would be on the source and not on the target any more.
+    /// Deletes nothing where folders of the source were not compared whole: what its other folders
+    /// lack may have been moved there, and would be on the source and not on the target any more.
     fn hold_departures(&mut self, names: &Names<'_>) {
         let hiding = self.hiding(names);
         if hiding.is_empty() {
@@ -240,8 +241,8 @@ impl Copy<'_> {
         }
     }
 
-    /// The folders to which messages may have been moved that are missing in others: they were not compared whole, and nothing
-    /// shows that no mail has come into them.
+    /// The folders to which messages may have been moved that are missing in others: they were not
+    /// compared whole, and nothing shows that no mail has come into them.
     fn hiding(&self, names: &Names<'_>) -> Vec<String> {
         let is_hiding = |(index, pair): &(usize, &Pair)| {
             let is_unread = self.folders[*index].has_failed && !self.folders[*index].is_refused;

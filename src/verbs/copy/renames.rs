@@ -1,8 +1,10 @@
-//! Folders that were renamed on the source since the last run: they are renamed on the target, instead of being copied anew.
+//! Folders that were renamed on the source since the last run: they are renamed on the target,
+//! instead of being copied anew.
 //!
-//! A folder that is gone and one that is new are the same if the server says so (MAILBOXID, RFC 8474), or if they have the
-//! same UIDVALIDITY, UIDs that go on from there, and the newest recorded messages are still in it. Where more than one could be
-//! meant, or where the target has folders below that would go along without having to, nothing is renamed.
+//! A folder that is gone and one that is new are the same if the server says so (MAILBOXID, RFC
+//! 8474), or if they have the same UIDVALIDITY, UIDs that go on from there, and the newest recorded
+//! messages are still in it. Where more than one could be meant, or where the target has folders
+//! below that would go along without having to, nothing is renamed.
 
 use super::Copy;
 use crate::engine::scans::scan_each;
@@ -303,7 +305,8 @@ fn may_be(record: &FolderRecord, mailbox: &ListedMailbox) -> bool {
         && status.counters.uid_validity == record.source_uid_validity
 }
 
-/// A RENAME takes along what is below a folder: only where all of that is to be renamed likewise, it is done.
+/// A RENAME takes along what is below a folder: only where all of that is to be renamed likewise,
+/// it is done.
 fn keep_whole_trees(renames: &mut Vec<Rename>, target: &Listing) {
     let below = |name: &MailboxName, top: &MailboxName| {
         let separator = target.style.separator.map(|separator| separator as u8);
@@ -343,8 +346,8 @@ fn keep_whole_trees(renames: &mut Vec<Rename>, target: &Listing) {
     }
 }
 
-/// Opens what may be the same, and keeps the pairs that are: by MAILBOXID where both are known, else by the headers of the
-/// newest recorded messages.
+/// Opens what may be the same, and keeps the pairs that are: by MAILBOXID where both are known,
+/// else by the headers of the newest recorded messages.
 fn verify(
     link: &mut Link,
     new: &[New],

@@ -1,8 +1,9 @@
 //! `--repair`: replaces copies on the target that say something else than the source's messages.
 //!
-//! Which of two unlike messages is the damaged one can't be told: the source's is taken as good. What it keeps true: the good
-//! one is on the target and was read there before the damaged one goes; a damaged one has a keyword from before anything is sent
-//! on, so that a run that dies in between is ended by the next one, and nothing is sent twice. What the target stores otherwise
+//! Which of two unlike messages is the damaged one can't be told: the source's is taken as good.
+//! What it keeps true: the good one is on the target and was read there before the damaged one
+//! goes; a damaged one has a keyword from before anything is sent on, so that a run that dies in
+//! between is ended by the next one, and nothing is sent twice. What the target stores otherwise
 //! than it was sent replaces nothing, and is taken back.
 
 use super::Copy;
@@ -23,7 +24,8 @@ use crate::verbs::opening::Names;
 use std::collections::HashMap;
 
 impl Copy<'_> {
-    /// Reads what both sides have, and puts what is damaged on the target among what is missing there.
+    /// Reads what both sides have, and puts what is damaged on the target among what is missing
+    /// there.
     pub(super) fn find_damaged(&mut self, link: &mut Link, names: &Names<'_>) -> Result<(), Error> {
         for (index, pair) in names.pairs.iter().enumerate() {
             let Some(needs) = self.folders.needs_mut(index) else {

@@ -1,4 +1,5 @@
-//! The plan of a copy as [`Planned`]: everything by UIDVALIDITY and UID, to be carried out by another run.
+//! The plan of a copy as [`Planned`]: everything by UIDVALIDITY and UID, to be carried out by
+//! another run.
 
 use super::removals::Doomed;
 use super::{Copy, PlanUse};

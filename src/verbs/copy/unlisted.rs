@@ -1,4 +1,5 @@
-//! Folders of the source that earlier runs have copied and that its listing does not show: deleted, or only not shown.
+//! Folders of the source that earlier runs have copied and that its listing does not show: deleted,
+//! or only not shown.
 
 use super::{Copy, PlanUse};
 use crate::event::Event;
@@ -10,8 +11,8 @@ use crate::verbs::unlisted::{are_denied, undenied};
 use std::collections::HashSet;
 
 impl Copy<'_> {
-    /// Asks the source for what earlier runs have copied from it and it does not list. What it does not deny is named: its mail
-    /// is not looked at, and the run must not say that all was done.
+    /// Asks the source for what earlier runs have copied from it and it does not list. What it does
+    /// not deny is named: its mail is not looked at, and the run must not say that all was done.
     ///
     /// # Errors
     /// What ends the connection.
@@ -50,8 +51,8 @@ impl Copy<'_> {
         self.undenied.push(folder);
     }
 
-    /// The folders that earlier runs have copied, that take part, and that the listing does not show as folders of mail, with
-    /// their raw names and those for people.
+    /// The folders that earlier runs have copied, that take part, and that the listing does not
+    /// show as folders of mail, with their raw names and those for people.
     fn unlisted(&self, listing: &Listing, rules: &Rules) -> Vec<(MailboxName, String)> {
         let shown: HashSet<&MailboxName> = listing
             .mailboxes

@@ -1,6 +1,7 @@
 //! What a copy brings from views: messages that are in no folder of their own.
 //!
-//! A view is looked through when its counters or those of any folder have changed since the last run; else it is not opened.
+//! A view is looked through when its counters or those of any folder have changed since the last
+//! run; else it is not opened.
 
 use super::Copy;
 use super::needs::Needs;
@@ -16,7 +17,8 @@ use crate::verbs::views::{checkpoint, look_through, print_of_homes};
 use crate::verbs::{OnlyInView, compare};
 
 impl Copy<'_> {
-    /// Looks through the views that have changed. Gives the pairs that are to be compared, limited to what only they have.
+    /// Looks through the views that have changed. Gives the pairs that are to be compared, limited
+    /// to what only they have.
     pub(super) fn views_to_compare(
         &mut self,
         link: &mut Link,
@@ -75,7 +77,8 @@ impl Copy<'_> {
         Ok(open)
     }
 
-    /// How many messages a view brings that is as it was in the last run, and so is all else that it rests on.
+    /// How many messages a view brings that is as it was in the last run, and so is all else that
+    /// it rests on.
     fn quiet_view(&self, index: usize, names: &Names<'_>, print: u64) -> Option<u64> {
         let pair = &names.pairs[index];
         if self.is_held(pair, names) || self.options.repair {

@@ -77,7 +77,8 @@ impl Works {
         with_some.filter_map(|work| Some(&work.needs.as_ref()?.target.as_ref()?.name))
     }
 
-    /// Takes the messages that the target took from other folders of its own off all pairs; with their pairs.
+    /// Takes the messages that the target took from other folders of its own off all pairs; with
+    /// their pairs.
     pub(super) fn take_relocated(&mut self) -> impl Iterator<Item = (usize, UidSet)> {
         self.0
             .iter_mut()

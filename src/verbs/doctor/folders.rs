@@ -184,7 +184,8 @@ fn apart(source: &Reached<'_>, target: &Reached<'_>, report: &mut SideReport<'_,
     let result = format!("the same on both sides: {}", some(&same));
     let seen = seen(Check::Folders, tried, result);
     if same.len() == with_mail(&source.survey).max(with_mail(&target.survey)) {
-        // Only a mark on a message proves it, and this writes nothing: two accounts filled alike look the same.
+        // Only a mark on a message proves it, and this writes nothing: two accounts filled alike
+        // look the same.
         let meaning =
             "both addresses may lead to the same mailbox, or to a copy of its server's files";
         report.doubtful(

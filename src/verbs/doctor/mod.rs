@@ -1,4 +1,5 @@
-//! `doctor`: why a mailbox can or cannot be reached and used, and what to do. Nothing is written anywhere.
+//! `doctor`: why a mailbox can or cannot be reached and used, and what to do. Nothing is written
+//! anywhere.
 //!
 //! ```text
 //! way        D1 name, D2 port            survey     what is in the mailbox, read once for the checks below
@@ -10,9 +11,9 @@
 //! report     findings, told and counted
 //! ```
 //!
-//! The checks are made in their order. One of D1 to D6 that fails ends them for its mailbox, since nothing after it could
-//! be tried; with two mailboxes the other one is still looked at as far. One attempt is made to log in, never a second:
-//! repeated failures lock accounts.
+//! The checks are made in their order. One of D1 to D6 that fails ends them for its mailbox, since
+//! nothing after it could be tried; with two mailboxes the other one is still looked at as far. One
+//! attempt is made to log in, never a second: repeated failures lock accounts.
 
 mod content;
 mod entry;

@@ -15,7 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A greeting that takes longer is worth a word.
 const SLOW: Duration = Duration::from_secs(2);
 
-/// D3, and D4, which the same connection shows. Gives the mechanisms that the server offers for logging in.
+/// D3, and D4, which the same connection shows. Gives the mechanisms that the server offers for
+/// logging in.
 pub(super) fn check(
     patient: &Patient<'_>,
     addresses: &[SocketAddr],
@@ -23,7 +24,8 @@ pub(super) fn check(
 ) -> Option<Vec<String>> {
     let tls = patient.account.settings().tls;
     let tried = tried(tls);
-    // A port of implicit TLS says nothing to a client that waits for a greeting, and would be waited for long.
+    // A port of implicit TLS says nothing to a client that waits for a greeting, and would be
+    // waited for long.
     let said = if tls == TlsMode::Implicit {
         Vec::new()
     } else {
@@ -88,8 +90,8 @@ fn greeted(tls: TlsMode, greeting: &str, took: Duration, report: &mut SideReport
     }
 }
 
-/// Whether a server that speaks TLS from the first byte may have said this to a client that said nothing: nothing, or an alert that it has
-/// waited long enough (RFC 8446 section 5.1).
+/// Whether a server that speaks TLS from the first byte may have said this to a client that said
+/// nothing: nothing, or an alert that it has waited long enough (RFC 8446 section 5.1).
 fn may_be_tls(said: &[u8]) -> bool {
     said.is_empty() || said.starts_with(&[0x15, 0x03])
 }

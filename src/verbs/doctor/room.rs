@@ -1,4 +1,5 @@
-//! D7: whether everything fits, by quota, by the largest message, by what a provider carries in a day.
+//! D7: whether everything fits, by quota, by the largest message, by what a provider carries in a
+//! day.
 
 use super::report::{Report, SideReport, seen};
 use super::survey::Survey;

@@ -97,8 +97,8 @@ impl Survey {
             .sum()
     }
 
-    /// Bytes of the messages that another mailbox does not have; of all that are more than it has, where they can't be told
-    /// apart.
+    /// Bytes of the messages that another mailbox does not have; of all that are more than it has,
+    /// where they can't be told apart.
     pub(super) fn bytes_beyond(&self, other: &Self) -> u64 {
         if !(self.has_keys && other.has_keys) {
             return self.bytes().saturating_sub(other.bytes());

@@ -85,7 +85,8 @@ pub(super) fn distrusted(patient: &Patient<'_>, error: &Error, report: &mut Side
     );
 }
 
-/// What the failed check means, and what to do where there is more to say than the error's own hint.
+/// What the failed check means, and what to do where there is more to say than the error's own
+/// hint.
 fn explain(
     facts: &CertificateFacts,
     check: &str,

@@ -1,4 +1,5 @@
-//! The lines after the head: each says one thing of the folder that stands before it, or of a deletion.
+//! The lines after the head: each says one thing of the folder that stands before it, or of a
+//! deletion.
 
 use crate::mail::{Counters, Flags, MailboxName, Uid, UidSet, UidValidity};
 use crate::plan::planned::{Flagged, Planned, PlannedDeletion, PlannedFlags, PlannedFolder, Take};
@@ -10,7 +11,8 @@ use std::io;
 /// How long a line's set of UIDs gets.
 const SET_BYTES: usize = 8_000;
 
-/// What of a folder's raw name is not written as it is: bytes that are no printable ASCII, and the mark itself.
+/// What of a folder's raw name is not written as it is: bytes that are no printable ASCII, and the
+/// mark itself.
 const RAW: &AsciiSet = &CONTROLS.add(b'%');
 
 /// One line.
@@ -35,7 +37,8 @@ pub(super) enum Item {
         flags: Vec<String>,
         uids: String,
     },
-    /// A folder in which something is deleted, on the target by `--delete`, on the source by `--move`.
+    /// A folder in which something is deleted, on the target by `--delete`, on the source by
+    /// `--move`.
     Deletion {
         folder: String,
         mailbox: String,

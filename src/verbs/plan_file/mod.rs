@@ -1,8 +1,9 @@
 //! A plan as a file: what `copy --dry-run --save-plan` writes and `apply` carries out.
 //!
-//! NDJSON, so that it streams both ways: a head with both addresses and the options that matter, then a line for each
-//! folder, set of messages and deletion, and at last the number of lines and the SHA-256 of all before it. So a file that is cut
-//! short, damaged or edited is never half believed. Nothing secret is in it: an address has none.
+//! NDJSON, so that it streams both ways: a head with both addresses and the options that matter,
+//! then a line for each folder, set of messages and deletion, and at last the number of lines and
+//! the SHA-256 of all before it. So a file that is cut short, damaged or edited is never half
+//! believed. Nothing secret is in it: an address has none.
 
 mod head;
 mod items;

@@ -1,5 +1,5 @@
-//! Carries out what was decided, step by step: folders, the intent, moves, flags, copies in both directions, their
-//! proof, deletions, folders that go, and at last the checkpoint.
+//! Carries out what was decided, step by step: folders, the intent, moves, flags, copies in both
+//! directions, their proof, deletions, folders that go, and at last the checkpoint.
 
 use super::memory::{changed, pair_record};
 use super::{Sync, Work};
@@ -49,7 +49,8 @@ impl Sync<'_> {
         self.end_folders()
     }
 
-    /// Records, on the disk, that something is about to be done in folders, and what is known of them already.
+    /// Records, on the disk, that something is about to be done in folders, and what is known of
+    /// them already.
     fn begin_folders(&mut self) -> Result<(), Error> {
         let moving: Vec<usize> = self
             .moves
@@ -126,7 +127,8 @@ impl Work {
     fn folder_record(&self, subscribed: bool, unfinished: bool) -> TwoWayFolder {
         let side = |side: Side| {
             let state = &self.state[side];
-            // A folder that could not be renamed is known by its old names, so that it is renamed by the next run.
+            // A folder that could not be renamed is known by its old names, so that it is renamed
+            // by the next run.
             let old = self
                 .stored
                 .as_ref()
@@ -153,9 +155,9 @@ impl Work {
         }
     }
 
-    /// The record of a folder in which everything was done that may be done now. Where something is held back, its marks let
-    /// the next run find that again: without HIGHESTMODSEQ it looks at all flags, and what has come since the marks before
-    /// still counts as new.
+    /// The record of a folder in which everything was done that may be done now. Where something is
+    /// held back, its marks let the next run find that again: without HIGHESTMODSEQ it looks at all
+    /// flags, and what has come since the marks before still counts as new.
     fn concluded(&self, subscribed: bool) -> TwoWayFolder {
         let mut folder = self.folder_record(subscribed, false);
         if self.merge.held_back() > 0 {
@@ -181,8 +183,8 @@ impl Work {
         self.misnamed || self.pair.names.first.key() != self.pair.names.second.key()
     }
 
-    /// What becomes of the base before anything is done: what says nothing any more, what waits, what is known better, and
-    /// pairs for which nothing has to be done.
+    /// What becomes of the base before anything is done: what says nothing any more, what waits,
+    /// what is known better, and pairs for which nothing has to be done.
     fn record_base(&self, changes: &mut Vec<TwoWayChange>) {
         let Some(id) = self.record else { return };
         let merge = &self.merge;
@@ -231,7 +233,8 @@ impl Work {
         }
     }
 
-    /// Forgets refusals of messages that are not left alone for them: gone, told apart no more, or tried again now.
+    /// Forgets refusals of messages that are not left alone for them: gone, told apart no more, or
+    /// tried again now.
     fn record_refused(&self, changes: &mut Vec<TwoWayChange>) {
         let Some(id) = self.record else { return };
         for TwoWayRefused { side, uid, .. } in &self.refused_before {

@@ -13,7 +13,8 @@ use crate::event::Contradiction;
 use crate::mail::Side;
 use crate::plan::merge::Row;
 
-/// What contradicted each other where `action` is done on `to` for this reason; `None`: nothing did.
+/// What contradicted each other where `action` is done on `to` for this reason; `None`: nothing
+/// did.
 pub(super) fn contradiction(row: Row, action: &str, to: Side) -> Option<Contradiction> {
     let by_winner = |first, second| if to == Side::First { second } else { first };
     let (here, there, settled) = match row {

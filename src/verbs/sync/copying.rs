@@ -1,4 +1,5 @@
-//! What either side lacks is sent to it, both directions at the same time, by the lanes that `copy` uses.
+//! What either side lacks is sent to it, both directions at the same time, by the lanes that `copy`
+//! uses.
 
 use super::memory::pair_record;
 use super::sharing::{self, Postponed};
@@ -36,7 +37,8 @@ impl Journal for Pairs<'_> {
             return;
         };
         let mut taken = lock(&self.taken);
-        // A message that was there before, or that another one has become already, is no new pair: the proof sees to it.
+        // A message that was there before, or that another one has become already, is no new pair:
+        // the proof sees to it.
         let mut is_new = |to: Uid| {
             folder.target_uid_next.is_none_or(|next| to.get() >= next) && taken.insert((task, to))
         };
@@ -84,8 +86,8 @@ pub(super) fn sent_pair(
 ) -> TwoWayPair {
     let flags = task.flags.get(message.flags());
     let unfit = task.permanent_flags.split(&flags).1;
-    // A keyword that was sent and is not there was not taken, and so it is with a system flag that the folder does not list.
-    // Any other system flag may have been changed by somebody.
+    // A keyword that was sent and is not there was not taken, and so it is with a system flag that
+    // the folder does not list. Any other system flag may have been changed by somebody.
     let keywords = flags.minus(&flags.filter_keywords(|_| false));
     let doubtful = keywords.union(&task.permanent_flags.doubts(&flags));
     let lost = copy.map_or_else(Flags::default, |(_, there)| doubtful.minus(there));
@@ -245,7 +247,8 @@ impl Work {
     }
 }
 
-/// Sends the tasks of both ways: at the same time where there are lanes for it, else one after the other.
+/// Sends the tasks of both ways: at the same time where there are lanes for it, else one after the
+/// other.
 fn send_both(
     way: &mut Way<'_>,
     sent: &Both<Sent>,

@@ -1,5 +1,5 @@
-//! What one side deleted is deleted on the other, after everything else. Only named UIDs are removed, of a folder whose
-//! UIDVALIDITY held; a pair is forgotten when its message is gone.
+//! What one side deleted is deleted on the other, after everything else. Only named UIDs are
+//! removed, of a folder whose UIDVALIDITY held; a pair is forgotten when its message is gone.
 
 use super::memory::changed;
 use super::strays::Departed;
@@ -45,7 +45,8 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// What goes in one folder. A message that may be on its way to another folder stays until it has come there.
+    /// What goes in one folder. A message that may be on its way to another folder stays until it
+    /// has come there.
     fn doomed(&mut self, at: usize, side: Side, unsent: &HashSet<Sameness>) -> Option<Doomed> {
         let work = &mut self.works[at];
         if work.rests() || work.merge.deletions[side].is_empty() {
@@ -78,8 +79,8 @@ impl Sync<'_> {
         })
     }
 
-    /// Takes off what is to go the UIDs that stand for other messages by now: a server that has lost its list of UIDs may give them
-    /// out again, in the same generation.
+    /// Takes off what is to go the UIDs that stand for other messages by now: a server that has
+    /// lost its list of UIDs may give them out again, in the same generation.
     fn spare_others(
         &mut self,
         way: &mut Way<'_>,
@@ -157,7 +158,8 @@ impl Sync<'_> {
         self.memory.write(&changes, false)
     }
 
-    /// What becomes of the pairs of messages that were to go: those are over that are gone, the others wait.
+    /// What becomes of the pairs of messages that were to go: those are over that are gone, the
+    /// others wait.
     fn conclude_pairs(&mut self, side: Side, doomed: &Doomed, gone: &UidSet) -> Vec<TwoWayChange> {
         let work = &self.works[doomed.work];
         let mut changes = Vec::new();
@@ -189,7 +191,8 @@ impl Sync<'_> {
 }
 
 impl Work {
-    /// Whether a message is another one than this pair's message on a side, as it was shown or is known from earlier runs.
+    /// Whether a message is another one than this pair's message on a side, as it was shown or is
+    /// known from earlier runs.
     fn is_other(&self, side: Side, pair: u32, now: &Message) -> bool {
         let pair = self
             .base

@@ -1,5 +1,5 @@
-//! Why something is done with a message, or nothing is: what both sides agreed on, what each shows, and the row of the case
-//! table that decides.
+//! Why something is done with a message, or nothing is: what both sides agreed on, what each shows,
+//! and the row of the case table that decides.
 
 use super::{Sync, Work};
 use crate::event::Event;
@@ -116,7 +116,8 @@ impl Work {
             .any(|side| self.pair.names[side].to_string() == name)
     }
 
-    /// What is known of the message with this UID, in the saved state and on both sides. `None`: nothing.
+    /// What is known of the message with this UID, in the saved state and on both sides. `None`:
+    /// nothing.
     fn look_up(&self, side: Side, uid: Uid) -> Option<Found> {
         let pair = self.saved_pair(side, uid);
         let uid_on = |here: Side| {

@@ -1,5 +1,5 @@
-//! Flags are changed flag by flag: what one side has set or taken away, on the other. A message whose flags somebody else
-//! has changed since the scan is left alone, and merged by the next run.
+//! Flags are changed flag by flag: what one side has set or taken away, on the other. A message
+//! whose flags somebody else has changed since the scan is left alone, and merged by the next run.
 
 use super::Sync;
 use super::memory::pair_record;
@@ -66,7 +66,8 @@ impl Sync<'_> {
         self.memory.write(&changes, false)
     }
 
-    /// Takes off the marks that a killed run has left. Where that is refused, the next run sees them again.
+    /// Takes off the marks that a killed run has left. Where that is refused, the next run sees
+    /// them again.
     pub(super) fn take_marks_off(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
         for side in Side::BOTH {
             let marked = self
@@ -90,8 +91,8 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// What was set and is not there, of flags that the folder does not list. It is recorded as lacking: its absence is no
-    /// change that anybody made.
+    /// What was set and is not there, of flags that the folder does not list. It is recorded as
+    /// lacking: its absence is no change that anybody made.
     fn lost_flags(&mut self, way: &mut Way<'_>, flagged: &[Flagged]) -> Result<Both<Lost>, Error> {
         let asked: Both<BTreeMap<usize, UidSet>> = Both::of(|side| {
             let mut asked: BTreeMap<usize, UidSet> = BTreeMap::new();

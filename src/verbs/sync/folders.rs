@@ -1,5 +1,6 @@
-//! Folders are renamed, made and subscribed to, each side for itself, before anything is done with messages; those that
-//! were deleted on one side are deleted on the other as the last of all, the innermost first and only when they are empty.
+//! Folders are renamed, made and subscribed to, each side for itself, before anything is done with
+//! messages; those that were deleted on one side are deleted on the other as the last of all, the
+//! innermost first and only when they are empty.
 
 use super::{SideState, Sync, Work};
 use crate::engine::folders::{Made, open_made, other_name};
@@ -113,7 +114,8 @@ impl Sync<'_> {
         }
     }
 
-    /// Makes the folders that a side lacks, and opens them once to learn how they stand: on both sides at the same time.
+    /// Makes the folders that a side lacks, and opens them once to learn how they stand: on both
+    /// sides at the same time.
     pub(super) fn create_folders(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
         let wanted = Both::new(
             self.folders_to_make(Side::First),
@@ -257,7 +259,8 @@ impl Sync<'_> {
             || work.fate(at, &self.moves) == Some(Fate::ComesBack(side))
     }
 
-    /// What a new folder is for: what the other side's is for, where this side has no folder for that.
+    /// What a new folder is for: what the other side's is for, where this side has no folder for
+    /// that.
     fn role(&self, at: usize, side: Side) -> Option<SpecialUse> {
         let there = self.works[at].pair.seen[side.other()]?;
         let role = self.listed.folders[side.other()].get(there)?.role?;
@@ -299,7 +302,8 @@ impl Sync<'_> {
             .observe(&Event::FolderCreated { folder: &name });
     }
 
-    /// Subscribes to folders that were not subscribed to when they were made, and ends subscriptions.
+    /// Subscribes to folders that were not subscribed to when they were made, and ends
+    /// subscriptions.
     pub(super) fn subscribe(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
         let raw_names = Both::of(|side| self.raw_names(side));
         let wanted = Both::of(|side| self.subscriptions_to_make(side, &raw_names[side]));
@@ -397,7 +401,8 @@ impl Sync<'_> {
                 .collect::<HashMap<_, _>>()
         });
         let is_subscribed = |work: &Work| {
-            // What a side refused is still to be done: the other side's subscription then counts as new.
+            // What a side refused is still to be done: the other side's subscription then counts as
+            // new.
             let is_refused =
                 |side: Side| self.not_subscribed.contains(&work.pair.names[side].key());
             Side::BOTH.into_iter().all(|side| {

@@ -1,4 +1,5 @@
-//! What is deleted is kept in the undo store first. What can't be kept, or has no room there, is not deleted.
+//! What is deleted is kept in the undo store first. What can't be kept, or has no room there, is
+//! not deleted.
 
 use super::deleting::Doomed;
 use super::{Sync, Work};
@@ -31,7 +32,8 @@ impl Sync<'_> {
         result
     }
 
-    /// Takes off what is to go the messages for which the undo store has no room, whichever older run makes way.
+    /// Takes off what is to go the messages for which the undo store has no room, whichever older
+    /// run makes way.
     fn find_room(
         &mut self,
         side: Side,

@@ -1,7 +1,8 @@
 //! Both sides' folders by the names that the first has for them.
 //!
-//! What it keeps true: a folder that is known is found by the name that it had on its side, whatever rules say today; two
-//! folders of a side are never one; and a folder that a rule leaves out is not taken for deleted.
+//! What it keeps true: a folder that is known is found by the name that it had on its side,
+//! whatever rules say today; two folders of a side are never one; and a folder that a rule leaves
+//! out is not taken for deleted.
 
 use super::memory::Memory;
 use crate::event::{Event, Observer};
@@ -153,8 +154,8 @@ impl Listed {
         observer.observe(&Event::FolderFailed { folder, reason });
     }
 
-    /// Asks each side for the folders that are known and that it does not show. One that it does not deny makes its listing
-    /// one that may lack others, too.
+    /// Asks each side for the folders that are known and that it does not show. One that it does
+    /// not deny makes its listing one that may lack others, too.
     fn ask_for_missing(
         &mut self,
         link: &mut Link,
@@ -184,8 +185,8 @@ impl Listed {
         Ok(())
     }
 
-    /// The known folders that a side does not show as folders of mail, with their raw names there. None where nothing is
-    /// believed to be missing anyway.
+    /// The known folders that a side does not show as folders of mail, with their raw names there.
+    /// None where nothing is believed to be missing anyway.
     fn missing(
         &self,
         side: Side,
@@ -276,7 +277,8 @@ impl Listed {
             .add_folder(by, name.to_string(), messages.map(u64::from));
     }
 
-    /// Looks whether a folder with mail has a name of its own on both sides, and takes it. Gives the reason why not.
+    /// Looks whether a folder with mail has a name of its own on both sides, and takes it. Gives
+    /// the reason why not.
     fn check_name(
         &self,
         side: Side,
@@ -350,7 +352,8 @@ impl Listed {
     }
 }
 
-/// Options that concern no folder of either side, nor one that is known from before: a name is an error, the rest warnings.
+/// Options that concern no folder of either side, nor one that is known from before: a name is an
+/// error, the rest warnings.
 fn check_rules(
     rules: &Rules,
     rosters: &Both<Roster>,

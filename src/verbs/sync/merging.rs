@@ -69,7 +69,8 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// Finds what was moved. Gives with it the messages that could not be read, so that it can't be told whether they were.
+    /// Finds what was moved. Gives with it the messages that could not be read, so that it can't be
+    /// told whether they were.
     fn find_moves(
         &self,
         link: &mut Link,
@@ -95,8 +96,8 @@ impl Sync<'_> {
         failure.map_or(Ok((moves, unread)), Err)
     }
 
-    /// The folders of a side to which messages may have been moved that are missing in others: they could not be read, and nothing
-    /// shows that no mail has come into them.
+    /// The folders of a side to which messages may have been moved that are missing in others: they
+    /// could not be read, and nothing shows that no mail has come into them.
     fn hiding(&self, side: Side) -> Vec<String> {
         let works = self
             .works
@@ -116,7 +117,8 @@ impl Sync<'_> {
             .collect()
     }
 
-    /// Whether a side's folder shows by its counters that no mail has come into it since both sides were in step.
+    /// Whether a side's folder shows by its counters that no mail has come into it since both sides
+    /// were in step.
     fn has_no_news(&self, side: Side, name: &FolderName) -> bool {
         let known = self
             .memory
@@ -147,8 +149,8 @@ impl Sync<'_> {
         }
     }
 
-    /// Asks for the UIDs, and the MAILBOXID, of folders that may be known ones under another name, where the listing told no
-    /// MAILBOXID.
+    /// Asks for the UIDs, and the MAILBOXID, of folders that may be known ones under another name,
+    /// where the listing told no MAILBOXID.
     fn find_uids(&mut self, link: &mut Link) -> Result<(), Error> {
         for side in Side::BOTH {
             let missing = self.missing(side);
@@ -187,7 +189,8 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// The known folders, by their number, that a side shows neither under their names nor by their MAILBOXIDs.
+    /// The known folders, by their number, that a side shows neither under their names nor by their
+    /// MAILBOXIDs.
     fn missing(&self, side: Side) -> Vec<usize> {
         let seen = &self.listed.seen[side];
         let names: HashSet<String> = seen
@@ -207,7 +210,8 @@ impl Sync<'_> {
             .collect()
     }
 
-    /// The folders that a side shows under names that are not known, and that may be one of the missing.
+    /// The folders that a side shows under names that are not known, and that may be one of the
+    /// missing.
     fn may_be_known(&self, side: Side, missing: &[usize]) -> Vec<usize> {
         if missing.is_empty() {
             return Vec::new();
@@ -389,7 +393,8 @@ impl Sync<'_> {
         })
     }
 
-    /// Whether a message of each side are the same by their contents. `None`: one of them could not be read.
+    /// Whether a message of each side are the same by their contents. `None`: one of them could not
+    /// be read.
     fn have_same_content(&self, link: &mut Link, at: Both<At>) -> Result<Option<bool>, Error> {
         let messages = Both::of(|side| self.at(side, at[side]));
         let Both {
@@ -463,7 +468,8 @@ impl Work {
         })
     }
 
-    /// Whether new mail in a side's folder was not seen, and the counters leave open whether there is any.
+    /// Whether new mail in a side's folder was not seen, and the counters leave open whether there
+    /// is any.
     fn hides_arrivals(&self, side: Side) -> bool {
         let is_incomplete = self
             .merge
@@ -478,7 +484,8 @@ impl Work {
             .is_some_and(|stored| no_news(stored, side, &self.state[side].counters))
     }
 
-    /// The messages of a side of which something is done that takes more than their flags, and no more is known.
+    /// The messages of a side of which something is done that takes more than their flags, and no
+    /// more is known.
     fn lacking(&self, merge: &FolderMerge, side: Side) -> Vec<u32> {
         let messages = self.views[side].messages();
         let sent = merge.incoming[side.other()]
@@ -501,7 +508,8 @@ impl Work {
     }
 }
 
-/// Whether a side's folder shows by its counters that no mail has come into it since both sides were in step.
+/// Whether a side's folder shows by its counters that no mail has come into it since both sides
+/// were in step.
 fn no_news(stored: &TwoWayFolder, side: Side, now: &Counters) -> bool {
     let counters = |mark: &Counters| Some((mark.uid_validity?, mark.uid_next?));
     let then = counters(&stored.sides[side].counters);
@@ -525,7 +533,8 @@ fn as_many(messages: u32) -> View {
     view
 }
 
-/// Whether it holds mail: a level that only holds other folders may bear the name of one that was renamed.
+/// Whether it holds mail: a level that only holds other folders may bear the name of one that was
+/// renamed.
 fn is_mail(seen: &SeenFolder) -> bool {
     seen.kind != FolderKind::NoMail
 }

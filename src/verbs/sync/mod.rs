@@ -1,9 +1,11 @@
-//! `sync`: makes two mailboxes that are both in use the same, by what each has changed since both last agreed.
+//! `sync`: makes two mailboxes that are both in use the same, by what each has changed since both
+//! last agreed.
 //!
-//! What is done is decided by [`crate::plan::merge`]; here both sides are read and its actions carried out. What it keeps
-//! true: a folder is recorded as unfinished, on the disk, before anything is done in it; a pair is recorded when both its
-//! messages are known to be there, and forgotten only when its message is known to be gone; what was not carried out is
-//! found again by the next run, since the marks that are kept are those of the scan.
+//! What is done is decided by [`crate::plan::merge`]; here both sides are read and its actions
+//! carried out. What it keeps true: a folder is recorded as unfinished, on the disk, before
+//! anything is done in it; a pair is recorded when both its messages are known to be there, and
+//! forgotten only when its message is known to be gone; what was not carried out is found again by
+//! the next run, since the marks that are kept are those of the scan.
 
 mod apart;
 mod carry;
@@ -48,12 +50,13 @@ use telling::Untold;
 
 /// Brings two mailboxes into step.
 ///
-/// Messages and folders that fail are named in events and counted; the rest goes on. `state` is what earlier runs have left;
-/// without it (in a dry run of a pair that has none) both sides are joined.
+/// Messages and folders that fail are named in events and counted; the rest goes on. `state` is
+/// what earlier runs have left; without it (in a dry run of a pair that has none) both sides are
+/// joined.
 ///
 /// # Errors
-/// What kept the run from beginning: no connection, a refused login, a state that can't be read. What ends it later is in
-/// the summary's status, beside what was done until then.
+/// What kept the run from beginning: no connection, a refused login, a state that can't be read.
+/// What ends it later is in the summary's status, beside what was done until then.
 pub fn sync(
     connectors: Both<&dyn Connector>,
     rules: &Rules,
@@ -108,7 +111,8 @@ pub fn sync(
     Ok(sync.finish(started, stop))
 }
 
-/// What the state says that both sides hold. Counts are those of scans, before what the last run copied.
+/// What the state says that both sides hold. Counts are those of scans, before what the last run
+/// copied.
 fn held(state: Option<TwoWay<'_>>) -> Result<Both<Held>, Error> {
     let mut held: Both<Held> = Both::default();
     let Some(state) = state else { return Ok(held) };
@@ -254,7 +258,8 @@ impl<'a> Sync<'a> {
         })
     }
 
-    /// Whether what is known was forgotten, as one side was filled by earlier runs, is empty now, and is to be filled anew.
+    /// Whether what is known was forgotten, as one side was filled by earlier runs, is empty now,
+    /// and is to be filled anew.
     ///
     /// # Errors
     /// That a side is gone, and that nothing says that this is meant.

@@ -1,8 +1,8 @@
 //! Messages that were moved on one side are moved on the other by its server itself.
 //!
-//! What it keeps true: a message counts as moved when it is known where it is now, by COPYUID or by having been found there,
-//! and has left where it was. Anything else is left as it is and found again by the next run: its pair stays in the
-//! base of the folder that it was to leave.
+//! What it keeps true: a message counts as moved when it is known where it is now, by COPYUID or by
+//! having been found there, and has left where it was. Anything else is left as it is and found
+//! again by the next run: its pair stays in the base of the folder that it was to leave.
 
 use super::Sync;
 use super::memory::pair_record;
@@ -51,8 +51,8 @@ impl MovedFlags {
     }
 }
 
-/// The flags that both sides agree on, but for what a side did not change: that stays as it was, so that the next run finds
-/// the same change to make.
+/// The flags that both sides agree on, but for what a side did not change: that stays as it was, so
+/// that the next run finds the same change to make.
 fn agreed_flags(merge: &FlagMerge, is_unflagged: Both<bool>) -> AgreedFlags {
     let mut agreed = merge.agreed.clone();
     for side in Side::BOTH.into_iter().filter(|side| is_unflagged[*side]) {
@@ -142,7 +142,8 @@ impl Sync<'_> {
         self.conclude_moves(side, moves, &placed, &kept, &unflagged)
     }
 
-    /// Names the folders with messages that were to be moved and were not found where they were to go.
+    /// Names the folders with messages that were to be moved and were not found where they were to
+    /// go.
     fn tell_unfound(
         &mut self,
         side: Side,
@@ -169,8 +170,8 @@ impl Sync<'_> {
         }
     }
 
-    /// Removes what was to leave and may still be where it was; where that is refused, the copy. Gives the moves of which the message may
-    /// be in both places.
+    /// Removes what was to leave and may still be where it was; where that is refused, the copy.
+    /// Gives the moves of which the message may be in both places.
     fn clear_leftovers(
         &mut self,
         way: &mut Way<'_>,
@@ -229,8 +230,8 @@ impl Sync<'_> {
         Ok(kept.into_iter().collect())
     }
 
-    /// Gives both messages of each moved pair the flags that they are to have. Gives the UIDs, by folder, of which a side
-    /// refused that.
+    /// Gives both messages of each moved pair the flags that they are to have. Gives the UIDs, by
+    /// folder, of which a side refused that.
     fn set_moved_flags(
         &mut self,
         way: &mut Way<'_>,
@@ -271,7 +272,8 @@ impl Sync<'_> {
         wanted
     }
 
-    /// Changes the flags of moved messages on one side. Gives the UIDs, by folder, of which that was refused.
+    /// Changes the flags of moved messages on one side. Gives the UIDs, by folder, of which that
+    /// was refused.
     fn change_moved_flags(
         &mut self,
         way: &mut Way<'_>,
@@ -356,7 +358,8 @@ impl Sync<'_> {
     /// Counts a message that has come to its new folder, and tells of it.
     fn note_moved(&mut self, side: Side, moved: &Move, uid: Uid) {
         let work = &mut self.works[moved.to];
-        // What is sent now comes after it: a lost reply must not be looked for among what was moved.
+        // What is sent now comes after it: a lost reply must not be looked for among what was
+        // moved.
         let next = &mut work.sent_from[side];
         *next = (*next).max(uid.get().saturating_add(1));
         let folder = work.name(side);

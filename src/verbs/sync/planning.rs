@@ -1,4 +1,5 @@
-//! What is planned for each folder, and what both mailboxes hold: told once, before anything is done.
+//! What is planned for each folder, and what both mailboxes hold: told once, before anything is
+//! done.
 
 use super::{Sync, Work};
 use crate::event::{Event, SyncPlanned, SyncStep};

@@ -1,6 +1,8 @@
-//! What is recorded and said of each side's word on what was sent to it: with which flags each message is there. What is not
-//! there is named as failed and its pair is forgotten. So is what a side says to have put where another message is: Gmail takes equal bytes
-//! for one message, however often they are sent. Were both paired with that one, a deletion of either would delete the other.
+//! What is recorded and said of each side's word on what was sent to it: with which flags each
+//! message is there. What is not there is named as failed and its pair is forgotten. So is what a
+//! side says to have put where another message is: Gmail takes equal bytes for one message, however
+//! often they are sent. Were both paired with that one, a deletion of either would delete the
+//! other.
 
 use super::copying::sent_pair;
 use super::{Sync, Work};
@@ -59,7 +61,8 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// Forgets pairs by UIDs that are not those of what was sent. Those of the messages that were found come by the proof.
+    /// Forgets pairs by UIDs that are not those of what was sent. Those of the messages that were
+    /// found come by the proof.
     fn take_back_uids(
         &mut self,
         side: Side,
@@ -108,7 +111,8 @@ impl Sync<'_> {
             );
             changes.push(TwoWayChange::Pair(id, Box::new(pair)));
         }
-        // First the record, and on the disk: a recorded message that is not there any more would read as a deletion.
+        // First the record, and on the disk: a recorded message that is not there any more would
+        // read as a deletion.
         self.memory.write(&changes, true)?;
         self.works[proof.of].open = true;
         let (messages, bytes) =
@@ -215,8 +219,9 @@ impl Sync<'_> {
         way.copied -= 1;
     }
 
-    /// Records messages that have left where they were put with the UIDs that they had there, so that the next run takes what
-    /// happened to them for the change that it is: it moves or deletes them on the other side.
+    /// Records messages that have left where they were put with the UIDs that they had there, so
+    /// that the next run takes what happened to them for the change that it is: it moves or deletes
+    /// them on the other side.
     fn note_left(
         &mut self,
         side: Side,
@@ -247,7 +252,8 @@ fn uids(side: Side, source: Uid, copy: Uid) -> Both<Uid> {
 }
 
 impl Work {
-    /// The messages of a side that are in a pair, of those that were there before; nothing where all that was sent is new.
+    /// The messages of a side that are in a pair, of those that were there before; nothing where
+    /// all that was sent is new.
     fn paired(&self, side: Side, proof: &Proof<'_>) -> UidSet {
         let is_older = |uid: &Uid| {
             proof

@@ -1,5 +1,5 @@
-//! What both sides' folders show now. Of what is known, only what has changed is asked for; where the counts do not agree
-//! with what is filled in, everything is.
+//! What both sides' folders show now. Of what is known, only what has changed is asked for; where
+//! the counts do not agree with what is filled in, everything is.
 
 use super::{SideState, Sync, Work};
 use crate::engine::scans::read_listed;
@@ -82,7 +82,8 @@ impl Sync<'_> {
         }
     }
 
-    /// Asks for all attributes and headers of these messages of a side's folder, which are in its view.
+    /// Asks for all attributes and headers of these messages of a side's folder, which are in its
+    /// view.
     pub(super) fn read_more(
         &mut self,
         link: &mut Link,
@@ -166,8 +167,8 @@ impl Work {
         self.views[side] = if is_capped { view.capped() } else { view };
     }
 
-    /// What UIDNEXT is at least, of a server that did not say when the folder was opened: as STATUS said, or as it was before,
-    /// as deleting the newest messages does not lower it.
+    /// What UIDNEXT is at least, of a server that did not say when the folder was opened: as STATUS
+    /// said, or as it was before, as deleting the newest messages does not lower it.
     fn least_uid_next(&self, side: Side, scan: &FolderScan) -> u32 {
         let stored = self.stored.as_ref().map(|stored| &stored.sides[side]);
         let before = stored
@@ -179,7 +180,8 @@ impl Work {
         })
     }
 
-    /// Puts what was read of messages into a side's view. One that is gone meanwhile is not shown any more.
+    /// Puts what was read of messages into a side's view. One that is gone meanwhile is not shown
+    /// any more.
     fn learn(&mut self, side: Side, asked: &UidSet, found: &FolderScan) {
         let view = &self.views[side];
         let mut flags = FlagTable::default();
@@ -287,7 +289,8 @@ fn take(
             }
         },
         Err(refusal) => {
-            // A server may offer what it then refuses: it is asked in the plainest way before it is believed.
+            // A server may offer what it then refuses: it is asked in the plainest way before it is
+            // believed.
             let is_new = !std::mem::replace(whole, true);
             let is_done =
                 refusal.meaning != RefusalMeaning::Transient && !(is_new && work.base.is_some());
@@ -296,8 +299,8 @@ fn take(
     }
 }
 
-/// What a scan of changes did not list is as it was. `None`: something in it could not be read, or the server's count of messages says
-/// otherwise.
+/// What a scan of changes did not list is as it was. `None`: something in it could not be read, or
+/// the server's count of messages says otherwise.
 fn fill_in(base: &BaseFolder, side: Side, scan: FolderScan) -> Option<FolderScan> {
     let there = || {
         base.pairs()

@@ -1,10 +1,13 @@
-//! A message that a side lacks in several folders is sent into one of them; that side copies it into the others itself.
+//! A message that a side lacks in several folders is sent into one of them; that side copies it
+//! into the others itself.
 //!
-//! What it keeps true: only what the side that has it calls by one name (EMAILID, X-GM-MSGID) is taken for one message, as two may
-//! have all else in common and differ in their bodies. It is copied only from where the side has acknowledged it by UID, and counts as copied only when it is
-//! known where it is, by COPYUID or by having been found there; anything else is sent. Messages that are to have other flags are
-//! sent too: so nothing is to be changed after a copy, and a run that ends at any moment leaves messages as they are to be,
-//! which the next run pairs by their headers.
+//! What it keeps true: only what the side that has it calls by one name (EMAILID, X-GM-MSGID) is
+//! taken for one message, as two may have all else in common and differ in their bodies. It is
+//! copied only from where the side has acknowledged it by UID, and counts as copied only when it is
+//! known where it is, by COPYUID or by having been found there; anything else is sent. Messages
+//! that are to have other flags are sent too: so nothing is to be changed after a copy, and a run
+//! that ends at any moment leaves messages as they are to be, which the next run pairs by their
+//! headers.
 
 use super::Sync;
 use crate::engine::relocate::{self, Errand, Goal};
@@ -63,7 +66,8 @@ impl Wish<'_> {
     }
 }
 
-/// By a folder's work, which of the messages that it is to get another folder gets, too: that one's is sent.
+/// By a folder's work, which of the messages that it is to get another folder gets, too: that one's
+/// is sent.
 pub(super) type Originals = HashMap<usize, HashMap<Uid, Original>>;
 
 /// Takes off what other folders get too.
@@ -148,8 +152,8 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// What looks as if it were in several folders, each with the first of its kind. Of equal messages in one folder one is
-    /// among them and the others are sent.
+    /// What looks as if it were in several folders, each with the first of its kind. Of equal
+    /// messages in one folder one is among them and the others are sent.
     fn find_alike(&self, to: Side) -> Vec<(Original, Original)> {
         let folders: Vec<(usize, Vec<&Message>)> = (self.works.iter().enumerate())
             .filter(|(_, work)| !work.rests() && !work.drafts)
@@ -195,8 +199,8 @@ impl Sync<'_> {
             .is_some_and(|of| of.contains_key(&uid))
     }
 
-    /// Lets a side copy what was postponed from what was sent to it. Gives what it has copied, with where it is, and what has to
-    /// be sent after all.
+    /// Lets a side copy what was postponed from what was sent to it. Gives what it has copied, with
+    /// where it is, and what has to be sent after all.
     pub(super) fn share(
         &mut self,
         way: &mut Way<'_>,
@@ -240,7 +244,8 @@ impl Sync<'_> {
                     _ => left.messages.push(message),
                 }
             }
-            // What is sent now comes after what is there: a lost reply must not be looked for among that.
+            // What is sent now comes after what is there: a lost reply must not be looked for among
+            // that.
             let there = sent.placed_in(work).iter().map(Uid::get).max();
             let copied = fates.iter().filter_map(Fate::uid);
             let next = copied
@@ -256,7 +261,8 @@ impl Sync<'_> {
         Ok((done, rest))
     }
 
-    /// Asks the side for all copies. Gives where they are, by which of the postponed they are and which of its messages.
+    /// Asks the side for all copies. Gives where they are, by which of the postponed they are and
+    /// which of its messages.
     fn ask_for_copies(
         &self,
         way: &mut Way<'_>,

@@ -1,10 +1,12 @@
 //! Messages that somebody moved while this run took them for gone, or for where they were.
 //!
-//! Folders are read one after the other, and what was decided is carried out later still. A message that is moved meanwhile may
-//! be seen in neither folder, or in both, and may be carried to one place by the run and to another by its reader. So before the
-//! run ends it looks at what has come into each side's folders since it read them: what is there of a message that it has moved,
-//! deleted, or let go is a stray. A copy that the run itself made of it is taken back, and the pair is kept, so that the next run
-//! finds the move. What was seen in two folders is looked for in the first one again before it is taken for new mail.
+//! Folders are read one after the other, and what was decided is carried out later still. A message
+//! that is moved meanwhile may be seen in neither folder, or in both, and may be carried to one
+//! place by the run and to another by its reader. So before the run ends it looks at what has come
+//! into each side's folders since it read them: what is there of a message that it has moved,
+//! deleted, or let go is a stray. A copy that the run itself made of it is taken back, and the pair
+//! is kept, so that the next run finds the move. What was seen in two folders is looked for in the
+//! first one again before it is taken for new mail.
 
 use super::memory::changed;
 use super::{Sync, Work};
@@ -45,8 +47,9 @@ struct Changed {
 }
 
 impl Work {
-    /// The state in which a pair of the base stays that this run does not settle. Where a side's folder was gone, it may have been made
-    /// anew since: the UID that the pair knows there is that of another message then.
+    /// The state in which a pair of the base stays that this run does not settle. Where a side's
+    /// folder was gone, it may have been made anew since: the UID that the pair knows there is that
+    /// of another message then.
     fn state_of(&self, pair: &BasePair) -> PairState {
         let gone = Side::BOTH
             .into_iter()
@@ -92,7 +95,8 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// What was moved and deleted, what was copied although it was gone, and what was let go as it was gone on both sides.
+    /// What was moved and deleted, what was copied although it was gone, and what was let go as it
+    /// was gone on both sides.
     fn all_departed(&mut self) -> Result<Vec<Departed>, Error> {
         let mut all = std::mem::take(&mut self.departed);
         for (at, work) in self
@@ -119,7 +123,8 @@ impl Sync<'_> {
                 }
             }
         }
-        // What has a new pair by now, of a move, a copy or mail that both sides have, is found by that one.
+        // What has a new pair by now, of a move, a copy or mail that both sides have, is found by
+        // that one.
         let known: HashSet<Former> = all.iter().map(|one| one.former).collect();
         let mut joined = self.joined();
         for (folder, work) in self.works.iter().enumerate() {
@@ -253,7 +258,8 @@ impl Sync<'_> {
             .collect())
     }
 
-    /// Lets the next run find that the message was moved there. `others` are the strays that are left.
+    /// Lets the next run find that the message was moved there. `others` are the strays that are
+    /// left.
     fn follow_stray(
         &mut self,
         way: &mut Way<'_>,
@@ -296,7 +302,8 @@ impl Sync<'_> {
                     .map(|(id, pair)| TwoWayChange::Unpair(id, pair.uids)),
             );
         }
-        // First the record, and on the disk: a recorded message that is not there any more would read as a deletion.
+        // First the record, and on the disk: a recorded message that is not there any more would
+        // read as a deletion.
         self.memory.write(&changes, true)?;
         if let Some((at, uid)) = copy {
             self.take_back_ours(way, side, at, uid)?;
@@ -304,8 +311,8 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// Finds the copy of a stray that this run made, by its bytes: where the run put it, or among the `others` if someone has
-    /// moved the copy, too.
+    /// Finds the copy of a stray that this run made, by its bytes: where the run put it, or among
+    /// the `others` if someone has moved the copy, too.
     fn find_copy(
         &self,
         way: &mut Way<'_>,
@@ -403,8 +410,8 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// Leaves alone for this run, on both sides, what was moved while the side was read: two folders showed it, and one of them does not
-    /// any more.
+    /// Leaves alone for this run, on both sides, what was moved while the side was read: two
+    /// folders showed it, and one of them does not any more.
     pub(super) fn leave_half_seen(&mut self, link: &mut Link) -> Result<(), Error> {
         for side in Side::BOTH {
             let suspects = self.seen_twice(side)?;
@@ -458,7 +465,8 @@ impl Sync<'_> {
         }
     }
 
-    /// What is to be sent from a side, and looks like a message that it showed in another folder, too.
+    /// What is to be sent from a side, and looks like a message that it showed in another folder,
+    /// too.
     fn seen_twice(&self, side: Side) -> Result<Vec<Suspect>, Error> {
         let mut new: HashMap<Trace, Vec<usize>> = HashMap::new();
         for (at, work) in self
@@ -496,8 +504,9 @@ impl Sync<'_> {
         Ok(found)
     }
 
-    /// The messages with these keys that a side showed in a folder, with their UIDs: those that are known, and new ones. A folder that was
-    /// in step when it was listed, and so was not read, has all that is known of it.
+    /// The messages with these keys that a side showed in a folder, with their UIDs: those that are
+    /// known, and new ones. A folder that was in step when it was listed, and so was not read, has
+    /// all that is known of it.
     fn shown_of(
         &self,
         work: &Work,
@@ -520,7 +529,8 @@ impl Sync<'_> {
             .joined
             .iter()
             .filter_map(|joined| work.message(side, joined.messages[side]));
-        // Without what is known, all mail is new, and the same in several folders is nothing special.
+        // Without what is known, all mail is new, and the same in several folders is nothing
+        // special.
         let new = work.to_send(side, &[Row::NewMail]);
         let unknown = joined
             .chain(new)

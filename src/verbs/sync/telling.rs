@@ -1,4 +1,5 @@
-//! What is told: in a dry run each change with the side that it comes from and why; conflicts, refusals and brakes always.
+//! What is told: in a dry run each change with the side that it comes from and why; conflicts,
+//! refusals and brakes always.
 
 use super::conflicts::contradiction;
 use super::{Sync, Work};
@@ -163,7 +164,8 @@ impl Sync<'_> {
         }
     }
 
-    /// Says which messages stay because they may have been moved to folders that could not be read, by the side that keeps them.
+    /// Says which messages stay because they may have been moved to folders that could not be read,
+    /// by the side that keeps them.
     pub(super) fn tell_held_departures(&self, held: &Both<Vec<u64>>, hiding: &Both<Vec<String>>) {
         for side in Side::BOTH {
             for (work, count) in self

@@ -1,6 +1,7 @@
-//! What only a view of a side has (archived mail in All Mail): a sync has no folder for it on the other side, and says so. Which folder
-//! it is to come into would be the user's to say, and where a message has left its last folder it was deleted for all that a sync can
-//! tell. `copy` brings it along.
+//! What only a view of a side has (archived mail in All Mail): a sync has no folder for it on the
+//! other side, and says so. Which folder it is to come into would be the user's to say, and where a
+//! message has left its last folder it was deleted for all that a sync can tell. `copy` brings it
+//! along.
 
 use super::listing::Listed;
 use super::memory::Memory;
@@ -22,8 +23,9 @@ struct View {
 }
 
 impl Listed {
-    /// Names each view that has messages which are in no folder. One is looked through again when its counters, or those of any
-    /// folder, have changed; one that the user leaves out is none of the run's business.
+    /// Names each view that has messages which are in no folder. One is looked through again when
+    /// its counters, or those of any folder, have changed; one that the user leaves out is none of
+    /// the run's business.
     pub(super) fn look_through_views(
         &mut self,
         link: &mut Link,
@@ -78,7 +80,8 @@ impl Listed {
         Ok(())
     }
 
-    /// The views of a side that take part, All Mail first: what that has is no matter of another view.
+    /// The views of a side that take part, All Mail first: what that has is no matter of another
+    /// view.
     fn views(&self, side: Side, roster: &Roster, rules: &Rules) -> Vec<View> {
         let mailbox = |index: usize| self.listings[side].mailboxes.get(index);
         let role = |index: usize| mailbox(index).and_then(|mailbox| mailbox.special_use);

@@ -1,8 +1,11 @@
-//! The undo store: what `sync` deletes on a side because the other did is kept first, and `undo` puts it back.
+//! The undo store: what `sync` deletes on a side because the other did is kept first, and `undo`
+//! puts it back.
 //!
-//! One directory for each run: the messages byte for byte in `cur`, and `index`, a JSON object a line that says of each where
-//! it was, with which flags and which INTERNALDATE. What it keeps true: a message is on the disk, and so is its line,
-//! before it is deleted; what has no [`room`] is not deleted; what is put back goes into the folder where it was, once, however often it is asked for.
+//! One directory for each run: the messages byte for byte in `cur`, and `index`, a JSON object a
+//! line that says of each where it was, with which flags and which INTERNALDATE. What it keeps
+//! true: a message is on the disk, and so is its line, before it is deleted; what has no [`room`]
+//! is not deleted; what is put back goes into the folder where it was, once, however often it is
+//! asked for.
 
 mod restore;
 mod room;
@@ -53,7 +56,8 @@ impl UndoRun {
         }
     }
 
-    /// Whether a message of so many bytes has room; the oldest runs make way for it, and stand in `dropped` then.
+    /// Whether a message of so many bytes has room; the oldest runs make way for it, and stand in
+    /// `dropped` then.
     pub(super) fn has_room(
         &mut self,
         bytes: u64,

@@ -1,4 +1,5 @@
-//! Puts back what a run has kept, or says what would be put back: folder after folder, each message once.
+//! Puts back what a run has kept, or says what would be put back: folder after folder, each message
+//! once.
 
 use super::KeptMessage;
 use crate::event::{Event, Observer, Restored, Run};
@@ -59,7 +60,8 @@ pub fn kept_headings(run: &Path, messages: &[KeptMessage]) -> Result<Vec<Heading
 /// Puts messages of one mailbox back into the folders where they were. Each is told in an event.
 ///
 /// # Errors
-/// No connection, a refused login, or files that can't be read. A message that the server refuses is named in an event.
+/// No connection, a refused login, or files that can't be read. A message that the server refuses
+/// is named in an event.
 pub fn undo(
     account: &dyn Connector,
     restoring: Restoring<'_>,

@@ -1,7 +1,8 @@
 //! How much the undo store of two mailboxes may hold.
 //!
-//! The oldest runs make way for what is deleted now. What does not fit even alone is not kept, and so not deleted: a run
-//! never drops what it has kept itself, and drops no older run for what would not fit then either.
+//! The oldest runs make way for what is deleted now. What does not fit even alone is not kept, and
+//! so not deleted: a run never drops what it has kept itself, and drops no older run for what would
+//! not fit then either.
 
 use super::kept_messages;
 use std::io;
@@ -50,7 +51,8 @@ impl Room {
         }
     }
 
-    /// Takes so many bytes, if they fit; older runs that have to make way for that go, and stand in `dropped`.
+    /// Takes so many bytes, if they fit; older runs that have to make way for that go, and stand in
+    /// `dropped`.
     pub(super) fn take(&mut self, bytes: u64, dropped: &mut Vec<DroppedRun>) -> io::Result<bool> {
         let wanted = self.own.saturating_add(bytes);
         let Some(most) = self.most else {
@@ -119,7 +121,8 @@ mod tests {
 
     #[test]
     fn the_oldest_make_way_and_only_for_what_fits() {
-        // The limit, what is taken, and of each whether it fits; the runs that are left of 40, 30 and 20 bytes.
+        // The limit, what is taken, and of each whether it fits; the runs that are left of 40, 30
+        // and 20 bytes.
         for (most, takes, fits, all) in [
             (
                 None,

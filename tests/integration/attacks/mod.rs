@@ -1,4 +1,5 @@
-//! Names, servers and certificates that mean harm. docs/security.md says which test answers which attack.
+//! Names, servers and certificates that mean harm. docs/security.md says which test answers which
+//! attack.
 
 mod names;
 mod server;

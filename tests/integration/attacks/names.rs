@@ -1,5 +1,5 @@
-//! Attacks by names: folders and keywords that are meant to do something where they are shown or written. The rows N1 to N3 are
-//! those of docs/security.md.
+//! Attacks by names: folders and keywords that are meant to do something where they are shown or
+//! written. The rows N1 to N3 are those of docs/security.md.
 
 #![expect(
     clippy::unwrap_used,
@@ -24,7 +24,8 @@ fn end(server: &Scripted) -> End {
     End::plain(server.port, "&timeout=2")
 }
 
-/// Names that were made to leave a folder, end a line, move a terminal or meet another name, as LIST writes them.
+/// Names that were made to leave a folder, end a line, move a terminal or meet another name, as
+/// LIST writes them.
 const HOSTILE: [&str; 23] = [
     "../../.ssh",
     "a/../../b",
@@ -51,14 +52,16 @@ const HOSTILE: [&str; 23] = [
     "$(reboot)`reboot`",
 ];
 
-/// N1, N2, N3: hostile names reach the other server as names and nothing else, or are named as failed.
+/// N1, N2, N3: hostile names reach the other server as names and nothing else, or are named as
+/// failed.
 #[test]
 fn hostile_folder_names_are_names_and_nothing_else() {
     let mut listed: String = HOSTILE
         .iter()
         .map(|name| format!("* LIST () \"/\" \"{name}\"\r\n"))
         .collect();
-    // One more separator on each line, a name in a literal with line ends in it, one of 300 characters, and a NUL.
+    // One more separator on each line, a name in a literal with line ends in it, one of 300
+    // characters, and a NUL.
     listed += "* LIST () \".\" one.level\r\n* LIST () NIL flat/name\r\n* LIST () \"^\" a^b\r\n";
     listed += "* LIST () \"/\" {25}\r\nINBOX\r\nA1 DELETE INBOX\r\nx\r\n";
     listed += &format!(
@@ -259,7 +262,8 @@ fn hostile_keywords_are_keywords_or_left_out() {
     });
 }
 
-/// N2: names that people can't tell apart, or that another server does not, are never made one folder.
+/// N2: names that people can't tell apart, or that another server does not, are never made one
+/// folder.
 #[test]
 fn names_that_would_become_one_folder_stop_the_run_before_anything_is_written() {
     for pair in [["E&AwE-le", "&AMk-le"], ["&AMk-le", "\u{c9}le"]] {

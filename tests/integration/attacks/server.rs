@@ -1,6 +1,6 @@
-//! Attacks of a server that is logged in to: answers without an end, answers that are none, and texts that are meant to do
-//! something where they are shown. The rows P1 to P12 and N4 to N10 are those of docs/security.md, which names the
-//! tests of other files too.
+//! Attacks of a server that is logged in to: answers without an end, answers that are none, and
+//! texts that are meant to do something where they are shown. The rows P1 to P12 and N4 to N10 are
+//! those of docs/security.md, which names the tests of other files too.
 
 #![expect(
     clippy::unwrap_used,
@@ -45,7 +45,8 @@ fn shown(name: &'static str, reply: impl Fn() -> Reply + Send + 'static) -> Run 
     folders(end(&server), &[])
 }
 
-/// P1: a size is a claim. Nothing is taken into memory for it, and what does not come ends the wait.
+/// P1: a size is a claim. Nothing is taken into memory for it, and what does not come ends the
+/// wait.
 #[test]
 fn announced_sizes_are_not_believed() {
     let sizes = [
@@ -111,7 +112,8 @@ fn endless_answers_end_soon() {
             begun.elapsed()
         );
     });
-    // Nested a hundred thousand deep, in each answer that may be nested: read or refused, and never a crash.
+    // Nested a hundred thousand deep, in each answer that may be nested: read or refused, and never
+    // a crash.
     let deep = "(".repeat(100_000) + &")".repeat(100_000);
     let run = shown("LIST", {
         let deep = deep.clone();
@@ -290,7 +292,8 @@ fn refusals_without_words_and_nonsense_are_told_once() {
     });
 }
 
-/// P9 and P10: what was not asked for is nobody's message, and numbers that can't be end nothing but the folder.
+/// P9 and P10: what was not asked for is nobody's message, and numbers that can't be end nothing
+/// but the folder.
 #[test]
 fn messages_and_numbers_that_nobody_asked_for_do_no_harm() {
     let forged = literal("* 9 FETCH (UID 77 BODY[]", b"Subject: forged\r\n\r\nx", ")");
@@ -487,7 +490,8 @@ fn a_server_that_drips_is_left() {
     assert!(begun.elapsed() < Duration::from_secs(60));
 }
 
-/// P12: a message whose bytes come now and then is given up and named as failed, and a run in which nothing gets through ends.
+/// P12: a message whose bytes come now and then is given up and named as failed, and a run in which
+/// nothing gets through ends.
 #[test]
 fn messages_that_drip_end_the_run_after_a_few_tries() {
     let (source, _) = Fake::of(bytes(3)).serve(|command, _| {
@@ -517,8 +521,8 @@ fn messages_that_drip_end_the_run_after_a_few_tries() {
     assert!(content(&got).is_empty());
 }
 
-/// P12: a folder that can't be opened, as the server stalls or dies over it, keeps nothing else from coming across. The run says
-/// which one it is and deletes nothing for it.
+/// P12: a folder that can't be opened, as the server stalls or dies over it, keeps nothing else
+/// from coming across. The run says which one it is and deletes nothing for it.
 #[test]
 fn a_folder_over_which_the_server_breaks_is_left_out() {
     let ends: [fn() -> Reply; 2] = [|| Reply::dripping().raw(b"* OK "), Reply::hang_up];

@@ -1,6 +1,6 @@
-//! Attacks on the way to the login: who writes into the connection before TLS, strips what a server offers or shows another
-//! certificate gets no byte of a secret. The rows T1 to T18 are those of docs/security.md, which names the tests of other
-//! files too.
+//! Attacks on the way to the login: who writes into the connection before TLS, strips what a server
+//! offers or shows another certificate gets no byte of a secret. The rows T1 to T18 are those of
+//! docs/security.md, which names the tests of other files too.
 
 #![expect(
     clippy::unwrap_used,
@@ -24,7 +24,8 @@ use std::time::Duration;
 /// No word of English and no part of any other text here.
 const SECRET: &str = "Zq7/secret+word";
 
-/// Plays the steps to a run of `folders` and fails if a byte of the secret, or a login, went out or was shown.
+/// Plays the steps to a run of `folders` and fails if a byte of the secret, or a login, went out or
+/// was shown.
 #[track_caller]
 fn attack(steps: Vec<Step>, more: &str) -> Run {
     let server = Scripted::script(vec![steps]);
@@ -64,7 +65,8 @@ fn nothing_but_the_ok_to_starttls_begins_tls() {
             ("sent nothing for 2 s", asked("{tag} MAYBE fine")),
             ("sent nothing for 2 s", asked("{tag}")),
             ("command that was never sent", asked("other OK begin TLS")),
-            // T3: an answer that was there before the command. Whoever guesses tags has 40 bits to guess.
+            // T3: an answer that was there before the command. Whoever guesses tags has 40 bits to
+            // guess.
             (
                 "command that was never sent",
                 vec![
@@ -209,7 +211,8 @@ fn a_referral_is_named_and_never_followed() {
     assert!(evil.accept().is_err(), "somebody came");
 }
 
-/// T9: what anybody may have written is not shown as the server's word, and can't move the terminal.
+/// T9: what anybody may have written is not shown as the server's word, and can't move the
+/// terminal.
 #[test]
 fn words_from_before_tls_are_marked_and_harmless() {
     let alert = "[ALERT] \x1b[2Jcall +49 30 123\x07";
@@ -289,7 +292,8 @@ fn behind(
     )
 }
 
-/// T11: each check of a certificate that an authority has signed by mistake. `faults_tls` has those that none has signed.
+/// T11: each check of a certificate that an authority has signed by mistake. `faults_tls` has those
+/// that none has signed.
 #[test]
 fn a_certificate_must_hold_in_each_point_and_can_be_pinned() {
     let authority = Authority::new();

@@ -1,4 +1,5 @@
-//! What a text advises works: each test brings a text about, does what it says, and has what the user wanted.
+//! What a text advises works: each test brings a text about, does what it says, and has what the
+//! user wanted.
 
 #![expect(
     clippy::unwrap_used,
@@ -164,7 +165,8 @@ fn a_full_undo_store_lets_go_either_way() {
     });
 }
 
-/// "say --max-delete 100%, or empty the folder on the other side too": what is advised first is in the table of sync.
+/// "say --max-delete 100%, or empty the folder on the other side too": what is advised first is in
+/// the table of sync.
 #[test]
 fn an_emptied_folder_may_be_emptied_on_the_other_side_too() {
     let [first, second] = ["bothone", "bothtwo"].map(|name| {
@@ -212,7 +214,8 @@ fn a_folder_that_was_misspelt_is_found_in_the_list() {
         .counts(&[("copied", 2)]);
 }
 
-/// "within one account, set the destination with --into FOLDER or --map FROM=TO, and select the source folders"
+/// "within one account, set the destination with --into FOLDER or --map FROM=TO, and select the
+/// source folders"
 #[test]
 fn within_one_account_mail_goes_where_it_is_told() {
     let account = lettered(
@@ -266,7 +269,8 @@ fn mail_that_was_to_go_into_a_view_goes_elsewhere() {
     assert_eq!(shown(&Client::login(&target).snapshot())["Old"], ["a", "b"]);
 }
 
-/// "use another directory with --state DIR, or run without state with --no-state", or move the file away
+/// "use another directory with --state DIR, or run without state with --no-state", or move the file
+/// away
 #[test]
 fn a_damaged_state_is_done_without() {
     let source = lettered("statefrom", Personality::Plain, &["add INBOX abc"]);

@@ -1,4 +1,5 @@
-//! `mailferry doctor`: each thing that can be wrong is found by its check, with its exit code and something to do about it.
+//! `mailferry doctor`: each thing that can be wrong is found by its check, with its exit code and
+//! something to do about it.
 
 #![expect(
     clippy::unwrap_used,
@@ -71,7 +72,8 @@ fn serve(treat: impl Fn(TcpStream) + Send + Sync + Clone + 'static) -> u16 {
     port
 }
 
-/// A port that leads to another one, late, and only as long as the client is not silent for too long.
+/// A port that leads to another one, late, and only as long as the client is not silent for too
+/// long.
 fn detour(to: u16, delay: Duration, patience: Option<Duration>) -> u16 {
     serve(move |mut client| {
         std::thread::sleep(delay);

@@ -1,4 +1,5 @@
-//! The options that choose folders, names, messages and flags, and what `--dry-run` and `folders` show, on real Dovecots.
+//! The options that choose folders, names, messages and flags, and what `--dry-run` and `folders`
+//! show, on real Dovecots.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 

@@ -1,4 +1,5 @@
-//! mailferry among other programs: its JSON is what docs/json.schema.json and docs/json.md say, and takes lists of folders.
+//! mailferry among other programs: its JSON is what docs/json.schema.json and docs/json.md say, and
+//! takes lists of folders.
 
 #![expect(
     clippy::unwrap_used,
@@ -201,7 +202,8 @@ fn odd_names() -> Account {
 fn a_list_of_folders_comes_from_a_file_or_from_stdin() {
     let source = odd_names();
     let target = empty("listdst", Personality::Plain);
-    // As with `mailferry folders --output json | jq -r 'select(.name | startswith("Work")) | .name'`.
+    // As with `mailferry folders --output json | jq -r 'select(.name | startswith("Work")) |
+    // .name'`.
     let listed = folders(&source, &[]).ended(0).texts("folder", "name");
     let wanted: Vec<String> = listed
         .into_iter()
@@ -249,7 +251,8 @@ fn a_list_of_folders_comes_from_a_file_or_from_stdin() {
     );
 }
 
-/// A copy that repairs a damaged file, and a listing of a tree in which something stands in a folder's place.
+/// A copy that repairs a damaged file, and a listing of a tree in which something stands in a
+/// folder's place.
 fn damaged_tree(source: &Account) -> [Run; 2] {
     let root = tempfile::tempdir().unwrap();
     let tree = root.path().join("tree");

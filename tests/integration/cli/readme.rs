@@ -1,7 +1,9 @@
-//! The README's commands for its four users, taken from the README itself and run by a shell as they are written, with the
-//! binary on the PATH. Only the two accounts are the lab's: their addresses stand in the place of the README's.
+//! The README's commands for its four users, taken from the README itself and run by a shell as
+//! they are written, with the binary on the PATH. Only the two accounts are the lab's: their
+//! addresses stand in the place of the README's.
 //!
-//! A block is tried if a comment above it says so: `<!-- tried by tests/integration/cli/readme.rs: NAME -->`.
+//! A block is tried if a comment above it says so: `<!-- tried by tests/integration/cli/readme.rs:
+//! NAME -->`.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -78,8 +80,8 @@ impl Ground {
         )
     }
 
-    /// The shell that people type into: any command that fails ends it. Where they would be asked for passwords, these come
-    /// from the environment.
+    /// The shell that people type into: any command that fails ends it. Where they would be asked
+    /// for passwords, these come from the environment.
     #[track_caller]
     fn typed(&self, text: &str) -> Run {
         let mut shell = Command::new("bash");

@@ -1,7 +1,8 @@
-//! *The run after* of `copy`: what one run leaves out, for whatever reason, the next run that may does.
+//! *The run after* of `copy`: what one run leaves out, for whatever reason, the next run that may
+//! does.
 //!
-//! Each hold meets each kind of change on the source: after the run without the hold the target has all of it, nothing is
-//! there twice, and one more run finds nothing to do.
+//! Each hold meets each kind of change on the source: after the run without the hold the target has
+//! all of it, nothing is there twice, and one more run finds nothing to do.
 
 use super::{accounts, snapshot};
 use crate::lab::client::Client;

@@ -1,4 +1,5 @@
-//! Bodies that contradict what the source says of them: fetched once more, and then named, never stored.
+//! Bodies that contradict what the source says of them: fetched once more, and then named, never
+//! stored.
 
 #![expect(
     clippy::unwrap_used,
@@ -43,7 +44,8 @@ fn content(folder: &Shared) -> Vec<Vec<u8>> {
 /// How often each message's body was asked for, by UID.
 type Asked = Arc<Mutex<Vec<u32>>>;
 
-/// A source whose bodies are what `body` makes of a message: its UID, its bytes, and how often it was asked for.
+/// A source whose bodies are what `body` makes of a message: its UID, its bytes, and how often it
+/// was asked for.
 struct Source {
     server: Scripted,
     folder: Shared,
@@ -446,14 +448,16 @@ fn what_another_session_expunges_on_courier_meanwhile_is_skipped() {
     Client::login(&courier).append(&["INBOX"], messages.into_iter());
     let other = courier.clone();
     let expunge = move || {
-        // At the end of a command Courier looks at what has gone; here it has to come after the last one's.
+        // At the end of a command Courier looks at what has gone; here it has to come after the
+        // last one's.
         std::thread::sleep(Duration::from_millis(400));
         let mut client = Client::login(&other);
         client.select(&["INBOX"]);
         client.store("196", "+FLAGS", "\\Deleted");
         client.command("EXPUNGE");
     };
-    // A later piece of a folder that is open already, as its session still shows what another one has removed.
+    // A later piece of a folder that is open already, as its session still shows what another one
+    // has removed.
     let plan = Plan::default().meanwhile(Meanwhile::before("UID FETCH 193:200 (UID BODY", expunge));
     let proxy = Proxy::start(courier.port, plan);
     let source = End::new(

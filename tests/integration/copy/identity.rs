@@ -1,4 +1,5 @@
-//! Messages are recognised without a state, whatever servers do to their headers; and two that differ stay two.
+//! Messages are recognised without a state, whatever servers do to their headers; and two that
+//! differ stay two.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -121,7 +122,8 @@ fn messages_that_differ_in_8_bit_bytes_only_stay_two() {
         .counts(&[("copied", 1), ("already_there", 1)]);
     let content = |account: &Account| Client::login(account).snapshot().content();
     assert_eq!(content(&target), content(&source));
-    // One that does not has one of them, and can't say which: it gets another one, which looks the same.
+    // One that does not has one of them, and can't say which: it gets another one, which looks the
+    // same.
     let cyrus = Cyrus::munging().account();
     Client::login(&cyrus).append(&["INBOX"], std::iter::once(dated(a.clone())));
     copy(&source, &cyrus, &[])
@@ -263,7 +265,8 @@ fn goes_on_and_back(name: &str, second: &End, third: &End, first: &End) {
     }
 }
 
-/// Whatever a server makes of odd mail, nothing is sent twice, there or back, and what it does not take is named.
+/// Whatever a server makes of odd mail, nothing is sent twice, there or back, and what it does not
+/// take is named.
 fn odd_mail_goes_there_and_back(name: &str, there: &End) {
     let source = Fake::start(Manner::default(), &[]);
     let mut odd = crate::lab::generator::odd::odd();

@@ -1,4 +1,5 @@
-//! A run after the first asks for what has changed and for nothing else, and believes nothing that the servers contradict.
+//! A run after the first asks for what has changed and for nothing else, and believes nothing that
+//! the servers contradict.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -13,7 +14,8 @@ use mailferry::mail::Side;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Servers that differ in how they tell what has changed: by QRESYNC, by CONDSTORE alone, and not at all.
+/// Servers that differ in how they tell what has changed: by QRESYNC, by CONDSTORE alone, and not
+/// at all.
 const KINDS: [Personality; 3] = [
     Personality::Plain,
     Personality::NoQresync,
@@ -180,7 +182,8 @@ fn uids_that_come_back_with_other_messages_are_not_believed() {
             ground.copy(&["--delete"]).ended(0).counts(&[("copied", 3)]);
             drop(client);
             restored.restore_home(backup.path());
-            // New mail takes the UIDs of what was lost and goes beyond them, so that no counter tells.
+            // New mail takes the UIDs of what was lost and goes beyond them, so that no counter
+            // tells.
             let mut client = Client::login(restored);
             client.append(&["INBOX"], letters("other", 6));
             client.select(&["INBOX"]);
@@ -202,7 +205,8 @@ fn uids_that_come_back_with_other_messages_are_not_believed() {
                     "{kind:?} {side}: a message of the source is not on the target"
                 );
             }
-            // Five that were never lost, three of later, six others: nothing is missing and nothing is doubled.
+            // Five that were never lost, three of later, six others: nothing is missing and nothing
+            // is doubled.
             assert_eq!(there.folder(&["INBOX"]).len(), 14, "{kind:?} {side}");
             ground
                 .copy(&["--delete"])
@@ -422,7 +426,8 @@ impl Damaged {
     }
 }
 
-/// After one side's UIDs are new, the other's messages are recognised by their headers. One that can't be read is not gone.
+/// After one side's UIDs are new, the other's messages are recognised by their headers. One that
+/// can't be read is not gone.
 #[test]
 fn a_message_whose_header_does_not_come_is_not_sent_again() {
     let damages = [
@@ -444,7 +449,8 @@ fn a_message_whose_header_does_not_come_is_not_sent_again() {
             let run = damaged.run_damaged();
             assert!(twist.is_done(), "{name}: nothing was damaged: {run:?}");
             assert_eq!(damaged.counts(), [4, 4], "{name}: {run:?}");
-            // Where the scan itself shows that something is lacking, everything is listed once more.
+            // Where the scan itself shows that something is lacking, everything is listed once
+            // more.
             assert!([Some(0), Some(3)].contains(&run.code), "{name}: {run:?}");
             let is_named = run
                 .texts("folder_failed", "reason")

@@ -1,5 +1,6 @@
-//! `copy --keep-deleted`: what vanished from the source is moved to a folder of the day on the target, whatever holds the
-//! target; it is never lost, never doubled, and no later copy takes it for something to mirror.
+//! `copy --keep-deleted`: what vanished from the source is moved to a folder of the day on the
+//! target, whatever holds the target; it is never lost, never doubled, and no later copy takes it
+//! for something to mirror.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -300,7 +301,8 @@ fn the_brake_counts_what_would_be_kept() {
     }
 }
 
-/// A run that died after it had copied messages to the folder of the day and before it had removed them leaves both.
+/// A run that died after it had copied messages to the folder of the day and before it had removed
+/// them leaves both.
 #[test]
 fn what_a_dead_run_has_copied_already_is_not_kept_twice() {
     each([Personality::Plain, Personality::Poor], |personality| {

@@ -1,5 +1,5 @@
-//! Copies from and to a server whose folders are labels (Gmail's kind): a message in several of them is taken out of those that it
-//! is deleted from, and of no other, and costs one transfer.
+//! Copies from and to a server whose folders are labels (Gmail's kind): a message in several of
+//! them is taken out of those that it is deleted from, and of no other, and costs one transfer.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -64,7 +64,8 @@ fn assert_holds(fake: &Fake, folder: &str, subjects: &[&str]) {
     assert_eq!(shown(&held), shown(&wanted), "{folder}");
 }
 
-/// A mirror takes away the label of what the source no longer has in that folder; what it has in none goes to the Trash, once.
+/// A mirror takes away the label of what the source no longer has in that folder; what it has in
+/// none goes to the Trash, once.
 #[test]
 fn a_mirror_takes_labels_away_and_no_message() {
     for with_state in [true, false] {

@@ -1,4 +1,5 @@
-//! Which message is which, without any state: each case is a folder, and one run copies what each of them lacks.
+//! Which message is which, without any state: each case is a folder, and one run copies what each
+//! of them lacks.
 
 use super::{plain_accounts, snapshot};
 use crate::lab::client::{Client, NewMessage};

@@ -1,5 +1,5 @@
-//! `--delete`, and messages that the target has in another folder: what moved is moved, what is gone goes, and nothing is
-//! deleted where there is a doubt.
+//! `--delete`, and messages that the target has in another folder: what moved is moved, what is
+//! gone goes, and nothing is deleted where there is a doubt.
 
 use crate::lab::client::{Client, NewMessage};
 use crate::lab::mailboxes::{each, messages};
@@ -72,8 +72,9 @@ fn a_moved_message_that_could_not_be_copied_stays_where_it_was() {
     });
 }
 
-/// Somebody else makes a folder on the target, with mail in it, after a mirror has listed it: nothing is sent there, so what was
-/// moved into it on the source stays where it is on the target until the next run.
+/// Somebody else makes a folder on the target, with mail in it, after a mirror has listed it:
+/// nothing is sent there, so what was moved into it on the source stays where it is on the target
+/// until the next run.
 #[test]
 fn what_moved_into_a_folder_that_somebody_else_makes_meanwhile_stays_where_it_was() {
     each(KINDS, |kind| {
@@ -193,7 +194,8 @@ fn one_message_in_several_folders_is_sent_once() {
         let mut large = letter("label");
         large.bytes.extend_from_slice(body.as_bytes());
         let bytes = large.bytes.len() as u64;
-        // The last one has not the flag of the first: it is sent, as a run that ends before a flag is taken away leaves it.
+        // The last one has not the flag of the first: it is sent, as a run that ends before a flag
+        // is taken away leaves it.
         for (folder, flags) in [
             ("1", "\\Seen"),
             ("2", "\\Seen \\Flagged"),

@@ -1,4 +1,5 @@
-//! Odd messages cross unchanged, or are named with the server's reason, and never keep the others from crossing.
+//! Odd messages cross unchanged, or are named with the server's reason, and never keep the others
+//! from crossing.
 
 use super::{commands, count_commands, letter, plain_accounts, snapshot};
 use crate::lab::client::Client;
@@ -236,7 +237,8 @@ fn a_large_message_that_is_refused_is_named_with_its_message_id() {
     .concat();
     let source = source(&[("large", large)]);
     let target = Dovecot::shared().account("large", Personality::Poor);
-    // Whatever is asked before its bytes are sent, the answer is no: the others are of the folder INBOX here.
+    // Whatever is asked before its bytes are sent, the answer is no: the others are of the folder
+    // INBOX here.
     let refuse = |nth| Answer::instead("APPEND \"Large\"", nth, "NO [LIMIT] too large");
     let plan = (1..=20).fold(Plan::default(), |plan, nth| plan.answer(refuse(nth)));
     let proxy = Proxy::start(target.port, plan);

@@ -1,4 +1,5 @@
-//! Plans as files: what a dry run saves is carried out exactly, and what has changed since is left alone and said.
+//! Plans as files: what a dry run saves is carried out exactly, and what has changed since is left
+//! alone and said.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 

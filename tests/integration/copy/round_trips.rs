@@ -38,7 +38,8 @@ fn show(figures: &str) {
 
 #[test]
 fn thirty_times_the_messages_take_as_many_round_trips() {
-    // Without MULTIAPPEND each message is a command of its own, and now and then a reply has to be waited for.
+    // Without MULTIAPPEND each message is a command of its own, and now and then a reply has to be
+    // waited for.
     for (target, more) in [(Personality::Plain, 4), (Personality::NoMulti, 3000 / 32)] {
         let few = runs("few", target, 1, 100);
         let many = runs("many", target, 1, 3000);

@@ -1,5 +1,5 @@
-//! The same mailbox given twice, in whatever guise: it is found out before anything is deleted, and nothing is lost. What only
-//! looks the same is no hindrance.
+//! The same mailbox given twice, in whatever guise: it is found out before anything is deleted, and
+//! nothing is lost. What only looks the same is no hindrance.
 
 use crate::lab::client::Client;
 use crate::lab::pair::{Pair, letters, snapshot};

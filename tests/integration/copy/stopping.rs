@@ -1,4 +1,5 @@
-//! Runs that end before their time, and folders that change between two runs: nothing is lost and nothing is doubled.
+//! Runs that end before their time, and folders that change between two runs: nothing is lost and
+//! nothing is doubled.
 
 use super::{accounts, letter, plain_accounts, snapshot};
 use crate::lab::client::Client;
@@ -90,7 +91,8 @@ fn a_second_ctrl_c_ends_at_once_and_the_next_run_goes_on() {
 fn signals_that_come_together_end_gently() {
     let [source, target] = plain_accounts("together");
     Client::login(&source).append(&["INBOX"], (0..2000).map(letter));
-    // As `timeout` does it, which tells the process and then its group, and a terminal that hangs up.
+    // As `timeout` does it, which tells the process and then its group, and a terminal that hangs
+    // up.
     for signals in [[Signal::TERM, Signal::TERM], [Signal::HUP, Signal::TERM]] {
         let run = slow_copy(&source, &target, "100k");
         run.wait_for_line_with("message_copied");

@@ -1,5 +1,6 @@
-//! Folders that a side has and does not show: a line of its listing that can't be read, that is dropped or that lies. What
-//! was not listed is not absent: nothing is deleted, renamed or unsubscribed on the other side for it, and the run says so.
+//! Folders that a side has and does not show: a line of its listing that can't be read, that is
+//! dropped or that lies. What was not listed is not absent: nothing is deleted, renamed or
+//! unsubscribed on the other side for it, and the run says so.
 
 use crate::lab::client::{Client, Snapshot};
 use crate::lab::mailboxes::each;
@@ -50,8 +51,8 @@ fn lists(line: &str, verb: &str, name: &str) -> bool {
         || line.starts_with(&format!("* {verb} (")) && line.ends_with(&format!("\"{name}\""))
 }
 
-/// An account behind a proxy that changes lines while it is switched on. The state knows a side by its port, so all runs go
-/// through it.
+/// An account behind a proxy that changes lines while it is switched on. The state knows a side by
+/// its port, so all runs go through it.
 struct Twisted {
     account: Account,
     is_on: Arc<AtomicBool>,
@@ -259,7 +260,8 @@ fn a_sync_deletes_no_folder_that_a_side_has_and_does_not_list() {
     });
 }
 
-/// A folder that was deleted is no reason to delete another one, and a folder that failed may be the one that is missed.
+/// A folder that was deleted is no reason to delete another one, and a folder that failed may be
+/// the one that is missed.
 #[test]
 fn a_sync_deletes_no_folder_while_another_one_of_the_listing_failed() {
     each([true, false], |is_first| {
@@ -343,7 +345,8 @@ fn what_could_not_be_listed_is_named_by_verify_and_folders() {
     );
 }
 
-/// Subscriptions that can't be read are not ended on the other side, and neither are those that a server refuses to tell.
+/// Subscriptions that can't be read are not ended on the other side, and neither are those that a
+/// server refuses to tell.
 #[test]
 fn a_subscription_that_could_not_be_read_is_not_ended() {
     let unreadable =
@@ -457,7 +460,8 @@ fn a_sync_with_a_damaged_tree_deletes_nothing_for_the_damage() {
     );
 }
 
-/// What a listing of the tree's own would not show is not made, and `--move` leaves its mail where it is.
+/// What a listing of the tree's own would not show is not made, and `--move` leaves its mail where
+/// it is.
 #[test]
 fn a_folder_of_too_many_levels_is_refused_and_not_emptied() {
     let deep = vec!["a"; 60].join("/");

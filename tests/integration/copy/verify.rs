@@ -1,4 +1,5 @@
-//! `mailferry verify` on real Dovecots: every kind of difference is named and counted, and nothing else is.
+//! `mailferry verify` on real Dovecots: every kind of difference is named and counted, and nothing
+//! else is.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -67,7 +68,8 @@ fn replace(account: &Account, uid: &str, by: NewMessage) {
     client.append(&["Box"], [by].into_iter());
 }
 
-/// What was done to the target, the difference it makes with its UID, whether `--deep` alone sees it, and the doing.
+/// What was done to the target, the difference it makes with its UID, whether `--deep` alone sees
+/// it, and the doing.
 type Case = (&'static str, &'static str, u64, bool, fn(&Account));
 
 const CASES: [Case; 9] = [
@@ -259,7 +261,8 @@ fn filters_choose_on_both_sides() {
         .counts(&[("compared", 3)]);
 }
 
-/// How many messages and bytes there are to compare, and were compared, in each part of a comparison.
+/// How many messages and bytes there are to compare, and were compared, in each part of a
+/// comparison.
 #[derive(Default)]
 struct Parts(Mutex<Vec<[(u64, u64); 2]>>);
 

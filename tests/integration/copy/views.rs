@@ -1,4 +1,5 @@
-//! Mail that is in a view of the source and in no folder: archived mail in Gmail's All Mail comes along, once.
+//! Mail that is in a view of the source and in no folder: archived mail in Gmail's All Mail comes
+//! along, once.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -211,7 +212,8 @@ fn a_move_copies_archived_mail_and_leaves_it() {
     assert!(held(&ground.source)[ALL] >= 2);
 }
 
-/// Views of a server without names for messages: what a folder has is known by its header, and counted.
+/// Views of a server without names for messages: what a folder has is known by its header, and
+/// counted.
 #[test]
 fn views_are_told_apart_by_headers_where_the_server_names_no_messages() {
     let manner = Manner {
@@ -304,7 +306,8 @@ fn a_sync_names_what_only_a_view_has() {
         assert_eq!(held(&other), there);
         go(&["--exclude", ALL]).ended(0);
         go(&["--dry-run"]).ended(3);
-        // What the text says works: a copy brings it into a folder. The next run finds that folder on one side only, and carries it.
+        // What the text says works: a copy brings it into a folder. The next run finds that folder
+        // on one side only, and carries it.
         Pair::of(gmail.clone(), other.clone())
             .copy_without_state(&[])
             .ended(0)
@@ -333,7 +336,8 @@ fn a_sync_says_nothing_of_a_view_that_shows_what_folders_have() {
     }
 }
 
-/// Dovecot's virtual folders: all mail, and what is flagged. `None`, said on stderr, where this Dovecot has none.
+/// Dovecot's virtual folders: all mail, and what is flagged. `None`, said on stderr, where this
+/// Dovecot has none.
 fn with_virtual_folders(name: &str) -> Option<Account> {
     let account = empty(name, Personality::Virtual);
     Dovecot::make_views(

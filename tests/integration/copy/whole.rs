@@ -1,4 +1,5 @@
-//! Whole mailboxes: every message byte for byte, flag for flag, second for second, once and not again.
+//! Whole mailboxes: every message byte for byte, flag for flag, second for second, once and not
+//! again.
 
 use super::{commands, count_commands, overheard, plain_accounts, snapshot};
 use crate::lab::client::Client;
@@ -25,7 +26,8 @@ const WRITING: [&str; 14] = [
     "CLOSE",
 ];
 
-/// `\Recent` messages of every folder of the generator: who opens a folder with SELECT takes the mark away.
+/// `\Recent` messages of every folder of the generator: who opens a folder with SELECT takes the
+/// mark away.
 fn recent(account: &Account, mailbox: &Mailbox) -> Vec<String> {
     let mut client = Client::login(account);
     let mut of = |levels: &[&str]| {

@@ -1,4 +1,5 @@
-//! COMPRESS=DEFLATE (RFC 4978): the same mail by fewer bytes, after TLS and login only, and within the same limits.
+//! COMPRESS=DEFLATE (RFC 4978): the same mail by fewer bytes, after TLS and login only, and within
+//! the same limits.
 
 #![expect(
     clippy::unwrap_used,
@@ -121,7 +122,8 @@ fn it_is_one_round_trip_and_left_out_where_it_does_not_help() {
     );
 }
 
-/// A server behind TLS that takes the login, offers compression and answers so; then it sends these bytes.
+/// A server behind TLS that takes the login, offers compression and answers so; then it sends these
+/// bytes.
 fn after(answer: &str, more: &[u8]) -> (Run, Vec<String>) {
     let ca = AnyMechanism::shared().account("zip").ca;
     let server = Scripted::script(vec![vec![

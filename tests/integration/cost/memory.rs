@@ -1,7 +1,9 @@
-//! Memory stays small whatever crosses: 3,000 messages, or one of 300 MB between servers of unequal speed.
+//! Memory stays small whatever crosses: 3,000 messages, or one of 300 MB between servers of unequal
+//! speed.
 //!
-//! What is measured is the real binary's peak of resident memory as the kernel counts it, read again and again while it
-//! runs. The development build's larger code counts in it too, so a release build stays further below the limit.
+//! What is measured is the real binary's peak of resident memory as the kernel counts it, read
+//! again and again while it runs. The development build's larger code counts in it too, so a
+//! release build stays further below the limit.
 
 #![expect(
     clippy::unwrap_used,
@@ -155,8 +157,8 @@ fn put_large(account: &Account) -> PathBuf {
     Client::login(account).snapshot();
     let directory = inbox_directory(account);
     let head = b"From: a@example.org\nSubject: large\nMessage-ID: <large@example.org>\n\n";
-    // As Dovecot writes them: lines end in LF on its disk and in CRLF on the wire. Maildir++ names both sizes, so that
-    // the server need not read the message for that.
+    // As Dovecot writes them: lines end in LF on its disk and in CRLF on the wire. Maildir++ names
+    // both sizes, so that the server need not read the message for that.
     let line = [b"x".repeat(74), b"\n".to_vec()].concat();
     let on_disk = head.len() + LINES * line.len();
     let path = directory.join(format!(

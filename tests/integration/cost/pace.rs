@@ -1,4 +1,5 @@
-//! How fast a copy goes about it: more lanes while they help and the servers bear them, and no faster than the user allows.
+//! How fast a copy goes about it: more lanes while they help and the servers bear them, and no
+//! faster than the user allows.
 
 use crate::lab::client::{Client, NewMessage};
 use crate::lab::mailboxes::each;
@@ -54,8 +55,9 @@ fn over(line: Plan, [source, target]: &[Account; 2], options: &[&str]) -> (Run, 
 
 #[test]
 fn lanes_are_added_where_each_waits_for_a_far_server() {
-    // Each message waits for the server's word, so twice the lanes are twice as fast. Not on a machine that is busy with other
-    // tests: there they wait for the processor, and more of them gain nothing.
+    // Each message waits for the server's word, so twice the lanes are twice as fast. Not on a
+    // machine that is busy with other tests: there they wait for the processor, and more of them
+    // gain nothing.
     let mut grown = (0..4).map(|_| {
         let accounts = accounts("far", Personality::NoLiteral, 40, 24, 100);
         let (run, connections) = over(Plan::round_trip(Duration::from_millis(40)), &accounts, &[]);
@@ -178,7 +180,8 @@ fn progress_moves_before_the_target_confirms() {
 fn a_server_that_throttles_is_given_time() {
     use crate::lab::proxy::Answer;
     let [source, target] = accounts("throttled", Personality::Plain, 1, 10, 100);
-    // The scan's, however many there are: the last word before the messages are asked for is this one.
+    // The scan's, however many there are: the last word before the messages are asked for is this
+    // one.
     let throttled = |nth| Answer::after("UID FETCH", nth, "{tag} OK Success [THROTTLED]");
     let answers = Plan::default().answer(throttled(1)).answer(throttled(2));
     let proxy = Proxy::start(source.port, answers);

@@ -1,5 +1,5 @@
-//! How often a run waits for a server one thing after the other, counted at the connection. Time can't fail a test on a
-//! busy machine; a wait too many can.
+//! How often a run waits for a server one thing after the other, counted at the connection. Time
+//! can't fail a test on a busy machine; a wait too many can.
 
 use crate::lab::client::Client;
 use crate::lab::generator::mailbox;
@@ -8,7 +8,8 @@ use crate::lab::proxy::{Plan, Proxy, Traffic};
 use crate::lab::run::{copy, sync};
 use crate::lab::servers::{Account, Dovecot, Personality};
 
-/// Copies over counting proxies. Gives what went over each connection of the source and of the target.
+/// Copies over counting proxies. Gives what went over each connection of the source and of the
+/// target.
 fn count(source: &Account, target: &Account, options: &[&str]) -> (Vec<Traffic>, Vec<Traffic>) {
     let (from, to) = (
         Proxy::start(source.port, Plan::default()),
@@ -19,8 +20,9 @@ fn count(source: &Account, target: &Account, options: &[&str]) -> (Vec<Traffic>,
     (from.traffic(), to.traffic())
 }
 
-/// Each time that the client speaks after the server did: AUTHENTICATE after the greeting; ID, NAMESPACE and LIST; the
-/// folders, as these fit into one flight; and LOGOUT, whose answer nobody waits for.
+/// Each time that the client speaks after the server did: AUTHENTICATE after the greeting; ID,
+/// NAMESPACE and LIST; the folders, as these fit into one flight; and LOGOUT, whose answer nobody
+/// waits for.
 #[test]
 fn a_run_with_nothing_to_do_waits_four_times() {
     let source = Dovecot::shared().account("trips", Personality::Plain);
@@ -39,8 +41,8 @@ fn a_run_with_nothing_to_do_waits_four_times() {
     }
 }
 
-/// AUTHENTICATE; ID, NAMESPACE and LIST; the folder that is there already and empty, which is opened and subscribed to in one
-/// flight; the messages; the proof; and LOGOUT.
+/// AUTHENTICATE; ID, NAMESPACE and LIST; the folder that is there already and empty, which is
+/// opened and subscribed to in one flight; the messages; the proof; and LOGOUT.
 #[test]
 fn a_first_copy_waits_six_times_for_the_target() {
     let [source, target] =
@@ -97,10 +99,11 @@ fn cost(connections: &[Traffic]) -> Cost {
     }
 }
 
-/// The same mailbox each time: 18 folders, 300 messages. Its own bytes cross each line once; beyond them, a message costs
-/// some 60 bytes to ask for and to tell of on either side, and a folder a few commands. The source is asked for folders while
-/// the ones before them arrive, and the target acknowledges some while it is sent others, so both are spoken to more often than they
-/// are waited for; a wait for each folder would be 18 more.
+/// The same mailbox each time: 18 folders, 300 messages. Its own bytes cross each line once; beyond
+/// them, a message costs some 60 bytes to ask for and to tell of on either side, and a folder a few
+/// commands. The source is asked for folders while the ones before them arrive, and the target
+/// acknowledges some while it is sent others, so both are spoken to more often than they are waited
+/// for; a wait for each folder would be 18 more.
 #[test]
 fn a_first_copy_of_a_known_mailbox_costs_no_more_than_it_did() {
     let source = Dovecot::shared().account("cost", Personality::Plain);
@@ -137,8 +140,8 @@ fn a_first_copy_of_a_known_mailbox_costs_no_more_than_it_did() {
     );
 }
 
-/// Two-way sync: what either side lacks is made, subscribed to and opened in one flight. Before it there are the login, the listing
-/// and the scan of INBOX.
+/// Two-way sync: what either side lacks is made, subscribed to and opened in one flight. Before it
+/// there are the login, the listing and the scan of INBOX.
 #[test]
 fn a_first_sync_makes_folders_in_one_flight() {
     let sides = ["a", "b"]

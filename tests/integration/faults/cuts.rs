@@ -292,7 +292,8 @@ fn two_folders_that_share_a_target_keep_equal_messages_apart_after_a_lost_reply(
 
 #[test]
 fn of_equal_messages_the_one_in_doubt_is_sent_again() {
-    // Equal messages only: after the cut some are confirmed, some stored without a reply, some not stored.
+    // Equal messages only: after the cut some are confirmed, some stored without a reply, some not
+    // stored.
     for personality in [Personality::NoMulti, Personality::NoLiteral] {
         for at_reply in [1, 4] {
             let equal = |_| message(1, &"the same body\r\n".repeat(100));

@@ -52,7 +52,8 @@ impl FaultInjector for AtWrites {
     }
 }
 
-/// Locks the pair for a run in this process. A program that another test is just starting holds all our files for a moment.
+/// Locks the pair for a run in this process. A program that another test is just starting holds all
+/// our files for a moment.
 pub(crate) fn lock(directory: &StateDirectory, pair: &PairName) -> PairLock {
     for _ in 0..1_000 {
         match PairLock::take(directory, pair, "a test") {

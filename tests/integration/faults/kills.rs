@@ -1,9 +1,11 @@
-//! One copy that is killed again and again, at moments that nobody chose, and begun again at once: it gets on, nothing is
-//! damaged or doubled at any time, and in the end the target equals the source.
+//! One copy that is killed again and again, at moments that nobody chose, and begun again at once:
+//! it gets on, nothing is damaged or doubled at any time, and in the end the target equals the
+//! source.
 //!
-//! Half of the kills strike at a random time after the start, the others a little after something was done. The series
-//! is the same for the same `MAILFERRY_SEED`; `MAILFERRY_COPIES` says how many copies of each kind are killed so, each
-//! `MAILFERRY_KILLS` times. `scripts/crash` sets them and prints what came of it.
+//! Half of the kills strike at a random time after the start, the others a little after something
+//! was done. The series is the same for the same `MAILFERRY_SEED`; `MAILFERRY_COPIES` says how many
+//! copies of each kind are killed so, each `MAILFERRY_KILLS` times. `scripts/crash` sets them and
+//! prints what came of it.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -30,8 +32,8 @@ const LATEST: u64 = 250;
 /// How often the target is looked at between kills.
 const LOOK_EVERY: u64 = 10;
 
-/// Many small folders, each of which is a batch: about ten messages, some equal, some without Message-ID. The last is a
-/// large one that is streamed.
+/// Many small folders, each of which is a batch: about ten messages, some equal, some without
+/// Message-ID. The last is a large one that is streamed.
 fn fill(account: &Account, folders: u64, random: &mut Random) {
     let mut client = Client::login(account);
     for folder in 0..folders {
@@ -194,8 +196,9 @@ fn a_copy_without_the_state_that_is_killed_a_hundred_times_ends_whole() {
     kill_copies(false);
 }
 
-/// A run that sends ahead as fast as it can over a slow line leaves much that is written and not sent. With the process it
-/// is gone: else it would arrive while the next run is at work already, which would send the same again.
+/// A run that sends ahead as fast as it can over a slow line leaves much that is written and not
+/// sent. With the process it is gone: else it would arrive while the next run is at work already,
+/// which would send the same again.
 #[test]
 fn what_a_killed_run_has_not_sent_yet_never_arrives() {
     let line = Plan {
@@ -229,8 +232,8 @@ fn what_a_killed_run_has_not_sent_yet_never_arrives() {
     each([(true, 1), (false, 2), (true, 3), (false, 4)], tries);
 }
 
-/// A server that has taken in all that a run sent, and stores it only after the run was killed and the next one has looked.
-/// Gives whether anything was late, and not stored before that look.
+/// A server that has taken in all that a run sent, and stores it only after the run was killed and
+/// the next one has looked. Gives whether anything was late, and not stored before that look.
 fn begin_again_before_what_was_sent_is_stored(
     command: &str,
     options: &[&str],
@@ -322,7 +325,8 @@ fn what_a_killed_run_had_sent_and_is_stored_only_now_is_not_doubled() {
     each(
         [
             ("copy", vec!["--state", state], vec![]),
-            // Without the state the run does not know that another one died before it: it must still be at work.
+            // Without the state the run does not know that another one died before it: it must
+            // still be at work.
             ("copy", vec!["--no-state"], vec!["--limit-rate", "80k"]),
             ("sync", vec!["--state", other], vec![]),
         ],

@@ -1,4 +1,5 @@
-//! What breaks under a run: connections, processes, replies and writes, at every place where they can.
+//! What breaks under a run: connections, processes, replies and writes, at every place where they
+//! can.
 
 mod cuts;
 mod every_write;

@@ -1,6 +1,8 @@
-//! Cuts at places that nobody chose: after at most a few runs the target equals the source, with nothing doubled.
+//! Cuts at places that nobody chose: after at most a few runs the target equals the source, with
+//! nothing doubled.
 //!
-//! The series is the same each time; `MAILFERRY_CUTS=1000` makes it longer and `MAILFERRY_SEED` another one.
+//! The series is the same each time; `MAILFERRY_CUTS=1000` makes it longer and `MAILFERRY_SEED`
+//! another one.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -20,7 +22,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 /// Threads that cut side by side.
 const SIDE_BY_SIDE: usize = 12;
 
-/// An account of 150 messages in three folders: small ones, equal ones, some without Message-ID, one large.
+/// An account of 150 messages in three folders: small ones, equal ones, some without Message-ID,
+/// one large.
 fn source() -> Account {
     let source = filled("src", messages(80));
     let mut client = Client::login(&source);

@@ -1,4 +1,5 @@
-//! Refusals, of passing and of lasting kind: what can be copied is, what can't is named, and nothing is doubled.
+//! Refusals, of passing and of lasting kind: what can be copied is, what can't is named, and
+//! nothing is doubled.
 
 #![expect(
     clippy::unwrap_used,
@@ -242,7 +243,8 @@ fn bodies_that_are_never_sent_are_named() {
     assert_eq!(Client::login(&target).snapshot().count(), 0);
 }
 
-/// A plan is made over the first connection to each side, and carried out over those that are refused something.
+/// A plan is made over the first connection to each side, and carried out over those that are
+/// refused something.
 fn apply_by(source: &Account, target: &Account, source_plan: Plan, target_plan: Plan) -> Run {
     let from = Proxy::start(source.port, source_plan.spare(1));
     let to = Proxy::start(target.port, target_plan.spare(1));
@@ -486,7 +488,8 @@ fn a_full_target_ends_all_lanes_at_once() {
         Personality::Poor,
     ] {
         let target = empty("dst", personality);
-        // From each connection's second command on: whichever lane takes a folder sends at least two.
+        // From each connection's second command on: whichever lane takes a folder sends at least
+        // two.
         let full = (2..=2_000).fold(Plan::default(), |plan, nth| {
             plan.answer(Answer::instead(
                 "APPEND",
@@ -498,7 +501,8 @@ fn a_full_target_ends_all_lanes_at_once() {
         let run = copy(&at(&source), &by(&target, proxy.port), &["-j", "4"]).ended(8);
         assert!(run.says("Quota exceeded"), "{run:?}");
         assert_no_damage(&source, &target);
-        // As many as go unanswered at a time may be on their way when the first refusal comes; a storm would be 1,500.
+        // As many as go unanswered at a time may be on their way when the first refusal comes; a
+        // storm would be 1,500.
         let appends: Vec<usize> = proxy
             .traffic()
             .iter()
@@ -530,7 +534,8 @@ fn a_batch_that_is_refused_before_its_end_is_not_waited_for() {
         (0..700).map(|number| message(number, "a body")).collect(),
     );
     let target = empty("dst", Personality::Plain);
-    // Slow enough for the word on the first batch and on the second to come together, in the middle of the second.
+    // Slow enough for the word on the first batch and on the second to come together, in the middle
+    // of the second.
     let far = Plan::round_trip(std::time::Duration::from_millis(60));
     let full = (2..=50).fold(far, |plan, nth| {
         plan.answer(Answer::instead(
@@ -570,8 +575,8 @@ fn a_real_quota_ends_the_run_and_what_fits_is_whole() {
     assert_no_damage(&source, &target);
 }
 
-/// What a server that refuses deletions, or says OK to them and does nothing, is told to say: the command, how often, and the
-/// answer.
+/// What a server that refuses deletions, or says OK to them and does nothing, is told to say: the
+/// command, how often, and the answer.
 type Undone = (
     &'static [&'static str],
     Personality,
@@ -579,8 +584,8 @@ type Undone = (
     &'static str,
 );
 
-/// Deletions that are refused, or that a server says it has done: they are counted as what they are, their folder is named, and
-/// the next run does them.
+/// Deletions that are refused, or that a server says it has done: they are counted as what they
+/// are, their folder is named, and the next run does them.
 #[test]
 fn a_deletion_that_is_not_done_is_named_and_counted() {
     let cases: [Undone; 9] = [

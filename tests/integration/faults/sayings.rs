@@ -126,7 +126,8 @@ fn exists_that_is_wrong_on_the_target_is_asked_again_and_nothing_is_copied_there
 
 #[test]
 fn a_folder_made_anew_between_scan_and_fetch_gives_no_wrong_message() {
-    // More than one piece of work, so that a second request relies on the folder that the first one opened.
+    // More than one piece of work, so that a second request relies on the folder that the first one
+    // opened.
     for count in [5, 4_500] {
         let mut opened = 0;
         let (run, got) = from_twisted(
@@ -414,7 +415,8 @@ fn nonsense_in_appenduid_is_not_believed() {
     }
 }
 
-/// What is said of messages that were not asked for takes nothing away, and is not listed one by one.
+/// What is said of messages that were not asked for takes nothing away, and is not listed one by
+/// one.
 #[test]
 fn nonsense_in_copyuid_is_not_believed() {
     let sayings = [
@@ -673,7 +675,8 @@ fn a_silent_server_is_told_with_what_it_was_asked_for() {
 
 #[test]
 fn a_search_that_finds_far_apart_messages_is_fetched_in_steps() {
-    // More commands than a server takes in, while it sends more than a client's system holds, would choke both.
+    // More commands than a server takes in, while it sends more than a client's system holds, would
+    // choke both.
     let all: Vec<Vec<u8>> = (0..40_000)
         .map(|number| message(number, "x").bytes)
         .collect();

@@ -34,7 +34,8 @@ fn refuses(address: &str, words: &str) -> Run {
 fn starttls_that_is_tampered_with_ends_before_any_secret() {
     let offer = || send("* OK [CAPABILITY IMAP4rev1 STARTTLS AUTH=PLAIN SASL-IR] ready");
     let table: Vec<(&str, Vec<Step>)> = vec![
-        // Bytes that an attacker puts behind the server's OK would count as having come through TLS.
+        // Bytes that an attacker puts behind the server's OK would count as having come through
+        // TLS.
         (
             "OK to STARTTLS and TLS",
             vec![

@@ -1,9 +1,11 @@
-//! Fuzzing: what others wrote is damaged at random and read again, as long as one lets it. Nothing may panic, take long or break
-//! what holds for all inputs.
+//! Fuzzing: what others wrote is damaged at random and read again, as long as one lets it. Nothing
+//! may panic, take long or break what holds for all inputs.
 //!
-//! Each target begins with the files of `tests/integration/fuzz/corpus/TARGET` and makes its inputs by a generator with a seed, so that a
-//! failure is seen again by the seed that it names (`MAILFERRY_SEED`). `MAILFERRY_FUZZ_SECONDS` is for each target; `scripts/fuzz`
-//! sets both. An input that failed is printed: it becomes a file of the corpus, and a test beside the code that is mended.
+//! Each target begins with the files of `tests/integration/fuzz/corpus/TARGET` and makes its inputs
+//! by a generator with a seed, so that a failure is seen again by the seed that it names
+//! (`MAILFERRY_SEED`). `MAILFERRY_FUZZ_SECONDS` is for each target; `scripts/fuzz` sets both. An
+//! input that failed is printed: it becomes a file of the corpus, and a test beside the code that
+//! is mended.
 
 #![expect(
     clippy::unwrap_used,

@@ -95,7 +95,8 @@ pub(super) fn identity(bytes: &[u8]) {
     assert_eq!(whole.finish(), pieces.finish());
 }
 
-/// What is decoded is encoded to what decodes to the same; no name reads as another when it is shown and typed.
+/// What is decoded is encoded to what decodes to the same; no name reads as another when it is
+/// shown and typed.
 pub(super) fn utf7(bytes: &[u8]) {
     let Some(text) = utf7::decode(bytes) else {
         return;

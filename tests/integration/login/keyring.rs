@@ -1,5 +1,5 @@
-//! The desktop's keyring, for a password and for the tokens of `mailferry login`: a Secret Service of the test's own, on a session
-//! bus of its own.
+//! The desktop's keyring, for a password and for the tokens of `mailferry login`: a Secret Service
+//! of the test's own, on a session bus of its own.
 #![cfg(feature = "keyring")]
 #![expect(
     clippy::unwrap_used,
@@ -17,8 +17,9 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 
-/// A session with a new keyring, unlocked, which says its bus once the keyring is there (before that the bus would start another,
-/// which is locked) and lasts until its stdin ends. What its services say goes nowhere: they tell of themselves.
+/// A session with a new keyring, unlocked, which says its bus once the keyring is there (before
+/// that the bus would start another, which is locked) and lasts until its stdin ends. What its
+/// services say goes nowhere: they tell of themselves.
 const SESSION: &str = r#"
 exec 3>&1 >/dev/null 2>&1
 exec dbus-run-session -- bash -c '
@@ -270,8 +271,8 @@ fn the_keyring_has_the_tokens_of_a_login() {
     );
 }
 
-/// What an earlier login has left in the keyring goes too, where a later one found none and keeps a file; and an entry that somebody
-/// has removed stands in nobody's way.
+/// What an earlier login has left in the keyring goes too, where a later one found none and keeps a
+/// file; and an entry that somebody has removed stands in nobody's way.
 #[test]
 fn a_logout_leaves_nothing_in_the_keyring() {
     let lab = AnyMechanism::shared();

@@ -1,4 +1,5 @@
-//! Logging in, by every mechanism, and what a refusal, a token that expires and a server that cheats come to.
+//! Logging in, by every mechanism, and what a refusal, a token that expires and a server that
+//! cheats come to.
 
 use crate::lab::agreeing::Home;
 use crate::lab::client::Client;
@@ -123,7 +124,8 @@ fn names_and_passwords_in_any_script() {
     );
 }
 
-/// The command LOGIN takes ASCII alone, and is not there where the server forbids it: then LOGIN goes by SASL.
+/// The command LOGIN takes ASCII alone, and is not there where the server forbids it: then LOGIN
+/// goes by SASL.
 #[test]
 fn login_goes_by_the_command_or_by_sasl() {
     let account = AnyMechanism::shared().account_named("m%C3%BCller%40example.org");
@@ -568,7 +570,8 @@ fn a_login_is_bound_to_the_certificate_and_the_server_learns_when_somebody_takes
                 "{messages:?}"
             );
         }
-        // Somebody in between has taken -PLUS out of the list: `y` tells the server that the client would have bound it.
+        // Somebody in between has taken -PLUS out of the list: `y` tells the server that the client
+        // would have bound it.
         let messages = messages_to("AUTH=SCRAM-SHA-256 AUTH=PLAIN", start_tls);
         assert!(messages[0].starts_with("y,,n=ann,r="), "{messages:?}");
         assert!(
@@ -798,7 +801,8 @@ fn a_weaker_login_than_the_last_one_is_refused_unless_it_is_allowed() {
         "{text}"
     );
 
-    // What is allowed once is forgotten, where the run leaves nothing; and so is what the user has named.
+    // What is allowed once is forgotten, where the run leaves nothing; and so is what the user has
+    // named.
     copy(&["--dry-run", "--allow-weaker-auth"]).ended(0);
     run(&["copy", &address, &target, "--no-state"]).ended(0);
     for more in [&["--allow-weaker-auth"][..], &[]] {

@@ -1,5 +1,6 @@
-//! No secret is ever shown or kept: every kind of secret, by every way in which a run can end, and all that is left of the run
-//! searched for it. The rows S1 to S8 are those of docs/security.md, which names the tests of other files too.
+//! No secret is ever shown or kept: every kind of secret, by every way in which a run can end, and
+//! all that is left of the run searched for it. The rows S1 to S8 are those of docs/security.md,
+//! which names the tests of other files too.
 
 #![expect(
     clippy::unwrap_used,
@@ -61,8 +62,8 @@ impl From {
         matches!(self, Self::TokenFile | Self::TokenCommand)
     }
 
-    /// The run with the secret laid ready for the source, everything of it below this home. The target's comes by the
-    /// environment.
+    /// The run with the secret laid ready for the source, everything of it below this home. The
+    /// target's comes by the environment.
     fn run(self, arguments: &[&str], home: &Path) -> Run {
         let mut command = mailferry(arguments);
         command
@@ -280,7 +281,8 @@ fn no_run_shows_or_keeps_a_secret_of_any_kind() {
 /// What a login's client has of its own.
 const CLIENT_SECRET: &str = "client/secret+of >>>??? the lab";
 
-/// What an OAuth server says that repeats all that it was sent, as a refusal, a fault, a grant and something else.
+/// What an OAuth server says that repeats all that it was sent, as a refusal, a fault, a grant and
+/// something else.
 const ECHOES: [(u16, &str); 4] = [
     (
         400,
@@ -389,7 +391,8 @@ impl Desk {
     }
 }
 
-/// S3 and S4: codes, verifiers, the client's secret and tokens of both kinds, when they are got and when it fails.
+/// S3 and S4: codes, verifiers, the client's secret and tokens of both kinds, when they are got and
+/// when it fails.
 #[test]
 fn a_login_shows_and_leaves_nothing_but_the_file_of_its_tokens() {
     let account = AnyMechanism::shared().account("hush");
@@ -559,7 +562,8 @@ fn a_server_that_repeats_a_kept_token_is_not_repeated() {
     });
 }
 
-/// S1 and S5 for a login: while it waits for the browser with the client's secret and the verifier in its memory.
+/// S1 and S5 for a login: while it waits for the browser with the client's secret and the verifier
+/// in its memory.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_login_that_is_aborted_leaves_no_core() {
@@ -621,7 +625,8 @@ fn a_secret_is_found_in_each_form_at_each_place() {
     }
 }
 
-/// S1 and S5: while a run waits with the secret in its memory, the process list has none, and no core can be written.
+/// S1 and S5: while a run waits with the secret in its memory, the process list has none, and no
+/// core can be written.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_process_shows_no_secret_and_leaves_no_core() {
@@ -663,7 +668,8 @@ fn a_process_shows_no_secret_and_leaves_no_core() {
     assert_aborted_without_a_core(child, "hunter2-hunter2", home.path());
 }
 
-/// The process list does not show the secret, and what aborts the process leaves nothing in its directory.
+/// The process list does not show the secret, and what aborts the process leaves nothing in its
+/// directory.
 #[cfg(target_os = "linux")]
 fn assert_aborted_without_a_core(mut child: std::process::Child, secret: &str, home: &Path) {
     let about = |name: &str| fs::read(format!("/proc/{}/{name}", child.id())).unwrap();

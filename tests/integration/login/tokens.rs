@@ -1,5 +1,6 @@
-//! `mailferry login`: tokens by a code for another device and by a browser on this machine, kept, rotated and renewed, with a
-//! strict OAuth server of the tests' own and a Dovecot that asks it about every token.
+//! `mailferry login`: tokens by a code for another device and by a browser on this machine, kept,
+//! rotated and renewed, with a strict OAuth server of the tests' own and a Dovecot that asks it
+//! about every token.
 
 use crate::lab::agreeing::{Home, by_browser, by_device, get, mode, tls};
 use crate::lab::certificates::{Authority, Wish};
@@ -351,7 +352,8 @@ fn a_token_that_expires_in_the_middle_of_a_run_is_renewed_and_the_run_goes_on() 
         mail.insert(15, message(1_000, "=the=mark="));
         Client::login(&source).append(&["INBOX"], mail.into_iter());
         let client = lab.issuer.register(&source.user);
-        // Good for the connection that breaks, and for no other, whatever the server says of its life.
+        // Good for the connection that breaks, and for no other, whatever the server says of its
+        // life.
         client.change(|manner| manner.uses = 1);
         let target = empty("dst", Personality::Plain);
         let cut = Plan::default()
@@ -382,7 +384,8 @@ fn a_token_that_expires_in_the_middle_of_a_run_is_renewed_and_the_run_goes_on() 
     });
 }
 
-/// By time, as real ones do: a run on a slow line, a token of three seconds, and a connection that breaks when it is over.
+/// By time, as real ones do: a run on a slow line, a token of three seconds, and a connection that
+/// breaks when it is over.
 #[test]
 fn a_token_that_is_too_old_for_a_new_connection_is_renewed_and_the_run_goes_on() {
     const LIFE: Duration = Duration::from_secs(3);

@@ -11,8 +11,8 @@ use crate::lab::pair::snapshot;
 use crate::lab::run::{End, copy, verify};
 use crate::lab::servers::Account;
 
-/// What was copied from the first account, which held this before, is `there` with all of its folders, is not copied again, and
-/// comes to `last` as it was.
+/// What was copied from the first account, which held this before, is `there` with all of its
+/// folders, is not copied again, and comes to `last` as it was.
 #[track_caller]
 fn comes_back_whole((first, original): (&Account, &Snapshot), there: &Account, last: &Account) {
     let original = original.content();

@@ -1,7 +1,8 @@
-//! States of every format that was ever released open and hold what was written then (`tests/golden/state-v*.db`).
+//! States of every format that was ever released open and hold what was written then
+//! (`tests/golden/state-v*.db`).
 //!
-//! A new format gets a golden of its own, written by
-//! `MAILFERRY_WRITE_GOLDEN=1 scripts/test state::golden`; one that is there already is never written again.
+//! A new format gets a golden of its own, written by `MAILFERRY_WRITE_GOLDEN=1 scripts/test
+//! state::golden`; one that is there already is never written again.
 
 #![expect(
     clippy::unwrap_used,
@@ -91,7 +92,8 @@ fn in_step(id: FolderId) -> FolderInStep {
     }
 }
 
-/// One folder in step, one whose copy is unfinished, one that was begun with a server that tells no UIDVALIDITY.
+/// One folder in step, one whose copy is unfinished, one that was begun with a server that tells no
+/// UIDVALIDITY.
 fn fill(state: &State) {
     let names = [
         "INBOX".into(),

@@ -1,5 +1,6 @@
-//! What a run leaves for the next: what is in step is not looked into again, what the source changed is carried over, and
-//! without the state, or with one that the servers contradict, everything is compared and nothing is lost or doubled.
+//! What a run leaves for the next: what is in step is not looked into again, what the source
+//! changed is carried over, and without the state, or with one that the servers contradict,
+//! everything is compared and nothing is lost or doubled.
 
 use crate::lab::client::{Client, StoredMessage};
 use crate::lab::generator;
@@ -121,7 +122,8 @@ fn what_the_target_lost_comes_again() {
         .counts(&[("copied", 0), ("already_there", 120)]);
 }
 
-/// What a rule or a reader on the target moves stays there, whether a run has seen it arrive or not, and is not sent again.
+/// What a rule or a reader on the target moves stays there, whether a run has seen it arrive or
+/// not, and is not sent again.
 #[test]
 fn what_was_moved_on_the_target_stays_there() {
     each([Personality::Plain, Personality::Poor], |kind| {

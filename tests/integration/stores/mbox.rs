@@ -1,5 +1,5 @@
-//! Directories of mbox files on either side of copy and verify, with a real Dovecot on the other, which also reads what
-//! was written.
+//! Directories of mbox files on either side of copy and verify, with a real Dovecot on the other,
+//! which also reads what was written.
 
 use super::{Ground, account};
 use crate::lab::client::{Client, NewMessage, StoredMessage};

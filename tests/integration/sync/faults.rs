@@ -1,9 +1,10 @@
-//! Every write of a sync is stepped through, as `tests/integration/faults/every_write` does it for copies: the connection breaks before
-//! it, within it, or after it, so that its reply is lost, on either side. Whatever is left undone is done by further runs:
-//! both sides are equal, nothing is lost and nothing is doubled.
+//! Every write of a sync is stepped through, as `tests/integration/faults/every_write` does it for
+//! copies: the connection breaks before it, within it, or after it, so that its reply is lost, on
+//! either side. Whatever is left undone is done by further runs: both sides are equal, nothing is
+//! lost and nothing is doubled.
 //!
-//! `MAILFERRY_STEP=plain/source/7` runs only the steps whose name begins so. Every second step is taken; `MAILFERRY_EVERY=1`,
-//! as `scripts/crash` sets it, takes all.
+//! `MAILFERRY_STEP=plain/source/7` runs only the steps whose name begins so. Every second step is
+//! taken; `MAILFERRY_EVERY=1`, as `scripts/crash` sets it, takes all.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -38,8 +39,8 @@ const RUNS: usize = 3;
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Dovecot(Personality),
-    /// The first side's folders are labels, and it tells what it calls a message: one in several folders is sent once, and what is
-    /// deleted goes to the Trash.
+    /// The first side's folders are labels, and it tells what it calls a message: one in several
+    /// folders is sent once, and what is deleted goes to the Trash.
     Labels,
 }
 
@@ -52,7 +53,8 @@ struct Ground {
 }
 
 impl Ground {
-    /// Both sides in step, and then edits on either that take every command which changes a mailbox.
+    /// Both sides in step, and then edits on either that take every command which changes a
+    /// mailbox.
     fn new(kind: Kind) -> Self {
         let dovecot = |name: &str, kind| Dovecot::shared().account(name, kind);
         let (sides, fake) = match kind {
@@ -179,7 +181,8 @@ impl Ground {
             .each_ref()
             .map(|side| Client::login(side).snapshot());
         if self.fake.is_some() {
-            // What was deleted on the other side is in the Trash, which both have in common; All Mail has no counterpart.
+            // What was deleted on the other side is in the Trash, which both have in common; All
+            // Mail has no counterpart.
             let trash = [&one, &two].map(|side| side.folder(&["[Gmail]", "Trash"]).len());
             assert_eq!(trash, [4, 4], "the Trash");
             for side in [&mut one, &mut two] {

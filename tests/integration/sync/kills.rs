@@ -1,5 +1,6 @@
-//! One two-way sync with work in both directions that is killed again and again, at moments that nobody chose, and begun
-//! again at once: it gets on, nothing is lost or doubled at any time, and in the end both sides are what they should be.
+//! One two-way sync with work in both directions that is killed again and again, at moments that
+//! nobody chose, and begun again at once: it gets on, nothing is lost or doubled at any time, and
+//! in the end both sides are what they should be.
 //!
 //! `MAILFERRY_SEED` chooses the series, `MAILFERRY_KILLS` how many runs are killed.
 
@@ -34,7 +35,8 @@ struct Sync {
 }
 
 impl Sync {
-    /// Both in step, and then much to do on either side: new folders, moves and flags on one, deletions on the other.
+    /// Both in step, and then much to do on either side: new folders, moves and flags on one,
+    /// deletions on the other.
     fn new(folders: u64, random: &mut Random) -> Self {
         let sides = ["one", "two"].map(|name| Dovecot::shared().account(name, Personality::Plain));
         let mut sync = Self {
@@ -110,7 +112,8 @@ impl Sync {
         run.kill() && !has_ended
     }
 
-    /// How many messages of the other side's have come to either side. Nothing is doubled, and nothing is missing on both.
+    /// How many messages of the other side's have come to either side. Nothing is doubled, and
+    /// nothing is missing on both.
     fn look(&self, when: &str) -> usize {
         let snapshots = self.clients().map(|mut client| client.snapshot());
         let mut there = BTreeSet::new();
@@ -183,7 +186,8 @@ fn held(messages: &[StoredMessage]) -> BTreeMap<[u8; 32], BTreeSet<String>> {
         .collect()
 }
 
-/// What both are to hold: what either has alone, and of INBOX what both still have, with the flags of both.
+/// What both are to hold: what either has alone, and of INBOX what both still have, with the flags
+/// of both.
 fn expected(one: &Snapshot, two: &Snapshot) -> Expected {
     let mut expected: Expected = one
         .folders

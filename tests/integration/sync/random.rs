@@ -1,8 +1,8 @@
-//! Random edits on both sides of a sync, on two real servers: after a run both sides are equal, a further run does
-//! nothing, and no message is missing that nobody deleted.
+//! Random edits on both sides of a sync, on two real servers: after a run both sides are equal, a
+//! further run does nothing, and no message is missing that nobody deleted.
 //!
-//! `MAILFERRY_SEED` chooses the series, `MAILFERRY_ROUNDS` how many rounds of edits each pair of mailboxes goes through,
-//! `MAILFERRY_KILLS` how many runs are killed.
+//! `MAILFERRY_SEED` chooses the series, `MAILFERRY_ROUNDS` how many rounds of edits each pair of
+//! mailboxes goes through, `MAILFERRY_KILLS` how many runs are killed.
 
 #![expect(
     clippy::unwrap_used,
@@ -188,8 +188,8 @@ impl Ground {
             let shown = [&first, &second].map(|side| self.shown(side));
             panic!("{round}: the sides differ\n{shown:#?}\n{:#?}", self.log);
         }
-        // A message may come to stand in two folders (what it was moved to on either side, where nothing tells that it is
-        // one message), never twice in one.
+        // A message may come to stand in two folders (what it was moved to on either side, where
+        // nothing tells that it is one message), never twice in one.
         for (levels, mails) in &first.folders {
             let distinct: BTreeSet<_> = mails.iter().map(|mail| mail.sha256).collect();
             if distinct.len() != mails.len() {
@@ -255,7 +255,8 @@ fn whatever_is_done_on_both_sides_they_become_equal_and_stay_so() {
             let name = format!("{kinds:?}, seed {seed}, round {round}");
             let mut run = ground.sync();
             if run.says("is suddenly empty") {
-                // A folder that was deleted and made anew, empty, is refused until somebody says what is meant.
+                // A folder that was deleted and made anew, empty, is refused until somebody says
+                // what is meant.
                 run = sync(
                     &ground.sides[0],
                     &ground.sides[1],
@@ -269,7 +270,8 @@ fn whatever_is_done_on_both_sides_they_become_equal_and_stay_so() {
     });
 }
 
-/// Runs that are killed at random times, with edits between them; `tests/integration/sync/kills.rs` kills one sync a hundred times.
+/// Runs that are killed at random times, with edits between them; `tests/integration/sync/kills.rs`
+/// kills one sync a hundred times.
 #[test]
 fn a_sync_that_is_killed_again_and_again_ends_whole() {
     let kills = random::number("MAILFERRY_KILLS", 16);
@@ -277,8 +279,9 @@ fn a_sync_that_is_killed_again_and_again_ends_whole() {
     let mut ground = Ground::new([Personality::Plain, Personality::Plain], 77 + seed);
     let mut hits = 0;
     for kill in 0..kills {
-        // A folder that a killed run's server is still at work on must not be renamed by somebody else: Dovecot leaves half
-        // a folder then. `tests/integration/sync/faults.rs` breaks renames.
+        // A folder that a killed run's server is still at work on must not be renamed by somebody
+        // else: Dovecot leaves half a folder then. `tests/integration/sync/faults.rs` breaks
+        // renames.
         ground.edits(MESSAGE_KINDS);
         for side in [0, 1] {
             let letters: Vec<NewMessage> = (0..15).map(|_| ground.letter()).collect();
@@ -300,7 +303,8 @@ fn a_sync_that_is_killed_again_and_again_ends_whole() {
         let run = Running::start(&[&arguments[..], &ground.options()[..]].concat());
         std::thread::sleep(Duration::from_millis(30 + ground.random.below(350)));
         hits += u64::from(run.kill());
-        // What the server was doing for the killed run ends, so that edits do not run into a half-made rename of its own.
+        // What the server was doing for the killed run ends, so that edits do not run into a
+        // half-made rename of its own.
         std::thread::sleep(Duration::from_millis(300));
         if kill % 8 == 7 {
             let name = format!("after {kill} kills");

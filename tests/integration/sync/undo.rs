@@ -1,4 +1,5 @@
-//! What two-way sync lists and deletes, and `mailferry undo` brings back: each message has its subject, sender and date.
+//! What two-way sync lists and deletes, and `mailferry undo` brings back: each message has its
+//! subject, sender and date.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -123,7 +124,8 @@ fn names(account: &Account, folder: &str) -> Vec<String> {
     names
 }
 
-/// The first has lost a and b, and Work's e and f; so has the second. Gives the run that has deleted them there.
+/// The first has lost a and b, and Work's e and f; so has the second. Gives the run that has
+/// deleted them there.
 fn lost(ground: &Ground) -> String {
     ground.expunge(0, "INBOX", "1:2");
     ground.expunge(0, "Work", "1:2");

@@ -1,6 +1,7 @@
 //! A slow network in front of a server: `delay-proxy LISTEN TARGET [--rtt 40ms] [--rate 100mbit]`.
 //!
-//! LISTEN is a port on 127.0.0.1, TARGET is `HOST:PORT` or a port on 127.0.0.1. Runs until it is ended.
+//! LISTEN is a port on 127.0.0.1, TARGET is `HOST:PORT` or a port on 127.0.0.1. Runs until it is
+//! ended.
 
 #![expect(clippy::unwrap_used, reason = "a tool of the lab")]
 

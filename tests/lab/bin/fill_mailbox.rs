@@ -1,6 +1,6 @@
-//! Fills an account on loopback: `fill-mailbox --port P --user U [--count 3000] [--seed 1]` with realistic mail in many
-//! folders, `--folder NAME` with small messages in that one, `--flag UIDS` marks messages of it instead, `--folders N` makes N
-//! folders with a small message each.
+//! Fills an account on loopback: `fill-mailbox --port P --user U [--count 3000] [--seed 1]` with
+//! realistic mail in many folders, `--folder NAME` with small messages in that one, `--flag UIDS`
+//! marks messages of it instead, `--folders N` makes N folders with a small message each.
 //!
 //! Says what it did in one line.
 
@@ -98,7 +98,8 @@ fn main() {
     );
 }
 
-/// A message of about 400 bytes that is like no other, nor has the date of any of 35 seeds in a row.
+/// A message of about 400 bytes that is like no other, nor has the date of any of 35 seeds in a
+/// row.
 fn small(seed: u64, number: usize) -> NewMessage {
     let (day, hour, minute, second) = (
         number / 86_400 % 28 + 1,

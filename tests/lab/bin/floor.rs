@@ -1,7 +1,9 @@
-//! What a copy can't do without: `floor --from PORT --to PORT --user U --to-user V [--connections N] [--ca FILE]`.
+//! What a copy can't do without: `floor --from PORT --to PORT --user U --to-user V [--connections
+//! N] [--ca FILE]`.
 //!
-//! For each piece one FETCH of whole messages and one MULTIAPPEND of them, with nothing matched, checked or overlapped. The
-//! password is the environment's MAILFERRY_SOURCE_PASSWORD. With `--ca` both sides speak TLS. It is a measure, no tool: any surprise ends it.
+//! For each piece one FETCH of whole messages and one MULTIAPPEND of them, with nothing matched,
+//! checked or overlapped. The password is the environment's MAILFERRY_SOURCE_PASSWORD. With `--ca`
+//! both sides speak TLS. It is a measure, no tool: any surprise ends it.
 
 #![expect(
     clippy::unwrap_used,

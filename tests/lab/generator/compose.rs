@@ -1,4 +1,5 @@
-//! A message's bytes: its header, and a body that is plain, HTML beside plain text, or one with an attachment.
+//! A message's bytes: its header, and a body that is plain, HTML beside plain text, or one with an
+//! attachment.
 
 use super::Kind;
 use super::random::Random;
@@ -89,7 +90,8 @@ fn any_word(random: &mut Random) -> &'static str {
     }
 }
 
-/// A word of a header: as it is where that is ASCII or raw UTF-8 is wanted, else encoded (RFC 2047).
+/// A word of a header: as it is where that is ASCII or raw UTF-8 is wanted, else encoded (RFC
+/// 2047).
 fn word(text: &str, raw: bool) -> String {
     if raw || text.is_ascii() {
         text.to_owned()

@@ -1,10 +1,11 @@
 //! Some thousand realistic messages in 18 folders, the same for the same seed.
 //!
-//! A message is made when it is asked for, from the seed, its folder and its number, so a mailbox of any size takes no
-//! memory. Most messages have 2-20 KB, a few have attachments of up to 2 MB; 3,000 are about 40 MB. There are messages
-//! that are there twice, some without a Message-ID, some that share one with another message, drafts, names in many
-//! scripts, and dates over 15 years in many zones. All lines end in CRLF, the last one too, and nothing is in them that
-//! a server refuses or changes.
+//! A message is made when it is asked for, from the seed, its folder and its number, so a mailbox
+//! of any size takes no memory. Most messages have 2-20 KB, a few have attachments of up to 2 MB;
+//! 3,000 are about 40 MB. There are messages that are there twice, some without a Message-ID, some
+//! that share one with another message, drafts, names in many scripts, and dates over 15 years in
+//! many zones. All lines end in CRLF, the last one too, and nothing is in them that a server
+//! refuses or changes.
 
 mod compose;
 pub mod odd;
@@ -23,7 +24,8 @@ enum Kind {
     Junk,
 }
 
-/// Name, kind, share of the messages in thousandths, subscribed. Every parent is there, since some servers make them.
+/// Name, kind, share of the messages in thousandths, subscribed. Every parent is there, since some
+/// servers make them.
 const FOLDERS: [(&[&str], Kind, usize, bool); 18] = [
     (&["INBOX"], Kind::Received, 250, true),
     (&["Sent"], Kind::Sent, 160, true),

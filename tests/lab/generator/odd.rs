@@ -1,8 +1,10 @@
-//! Messages of every odd shape that mailboxes are known to hold: what servers refuse, change, or read each in its own way.
+//! Messages of every odd shape that mailboxes are known to hold: what servers refuse, change, or
+//! read each in its own way.
 
 use super::super::client::NewMessage;
 
-/// Messages of odd shapes, each with its name. All dates differ but where the shape is an equal date.
+/// Messages of odd shapes, each with its name. All dates differ but where the shape is an equal
+/// date.
 pub fn odd() -> Vec<(String, NewMessage)> {
     let mut all: Vec<(String, Vec<u8>)> = Vec::new();
     let mut add = |name: &str, bytes: Vec<u8>| all.push((name.to_owned(), bytes));
@@ -289,7 +291,8 @@ fn flags() -> Vec<(String, NewMessage)> {
     sets.iter().enumerate().map(flagged).collect()
 }
 
-/// Messages that look like one another: equal ones, and different ones with one Message-ID, size or date.
+/// Messages that look like one another: equal ones, and different ones with one Message-ID, size or
+/// date.
 fn alike() -> Vec<(String, NewMessage)> {
     let same = |name: &str, number: usize, bytes: &[u8]| {
         (

@@ -1,7 +1,8 @@
-//! An IMAP server of the tests' own with a mailbox in memory, as strict or as odd as a test wants it.
+//! An IMAP server of the tests' own with a mailbox in memory, as strict or as odd as a test wants
+//! it.
 //!
-//! By itself it knows RFC 3501 and no extension: what it does not know is BAD, and so is a literal that was not asked
-//! for. What it holds can be looked at while it runs.
+//! By itself it knows RFC 3501 and no extension: what it does not know is BAD, and so is a literal
+//! that was not asked for. What it holds can be looked at while it runs.
 
 mod messages;
 
@@ -85,7 +86,8 @@ pub struct Manner {
     pub xlist: bool,
     /// Whether each folder gets a UIDVALIDITY of its own, as it should be; else all have 7.
     pub own_validities: bool,
-    /// Whether it keeps keywords; else it takes them and forgets them, and says so when a folder is opened.
+    /// Whether it keeps keywords; else it takes them and forgets them, and says so when a folder is
+    /// opened.
     pub keywords: bool,
     /// What it lists as PERMANENTFLAGS, where that is not what it keeps.
     pub lists: Option<&'static str>,
@@ -95,10 +97,11 @@ pub struct Manner {
     pub only_store: bool,
     /// Whether it writes a line of its own into the header of what is appended.
     pub adds_header: bool,
-    /// Whether a mailbox is a file, which can have no folders below it, and a folder with others below it is none that holds mail
-    /// (UW, GNU Mailutils).
+    /// Whether a mailbox is a file, which can have no folders below it, and a folder with others
+    /// below it is none that holds mail (UW, GNU Mailutils).
     pub files: bool,
-    /// By how much the UIDs of appended messages are higher, when their folder is opened, than was told for them.
+    /// By how much the UIDs of appended messages are higher, when their folder is opened, than was
+    /// told for them.
     pub renumbers: u32,
     /// Whether folders are labels, as Gmail's.
     pub labels: Labels,
@@ -551,7 +554,8 @@ fn is_below_a_file(name: &str, boxes: &BTreeMap<String, Folder>) -> bool {
     })
 }
 
-/// With all that is below it (RFC 3501 section 6.3.5). What it was subscribed to is a name, and stays with that name's folder.
+/// With all that is below it (RFC 3501 section 6.3.5). What it was subscribed to is a name, and
+/// stays with that name's folder.
 fn rename(boxes: &mut BTreeMap<String, Folder>, from: &str, to: &str, separator: Option<char>) {
     let below = |name: &str| {
         let rest = name.strip_prefix(from)?;

@@ -1,7 +1,8 @@
 //! Reading along: command lines are counted, and some are answered in the server's place.
 //!
-//! The order of replies must hold, also for a client that sends ahead: so a command that is not to reach the server
-//! becomes a `NOOP` with its tag, and the tagged reply, when the server gives it, becomes the false answer.
+//! The order of replies must hold, also for a client that sends ahead: so a command that is not to
+//! reach the server becomes a `NOOP` with its tag, and the tagged reply, when the server gives it,
+//! becomes the false answer.
 
 use super::twist::{Damage, Twist};
 use super::{Counters, Direction, Plan};
@@ -14,12 +15,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 /// A command that gets an answer of ours.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The command line without its tag starts with this, in whatever case: `UID SEARCH`, `STATUS "Sent"`.
+    /// The command line without its tag starts with this, in whatever case: `UID SEARCH`, `STATUS
+    /// "Sent"`.
     pub command: String,
     /// Which of those on one connection, from 1.
     pub nth: usize,
-    /// What is said in place of the tagged reply, without line ends: `{tag} NO [UNAVAILABLE] later`. Several lines are
-    /// separated by `\r\n`.
+    /// What is said in place of the tagged reply, without line ends: `{tag} NO [UNAVAILABLE]
+    /// later`. Several lines are separated by `\r\n`.
     pub reply: String,
     /// Whether the server carries the command out all the same.
     pub carried_out: bool,
@@ -47,7 +49,8 @@ impl Answer {
     }
 }
 
-/// Something that is done once, when the first such command of any connection is on its way to the server.
+/// Something that is done once, when the first such command of any connection is on its way to the
+/// server.
 #[derive(Clone)]
 pub struct Meanwhile {
     /// Commands of this kind come first, before any counts.
@@ -111,8 +114,8 @@ type Rewriting = dyn Fn(&str) -> Option<String> + Send + Sync;
 pub struct Rewrite(Arc<Rewriting>);
 
 impl Rewrite {
-    /// Gives for a line without its end what is said instead, which is nothing at all where it is empty; `None`: the line
-    /// stays as it is.
+    /// Gives for a line without its end what is said instead, which is nothing at all where it is
+    /// empty; `None`: the line stays as it is.
     pub fn by(instead: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         Self(Arc::new(instead))
     }
@@ -195,7 +198,8 @@ enum Expected {
     Literal(usize, bool),
     /// The rest of a command or response after a literal, and whether it is passed on.
     Rest(bool),
-    /// A literal of this length if the server has said `+` more often than this, else a new command.
+    /// A literal of this length if the server has said `+` more often than this, else a new
+    /// command.
     Granted(usize, u64),
 }
 
@@ -233,7 +237,8 @@ impl Editor {
         self.is_cut
     }
 
-    /// Takes bytes as they come and returns what is passed on. Where nothing is to be done that is everything, at once.
+    /// Takes bytes as they come and returns what is passed on. Where nothing is to be done that is
+    /// everything, at once.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut edited = Vec::with_capacity(bytes.len());
         let mut rest = bytes;
@@ -395,7 +400,8 @@ impl Editor {
         }
     }
 
-    /// Passes a response's first line on as it is to arrive; says whether what belongs to it is passed on.
+    /// Passes a response's first line on as it is to arrive; says whether what belongs to it is
+    /// passed on.
     fn damage(&mut self, twist: &Twist, damage: Damage, line: &[u8], out: &mut Vec<u8>) -> bool {
         match damage {
             Damage::Dropped => return false,

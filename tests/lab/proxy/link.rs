@@ -9,7 +9,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Chunks under way in one direction: what a fast and long line holds (16 MB), after which the sender has to wait.
+/// Chunks under way in one direction: what a fast and long line holds (16 MB), after which the
+/// sender has to wait.
 const UNDER_WAY: usize = 256;
 /// How far ahead of its bandwidth a line takes bytes: a small router's buffer.
 pub(super) const BUFFERED: Duration = Duration::from_millis(50);
@@ -34,7 +35,8 @@ impl Ends {
         for stream in [&self.client, &self.server] {
             // The peer may have gone already, so errors say nothing.
             match how {
-                // Connecting a socket to nowhere (`AF_UNSPEC`) dissolves it at once, whichever thread holds it.
+                // Connecting a socket to nowhere (`AF_UNSPEC`) dissolves it at once, whichever
+                // thread holds it.
                 How::Rst => drop(rustix::net::connect_unspec(stream)),
                 How::Fin => drop(stream.shutdown(Shutdown::Both)),
             }
@@ -110,7 +112,8 @@ impl Link {
             {
                 late = *by;
             }
-            // What somebody does before a command, he does after the server was given those before it.
+            // What somebody does before a command, he does after the server was given those before
+            // it.
             let by_line = self.direction == Direction::Up && self.commands.has_others();
             for part in buffer[..length].split_inclusive(|byte| by_line && *byte == b'\n') {
                 let mut bytes = editor.feed(part);

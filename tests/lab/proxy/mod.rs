@@ -1,7 +1,8 @@
 //! A TCP proxy that is slow, breaks off, or answers in the server's place.
 //!
-//! Latency is latency: bytes queue with the time they are due, so what was sent ahead arrives together. The reading of
-//! commands and replies that false answers need works on plain text only; delays, limits and cuts by count on anything.
+//! Latency is latency: bytes queue with the time they are due, so what was sent ahead arrives
+//! together. The reading of commands and replies that false answers need works on plain text only;
+//! delays, limits and cuts by count on anything.
 
 mod commands;
 mod link;
@@ -31,8 +32,8 @@ pub enum Direction {
 pub enum At {
     /// After so many bytes.
     Bytes(u64),
-    /// Before the first byte of this text, which must not begin with a line's end: what could be its start is held
-    /// back until more comes.
+    /// Before the first byte of this text, which must not begin with a line's end: what could be
+    /// its start is held back until more comes.
     Before(String),
     /// After the last byte of this text.
     After(String),
@@ -64,8 +65,9 @@ pub struct Plan {
     pub rate: Option<u64>,
     pub cuts: Vec<Cut>,
     pub answers: Vec<Answer>,
-    /// From the first chunk on that holds this text, what the client sends arrives so much later, even if the client is
-    /// gone by then: a server that has taken something in and is slow to see to it.
+    /// From the first chunk on that holds this text, what the client sends arrives so much later,
+    /// even if the client is gone by then: a server that has taken something in and is slow to see
+    /// to it.
     pub late: Option<(String, Duration)>,
     /// What somebody else does while a client is at work.
     pub meanwhile: Vec<Meanwhile>,
@@ -161,9 +163,11 @@ impl Plan {
 pub struct Traffic {
     pub bytes_up: u64,
     pub bytes_down: u64,
-    /// How often the client spoke after the server had: an upper bound of the round trips it waited for.
+    /// How often the client spoke after the server had: an upper bound of the round trips it waited
+    /// for.
     pub bursts: u64,
-    /// The client's command lines with their tags, in order; literals and the lines after them are left out.
+    /// The client's command lines with their tags, in order; literals and the lines after them are
+    /// left out.
     pub commands: Vec<String>,
     /// Whether it was cut.
     pub cut: bool,
@@ -218,7 +222,8 @@ impl Proxy {
     pub fn serve(listener: TcpListener, target: String, plan: Plan) -> Self {
         let port = listener.local_addr().unwrap().port();
         if let Some(rate) = plan.rate {
-            // Or else the system would take in megabytes before the line; what is accepted inherits it.
+            // Or else the system would take in megabytes before the line; what is accepted inherits
+            // it.
             let bytes = (rate as f64 * link::BUFFERED.as_secs_f64()) as usize;
             rustix::net::sockopt::set_socket_recv_buffer_size(&listener, bytes.max(1 << 14))
                 .unwrap();

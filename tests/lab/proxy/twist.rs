@@ -1,5 +1,5 @@
-//! Damage to single responses: the nth of a kind, over all connections of a proxy, comes garbled, twice, late, or not at
-//! all, or the connection ends in the middle of it.
+//! Damage to single responses: the nth of a kind, over all connections of a proxy, comes garbled,
+//! twice, late, or not at all, or the connection ends in the middle of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,8 @@ use std::time::Duration;
 /// A kind of response, by its first line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// An untagged response of this name, after its number if it has one: `LIST`, `STATUS`, `FETCH`, `EXISTS`, `VANISHED`.
+    /// An untagged response of this name, after its number if it has one: `LIST`, `STATUS`,
+    /// `FETCH`, `EXISTS`, `VANISHED`.
     Untagged(&'static str),
     /// An `OK`, tagged or not, with a code of this name: `UIDVALIDITY`, `APPENDUID`.
     Code(&'static str),
@@ -46,7 +47,8 @@ impl Kind {
 /// What becomes of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Damage {
-    /// What follows the name, or the code's name, can't be read; where nothing follows, the number can't.
+    /// What follows the name, or the code's name, can't be read; where nothing follows, the number
+    /// can't.
     Garbled,
     Dropped,
     Doubled,
@@ -105,7 +107,8 @@ impl Twist {
         is_due.then_some(self.damage)
     }
 
-    /// The line of such a response so that it can't be read; its literal, if it has one, is still announced.
+    /// The line of such a response so that it can't be read; its literal, if it has one, is still
+    /// announced.
     pub(super) fn garble(&self, line: &[u8]) -> Vec<u8> {
         let name = match self.kind {
             Kind::Untagged(name) | Kind::Code(name) => name,

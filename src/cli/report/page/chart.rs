@@ -164,7 +164,8 @@ impl Chart {
     }
 }
 
-/// A number at the top of the scale that reads well: twice 1, 2, 5, … times a power of ten, or of 1024 for bytes.
+/// A number at the top of the scale that reads well: twice 1, 2, 5, … times a power of ten, or of
+/// 1024 for bytes.
 fn ceiling(largest: u64, is_bytes: bool) -> u64 {
     let mut unit = 1u64;
     while is_bytes && largest / unit >= 1024 {

@@ -1,4 +1,5 @@
-//! The top of the page: what came of the run in one line, between which mailboxes, and its main numbers.
+//! The top of the page: what came of the run in one line, between which mailboxes, and its main
+//! numbers.
 
 use super::shown;
 use crate::cli::left_out;

@@ -1,9 +1,11 @@
-//! A report as one self-contained page: it opens from a disk without any network, reads without scripts, and prints.
+//! A report as one self-contained page: it opens from a disk without any network, reads without
+//! scripts, and prints.
 //!
-//! Everything that is shown is data: texts go through [`shown`] and are escaped by the template, for text and for attributes
-//! alike; no markup is made outside the templates. The policy in the page's head allows the one style and the one
-//! script in it, by their hashes, and nothing else: nothing is loaded, and what a server wrote could not run even if it
-//! came to stand in the page as markup.
+//! Everything that is shown is data: texts go through [`shown`] and are escaped by the template,
+//! for text and for attributes alike; no markup is made outside the templates. The policy in the
+//! page's head allows the one style and the one script in it, by their hashes, and nothing else:
+//! nothing is loaded, and what a server wrote could not run even if it came to stand in the page as
+//! markup.
 
 mod chart;
 mod headline;

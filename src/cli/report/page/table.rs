@@ -150,7 +150,8 @@ impl Table {
         self
     }
 
-    /// The same without the columns of numbers in which nothing is but nothing, unless they are to be kept.
+    /// The same without the columns of numbers in which nothing is but nothing, unless they are to
+    /// be kept.
     pub(super) fn without_idle_columns(self, kept: &[&str]) -> Self {
         let is_idle = |at: usize| self.rows.iter().all(|row| row[at].number.unwrap_or(0) == 0);
         let columns = self.columns.iter().enumerate();
@@ -163,8 +164,8 @@ impl Table {
         self.without(&idle)
     }
 
-    /// The same with a row of sums, where there is more than one row to sum up. `noun` is what a row is,
-    /// if that has a name.
+    /// The same with a row of sums, where there is more than one row to sum up. `noun` is what a
+    /// row is, if that has a name.
     pub(super) fn with_sums(mut self, noun: &str) -> Self {
         if self.rows.len() < 2 {
             return self;

@@ -1,4 +1,5 @@
-//! The page as text: what a server wrote never becomes markup, and the policy allows just what is in the page.
+//! The page as text: what a server wrote never becomes markup, and the policy allows just what is
+//! in the page.
 
 use super::*;
 use crate::cli::chosen::Choice;
@@ -191,7 +192,8 @@ fn tell(report: &Report, text: &str) {
     }));
 }
 
-/// Everything in angle brackets, without the texts of attributes that we know to hold a server's words.
+/// Everything in angle brackets, without the texts of attributes that we know to hold a server's
+/// words.
 fn tags(page: &str) -> Vec<&str> {
     page.split('<')
         .skip(1)

@@ -1,4 +1,5 @@
-//! Cases that imap-proto was found to get wrong, or that servers were found to send, each with the right result.
+//! Cases that imap-proto was found to get wrong, or that servers were found to send, each with the
+//! right result.
 
 mod data;
 mod fetch;

@@ -1,5 +1,5 @@
-//! Whatever happens to two mailboxes: after a sync both are equal, another one does nothing, and no message is lost or
-//! duplicated.
+//! Whatever happens to two mailboxes: after a sync both are equal, another one does nothing, and no
+//! message is lost or duplicated.
 
 use super::super::*;
 use super::model::{Abilities, Blinkers, Content, Mail, Server, has_header, name};
@@ -128,24 +128,24 @@ struct World {
     backups: Both<Option<Server>>,
     state: State,
     kept_state: State,
-    /// Whether a sync doesn't look at what it has written. Then nothing would show that a server, restored to just
-    /// before that, assigns the same UIDs again: such worlds have no backups.
+    /// Whether a sync doesn't look at what it has written. Then nothing would show that a server,
+    /// restored to just before that, assigns the same UIDs again: such worlds have no backups.
     learns_late: bool,
     next_content: Content,
     /// What someone deleted, or a restored server lost.
     deleted: BTreeSet<Content>,
     /// What may exist more than once, because someone copied it.
     copied: BTreeSet<Content>,
-    /// What arrived on both sides independently: it may be moved on one of them before anyone knows that it is one
-    /// mail.
+    /// What arrived on both sides independently: it may be moved on one of them before anyone knows
+    /// that it is one mail.
     delivered: BTreeSet<Content>,
-    /// What each server lost when it was restored, until a sync has noticed. Before that it assigns the same UIDs
-    /// again, and if those messages go too, nothing shows that it was restored.
+    /// What each server lost when it was restored, until a sync has noticed. Before that it assigns
+    /// the same UIDs again, and if those messages go too, nothing shows that it was restored.
     at_risk: Both<BTreeSet<Content>>,
     /// Whether folders were created or renamed since the last sync.
     reordered: bool,
-    /// Whether a side was scanned that showed only a part: what was moved then exists twice until everything is visible
-    /// again.
+    /// Whether a side was scanned that showed only a part: what was moved then exists twice until
+    /// everything is visible again.
     capped: bool,
     /// Whether the state was lost.
     forgotten: bool,
@@ -396,7 +396,8 @@ impl World {
                 };
                 let before = std::mem::replace(&mut self.servers[*side], backup);
                 self.servers[*side].outlive(&before);
-                // What only this server had is lost, and a folder that it did not have yet looks deleted.
+                // What only this server had is lost, and a folder that it did not have yet looks
+                // deleted.
                 let there = self.everything();
                 let restored = self.servers[*side].contents();
                 self.at_risk[*side].extend(before.contents().difference(&restored));
@@ -415,7 +416,8 @@ impl World {
                         .filter(|content| !there.contains(content)),
                 );
                 self.deleted.extend(gone);
-                // So does what was moved out of it since the last sync: the other side's is still in it.
+                // So does what was moved out of it since the last sync: the other side's is still
+                // in it.
                 let other = &self.servers[side.other()];
                 let paired: BTreeSet<_> = self
                     .state
@@ -470,7 +472,8 @@ impl World {
         }
     }
 
-    /// If the message wins, a folder that was recreated empty is refilled, wherever its mail has gone.
+    /// If the message wins, a folder that was recreated empty is refilled, wherever its mail has
+    /// gone.
     fn note_preference(&mut self, prefer: u8) {
         self.confused |= policy(prefer).prefer == Prefer::Keep;
     }
@@ -566,7 +569,8 @@ fn abilities() -> impl Strategy<Value = Both<Abilities>> {
     (one(), one()).prop_map(|(first, second)| Both::new(first, second))
 }
 
-/// Lets it all happen to two empty mailboxes, syncs until nothing is left to do, and checks the result.
+/// Lets it all happen to two empty mailboxes, syncs until nothing is left to do, and checks the
+/// result.
 pub(super) fn run(
     abilities: Both<Abilities>,
     learns_late: bool,
@@ -581,8 +585,8 @@ pub(super) fn run(
     outcome.map_err(|error| TestCaseError::fail(format!("{error} after {events:?}")))
 }
 
-/// Tries different histories each time, for some seconds; `PROPTEST_CASES` sets how many. A failing one is printed in
-/// its shortest form, to become a test in `histories.rs`.
+/// Tries different histories each time, for some seconds; `PROPTEST_CASES` sets how many. A failing
+/// one is printed in its shortest form, to become a test in `histories.rs`.
 fn config() -> ProptestConfig {
     let config = crate::properties::config();
     let is_asked = std::env::var_os("PROPTEST_CASES").is_some();

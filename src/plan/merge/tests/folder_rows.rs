@@ -1,7 +1,8 @@
 //! The rows of the case table about folders. Each runs both ways round.
 //!
-//! A folder is `Name` or `Name=ID` with its MAILBOXID, then its UIDVALIDITY, UIDNEXT and UIDs as `.V.NEXT.UIDS`, all
-//! optional; `+` before it means subscribed, `^` that it has a role, `/` that it can't hold mail.
+//! A folder is `Name` or `Name=ID` with its MAILBOXID, then its UIDVALIDITY, UIDNEXT and UIDs as
+//! `.V.NEXT.UIDS`, all optional; `+` before it means subscribed, `^` that it has a role, `/` that
+//! it can't hold mail.
 
 use super::super::*;
 use super::scene::{mirrored, sorted};
@@ -80,8 +81,8 @@ fn policy(options: &str) -> Policy {
     policy
 }
 
-/// Returns what is done, sorted except for the order of renames. A pair that is on both sides and has its base is
-/// omitted.
+/// Returns what is done, sorted except for the order of renames. A pair that is on both sides and
+/// has its base is omitted.
 fn outcome(texts: [&str; 3], options: &str) -> String {
     let known = known(texts[0]);
     let seen = Both::new(folders(texts[1]), folders(texts[2]));

@@ -1,4 +1,5 @@
-//! Histories that once ended badly, as short as they got, and both ways round. `convergence.rs` looks for more.
+//! Histories that once ended badly, as short as they got, and both ways round. `convergence.rs`
+//! looks for more.
 
 use super::super::*;
 use super::convergence::Event::{Add, BackUp, Create, Deliver, LoseState, Move, Rename, Restore};
@@ -48,7 +49,8 @@ fn ends_well(abilities: Abilities, history: impl Fn(Side) -> Vec<Event>) {
     }
 }
 
-/// The other side's folder moved with its parent each time, and took its new name there for the user's wish.
+/// The other side's folder moved with its parent each time, and took its new name there for the
+/// user's wish.
 #[test]
 fn a_folder_comes_below_one_that_stays_below_it() {
     ends_well(RICH, |side| {
@@ -81,8 +83,8 @@ fn a_server_goes_back_to_before_a_folder_got_its_name() {
     });
 }
 
-/// Nothing shows that this server was restored, so the folder counts as deleted, with the message that had been moved
-/// out of it: that is in the undo store. What is new on the other side stays.
+/// Nothing shows that this server was restored, so the folder counts as deleted, with the message
+/// that had been moved out of it: that is in the undo store. What is new on the other side stays.
 #[test]
 fn a_server_goes_back_to_before_a_folder_was_made_and_a_message_moved_out_of_it() {
     ends_well(POOR, |side| {
@@ -101,8 +103,8 @@ fn a_server_goes_back_to_before_a_folder_was_made_and_a_message_moved_out_of_it(
     });
 }
 
-/// Nothing was known, so all of a folder was to be sent to one that is new there; another one with the same mail had
-/// its name by the time it was to be created.
+/// Nothing was known, so all of a folder was to be sent to one that is new there; another one with
+/// the same mail had its name by the time it was to be created.
 #[test]
 fn a_folder_gets_the_name_of_one_that_is_about_to_be_made() {
     ends_well(POOR, |side| {

@@ -264,7 +264,8 @@ impl Server {
         self.mailboxes.values().flat_map(of).collect()
     }
 
-    /// Returns everything that both sides should have in common: each folder's subscription, messages and flags.
+    /// Returns everything that both sides should have in common: each folder's subscription,
+    /// messages and flags.
     pub(super) fn picture(
         &self,
         keywords: bool,

@@ -23,8 +23,8 @@ impl State {
 }
 
 impl State {
-    /// Yields the messages on `side` in known folders that the other side, in its listing, doesn't have under the same
-    /// name: by the folder's UIDVALIDITY and UID.
+    /// Yields the messages on `side` in known folders that the other side, in its listing, doesn't
+    /// have under the same name: by the folder's UIDVALIDITY and UID.
     pub(super) fn paired_with_missing<'a>(
         &'a self,
         side: Side,
@@ -269,7 +269,8 @@ impl Run<'_> {
             return;
         }
         self.servers[side].create(name.clone());
-        // Someone has created it since, or another folder has got its name: the next run looks into it.
+        // Someone has created it since, or another folder has got its name: the next run looks into
+        // it.
         if !self.servers[side].mailboxes[name].mails.is_empty() {
             return;
         }
@@ -526,7 +527,8 @@ impl Run<'_> {
         }
     }
 
-    /// Makes the next state. The checkpoints are those of the scan, from before anything was written.
+    /// Makes the next state. The checkpoints are those of the scan, from before anything was
+    /// written.
     fn next_state(mut self, last: &State) -> State {
         let mut next = State::default();
         for (number, pair) in self.plan.pairs.iter().enumerate() {

@@ -1,13 +1,15 @@
 //! Scenes in a few letters: a base, what each side shows, and the outcome, as text.
 //!
-//! A letter is a message, in lower case with a Message-ID, in capitals without any header. A digit after it makes it
-//! another message under the same header, `'` a second copy of it. Folders are separated by `|`.
+//! A letter is a message, in lower case with a Message-ID, in capitals without any header. A digit
+//! after it makes it another message under the same header, `'` a second copy of it. Folders are
+//! separated by `|`.
 //!
-//! - base: `a` a pair, `a:SF` with the flags both agreed on, `a-first:F` a flag that the first is known to lack,
-//!   `a!first` deleted on the first before, `a?first` the first's message that was refused, `-` no base, `!stale`,
-//!   `!unfinished`
-//! - side: `a` exists, `a:SF` with flags, `~a` hidden, `%a` its body can't be read, `*a` rewritten by the server, `=a`
-//!   its UID with another message; `!absent` and so on for the folder, `!more` if UIDs above those shown were assigned
+//! - base: `a` a pair, `a:SF` with the flags both agreed on, `a-first:F` a flag that the first is
+//!   known to lack, `a!first` deleted on the first before, `a?first` the first's message that was
+//!   refused, `-` no base, `!stale`, `!unfinished`
+//! - side: `a` exists, `a:SF` with flags, `~a` hidden, `%a` its body can't be read, `*a` rewritten
+//!   by the server, `=a` its UID with another message; `!absent` and so on for the folder, `!more`
+//!   if UIDs above those shown were assigned
 //! - flags: S(een) A(nswered) F(lagged) D(eleted), j `$Junk`, n `$NotJunk`, k a keyword
 //! - policy: `keep`, `prefer-first`, `no-deletions-second` and so on
 //!
@@ -53,8 +55,8 @@ fn letters(of: &Flags) -> String {
         .collect()
 }
 
-/// Returns a message's UID: 1 to 26 for letters, more with a digit and for a second copy; above 1000 on the second
-/// side.
+/// Returns a message's UID: 1 to 26 for letters, more with a digit and for a second copy; above
+/// 1000 on the second side.
 fn number(name: &str, side: Side) -> u32 {
     let mut number = if side == Side::First { 0 } else { 1000 };
     for sign in name.chars() {
@@ -80,7 +82,8 @@ fn message(name: &str, side: Side, flags: u32) -> Message {
     } else {
         HeaderKey::WithId([letter as u8; 16])
     };
-    // Different letters have different dates, except headerless ones, which dates and sizes should leave undecided.
+    // Different letters have different dates, except headerless ones, which dates and sizes should
+    // leave undecided.
     let minute = if letter.is_ascii_uppercase() {
         0
     } else {
@@ -298,7 +301,8 @@ fn side_name(side: Side) -> &'static str {
     }
 }
 
-/// Merges a scene and returns what is done, sorted: `copy a>second NewMail`, `delete a@first Deleted` and so on.
+/// Merges a scene and returns what is done, sorted: `copy a>second NewMail`, `delete a@first
+/// Deleted` and so on.
 pub(super) fn outcome(texts: [&str; 3], options: &str) -> String {
     let bases: Vec<_> = texts[0].split('|').map(base).collect();
     let shows: Vec<_> = texts[1]

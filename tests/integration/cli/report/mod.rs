@@ -1,4 +1,5 @@
-//! `--report` of real runs: the page in a real browser, the JSON against its schema and against what the run said.
+//! `--report` of real runs: the page in a real browser, the JSON against its schema and against
+//! what the run said.
 
 #![expect(
     clippy::unwrap_used,

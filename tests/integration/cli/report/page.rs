@@ -1,5 +1,5 @@
-//! The page of a real run in a real browser: it stands there, sorts, filters, reads without scripts, asks for nothing, and
-//! what hostile mailboxes hold is text in it.
+//! The page of a real run in a real browser: it stands there, sorts, filters, reads without
+//! scripts, asks for nothing, and what hostile mailboxes hold is text in it.
 
 use super::{Reports, with_subject};
 use crate::lab::browser::Browser;
@@ -177,7 +177,8 @@ fn tables_filter(browser: &mut Browser) {
     assert_eq!(show(browser, ""), json!([all, ""]));
 }
 
-/// Headings, captions and names for what is drawn; texts that can be told from their ground, in both schemes and on paper.
+/// Headings, captions and names for what is drawn; texts that can be told from their ground, in
+/// both schemes and on paper.
 fn it_can_be_used_by_everybody(browser: &mut Browser) {
     let lacking = browser.value(
         "[...document.querySelectorAll('table')].filter(table => !table.caption?.textContent

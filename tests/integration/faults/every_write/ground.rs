@@ -48,7 +48,8 @@ impl Ground {
         self.state.is_some()
     }
 
-    /// Makes a plan of what the scenario's copy would do; from now on runs carry it out and nothing else.
+    /// Makes a plan of what the scenario's copy would do; from now on runs carry it out and nothing
+    /// else.
     pub(crate) fn make_plan(&self) {
         let options = CopyOptions {
             dry_run: true,
@@ -208,7 +209,8 @@ impl Ground {
         }
     }
 
-    /// The target has what the source has, what it had at first is kept, and nothing is there twice.
+    /// The target has what the source has, what it had at first is kept, and nothing is there
+    /// twice.
     pub(crate) fn assert_kept(&self) {
         let (first, there) = (self.first_content(), self.where_it_was());
         assert_nothing_beyond(&first, &there);
@@ -233,7 +235,8 @@ impl Ground {
         assert_eq!(self.on_source().snapshot().count(), 0);
     }
 
-    /// The target has the source's messages with their flags and dates, its subscriptions, and nothing else.
+    /// The target has the source's messages with their flags and dates, its subscriptions, and
+    /// nothing else.
     pub(crate) fn assert_equal(&self) {
         let (source, target) = (self.on_source().snapshot(), self.on_target().snapshot());
         assert_nothing_beyond(&source.content(), &target.content());

@@ -1,12 +1,13 @@
-//! Every write of the protocol is stepped through: the connection breaks before it, within it or after it, so that its
-//! reply is lost, on the source's side or on the target's, with the state and without it; and sometimes once more, in what
-//! is done about the first break. Each time the same run goes on, or a second one does, and in the end nothing is
-//! missing, damaged or doubled.
+//! Every write of the protocol is stepped through: the connection breaks before it, within it or
+//! after it, so that its reply is lost, on the source's side or on the target's, with the state and
+//! without it; and sometimes once more, in what is done about the first break. Each time the same
+//! run goes on, or a second one does, and in the end nothing is missing, damaged or doubled.
 //!
-//! The copies run in this process, by the library, whose injector of faults ([`injector`]) counts the writes of one side
-//! over all of its connections. What is stepped through stands in [`scenarios`]; a new way of writing needs a line there.
-//! `MAILFERRY_STEP=rerun/target/7` runs only the steps whose name begins so, and tells what went over the wire. Every second
-//! step is taken, so each write has its turn; `MAILFERRY_EVERY=1`, as `scripts/crash` sets it, takes all.
+//! The copies run in this process, by the library, whose injector of faults ([`injector`]) counts
+//! the writes of one side over all of its connections. What is stepped through stands in
+//! [`scenarios`]; a new way of writing needs a line there. `MAILFERRY_STEP=rerun/target/7` runs
+//! only the steps whose name begins so, and tells what went over the wire. Every second step is
+//! taken, so each write has its turn; `MAILFERRY_EVERY=1`, as `scripts/crash` sets it, takes all.
 
 #![expect(
     clippy::unwrap_used,
@@ -29,7 +30,8 @@ use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
-/// Steps that are taken side by side: they mostly wait, for pauses before a new connection and for lost replies.
+/// Steps that are taken side by side: they mostly wait, for pauses before a new connection and for
+/// lost replies.
 const SIDE_BY_SIDE: usize = 32;
 
 /// One fault in one scenario.

@@ -152,7 +152,8 @@ fn one_lane() -> CopyOptions {
     }
 }
 
-/// Messages of every kind in a few folders: equal ones, some without Message-ID, one that is streamed, a draft, none.
+/// Messages of every kind in a few folders: equal ones, some without Message-ID, one that is
+/// streamed, a draft, none.
 fn fill(ground: &Ground) {
     fill_account(&mut ground.on_source());
 }
@@ -242,7 +243,8 @@ fn rename(ground: &Ground) {
     client.append(&["first"], (100..102).map(|number| message(number, "news")));
 }
 
-/// Both sides in step, and then messages of the source removed, equal ones among them, and a folder.
+/// Both sides in step, and then messages of the source removed, equal ones among them, and a
+/// folder.
 fn remove(ground: &Ground) {
     fill(ground);
     ground.copy(&[]).unwrap();

@@ -104,8 +104,9 @@ impl fmt::Display for Cell {
 }
 
 impl Cell {
-    /// Whether the server may hide a change of flags so that nobody can know: with CONDSTORE it sends only what has changed,
-    /// and no count tells that one such line did not come. All else is counted.
+    /// Whether the server may hide a change of flags so that nobody can know: with CONDSTORE it
+    /// sends only what has changed, and no count tells that one such line did not come. All else is
+    /// counted.
     pub(crate) fn may_hide_flags(&self) -> bool {
         matches!(
             self.fault,

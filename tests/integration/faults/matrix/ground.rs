@@ -13,8 +13,8 @@ use sha2::Digest as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The messages, each of which is there once: `i` in INBOX, `w` in Work, `s` in Work/Sub. `i1` is flagged, `i0` goes to Work,
-/// `n0` comes to INBOX.
+/// The messages, each of which is there once: `i` in INBOX, `w` in Work, `s` in Work/Sub. `i1` is
+/// flagged, `i0` goes to Work, `n0` comes to INBOX.
 pub(crate) const LETTERS: [&str; 8] = ["i0", "i1", "i2", "w0", "w1", "w2", "s0", "n0"];
 /// The one that is deleted.
 pub(crate) const DELETED: &str = "w0";

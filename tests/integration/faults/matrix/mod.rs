@@ -1,10 +1,13 @@
-//! Each kind of run meets each kind of damage: a reply of one side comes garbled, twice, late, in part or not at all, or a
-//! directory is not what it was. No message is missing that nobody deleted, nothing is there twice, what did not cross has an
-//! exit code that says so, and a clean run afterwards does what is left.
+//! Each kind of run meets each kind of damage: a reply of one side comes garbled, twice, late, in
+//! part or not at all, or a directory is not what it was. No message is missing that nobody
+//! deleted, nothing is there twice, what did not cross has an exit code that says so, and a clean
+//! run afterwards does what is left.
 //!
-//! The cells stand in [`cells`], what they must show in [`oracle`]. `MAILFERRY_CELL=Sync/Qresync/first` runs only those whose name
-//! begins so. Else `MAILFERRY_EVERY=N` splits all cells into N slices and `MAILFERRY_SEED` chooses one of them, so that the seeds
-//! 0 to N-1 run each cell once; `MAILFERRY_EVERY=1`, as `scripts/crash` sets it, runs all.
+//! The cells stand in [`cells`], what they must show in [`oracle`].
+//! `MAILFERRY_CELL=Sync/Qresync/first` runs only those whose name begins so. Else
+//! `MAILFERRY_EVERY=N` splits all cells into N slices and `MAILFERRY_SEED` chooses one of them, so
+//! that the seeds 0 to N-1 run each cell once; `MAILFERRY_EVERY=1`, as `scripts/crash` sets it,
+//! runs all.
 
 #![expect(
     clippy::unwrap_used,
@@ -27,13 +30,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
-/// Cells at a time: they wait more than they work, but a machine that is too busy to answer in time proves nothing.
+/// Cells at a time: they wait more than they work, but a machine that is too busy to answer in time
+/// proves nothing.
 const AT_A_TIME: usize = 12;
 /// Of so many cells one is tried, unless the environment says otherwise.
 const EVERY_REPLY: u64 = 100;
 const EVERY_TREE: u64 = 40;
 
-/// A run without damage, and how many replies of each kind the sides gave in it; `None` if it failed.
+/// A run without damage, and how many replies of each kind the sides gave in it; `None` if it
+/// failed.
 type Undamaged = Option<(Reference, [Vec<usize>; 2])>;
 
 /// Runs without damage, each made when it is first asked for.
@@ -134,7 +139,8 @@ fn chosen(mut cells: Vec<Cell>, every: u64) -> Vec<Cell> {
     }
     let every = random::number("MAILFERRY_EVERY", every);
     let slice = random::number("MAILFERRY_SEED", 1) % every;
-    // Always the same order, so the slices are disjoint, and a random one, so each has something of everything.
+    // Always the same order, so the slices are disjoint, and a random one, so each has something of
+    // everything.
     Random::new(0).shuffle(&mut cells);
     (0..)
         .zip(cells)

@@ -40,9 +40,10 @@ fn without_flags(sides: &[Content; 2]) -> [Vec<(&str, &str)>; 2] {
     sides.each_ref().map(places)
 }
 
-/// Leaves out what was kept although it was moved. A run that copied it to its new folder and could not look into the old one
-/// leaves it there, and for the next run it has vanished from there. Nothing tells that run that the source did not have it in
-/// both folders and delete it in one, so it keeps it: one copy too many, never one too few.
+/// Leaves out what was kept although it was moved. A run that copied it to its new folder and could
+/// not look into the old one leaves it there, and for the next run it has vanished from there.
+/// Nothing tells that run that the source did not have it in both folders and delete it in one, so
+/// it keeps it: one copy too many, never one too few.
 fn without_twice_kept(now: &[Content; 2], wanted: &[Content; 2]) -> [Content; 2] {
     let mut now = now.clone();
     let place = format!("{KEPT}/INBOX");
@@ -59,7 +60,8 @@ fn without_twice_kept(now: &[Content; 2], wanted: &[Content; 2]) -> [Content; 2]
 }
 
 impl Reference {
-    /// Fails unless the run without damage did what is asked of it, as far as that can be said in a few words.
+    /// Fails unless the run without damage did what is asked of it, as far as that can be said in a
+    /// few words.
     pub(crate) fn assert_sane(&self, verb: Verb) {
         let [first, second] = &self.at_rest;
         let all = names(second);
@@ -189,8 +191,8 @@ impl Reference {
         let elsewhere = names(&now[1 - side]);
         let held = names(here);
         let stays = |name: &&&str| after.iter().all(|all| names(all).contains(**name));
-        // What the run takes away from this side because it is on the other must be there, and what nobody deleted is on
-        // the side where it was.
+        // What the run takes away from this side because it is on the other must be there, and what
+        // nobody deleted is on the side where it was.
         let missing = names(before).into_iter().find(|name| {
             let is_alive = ALIVE.contains(name);
             let is_here = held.contains(name);

@@ -1,4 +1,5 @@
-//! A directory that earlier runs have filled, and that is not there any more or is empty: most likely its disk is not mounted.
+//! A directory that earlier runs have filled, and that is not there any more or is empty: most
+//! likely its disk is not mounted.
 
 use super::{Ground, account, snapshot};
 use crate::lab::client::Client;

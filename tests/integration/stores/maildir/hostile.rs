@@ -1,4 +1,5 @@
-//! Trees that somebody else has made: links, names that lead elsewhere, what can't be read. Each is named, the rest goes.
+//! Trees that somebody else has made: links, names that lead elsewhere, what can't be read. Each is
+//! named, the rest goes.
 
 use super::{Ground, account, messages, snapshot};
 use crate::lab::client::Client;

@@ -42,7 +42,8 @@ fn whatever_moment_it_is_killed_in_no_half_message_is_seen_and_nothing_is_double
             "json",
         ];
         let run = Running::start(&[&slow[..], state].concat());
-        // Most moments lie in the copy, some in the planning before it, and some follow the first message, however long that takes.
+        // Most moments lie in the copy, some in the planning before it, and some follow the first
+        // message, however long that takes.
         if kill % 8 != 7 {
             run.wait_for_line_with("\"planned\"");
         }

@@ -1,5 +1,6 @@
-//! Maildir++ trees on either side of copy and verify, with a real Dovecot on the other: what is backed up is equal to the
-//! byte, the flag and the second, and comes back so; whatever is killed, hostile or at work in the tree meanwhile.
+//! Maildir++ trees on either side of copy and verify, with a real Dovecot on the other: what is
+//! backed up is equal to the byte, the flag and the second, and comes back so; whatever is killed,
+//! hostile or at work in the tree meanwhile.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 

@@ -159,7 +159,8 @@ fn of_equal_messages_the_damaged_one_is_replaced() {
     let damaged = std::fs::read_to_string(file)
         .unwrap()
         .replace("twin", "tw1n");
-    // A new file, as the other folder may hold the same one. Its date is another: only header and size tell what it is.
+    // A new file, as the other folder may hold the same one. Its date is another: only header and
+    // size tell what it is.
     std::fs::remove_file(file).unwrap();
     std::fs::write(file, damaged).unwrap();
     copy(&source, &ground.address(), &["--repair"])

@@ -1,4 +1,5 @@
-//! What must be true of both sides when all is quiet again. Each exception is one that the documents name, and nothing else.
+//! What must be true of both sides when all is quiet again. Each exception is one that the
+//! documents name, and nothing else.
 
 use super::record::Record;
 use super::round::Verb;
@@ -68,16 +69,17 @@ fn of_sync(record: &Record, number: u64, at: &[Vec<&str>; 2]) -> Vec<&'static st
     if first.is_empty() && second.is_empty() && !record.was_deleted(number) {
         faults.push("is lost");
     }
-    // "A message may stand in its old and its new folder", where one got new UIDs while it was moved, or another name, by which all its
-    // mail is moved. Who then moves it out of one of them into the other has it there twice.
+    // "A message may stand in its old and its new folder", where one got new UIDs while it was
+    // moved, or another name, by which all its mail is moved. Who then moves it out of one of them
+    // into the other has it there twice.
     let (moves, is_renamed, is_reset) = (
         record.moves(number),
         record.was_renamed(number),
         record.was_reset(number),
     );
     let is_joined = is_renamed || is_reset && moves > 0;
-    // Where a folder lost its list of UIDs on both sides, a server may show a message not at all and later under a new UID, when the
-    // other side's UID says nothing either.
+    // Where a folder lost its list of UIDs on both sides, a server may show a message not at all
+    // and later under a new UID, when the other side's UID says nothing either.
     let may_be_doubled =
         is_renamed && moves > 0 || is_reset && moves > 1 || record.was_reset_on_both(number);
     if (is_doubled(first) || is_doubled(second)) && !may_be_doubled {
@@ -86,10 +88,11 @@ fn of_sync(record: &Record, number: u64, at: &[Vec<&str>; 2]) -> Vec<&'static st
         faults.push("is in several folders");
     }
     let is_flagged = record.flagged.contains(&number);
-    // "Moved here, deleted there: it stays", and "deleted in a folder whose UIDs are new since then comes back". "Deleted here, with new or
-    // changed mail there": a folder that was renamed is gone under its old name. And a run that is told to prefer what keeps a
-    // message brings back what was marked on the other side. Of a message that stands in its old and its new folder, only one is deleted.
-    // "If the connection breaks before a side confirms a message".
+    // "Moved here, deleted there: it stays", and "deleted in a folder whose UIDs are new since then
+    // comes back". "Deleted here, with new or changed mail there": a folder that was renamed is
+    // gone under its old name. And a run that is told to prefer what keeps a message brings back
+    // what was marked on the other side. Of a message that stands in its old and its new folder,
+    // only one is deleted. "If the connection breaks before a side confirms a message".
     let is_another = is_renamed
         && first
             .iter()
@@ -115,16 +118,18 @@ fn of_copy(
 ) -> Vec<&'static str> {
     let mut faults = Vec::new();
     let [source, target] = at;
-    // Nothing is deleted in a folder that somebody has made anew, nor where the source gives its messages no numbers that last: a
-    // mirror then leaves what was moved on the target, like any copy.
+    // Nothing is deleted in a folder that somebody has made anew, nor where the source gives its
+    // messages no numbers that last: a mirror then leaves what was moved on the target, like any
+    // copy.
     let stays = matches!(verb, Verb::Copy | Verb::Move)
         || is_unnumbered
         || record.was_reset(number)
         || record.was_renamed(number);
-    // A copy leaves what was moved on the source also where it was, and who moves that one on the target has both in one folder.
+    // A copy leaves what was moved on the source also where it was, and who moves that one on the
+    // target has both in one folder.
     let may_be_doubled = stays && record.moves(number) > 0;
-    // Whoever moves a message on the target while a run puts it back has it there twice: a mirror deletes one of the two, and
-    // `--keep-deleted` keeps what there is.
+    // Whoever moves a message on the target while a run puts it back has it there twice: a mirror
+    // deletes one of the two, and `--keep-deleted` keeps what there is.
     let is_kept_twice = verb == Verb::Keep && record.moves(number) > 0;
     let shelf: Vec<&str> = target
         .iter()

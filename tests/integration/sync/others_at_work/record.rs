@@ -91,8 +91,9 @@ impl Record {
         self.moved.get(&number).map_or(0, Vec::len)
     }
 
-    /// Whether it was moved on the other side than one on which it was deleted, or its folder was renamed there: what is not known
-    /// to be the same folder is a new one, into which the mail was moved.
+    /// Whether it was moved on the other side than one on which it was deleted, or its folder was
+    /// renamed there: what is not known to be the same folder is a new one, into which the mail was
+    /// moved.
     pub(crate) fn was_moved_and_deleted(&self, number: u64) -> bool {
         let was_moved = |side: usize| {
             self.moved

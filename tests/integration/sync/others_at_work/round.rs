@@ -1,4 +1,5 @@
-//! One round: two mailboxes, somebody at work in each, some runs meanwhile and two when it is quiet, and a look at all.
+//! One round: two mailboxes, somebody at work in each, some runs meanwhile and two when it is
+//! quiet, and a look at all.
 
 use super::oracle;
 use super::record::Record;
@@ -146,7 +147,8 @@ impl Round {
 
     fn play(&self, record: &mut Record) -> Result<(), String> {
         for (at, side) in self.sides.iter().enumerate() {
-            // Folders that are made in one second have one UIDVALIDITY, and look like those of one mailbox.
+            // Folders that are made in one second have one UIDVALIDITY, and look like those of one
+            // mailbox.
             std::thread::sleep(Duration::from_millis(1_100 * at as u64));
             let mut hand = side.at_work();
             FOLDERS.iter().for_each(|folder| hand.create(folder));
@@ -354,7 +356,8 @@ impl Round {
                 },
             }
         }
-        // A deletion that was cut short is ended, whatever the server makes of a folder that was just reset.
+        // A deletion that was cut short is ended, whatever the server makes of a folder that was
+        // just reset.
         let mut marked = None;
         while marked.is_none() && self.begun.elapsed() < Duration::from_secs(60) {
             marked = self.lasting(at, &mut hand, Hand::expunge_marked);
@@ -369,7 +372,8 @@ impl Round {
         record
     }
 
-    /// Does this, and logs in again if the server ends the connection: Dovecot does when its indexes are taken away under it.
+    /// Does this, and logs in again if the server ends the connection: Dovecot does when its
+    /// indexes are taken away under it.
     fn lasting<T>(
         &self,
         at: usize,
@@ -398,7 +402,8 @@ impl Round {
         let mut chosen = None;
         let resets = self.habits[at].resets;
         let done = self.lasting(at, hand, |hand| {
-            // Where UIDs are given out anew a server does to another message what is asked of one: Dovecot deletes the wrong file.
+            // Where UIDs are given out anew a server does to another message what is asked of one:
+            // Dovecot deletes the wrong file.
             let hand = if resets { &mut hand.with_files() } else { hand };
             hand.touch(
                 folder,

@@ -1,7 +1,7 @@
 //! What somebody else does in a mailbox, on a server or in a Maildir, and what is in it.
 //!
-//! Each message has a number, which its bytes bear. Whatever is done may come too late, as mailferry is at work in the same
-//! mailbox: then it is not done, and not recorded.
+//! Each message has a number, which its bytes bear. Whatever is done may come too late, as
+//! mailferry is at work in the same mailbox: then it is not done, and not recorded.
 
 use crate::lab::client::{Client, NewMessage, StoredMessage};
 use crate::lab::proxy::{Plan, Proxy};
@@ -201,8 +201,8 @@ impl Hand {
         }
     }
 
-    /// Does this to one message of a folder, which `choose` chooses from how many there are; gives its number. `chosen` is that
-    /// number before anything is done to it.
+    /// Does this to one message of a folder, which `choose` chooses from how many there are; gives
+    /// its number. `chosen` is that number before anything is done to it.
     pub(crate) fn touch(
         &mut self,
         folder: &str,
@@ -256,8 +256,8 @@ impl Hand {
         Self::Files(root.clone())
     }
 
-    /// Removes all that is marked as deleted, as a server without UIDPLUS lets nothing be deleted beside it. Gives each
-    /// message's folder and number.
+    /// Removes all that is marked as deleted, as a server without UIDPLUS lets nothing be deleted
+    /// beside it. Gives each message's folder and number.
     pub(crate) fn expunge_marked(&mut self) -> Vec<(String, u64)> {
         let Self::Client(client, _) = self else {
             return Vec::new();
@@ -301,8 +301,9 @@ impl Hand {
         }
     }
 
-    /// Takes away what gives a folder's messages their UIDs, with all else that the server knows of them: Dovecot, left with a cache of
-    /// headers and without the list of UIDs, shows one message's header and another one's body under one UID.
+    /// Takes away what gives a folder's messages their UIDs, with all else that the server knows of
+    /// them: Dovecot, left with a cache of headers and without the list of UIDs, shows one
+    /// message's header and another one's body under one UID.
     pub(crate) fn reset(&mut self, folder: &str) {
         let root = match self {
             Self::Client(client, root) => {

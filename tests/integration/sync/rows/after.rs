@@ -1,7 +1,8 @@
 //! *The run after*: what one run holds back, for whatever reason, the next run that may do it does.
 //!
-//! Each hold meets each kind of change, on both sides and both ways round: after the run without the hold both sides are
-//! equal, nothing is lost and nothing is there twice, and one more run finds nothing to do.
+//! Each hold meets each kind of change, on both sides and both ways round: after the run without
+//! the hold both sides are equal, nothing is lost and nothing is there twice, and one more run
+//! finds nothing to do.
 
 use super::{Ground, edit};
 use crate::lab::letters::BEFORE;
@@ -9,13 +10,14 @@ use crate::lab::mailboxes::each;
 use crate::lab::servers::Personality;
 use std::collections::BTreeMap;
 
-/// What holds something back, the exit code of a run with it, and whether the summary counts what waits.
+/// What holds something back, the exit code of a run with it, and whether the summary counts what
+/// waits.
 struct Hold {
     options: &'static [&'static str],
     code: i32,
     is_counted: bool,
-    /// Messages that are in two folders at the end: what was moved to different folders on the two sides, out of a folder
-    /// that was left out meanwhile, is new mail in both places.
+    /// Messages that are in two folders at the end: what was moved to different folders on the two
+    /// sides, out of a folder that was left out meanwhile, is new mail in both places.
     twice: &'static str,
 }
 
@@ -185,7 +187,8 @@ fn what_is_held_back_is_done_by_the_run_after_without_qresync() {
     check_holds(Personality::NoQresync, false);
 }
 
-/// The advice for a folder that was deleted and created again and is empty is right: it is followed here.
+/// The advice for a folder that was deleted and created again and is empty is right: it is followed
+/// here.
 #[test]
 fn what_is_advised_for_a_folder_that_was_created_again_works() {
     each([false, true], |turned| {

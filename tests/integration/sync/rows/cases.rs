@@ -1,6 +1,7 @@
 //! What was done on each side, by the rows of the table, and what both hold after a run.
 
-/// What was done before the last run, here since, there since, options, and what both sides hold then.
+/// What was done before the last run, here since, there since, options, and what both sides hold
+/// then.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) before: &'static [&'static str],

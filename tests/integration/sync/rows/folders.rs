@@ -18,7 +18,8 @@ const BEFORE: [&str; 4] = [
     "add Work/Old c",
 ];
 
-/// Deletes Work, below which there is another folder. Dovecot goes on listing it, in all forms of LIST, as if it could be opened.
+/// Deletes Work, below which there is another folder. Dovecot goes on listing it, in all forms of
+/// LIST, as if it could be opened.
 fn drop_parent(account: &Account) {
     let mut client = Client::login(account);
     client.snapshot();
@@ -126,7 +127,8 @@ fn a_folder_that_is_listed_and_not_there_does_not_fail_a_copy() {
     verify(source, target, &[]).ended(0);
 }
 
-/// Only what the server says twice counts: a folder that it opens after all is there, and one that it can't open now may be.
+/// Only what the server says twice counts: a folder that it opens after all is there, and one that
+/// it can't open now may be.
 #[test]
 fn a_folder_that_is_denied_once_is_not_taken_for_deleted() {
     let denied = Answer::instead(r#"STATUS "Work""#, 1, "NO [NONEXISTENT] there is none");
@@ -161,7 +163,8 @@ fn a_folder_that_is_denied_once_is_not_taken_for_deleted() {
     );
 }
 
-/// A side does not subscribe to a folder: that is no wish of the user to end the subscription on the other.
+/// A side does not subscribe to a folder: that is no wish of the user to end the subscription on
+/// the other.
 #[test]
 fn a_subscription_that_is_refused_waits() {
     let refused = (1..=3).map(|nth| Answer::instead("SUBSCRIBE", nth, "NO [NOPERM] you may not"));
@@ -196,7 +199,8 @@ fn a_subscription_that_is_refused_waits() {
     });
 }
 
-/// A run, and how many hundredths of a second of this machine's processors it took: not of the clock, as others run beside it.
+/// A run, and how many hundredths of a second of this machine's processors it took: not of the
+/// clock, as others run beside it.
 fn processor_time(arguments: &[&str]) -> (Run, u64) {
     let run = mailferry(arguments);
     let mut shell = Command::new("sh");
@@ -226,8 +230,9 @@ fn processor_time(arguments: &[&str]) -> (Run, u64) {
     (run.ended(0), taken)
 }
 
-/// What a run does beside what it asks of the servers grows with the folders, as in a copy, and not with their square. Five
-/// times what a copy takes leaves room; it was more than twenty times when folders were looked for one by one.
+/// What a run does beside what it asks of the servers grows with the folders, as in a copy, and not
+/// with their square. Five times what a copy takes leaves room; it was more than twenty times when
+/// folders were looked for one by one.
 #[test]
 fn many_folders_cost_little_more_than_in_a_copy() {
     let name = |n: usize| {

@@ -25,7 +25,8 @@ fn state_file(directory: &Path) -> PathBuf {
         .unwrap()
 }
 
-/// The same mailboxes with another account in place of the real one; of two real ones, of the second.
+/// The same mailboxes with another account in place of the real one; of two real ones, of the
+/// second.
 fn with_another_account(ground: &Ground) -> [crate::lab::servers::Account; 2] {
     let mut sides = ground.sides.clone();
     let at = usize::from(ground.bare.is_empty() || ground.bare[0].server.port == sides[0].port);
@@ -33,7 +34,8 @@ fn with_another_account(ground: &Ground) -> [crate::lab::servers::Account; 2] {
     sides
 }
 
-/// A state's file under the name of another pair's says whose it is: it is refused, and nothing is done on either side.
+/// A state's file under the name of another pair's says whose it is: it is refused, and nothing is
+/// done on either side.
 #[test]
 fn a_state_under_another_pairs_name_is_refused() {
     each(all_grounds("copied"), |ground| {
@@ -68,7 +70,8 @@ fn a_state_under_another_pairs_name_is_refused() {
     });
 }
 
-/// In one directory each pair has a state of its own: another account of the same server is a new pair, however alike it is.
+/// In one directory each pair has a state of its own: another account of the same server is a new
+/// pair, however alike it is.
 #[test]
 fn another_account_of_a_server_is_another_pair() {
     each(all_grounds("account"), |mut ground| {
@@ -102,7 +105,8 @@ fn another_account_of_a_server_is_another_pair() {
     });
 }
 
-/// A folder that is known keeps the name that it has on each side, whatever rules say today, and what they leave out waits.
+/// A folder that is known keeps the name that it has on each side, whatever rules say today, and
+/// what they leave out waits.
 #[test]
 fn rules_that_change_between_runs_delete_nothing() {
     each(all_grounds("rules"), |ground| {
@@ -170,7 +174,8 @@ fn rules_that_change_between_runs_delete_nothing() {
     });
 }
 
-/// Rules that can't be, such as two folders for one name, may end the run; others have nothing to do.
+/// Rules that can't be, such as two folders for one name, may end the run; others have nothing to
+/// do.
 #[track_caller]
 fn assert_changes_nothing(run: &Run, options: &[&str]) {
     match run.code {
@@ -179,8 +184,9 @@ fn assert_changes_nothing(run: &Run, options: &[&str]) {
     }
 }
 
-/// A copy may leave messages out by their date and size, as a sync can't. What earlier copies left out or took is deleted by no
-/// later one with other filters, nor by a sync of the same two mailboxes, whose base they are not.
+/// A copy may leave messages out by their date and size, as a sync can't. What earlier copies left
+/// out or took is deleted by no later one with other filters, nor by a sync of the same two
+/// mailboxes, whose base they are not.
 #[test]
 fn filters_of_copies_are_no_deletions() {
     each(all_grounds("filters"), |ground| {

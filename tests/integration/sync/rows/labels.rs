@@ -1,4 +1,5 @@
-//! Row 38: a real server, and one whose folders are labels, so that one message is in several of them.
+//! Row 38: a real server, and one whose folders are labels, so that one message is in several of
+//! them.
 
 use super::meanwhile::edits;
 use super::{Ground, assert_idle};
@@ -55,7 +56,8 @@ impl Labelled {
         self.ground.run(&["--exclude", ALL]).ended(0).counts(counts)
     }
 
-    /// What the user's own folders hold on both sides, and of the labelled side besides that All Mail and the Trash.
+    /// What the user's own folders hold on both sides, and of the labelled side besides that All
+    /// Mail and the Trash.
     #[track_caller]
     fn assert_holds(&self, own: &[(&str, &str)], all: &str, trash: &str, case: &str) {
         let words = |text: &str| {
@@ -105,8 +107,9 @@ const MAIL: [&str; 5] = [
     "add Home a",
 ];
 
-/// A message that is deleted under one label stays under the others, whichever side deleted it; one that is deleted under its
-/// last one goes to the Trash, also where it is deleted under several at once.
+/// A message that is deleted under one label stays under the others, whichever side deleted it; one
+/// that is deleted under its last one goes to the Trash, also where it is deleted under several at
+/// once.
 #[test]
 fn what_is_deleted_under_one_label_stays_under_the_others() {
     each(Labelled::all(), |on| {
@@ -164,7 +167,8 @@ fn what_is_deleted_under_one_label_stays_under_the_others() {
         assert_eq!(on.trash_there(), ["a", "b"]);
         on.assert_at_rest("deleted under the last");
 
-        // The last label is taken away there, which archives the message: nothing that this side could show.
+        // The last label is taken away there, which archives the message: nothing that this side
+        // could show.
         on.edit(on.labelled, &["expunge INBOX c"]);
         on.run(&[("deleted", 1), ("copied", 0)]);
         on.assert_holds(
@@ -206,7 +210,8 @@ fn marks_and_the_own_label_are_no_other_folders() {
     );
 }
 
-/// Moves cross as moves, and one into the Trash is refused where it would take the message out of a folder that keeps it.
+/// Moves cross as moves, and one into the Trash is refused where it would take the message out of a
+/// folder that keeps it.
 #[test]
 fn a_move_into_the_trash_leaves_no_other_folder() {
     each(Labelled::all(), |on| {
@@ -261,7 +266,8 @@ fn a_move_into_the_trash_leaves_no_other_folder() {
     });
 }
 
-/// A message of which no labels are told may be in any folder: it stays where it is, waits, and is not copied back.
+/// A message of which no labels are told may be in any folder: it stays where it is, waits, and is
+/// not copied back.
 #[test]
 fn a_message_without_labels_told_is_not_deleted() {
     each([false, true], |turned| {
@@ -321,8 +327,9 @@ fn a_connection_that_breaks_changes_nothing_of_it() {
     });
 }
 
-/// Of two equal messages in one folder, a server that takes equal bytes for one message keeps one. The other stays where it is, is
-/// named, not sent again by itself, and not deleted with the first; nor is the first with it.
+/// Of two equal messages in one folder, a server that takes equal bytes for one message keeps one.
+/// The other stays where it is, is named, not sent again by itself, and not deleted with the first;
+/// nor is the first with it.
 #[test]
 fn a_second_copy_that_is_taken_for_the_first_is_no_pair_of_its_own() {
     each(

@@ -15,8 +15,8 @@ pub(crate) fn edits(account: &Account, edits: &[&str]) {
     edits.iter().for_each(|text| edit(&mut client, text));
 }
 
-/// A side that is reached through a proxy which keeps to its plan only while it is switched on. The state knows a side by its
-/// port, so all runs go through it.
+/// A side that is reached through a proxy which keeps to its plan only while it is switched on. The
+/// state knows a side by its port, so all runs go through it.
 pub(crate) struct Proxied {
     proxy: Proxy,
     is_on: Arc<AtomicBool>,
@@ -75,8 +75,8 @@ pub(crate) fn grounds(name: &str) -> Vec<Ground> {
     [false, true].into_iter().flat_map(of).collect()
 }
 
-/// A folder is to be made, and somebody else has made one of its name since both sides were read: with mail in it, it is left
-/// to the next run, which joins the two and doubles nothing.
+/// A folder is to be made, and somebody else has made one of its name since both sides were read:
+/// with mail in it, it is left to the next run, which joins the two and doubles nothing.
 #[test]
 fn a_folder_that_somebody_makes_meanwhile_is_looked_into_by_the_next_run() {
     let made: [&[&str]; 2] = [&["create Work", "add Work bd"], &["rename Other Work"]];
@@ -134,7 +134,8 @@ fn an_empty_folder_that_somebody_makes_meanwhile_is_filled() {
     });
 }
 
-/// A folder is to be deleted, and gets mail since both sides were read: it stays, and comes back with that mail alone.
+/// A folder is to be deleted, and gets mail since both sides were read: it stays, and comes back
+/// with that mail alone.
 #[test]
 fn a_folder_that_gets_mail_meanwhile_is_not_deleted() {
     each(grounds("mail"), |mut ground| {
@@ -156,8 +157,8 @@ fn a_folder_that_gets_mail_meanwhile_is_not_deleted() {
     });
 }
 
-/// Row 27: a message is to cross, and is expunged where it comes from; another one comes there. The first is gone for both,
-/// the other crosses with the next run.
+/// Row 27: a message is to cross, and is expunged where it comes from; another one comes there. The
+/// first is gone for both, the other crosses with the next run.
 #[test]
 fn a_message_that_goes_meanwhile_is_no_failure() {
     each(grounds("goes"), |mut ground| {
@@ -177,8 +178,8 @@ fn a_message_that_goes_meanwhile_is_no_failure() {
     });
 }
 
-/// What a rule does to a message between its delivery and the proof is a change like any other: the next run carries it over, and
-/// nothing is sent again.
+/// What a rule does to a message between its delivery and the proof is a change like any other: the
+/// next run carries it over, and nothing is sent again.
 #[test]
 fn what_a_rule_does_to_a_delivered_message_crosses_and_nothing_is_sent_again() {
     let rules: [(&[&str], [&[&str]; 2]); 2] = [
@@ -225,7 +226,8 @@ fn what_a_rule_does_to_a_delivered_message_crosses_and_nothing_is_sent_again() {
     );
 }
 
-/// What a side told to have put a message under is not believed if another message has that UID by the time of the proof.
+/// What a side told to have put a message under is not believed if another message has that UID by
+/// the time of the proof.
 #[test]
 fn messages_whose_uids_are_exchanged_before_the_proof_are_not_taken_for_each_other() {
     let root = tempfile::tempdir().unwrap();
@@ -366,7 +368,8 @@ fn a_uid_that_stands_for_another_message_by_now_is_not_deleted() {
     assert!(is_there('b') && is_there('c'), "{here:?}");
 }
 
-/// Row 34: a side does not let a message go that was deleted on the other. It waits there, and is not copied back.
+/// Row 34: a side does not let a message go that was deleted on the other. It waits there, and is
+/// not copied back.
 #[test]
 fn a_deletion_that_is_refused_waits() {
     let refused = (1..=3).map(|nth| Answer::instead("UID STORE", nth, "NO [NOPERM] you may not"));
@@ -395,8 +398,9 @@ fn a_deletion_that_is_refused_waits() {
     });
 }
 
-/// Row 4: a server that keeps no keywords. They stay where they are, and that they are missing on the other side is no change:
-/// neither of that side's flags nor of keywords that are taken away later.
+/// Row 4: a server that keeps no keywords. They stay where they are, and that they are missing on
+/// the other side is no change: neither of that side's flags nor of keywords that are taken away
+/// later.
 #[test]
 fn keywords_that_a_side_does_not_keep_stay_on_the_other() {
     let ways = [(false, false), (false, true), (true, false), (true, true)];
@@ -442,8 +446,9 @@ fn keywords_that_a_side_does_not_keep_stay_on_the_other() {
     });
 }
 
-/// Row 21: the state is put back from before much was done on both sides, and they were in step since. What was deleted
-/// does not come back, what is there stays, and what is deleted from then on goes.
+/// Row 21: the state is put back from before much was done on both sides, and they were in step
+/// since. What was deleted does not come back, what is there stays, and what is deleted from then
+/// on goes.
 #[test]
 fn a_state_from_an_old_backup_deletes_nothing_and_brings_nothing_back() {
     each(grounds("oldstate"), |mut ground| {
@@ -490,7 +495,8 @@ fn a_state_from_an_old_backup_deletes_nothing_and_brings_nothing_back() {
     });
 }
 
-/// Row 25: messages that nothing but their contents tells apart cross, are the same the next time, and go.
+/// Row 25: messages that nothing but their contents tells apart cross, are the same the next time,
+/// and go.
 #[test]
 fn messages_without_a_message_id_are_known_again() {
     each(grounds("nameless"), |ground| {
@@ -524,8 +530,8 @@ fn messages_without_a_message_id_are_known_again() {
     });
 }
 
-/// A message without a Message-ID that both sides have moved to different folders is in one in the end. One that only looks like it is
-/// another message.
+/// A message without a Message-ID that both sides have moved to different folders is in one in the
+/// end. One that only looks like it is another message.
 #[test]
 fn messages_without_a_message_id_are_followed_by_their_contents() {
     let text = |body: &str| {

@@ -1,5 +1,6 @@
-//! The case table of two-way sync on two real servers: what was done on each side since both agreed, and what both hold
-//! after a run. Each case is run both ways round, and after each a further run finds nothing to do.
+//! The case table of two-way sync on two real servers: what was done on each side since both
+//! agreed, and what both hold after a run. Each case is run both ways round, and after each a
+//! further run finds nothing to do.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -286,8 +287,9 @@ fn each_row_is_so_on_a_poor_server() {
     check_all(false, Personality::Poor);
 }
 
-/// Rows on a real server and one that has nothing but RFC 3501: no UIDPLUS, CONDSTORE, MOVE nor UNSELECT, and no UIDNEXT when a
-/// folder is opened. Each of the two is edited first, and each is named first.
+/// Rows on a real server and one that has nothing but RFC 3501: no UIDPLUS, CONDSTORE, MOVE nor
+/// UNSELECT, and no UIDNEXT when a folder is opened. Each of the two is edited first, and each is
+/// named first.
 #[test]
 fn rows_hold_with_a_bare_server() {
     let ways: Vec<(&Case, bool, bool)> = CASES

@@ -1,4 +1,5 @@
-//! What others move while a run is at work: it is in one place in the end, and moved rather than sent again.
+//! What others move while a run is at work: it is in one place in the end, and moved rather than
+//! sent again.
 
 use super::Ground;
 use super::meanwhile::{Proxied, done_there_before, edits};
@@ -12,8 +13,9 @@ use std::time::Duration;
 /// The folders of [`moved_between_scans`], and the message in each.
 const READ: [(&str, &str); 2] = [("A1", "a"), ("Z1", "b")];
 
-/// A side on which somebody moves a message between the two folders of [`READ`] when the second of them is about to be read:
-/// the message of the one that is read, or of the one that is still to be read.
+/// A side on which somebody moves a message between the two folders of [`READ`] when the second of
+/// them is about to be read: the message of the one that is read, or of the one that is still to be
+/// read.
 fn moved_between_scans(ground: &mut Ground, of_read: bool) -> Proxied {
     let (own, is_second) = (ground.sides[1].clone(), Arc::new(AtomicBool::new(false)));
     let meanwhile = [0, 1].map(|at| {
@@ -79,8 +81,8 @@ fn places(ground: &Ground, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// Where there is no MOVE, a message is copied and then removed. Who moves it between the two has it in one place in the end: where
-/// both moved it, or where the first did.
+/// Where there is no MOVE, a message is copied and then removed. Who moves it between the two has
+/// it in one place in the end: where both moved it, or where the first did.
 #[test]
 fn a_message_that_is_moved_while_the_run_moves_it_is_there_once() {
     let elsewhere: [(&[&str], [&str; 2]); 2] = [
@@ -111,8 +113,8 @@ fn a_message_that_is_moved_while_the_run_moves_it_is_there_once() {
     );
 }
 
-/// A side's folders are read one after the other: a message that is moved from one that is still to be read to one that was read is in
-/// neither. It is not taken for deleted.
+/// A side's folders are read one after the other: a message that is moved from one that is still to
+/// be read to one that was read is in neither. It is not taken for deleted.
 #[test]
 fn a_message_that_no_scan_shows_is_looked_for_before_the_run_ends() {
     each([false, true], |turned| {
@@ -158,8 +160,8 @@ fn a_message_that_two_scans_show_is_moved_and_not_sent() {
     });
 }
 
-/// Where there is no UIDPLUS, what somebody else has marked as deleted keeps messages from leaving their folder: they are not copied to
-/// another one either, where they would be twice.
+/// Where there is no UIDPLUS, what somebody else has marked as deleted keeps messages from leaving
+/// their folder: they are not copied to another one either, where they would be twice.
 #[test]
 fn a_message_that_can_not_leave_is_not_copied() {
     each([false, true], |turned| {
@@ -176,8 +178,9 @@ fn a_message_that_can_not_leave_is_not_copied() {
     });
 }
 
-/// A message leaves a folder that nobody reads, as it has not changed since the last run, for one that is about to be read: it is no new
-/// mail there. What is done to it on the other side before the next run meets that one message.
+/// A message leaves a folder that nobody reads, as it has not changed since the last run, for one
+/// that is about to be read: it is no new mail there. What is done to it on the other side before
+/// the next run meets that one message.
 #[test]
 fn a_message_that_leaves_a_folder_at_rest_meanwhile_is_not_taken_for_another() {
     each([false, true], |turned| {
@@ -206,7 +209,8 @@ fn a_message_that_leaves_a_folder_at_rest_meanwhile_is_not_taken_for_another() {
     });
 }
 
-/// New mail that both sides have is moved on one side between the scans of two folders, which then both show it: it is one message.
+/// New mail that both sides have is moved on one side between the scans of two folders, which then
+/// both show it: it is one message.
 #[test]
 fn new_mail_that_is_moved_while_folders_are_read_is_not_taken_for_two() {
     each([false, true], |turned| {
@@ -242,8 +246,9 @@ fn new_mail_that_is_moved_while_folders_are_read_is_not_taken_for_two() {
     });
 }
 
-/// What has a new pair by the end of a run, and is moved again before that, is a message that was moved: the pair that it had before is not
-/// taken up again beside the new one, which would hide that.
+/// What has a new pair by the end of a run, and is moved again before that, is a message that was
+/// moved: the pair that it had before is not taken up again beside the new one, which would hide
+/// that.
 #[test]
 fn what_has_got_a_new_place_and_is_moved_again_meanwhile_is_moved_by_the_next_run() {
     const TO_ONE: [&str; 2] = ["move INBOX b Archive"; 2];
@@ -284,7 +289,8 @@ fn what_has_got_a_new_place_and_is_moved_again_meanwhile_is_moved_by_the_next_ru
     });
 }
 
-/// A server without MOVE copies a message and then removes it, and somebody moves it in between, and the copy as well: it is there once.
+/// A server without MOVE copies a message and then removes it, and somebody moves it in between,
+/// and the copy as well: it is there once.
 #[test]
 fn a_copy_that_is_moved_as_well_is_taken_back() {
     each([false, true], |turned| {
@@ -315,8 +321,8 @@ fn a_copy_that_is_moved_as_well_is_taken_back() {
     });
 }
 
-/// A message without a Message-ID is read before it is taken for one that was moved. If it is gone by then it was moved again, or deleted:
-/// the next run sees which.
+/// A message without a Message-ID is read before it is taken for one that was moved. If it is gone
+/// by then it was moved again, or deleted: the next run sees which.
 #[test]
 fn what_is_gone_when_it_is_compared_is_left_to_the_next_run() {
     each([false, true], |turned| {

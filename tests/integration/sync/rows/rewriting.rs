@@ -1,4 +1,5 @@
-//! Row 33: servers that change what they get, so that a message has another size and another hash on each side.
+//! Row 33: servers that change what they get, so that a message has another size and another hash
+//! on each side.
 
 use super::{Ground, assert_idle, bare_manner};
 use crate::lab::client::{Client, NewMessage};
@@ -96,7 +97,8 @@ impl Rewriting {
         client.try_command("UNSELECT");
     }
 
-    /// Flags and deletions cross, nothing is sent again, and nothing is doubled, with the state or without it.
+    /// Flags and deletions cross, nothing is sent again, and nothing is doubled, with the state or
+    /// without it.
     fn holds(mut self) {
         let (here, there) = (self.here, self.there);
         let flag = |flag: &'static str| {

@@ -1,5 +1,5 @@
-//! A message that is in several folders of one side, and has one name there (EMAILID, X-GM-MSGID), is sent to the other once, which
-//! copies it into the other folders itself.
+//! A message that is in several folders of one side, and has one name there (EMAILID, X-GM-MSGID),
+//! is sent to the other once, which copies it into the other folders itself.
 
 use super::Ground;
 use super::{assert_idle, bare_manner, bare_of};
@@ -157,7 +157,8 @@ fn a_message_in_five_folders_costs_one_transfer() {
     );
 }
 
-/// A side that does not tell where messages are gets each of them, and so does any side from one that has no names for them.
+/// A side that does not tell where messages are gets each of them, and so does any side from one
+/// that has no names for them.
 #[test]
 fn where_too_little_is_told_each_is_sent() {
     let kinds = [("cyrus", "bare"), ("real", "real")];
@@ -201,7 +202,8 @@ fn messages_that_only_look_the_same_are_all_sent() {
     );
 }
 
-/// Messages that are to have other flags, or another date, are sent themselves; equal ones of one folder are as many as they were.
+/// Messages that are to have other flags, or another date, are sent themselves; equal ones of one
+/// folder are as many as they were.
 #[test]
 fn flags_dates_and_equal_copies_are_as_they_were() {
     each([false, true], |turned| {

@@ -1,4 +1,5 @@
-//! What takes more than edits on both sides: lost states, restored servers, the brake, options, rings, two runs at once.
+//! What takes more than edits on both sides: lost states, restored servers, the brake, options,
+//! rings, two runs at once.
 
 use super::{Ground, assert_as_documented, assert_idle};
 use crate::lab::client::{Client, NewMessage};
@@ -66,7 +67,8 @@ fn the_first_run_joins_and_so_does_one_after_the_state_was_lost() {
             .ended(0)
             .counts(&[("copied", 3), ("deleted", 0)]);
         ground.assert_at_rest("state lost");
-        // The old state again: what it knows still holds, and nothing is deleted for what came back with other UIDs.
+        // The old state again: what it knows still holds, and nothing is deleted for what came back
+        // with other UIDs.
         ground.state = state;
         ground
             .run(&[])
@@ -269,7 +271,8 @@ fn a_dry_run_tells_each_change_and_writes_nothing() {
     assert_eq!(dry, done, "{}", run.stdout);
 }
 
-/// What sync deletes is kept, and goes back with its flags and its date; the next run brings it to both sides.
+/// What sync deletes is kept, and goes back with its flags and its date; the next run brings it to
+/// both sides.
 #[test]
 fn what_was_deleted_can_be_put_back() {
     each(grounds("undo", false), |ground| {
@@ -332,7 +335,8 @@ fn what_was_deleted_is_put_back(ground: &Ground) {
     undo(&["nonsense"]).ended(2);
 }
 
-/// The undo store has a size: the oldest runs make way, and what does not fit even then is not deleted.
+/// The undo store has a size: the oldest runs make way, and what does not fit even then is not
+/// deleted.
 #[test]
 fn what_the_undo_store_has_no_room_for_is_not_deleted() {
     for side in [0, 1] {
@@ -502,7 +506,8 @@ fn a_ring_of_three_comes_to_rest() {
     assert_eq!(Client::login(&accounts[0]).snapshot().count(), 11);
 }
 
-/// Nothing has changed: no folder is opened, however many there are. Each side is a line of 40 ms away.
+/// Nothing has changed: no folder is opened, however many there are. Each side is a line of 40 ms
+/// away.
 #[test]
 fn nothing_to_do_costs_a_few_round_trips() {
     each([20, 200], |folders| {
@@ -571,7 +576,8 @@ fn a_move_sends_no_message() {
     ground.assert_at_rest("moved");
 }
 
-/// Row 39: one run at a time, whichever mailbox is named first, and a copy between the two waits as well.
+/// Row 39: one run at a time, whichever mailbox is named first, and a copy between the two waits as
+/// well.
 #[test]
 fn two_runs_at_once_are_one_too_many() {
     let ground = ground("locked");
@@ -600,7 +606,8 @@ fn two_runs_at_once_are_one_too_many() {
     ground.assert_at_rest("after an interrupted run");
 }
 
-/// Row 32: what a side refuses for good is named by each run, and sent again only when somebody says so.
+/// Row 32: what a side refuses for good is named by each run, and sent again only when somebody
+/// says so.
 #[test]
 fn what_was_refused_for_good_is_not_sent_again_by_itself() {
     for turned in [false, true] {
@@ -680,7 +687,8 @@ fn what_had_no_room_is_sent_when_there_is() {
     }
 }
 
-/// No decision depends on clocks: not on this machine's, which was ahead for a run, nor on the dates of mail.
+/// No decision depends on clocks: not on this machine's, which was ahead for a run, nor on the
+/// dates of mail.
 #[test]
 fn a_clock_that_jumped_changes_nothing() {
     let ground = ground("clock");
@@ -780,7 +788,8 @@ fn set_times(path: &Path, time: SystemTime) {
         .unwrap();
 }
 
-/// What options leave out is not taken for deleted, not even where a folder is renamed out of sight.
+/// What options leave out is not taken for deleted, not even where a folder is renamed out of
+/// sight.
 #[test]
 fn what_is_left_out_is_not_deleted() {
     each(grounds("leftout", false), |ground| {
