@@ -5,6 +5,7 @@
 //! are up to the verb.
 
 pub(crate) mod departures;
+pub(crate) mod flagging;
 pub(crate) mod folders;
 pub(crate) mod kept;
 pub(crate) mod latecomers;

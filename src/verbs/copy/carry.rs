@@ -81,8 +81,8 @@ impl Copy<'_> {
         let link = way.link()?;
         self.create_folders(link, names.pairs)?;
         self.subscribe(link, names)?;
-        self.change_flags(link, names.pairs)?;
-        self.mark_damaged(link)?;
+        self.change_flags(way, names.pairs)?;
+        self.mark_damaged(way)?;
         self.memory.begin(names, &self.folders);
         let jobs = std::mem::take(&mut self.elsewhere.jobs);
         if !jobs.is_empty() {

@@ -139,8 +139,8 @@ fn planned_deletion(doomed: &Doomed) -> PlannedDeletion {
 
 fn flag_changes(needs: &Needs) -> Vec<PlannedFlags> {
     let mut changes: Vec<PlannedFlags> = (needs.flag_changes.iter())
-        .map(|((edit, flags), uids)| PlannedFlags {
-            edit: *edit,
+        .map(|(edit, flags, uids)| PlannedFlags {
+            edit,
             flags: writable(flags),
             uids: uids.clone(),
         })

@@ -7,49 +7,16 @@
 use super::Sync;
 use super::memory::pair_record;
 use super::strays::Departed;
+use crate::engine::flagging::{FlagChanges, FlagWork, change_flags};
 use crate::engine::relocate::{self, Errand, Goal};
 use crate::engine::way::Way;
 use crate::event::Event;
-use crate::mail::{Both, Flags, MailboxName, Message, Side, Uid, UidSet, counted};
+use crate::mail::{Both, Message, Side, Uid, counted};
 use crate::plan::elsewhere::Sameness;
 use crate::plan::merge::{AgreedFlags, FlagMerge, Move, PairState, Prints};
 use crate::state::TwoWayChange;
-use crate::store::{Error, FlagChange, FlagEdit, Removal};
+use crate::store::{Error, FlagEdit, Removal};
 use std::collections::{BTreeMap, HashSet};
-
-/// What one side is to change in the flags of moved messages.
-#[derive(Default)]
-struct MovedFlags {
-    /// By folder, kind of change, and flags.
-    changes: BTreeMap<(usize, u8, String), FlagChange>,
-    /// How many messages they are of.
-    messages: u64,
-}
-
-impl MovedFlags {
-    /// Adds what is to be changed in a message of this folder.
-    fn add(
-        &mut self,
-        (to, mailbox): (usize, &MailboxName),
-        uid: Uid,
-        edits: [(FlagEdit, &Flags); 2],
-    ) {
-        let mut any = false;
-        for (nth, (edit, flags)) in (0..).zip(edits).filter(|(_, (_, flags))| !flags.is_empty()) {
-            let key = (to, nth, Flags::to_string(flags));
-            let change = self.changes.entry(key).or_insert_with(|| FlagChange {
-                mailbox: mailbox.clone(),
-                uids: UidSet::default(),
-                edit,
-                flags: flags.clone(),
-                unchanged_since: None,
-            });
-            change.uids.insert(uid);
-            any = true;
-        }
-        self.messages += u64::from(any);
-    }
-}
 
 /// The flags that both sides agree on, but for what a side did not change: that stays as it was, so
 /// that the next run finds the same change to make.
@@ -230,8 +197,8 @@ impl Sync<'_> {
         Ok(kept.into_iter().collect())
     }
 
-    /// Gives both messages of each moved pair the flags that they are to have. Gives the UIDs, by
-    /// folder, of which a side refused that.
+    /// Changes the flags of both messages of each moved pair to what they should be. Returns the
+    /// UIDs, by folder, for which a side refused that.
     fn set_moved_flags(
         &mut self,
         way: &mut Way<'_>,
@@ -240,66 +207,52 @@ impl Sync<'_> {
         placed: &[Option<Uid>],
     ) -> Result<Both<HashSet<(usize, Uid)>>, Error> {
         let wanted = self.moved_flags(side, moves, placed);
-        let mut refused: Both<HashSet<(usize, Uid)>> = Both::default();
-        for (here, wanted) in wanted.each() {
-            refused[here] = self.change_moved_flags(way, here, wanted)?;
+        let count = |work: &FlagWork<'_>| work.changes.messages().len();
+        let messages = Both::of(|here| wanted[here].iter().map(count).sum::<u64>());
+        let outcomes = change_flags(way, &wanted)?;
+        let unchanged = Both::of(|here| self.unchanged(here, &outcomes[here]));
+        for here in Side::BOTH {
+            self.way(here).flags_updated += messages[here] - unchanged[here].len() as u64;
         }
-        Ok(refused)
+        Ok(unchanged)
     }
 
-    /// What is to be changed in the flags of moved messages, on each side.
-    fn moved_flags(&self, side: Side, moves: &[Move], placed: &[Option<Uid>]) -> Both<MovedFlags> {
-        let mut wanted: Both<MovedFlags> = Both::default();
+    /// Returns the flags of moved messages that are to be changed on each side.
+    fn moved_flags(
+        &self,
+        side: Side,
+        moves: &[Move],
+        placed: &[Option<Uid>],
+    ) -> Both<Vec<FlagWork<'_>>> {
+        let mut wanted: Both<BTreeMap<usize, FlagChanges>> = Both::default();
         for (moved, uid) in moves.iter().zip(placed) {
-            let Some(uid) = uid else { continue };
+            let Some(uid) = *uid else { continue };
+            let partner = self.works[moved.to].message(side.other(), moved.partner);
             for here in Side::BOTH {
-                let work = &self.works[moved.to];
-                let uid = if here == side {
-                    Some(*uid)
-                } else {
-                    work.message(here, moved.partner).map(Message::uid)
-                };
-                let (Some(uid), Some(mailbox)) = (uid, &work.raw[here]) else {
+                let partner = partner.filter(|_| here != side).map(Message::uid);
+                let Some(uid) = partner.or((here == side).then_some(uid)) else {
                     continue;
                 };
-                let edits = [
-                    (FlagEdit::Add, &moved.flags.add[here]),
-                    (FlagEdit::Remove, &moved.flags.remove[here]),
-                ];
-                wanted[here].add((moved.to, mailbox), uid, edits);
+                let changes = wanted[here].entry(moved.to).or_default();
+                changes.add(FlagEdit::Add, moved.flags.add[here].clone(), uid);
+                changes.add(FlagEdit::Remove, moved.flags.remove[here].clone(), uid);
             }
         }
-        wanted
-    }
-
-    /// Changes the flags of moved messages on one side. Gives the UIDs, by folder, of which that
-    /// was refused.
-    fn change_moved_flags(
-        &mut self,
-        way: &mut Way<'_>,
-        here: Side,
-        wanted: MovedFlags,
-    ) -> Result<HashSet<(usize, Uid)>, Error> {
-        let mut refused = HashSet::new();
-        let (keys, changes): (Vec<_>, Vec<FlagChange>) = wanted.changes.into_iter().unzip();
-        if changes.is_empty() {
-            return Ok(refused);
-        }
-        let results = way.repeatable(|link| link.side(here).change_flags(&changes))?;
-        for (((to, ..), change), result) in keys.iter().zip(&changes).zip(results) {
-            if let Err(refusal) = result {
-                let (name, flags) = (self.works[*to].name(here), &change.flags);
-                let text = format!(
-                    "the {} did not change {flags}: {}",
-                    here.ordinal(),
-                    refusal.text
-                );
-                self.fail_folder(&name, &text);
-                refused.extend(change.uids.iter().map(|uid| (*to, uid)));
-            }
-        }
-        self.way(here).flags_updated += wanted.messages;
-        Ok(refused)
+        let work = |here: Side, of: usize, changes: FlagChanges| {
+            Some(FlagWork {
+                of,
+                mailbox: self.works[of].raw[here].as_ref()?,
+                unchanged_since: None,
+                changes,
+            })
+        };
+        let works = |here: Side| {
+            let wanted = std::mem::take(&mut wanted[here]).into_iter();
+            wanted
+                .filter_map(|(of, changes)| work(here, of, changes))
+                .collect()
+        };
+        Both::of(works)
     }
 
     fn conclude_moves(
