@@ -12,14 +12,14 @@ use super::Copy;
 use super::deletion::removal;
 use super::needs::There;
 use super::removals::Doomed;
+use crate::engine::deleting::remove;
 use crate::engine::scans::scan_each;
 use crate::engine::sent::Sent;
 use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::read_contents;
-use crate::mail::{InternalDate, MailboxName, Message, Uid, UidSet, counted};
+use crate::mail::{InternalDate, MailboxName, Message, Side, Uid, UidSet, counted};
 use crate::store::{Error, FolderScan, Removal, ScanDepth};
-use crate::verbs::removing::remove;
 use std::collections::HashMap;
 
 impl Copy<'_> {
@@ -63,7 +63,7 @@ impl Copy<'_> {
         }
         doomed.retain(|doomed| !doomed.uids.is_empty());
         let removals: Vec<Removal> = doomed.iter().map(removal).collect();
-        let results = way.repeatable(|link| remove(link.source.as_mut(), &removals))?;
+        let results = remove(way, Side::SOURCE, &removals)?;
         for (doomed, removed) in doomed.into_iter().zip(results) {
             let gone = self.take_removed(&doomed, removed);
             self.memory.emptied(&doomed.pairs, &gone);

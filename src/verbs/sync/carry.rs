@@ -42,8 +42,8 @@ impl Sync<'_> {
         if way.context.stop.is_requested() {
             return Ok(());
         }
-        self.prove(way, &sent)?;
-        self.delete_messages(way, &sent)?;
+        let unproven = self.prove(way, &sent)?;
+        self.delete_messages(way, &sent, &unproven)?;
         self.look_for_strays(way)?;
         self.delete_folders(way)?;
         self.end_folders()
