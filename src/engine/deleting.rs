@@ -7,8 +7,9 @@ use super::scans::scan_each;
 use super::sent::Sent;
 use super::way::Way;
 use crate::exec::Fate;
-use crate::mail::{MailboxName, Message, Side, Uid, UidSet, UidValidity};
+use crate::mail::{Both, MailboxName, Message, Side, Uid, UidSet, UidValidity, counted};
 use crate::plan::elsewhere::Looks;
+use crate::plan::{DeletionLimit, Deletions, Verdict};
 use crate::store::{Error, FolderScan, ReadStore, Refusal, Removal, ScanDepth, Store};
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -143,6 +144,41 @@ impl Unsent {
             .map(Message::uid)
             .collect()
     }
+}
+
+/// Returns the warning that more was to be deleted on a side than the limit allows. `folders` are
+/// those with too many, in brackets.
+pub(crate) fn told_braked(
+    side: &str,
+    verdict: &Verdict,
+    limit: DeletionLimit,
+    folders: &str,
+) -> String {
+    let Deletions { deleted, .. } = verdict.account;
+    format!(
+        "not deleting anything on the {side}: {} would be deleted{folders} (limit: {limit}); if this is intended, rerun \
+         with --max-delete {deleted} or more",
+        verdict.account,
+    )
+}
+
+/// Returns the warning that a side keeps messages because the other may have moved them to folders
+/// that could not be read.
+pub(crate) fn told_departures(
+    folder: &str,
+    side: Side,
+    names: Both<&str>,
+    count: u64,
+    unread: &[String],
+) -> String {
+    format!(
+        "{folder}: not deleted on the {}: {}, which the {} may have moved to a folder that could not be read ({}); run \
+         again, or skip that folder with --exclude",
+        names[side],
+        counted(count, "message"),
+        names[side.other()],
+        unread.join(", ")
+    )
 }
 
 /// A folder that is to be deleted if it is empty.

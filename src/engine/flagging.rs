@@ -4,6 +4,7 @@
 //! message has two changes, the second is requested only once the first has been made, since
 //! UNCHANGEDSINCE (RFC 7162, section 3.1.3) counts our own change as someone else's.
 
+use super::folders::FolderRef;
 use super::way::Way;
 use crate::mail::{Both, Flags, MailboxName, Side, Uid, UidSet};
 use crate::store::{Error, FlagChange, FlagEdit, Refusal};
@@ -83,14 +84,37 @@ impl FlagChanges {
 /// What is to be changed in one folder.
 pub(crate) struct FlagWork<'a> {
     /// The caller's number for the folder.
-    pub(crate) of: usize,
-    pub(crate) mailbox: &'a MailboxName,
+    of: usize,
+    mailbox: &'a MailboxName,
     /// The folder's HIGHESTMODSEQ when its messages were read; `None` changes them in any case.
-    pub(crate) unchanged_since: Option<u64>,
-    pub(crate) changes: FlagChanges,
+    unchanged_since: Option<u64>,
+    changes: FlagChanges,
 }
 
-impl FlagWork<'_> {
+impl<'a> FlagWork<'a> {
+    /// Changes flags in any case.
+    pub(crate) fn new(of: usize, mailbox: &'a MailboxName, changes: FlagChanges) -> Self {
+        Self {
+            of,
+            mailbox,
+            unchanged_since: None,
+            changes,
+        }
+    }
+
+    /// Changes only flags that no one else has changed since the folder was read.
+    pub(crate) fn conditional(of: usize, folder: FolderRef<'a>, changes: FlagChanges) -> Self {
+        Self {
+            unchanged_since: folder.counters.mod_seq,
+            ..Self::new(of, folder.mailbox, changes)
+        }
+    }
+
+    /// Counts the messages with changes.
+    pub(crate) fn messages(&self) -> u64 {
+        self.changes.messages().len()
+    }
+
     /// Returns the changes to request in one step, given the results of the step before.
     fn requests(&self, is_first: bool, before: &FlagOutcome) -> Vec<FlagChange> {
         let mut requests = Vec::new();
@@ -265,10 +289,8 @@ mod tests {
         changes.add_all(FlagEdit::Remove, flag("\\Flagged"), &uids(&[1, 2, 3, 9]));
         changes.add_all(FlagEdit::Add, flag("\\Seen"), &uids(&[1, 2, 3]));
         let work = FlagWork {
-            of: 0,
-            mailbox: &mailbox,
             unchanged_since: Some(7),
-            changes,
+            ..FlagWork::new(0, &mailbox, changes)
         };
         let mut outcome = FlagOutcome::new(0);
         let first = work.requests(true, &outcome);

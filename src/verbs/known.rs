@@ -2,6 +2,7 @@
 //! which flags both sides last agreed (level 0 of identity). What the servers say now decides
 //! whether it still holds.
 
+use crate::engine::scans::seems_capped;
 use crate::mail::{Flags, MailboxName, Message, Side, Uid, UidSet, UidValidity};
 use crate::state::{Checkpoint, FolderId, FolderRecord, PairRecord};
 use crate::store::{Baseline, FolderScan, KnownDepth, ScanDepth};
@@ -156,7 +157,7 @@ impl Known {
         .or_else(|| {
             let (was_source, was_target) = self.record.checkpoint.as_ref()?;
             let capped = |name, was: &Checkpoint, is: &FolderScan| {
-                is_capped(was, is).then(|| {
+                seems_capped(was.messages, is.exists).then(|| {
                     format!(
                         "the {name} seems to show only its newest {} messages",
                         is.exists
@@ -185,12 +186,6 @@ impl Known {
         }
         recognised
     }
-}
-
-/// Providers let users limit how many messages of a folder IMAP shows (Gmail): one that shows a
-/// round number now and had more before is no proof that the others are gone.
-fn is_capped(was: &Checkpoint, is: &FolderScan) -> bool {
-    [1_000, 2_000, 5_000, 10_000].contains(&is.exists) && was.messages > is.exists
 }
 
 fn uid_on(side: Side, pair: &PairRecord) -> Uid {

@@ -109,12 +109,7 @@ impl Copy<'_> {
                 changes.add_all(FlagEdit::Add, flags, &uids);
             }
             if !changes.is_empty() {
-                works.push(FlagWork {
-                    of,
-                    mailbox: &look.task.target,
-                    unchanged_since: None,
-                    changes,
-                });
+                works.push(FlagWork::new(of, &look.task.target, changes));
             }
         }
         if works.is_empty() {

@@ -8,6 +8,7 @@ use super::removals::Doomed;
 use crate::engine::deleting::{
     Deletion, Emptied, Removed, Unsent, delete_empty, look_again, remove,
 };
+use crate::engine::folders::FolderRef;
 use crate::engine::sent::Sent;
 use crate::engine::way::Way;
 use crate::event::{self, Event};
@@ -79,10 +80,8 @@ impl Copy<'_> {
             let from = leftover.job.from;
             let removal = folders
                 .entry(from.mailbox.as_bytes().to_vec())
-                .or_insert_with(|| Removal {
-                    mailbox: from.mailbox.clone(),
-                    uid_validity: from.uid_validity,
-                    uids: UidSet::default(),
+                .or_insert_with(|| {
+                    FolderRef::new(&from.mailbox, from.uid_validity).removal(UidSet::default())
                 });
             removal.uids.insert(from.uid);
             if leftover.is_sent {
@@ -243,9 +242,5 @@ impl Copy<'_> {
 }
 
 pub(super) fn removal(doomed: &Doomed) -> Removal {
-    Removal {
-        mailbox: doomed.mailbox.clone(),
-        uid_validity: doomed.uid_validity,
-        uids: doomed.uids.clone(),
-    }
+    FolderRef::new(&doomed.mailbox, doomed.uid_validity).removal(doomed.uids.clone())
 }

@@ -2,6 +2,7 @@
 
 use super::damage::ToCheck;
 use crate::engine::flagging::FlagChanges;
+use crate::engine::folders::FolderRef;
 use crate::mail::{Counters, FlagTable, Flags, MailboxName, Message, PermanentFlags, Uid, UidSet};
 use crate::plan::planned::{Flagged, by_flags};
 use crate::store::{FlagEdit, FolderScan};
@@ -105,6 +106,14 @@ impl TargetState {
             name,
             side: SideState::new(scan),
             permanent_flags: scan.permanent_flags.clone(),
+        }
+    }
+
+    /// Returns the folder as it was when it was opened.
+    pub(super) fn folder(&self) -> FolderRef<'_> {
+        FolderRef {
+            mailbox: &self.name,
+            counters: self.side.counters,
         }
     }
 }

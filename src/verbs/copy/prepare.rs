@@ -4,12 +4,14 @@
 use super::needs::TargetState;
 use super::{Copy, opening};
 use crate::engine::flagging::{FlagWork, change_flags_on};
-use crate::engine::folders::{Made, open_made, other_name};
+use crate::engine::folders::{
+    Made, Subscriptions, open_made, other_name, subscribe, told_unsubscribed,
+};
 use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{Pair, TargetFolder};
-use crate::mail::{MailboxName, Side};
+use crate::mail::{Both, MailboxName, Side};
 use crate::store::{Error, NewFolder, Prepared, Refusal, Store};
 use crate::verbs::PlanUse;
 use crate::verbs::compare::Learnt;
@@ -209,29 +211,23 @@ impl Copy<'_> {
     /// Subscribes on the target to what the source is subscribed to.
     pub(super) fn subscribe(
         &mut self,
-        link: &mut Link,
+        way: &mut Way<'_>,
         names: &opening::Names<'_>,
     ) -> Result<(), Error> {
-        let wanted: Vec<(String, MailboxName)> = names
-            .pairs
-            .iter()
-            .enumerate()
-            .filter(|(_, pair)| pair.subscribe && !names.is_subscribed_on_target(pair))
-            .filter_map(|(index, pair)| {
-                Some((
-                    pair.to.to_string(),
-                    self.folders.target(index)?.name.clone(),
-                ))
-            })
-            .filter(|(_, name)| !self.subscribed.contains(name))
-            .collect();
-        let mailboxes: Vec<_> = wanted.iter().map(|(_, name)| name.clone()).collect();
-        for (result, (folder, _)) in link.target.subscribe(&mailboxes)?.into_iter().zip(&wanted) {
+        let mut changes: Both<Subscriptions> = Both::default();
+        for (index, pair) in names.pairs.iter().enumerate() {
+            let is_wanted = pair.subscribe && !names.is_subscribed_on_target(pair);
+            let target = self.folders.target(index).filter(|_| is_wanted);
+            let name = target.map(|target| target.name.clone());
+            let new = name.filter(|name| !self.subscribed.contains(name));
+            let make = &mut changes[Side::TARGET].make;
+            make.extend(new.map(|name| (pair.to.clone(), name)));
+        }
+        let results = subscribe(way, &changes)?;
+        let made = changes[Side::TARGET].make.iter();
+        for ((folder, _), result) in made.zip(&results[Side::TARGET]) {
             if let Err(refusal) = result {
-                let text = format!(
-                    "{folder}: the target did not subscribe to it: {}",
-                    refusal.text
-                );
+                let text = told_unsubscribed(folder, "target", refusal);
                 self.observer.observe(&Event::Warning { text: &text });
             }
         }
@@ -244,12 +240,7 @@ impl Copy<'_> {
         let works = self.folders.compared().filter_map(|(of, needs)| {
             let target = needs.target.as_ref()?;
             let changes = needs.flag_changes.clone();
-            (!changes.is_empty()).then_some(FlagWork {
-                of,
-                mailbox: &target.name,
-                unchanged_since: target.side.counters.mod_seq,
-                changes,
-            })
+            (!changes.is_empty()).then(|| FlagWork::conditional(of, target.folder(), changes))
         });
         let outcomes = change_flags_on(way, Side::TARGET, works.collect())?;
         for outcome in outcomes {

@@ -9,7 +9,7 @@
 use super::Copy;
 use super::elsewhere::Job;
 use crate::engine::flagging::{FlagChanges, FlagWork, change_flags_on};
-use crate::engine::relocate::{self, Errand, Goal};
+use crate::engine::relocate::{self, Errand};
 use crate::engine::way::Way;
 use crate::event::Event;
 use crate::mail::{MailboxName, Message, Side, Uid, UidSet};
@@ -75,11 +75,7 @@ impl Copy<'_> {
             from: &job.from.mailbox,
             from_uid_validity: job.from.uid_validity,
             uid: job.from.uid,
-            to: Goal {
-                mailbox: &target.name,
-                uid_validity: target.side.counters.uid_validity,
-                uid_next: target.side.counters.uid_next,
-            },
+            to: target.folder(),
             leave: job.leave,
             same: Some(job.same),
         })
@@ -111,14 +107,9 @@ impl Copy<'_> {
             let of_pair = changes.entry(job.pair).or_default();
             of_pair.add(FlagEdit::Add, flags, uid);
         }
-        let works = changes.into_iter().filter_map(|(of, changes)| {
-            Some(FlagWork {
-                of,
-                mailbox: self.target_name(of)?,
-                unchanged_since: None,
-                changes,
-            })
-        });
+        let works = changes
+            .into_iter()
+            .filter_map(|(of, changes)| Some(FlagWork::new(of, self.target_name(of)?, changes)));
         for outcome in change_flags_on(way, Side::TARGET, works.collect())? {
             for refused in &outcome.refused {
                 let mailbox = self.target_name(outcome.of);

@@ -10,15 +10,16 @@ use super::Copy;
 use super::damage::{Damaged, ToCheck, ended_earlier, is_equal, take_equal};
 use super::needs::TargetState;
 use super::removals::Doomed;
+use crate::engine::deleting::{Removed, remove};
 use crate::engine::flagging::{FlagChanges, FlagWork, change_flags_on};
 use crate::engine::scans::scan_each;
 use crate::engine::sent::Sent;
 use crate::engine::way::Way;
 use crate::event::Event;
-use crate::exec::{Contents, Fate, Link, read_contents};
+use crate::exec::{Contents, Fate, Link};
 use crate::folders::Pair;
 use crate::mail::{Flags, Message, Side, Uid, UidSet};
-use crate::store::{Error, FlagEdit, Removal, ScanDepth};
+use crate::store::{Error, FlagEdit, ScanDepth};
 use crate::verbs::deep::{DeepFolder, Unlike};
 use crate::verbs::opening::Names;
 use std::collections::HashMap;
@@ -133,12 +134,7 @@ impl Copy<'_> {
             for damaged in &work.damaged {
                 changes.add(FlagEdit::Add, mark.clone(), damaged.target);
             }
-            works.push(FlagWork {
-                of,
-                mailbox: &target.name,
-                unchanged_since: None,
-                changes,
-            });
+            works.push(FlagWork::new(of, &target.name, changes));
         }
         // A copy that stays without a keyword is deleted all the same.
         change_flags_on(way, Side::TARGET, works).map(|_| ())
@@ -231,13 +227,8 @@ impl Copy<'_> {
                 }
             }
         }
-        let work = FlagWork {
-            of: index,
-            mailbox: &target.name,
-            unchanged_since: None,
-            changes,
-        };
-        change_flags_on(way, Side::TARGET, vec![work])?;
+        let works = vec![FlagWork::new(index, &target.name, changes)];
+        change_flags_on(way, Side::TARGET, works)?;
         if !useless.is_empty() {
             self.remove_from(way, &target, &useless)?;
         }
@@ -311,24 +302,15 @@ impl Copy<'_> {
         target: &TargetState,
         uids: &UidSet,
     ) -> Result<(), Error> {
-        let (mailbox, uid_validity) = (target.name.clone(), target.side.counters.uid_validity);
-        let removal = Removal {
-            mailbox,
-            uid_validity,
-            uids: uids.clone(),
-        };
-        let results = way.repeatable(|link| link.target.remove(std::slice::from_ref(&removal)))?;
-        if let Some(refusal) = results.into_iter().find_map(Result::err) {
-            let text = format!(
-                "{}: {} damaged messages could not be deleted: {}",
-                target.name,
-                uids.len(),
-                refusal.text
-            );
-            self.observer.observe(&Event::Warning { text: &text });
-            return Ok(());
+        let removal = target.folder().removal(uids.clone());
+        for Removed { gone, left } in remove(way, Side::TARGET, &[removal])? {
+            self.memory.removed(&target.name, gone.len());
+            if let Some((left, why)) = left {
+                let (name, count) = (&target.name, left.len());
+                let text = format!("{name}: {count} damaged messages could not be deleted: {why}");
+                self.observer.observe(&Event::Warning { text: &text });
+            }
         }
-        self.memory.removed(&target.name, uids.len());
         Ok(())
     }
 }
@@ -337,13 +319,7 @@ fn read(link: &mut Link, target: &TargetState, uids: &UidSet) -> Result<Contents
     if uids.is_empty() {
         return Ok(Contents::new());
     }
-    read_contents(
-        link.target.as_mut(),
-        &target.name,
-        target.side.counters.uid_validity,
-        uids,
-        &mut |_| {},
-    )
+    target.folder().contents(link.target.as_mut(), uids)
 }
 
 fn new_messages(way: &mut Way<'_>, target: &TargetState) -> Result<UidSet, Error> {

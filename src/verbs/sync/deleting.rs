@@ -59,11 +59,8 @@ impl Sync<'_> {
             Some((deletion.pair, message.uid()))
         };
         let messages: Vec<(u32, Uid)> = deletions.filter_map(message).collect();
-        let removal = Removal {
-            mailbox: work.raw[side].clone()?,
-            uid_validity: work.state[side].counters.uid_validity,
-            uids: messages.iter().map(|(_, uid)| *uid).collect(),
-        };
+        let uids = messages.iter().map(|(_, uid)| *uid).collect();
+        let removal = work.folder_on(side)?.removal(uids);
         (!messages.is_empty()).then_some(Doomed {
             work: at,
             messages,

@@ -79,12 +79,8 @@ impl Sync<'_> {
             let work = &self.works[of];
             let mut changes = FlagChanges::default();
             changes.add_all(FlagEdit::Remove, mark.clone(), &work.marked[side]);
-            (!changes.is_empty()).then_some(FlagWork {
-                of,
-                mailbox: work.raw[side].as_ref()?,
-                unchanged_since: None,
-                changes,
-            })
+            let mailbox = work.raw[side].as_ref().filter(|_| !changes.is_empty())?;
+            Some(FlagWork::new(of, mailbox, changes))
         };
         let all = 0..self.works.len();
         let works = Both::of(|side| all.clone().filter_map(|of| work(of, side)).collect());
@@ -243,13 +239,10 @@ impl Sync<'_> {
             changes.add(FlagEdit::Remove, outcome.remove[side].clone(), uid);
         }
         let work = |(of, changes): (usize, FlagChanges)| {
-            let work = &self.works[of];
-            (!changes.is_empty()).then_some(FlagWork {
-                of,
-                mailbox: work.raw[side].as_ref()?,
-                unchanged_since: work.state[side].counters.mod_seq,
-                changes,
-            })
+            let folder = self.works[of]
+                .folder_on(side)
+                .filter(|_| !changes.is_empty())?;
+            Some(FlagWork::conditional(of, folder, changes))
         };
         changes.into_iter().filter_map(work).collect()
     }

@@ -4,7 +4,9 @@
 
 use super::{SideState, Sync, Work};
 use crate::engine::deleting::{Deletion, Emptied, delete_empty};
-use crate::engine::folders::{Made, open_made, other_name};
+use crate::engine::folders::{
+    Made, Subscriptions, open_made, other_name, subscribe, told_unsubscribed,
+};
 use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::Link;
@@ -307,39 +309,21 @@ impl Sync<'_> {
     /// subscriptions.
     pub(super) fn subscribe(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
         let raw_names = Both::of(|side| self.raw_names(side));
-        let wanted = Both::of(|side| self.subscriptions_to_make(side, &raw_names[side]));
-        let ended = Both::of(|side| self.subscriptions_to_end(side, &raw_names[side]));
+        let changes = Both::of(|side| Subscriptions {
+            end: self.subscriptions_to_end(side, &raw_names[side]),
+            make: self.subscriptions_to_make(side, &raw_names[side]),
+        });
         for side in Side::BOTH {
             self.way(side).subscriptions +=
-                (self.subscribed[side].len() + ended[side].len()) as u64;
+                (self.subscribed[side].len() + changes[side].end.len()) as u64;
         }
-        if wanted.all(Vec::is_empty) && ended.all(Vec::is_empty) {
-            return Ok(());
-        }
-        let results = way.repeatable(|link| {
-            link.on_both(|side, store| {
-                if !ended[side].is_empty() {
-                    store.unsubscribe(&ended[side])?;
-                }
-                let names: Vec<MailboxName> =
-                    wanted[side].iter().map(|(_, raw)| raw.clone()).collect();
-                if names.is_empty() {
-                    Ok(Vec::new())
-                } else {
-                    store.subscribe(&names)
-                }
-            })
-        })?;
+        let results = subscribe(way, &changes)?;
         for side in Side::BOTH {
-            for ((name, _), result) in wanted[side].iter().zip(&results[side]) {
+            for ((name, _), result) in changes[side].make.iter().zip(&results[side]) {
                 match result {
                     Ok(()) => self.way(side).subscriptions += 1,
                     Err(refusal) => {
-                        self.warn(&format!(
-                            "{name}: the {} did not subscribe to it: {}",
-                            side.ordinal(),
-                            refusal.text
-                        ));
+                        self.warn(&told_unsubscribed(name, side.ordinal(), refusal));
                         self.not_subscribed.insert(name.key());
                     }
                 }

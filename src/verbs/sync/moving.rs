@@ -7,8 +7,9 @@
 use super::Sync;
 use super::memory::pair_record;
 use super::strays::Departed;
+use crate::engine::deleting::remove;
 use crate::engine::flagging::{FlagChanges, FlagWork, change_flags};
-use crate::engine::relocate::{self, Errand, Goal};
+use crate::engine::relocate::{self, Errand};
 use crate::engine::way::Way;
 use crate::event::Event;
 use crate::mail::{Both, Message, Side, Uid, counted};
@@ -57,16 +58,12 @@ impl Sync<'_> {
     /// What is asked of a side for a move. `None`: it is not possible.
     fn errand<'m>(&'m self, moved: &Move) -> Option<Errand<'m>> {
         let (side, from, to) = (moved.side, &self.works[moved.from], &self.works[moved.to]);
-        let mark = to.state[side].counters;
+        let folder = from.folder_on(side)?;
         Some(Errand {
-            from: from.raw[side].as_ref()?,
-            from_uid_validity: from.state[side].counters.uid_validity,
+            from: folder.mailbox,
+            from_uid_validity: folder.counters.uid_validity,
             uid: from.message(side, moved.index)?.uid(),
-            to: Goal {
-                mailbox: to.raw[side].as_ref()?,
-                uid_validity: mark.uid_validity,
-                uid_next: mark.uid_next,
-            },
+            to: to.folder_on(side)?,
             leave: true,
             // The other side's message is the same, and its header was read.
             same: to
@@ -138,7 +135,7 @@ impl Sync<'_> {
     }
 
     /// Removes what was to leave and may still be where it was; where that is refused, the copy.
-    /// Gives the moves of which the message may be in both places.
+    /// Returns the moves whose message may be in both places.
     fn clear_leftovers(
         &mut self,
         way: &mut Way<'_>,
@@ -147,54 +144,49 @@ impl Sync<'_> {
         leftover: &HashSet<usize>,
         placed: &mut [Option<Uid>],
     ) -> Result<HashSet<usize>, Error> {
-        let mut kept: Vec<usize> = Vec::new();
-        let mut folders: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for at in leftover.iter().filter(|at| placed[**at].is_some()) {
-            folders.entry(moves[*at].from).or_default().push(*at);
+        let moved = leftover.iter().filter(|at| placed[**at].is_some());
+        let originals = moved.filter_map(|at| {
+            let from = moves[*at].from;
+            let message = self.works[from].message(side, moves[*at].index)?;
+            Some((*at, from, message.uid()))
+        });
+        let stay = self.remove_moved(way, side, originals.collect())?;
+        let copies = stay
+            .iter()
+            .filter_map(|at| Some((*at, moves[*at].to, placed[*at]?)));
+        let in_both = self.remove_moved(way, side, copies.collect())?;
+        // Where it was, the next run moves it.
+        for at in stay.difference(&in_both) {
+            placed[*at] = None;
         }
-        for (from, of_folder) in folders {
-            let work = &self.works[from];
-            let Some(mailbox) = work.raw[side].clone() else {
-                continue;
-            };
-            let uids = of_folder
-                .iter()
-                .filter_map(|at| work.message(side, moves[*at].index))
-                .map(Message::uid);
-            let removal = Removal {
-                mailbox,
-                uid_validity: work.state[side].counters.uid_validity,
-                uids: uids.collect(),
-            };
-            let results =
-                way.repeatable(|link| link.side(side).remove(std::slice::from_ref(&removal)))?;
-            if results.iter().any(Result::is_err) {
-                kept.extend(of_folder);
-            }
+        Ok(in_both)
+    }
+
+    /// Removes a message of each of these moves, given with its folder. Returns the moves whose
+    /// message is still there.
+    fn remove_moved(
+        &self,
+        way: &mut Way<'_>,
+        side: Side,
+        doomed: Vec<(usize, usize, Uid)>,
+    ) -> Result<HashSet<usize>, Error> {
+        let mut by_folder: BTreeMap<usize, Vec<(usize, Uid)>> = BTreeMap::new();
+        for (moved, folder, uid) in doomed {
+            by_folder.entry(folder).or_default().push((moved, uid));
         }
-        let mut copies: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        kept.iter()
-            .for_each(|at| copies.entry(moves[*at].to).or_default().push(*at));
-        for (to, of_folder) in copies {
-            let work = &self.works[to];
-            let Some(mailbox) = work.raw[side].clone() else {
-                continue;
-            };
-            let uids = of_folder.iter().filter_map(|at| placed[*at]).collect();
-            let removal = Removal {
-                mailbox,
-                uid_validity: work.state[side].counters.uid_validity,
-                uids,
-            };
-            let results =
-                way.repeatable(|link| link.side(side).remove(std::slice::from_ref(&removal)))?;
-            if results.iter().all(Result::is_ok) {
-                // It is where it was, and is moved by the next run.
-                of_folder.iter().for_each(|at| placed[*at] = None);
-                kept.retain(|at| !of_folder.contains(at));
-            }
+        let removal = |(folder, messages): (&usize, &Vec<(usize, Uid)>)| {
+            let uids = messages.iter().map(|(_, uid)| *uid).collect();
+            Some(self.works[*folder].folder_on(side)?.removal(uids))
+        };
+        let removals: Vec<Removal> = by_folder.iter().filter_map(removal).collect();
+        let results = remove(way, side, &removals)?;
+        let mut still_there = HashSet::new();
+        for (messages, removed) in by_folder.values().zip(results) {
+            let gone = |(_, uid): &&(usize, Uid)| removed.gone.contains(*uid);
+            let left = messages.iter().filter(|message| !gone(message));
+            still_there.extend(left.map(|(moved, _)| *moved));
         }
-        Ok(kept.into_iter().collect())
+        Ok(still_there)
     }
 
     /// Changes the flags of both messages of each moved pair to what they should be. Returns the
@@ -207,8 +199,9 @@ impl Sync<'_> {
         placed: &[Option<Uid>],
     ) -> Result<Both<HashSet<(usize, Uid)>>, Error> {
         let wanted = self.moved_flags(side, moves, placed);
-        let count = |work: &FlagWork<'_>| work.changes.messages().len();
-        let messages = Both::of(|here| wanted[here].iter().map(count).sum::<u64>());
+        let messages = wanted
+            .as_ref()
+            .map(|works| works.iter().map(FlagWork::messages).sum::<u64>());
         let outcomes = change_flags(way, &wanted)?;
         let unchanged = Both::of(|here| self.unchanged(here, &outcomes[here]));
         for here in Side::BOTH {
@@ -239,12 +232,8 @@ impl Sync<'_> {
             }
         }
         let work = |here: Side, of: usize, changes: FlagChanges| {
-            Some(FlagWork {
-                of,
-                mailbox: self.works[of].raw[here].as_ref()?,
-                unchanged_since: None,
-                changes,
-            })
+            let mailbox = self.works[of].raw[here].as_ref()?;
+            Some(FlagWork::new(of, mailbox, changes))
         };
         let works = |here: Side| {
             let wanted = std::mem::take(&mut wanted[here]).into_iter();
