@@ -85,10 +85,17 @@ impl Observer for Log {
             Event::Connected {
                 side,
                 server,
+                provider,
                 is_compressed,
             } if self.is_first(*side) => {
+                let kind = match provider {
+                    Some(name) if !server.to_lowercase().contains(&name.to_lowercase()) => {
+                        format!(" (treated as {name})")
+                    }
+                    _ => String::new(),
+                };
                 let compressed = if *is_compressed { ", compressed" } else { "" };
-                info!(target: OURS, "{}: connected to {}{compressed}", self.names[*side], text(server));
+                info!(target: OURS, "{}: connected to {}{kind}{compressed}", self.names[*side], text(server));
             }
             Event::Listed { side, folders } => {
                 info!(target: OURS, "{}: {}", self.names[*side], units::counted(*folders as u64, "folder"));
@@ -247,6 +254,7 @@ impl Visit for Message {
 mod tests {
     use super::*;
     use mailferry::mail::{Heading, Uid};
+    use mailferry::provider::Provider;
     use std::sync::Mutex;
     use std::time::Duration;
 
@@ -271,6 +279,7 @@ mod tests {
         Event::Connected {
             side,
             server,
+            provider: Provider::of_server(server).map(|provider| provider.name),
             is_compressed,
         }
     }
@@ -294,6 +303,11 @@ mod tests {
                 connected(Side::TARGET, "Cyrus", true),
                 1,
                 "target: connected to Cyrus, compressed",
+            ),
+            (
+                connected(Side::SOURCE, "Gimap ready", false),
+                1,
+                "source: connected to Gimap ready (treated as Gmail)",
             ),
             (
                 Event::Listed {

@@ -183,6 +183,7 @@ pub(super) fn list(
     observer.observe(&Event::Connected {
         side,
         server: store.server(),
+        provider: store.provider().map(|provider| provider.name),
         is_compressed: store.is_compressed(),
     });
     let listing = listing?;
