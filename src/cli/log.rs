@@ -73,7 +73,7 @@ impl Observer for Log {
                 error!(target: OURS, "{} UID {uid}{id}{about}: {}", text(folder), text(reason));
             }
             Event::FolderFailed { folder, reason } => {
-                error!(target: OURS, "{}: {}", text(folder), text(reason))
+                error!(target: OURS, "{}: {}", text(folder), text(reason));
             }
             Event::Retrying { side, wait, reason } if !self.quiet => warn!(
                 target: RETRYING,
@@ -102,7 +102,7 @@ impl Observer for Log {
             }
             Event::FolderCreated { folder } => info!(target: OURS, "created {}", text(folder)),
             Event::FolderRenamed { from, to } => {
-                info!(target: OURS, "renamed {} to {}", text(from), text(to))
+                info!(target: OURS, "renamed {} to {}", text(from), text(to));
             }
             Event::FolderDeleted { folder } => info!(target: OURS, "deleted {}", text(folder)),
             Event::Trace {
@@ -263,10 +263,10 @@ mod tests {
         let shown: Arc<Mutex<Vec<(Kind, String)>>> = Arc::default();
         let to = Arc::clone(&shown);
         let lines = Lines::new(verbosity, move |kind, text: &str| {
-            to.lock().unwrap().push((kind, text.to_owned()))
+            to.lock().unwrap().push((kind, text.to_owned()));
         });
         tracing::subscriber::with_default(lines, || {
-            events.iter().for_each(|event| log.observe(event))
+            events.iter().for_each(|event| log.observe(event));
         });
         Arc::into_inner(shown).unwrap().into_inner().unwrap()
     }
@@ -413,7 +413,7 @@ mod tests {
         let shown: Arc<Mutex<Vec<String>>> = Arc::default();
         let to = Arc::clone(&shown);
         let lines = Lines::new(3, move |_, text: &str| {
-            to.lock().unwrap().push(text.to_owned())
+            to.lock().unwrap().push(text.to_owned());
         });
         tracing::subscriber::with_default(lines, || {
             error!(target: "another", "a secret");

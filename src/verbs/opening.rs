@@ -240,7 +240,7 @@ pub(super) fn count_messages(
     };
     let mut count = Ok(0);
     store.scan(&[request], &mut |_, scan| {
-        count = scan.map(|scan| u64::from(scan.exists))
+        count = scan.map(|scan| u64::from(scan.exists));
     })?;
     Ok(count)
 }
