@@ -42,6 +42,8 @@ pub enum Event<'a> {
         side: Side,
         /// What the server calls itself.
         server: &'a str,
+        /// The provider or kind of server that it is treated as, if it is a known one.
+        provider: Option<&'static str>,
         /// Whether what goes over it is compressed.
         is_compressed: bool,
     },

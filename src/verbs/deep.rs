@@ -142,7 +142,7 @@ impl DeepFolder {
             Side::TARGET => (&self.target, self.target_uid_validity),
         };
         read_contents(store, mailbox, uid_validity, uids, &mut |bytes| {
-            readings.tell(side, bytes)
+            readings.tell(side, bytes);
         })
     }
 

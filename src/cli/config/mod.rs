@@ -332,7 +332,7 @@ mod tests {
                 "account.a: unknown key client-idd; did you mean client-id?",
             ),
             (
-                format!("{account}provider = 'yahoo'"),
+                format!("{account}provider = 'goggle'"),
                 "account.a: `provider=` in the address must be",
             ),
             (

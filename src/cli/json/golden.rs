@@ -83,6 +83,7 @@ fn what_is_progress_is_no_line() {
         Event::Connected {
             side,
             server: "",
+            provider: None,
             is_compressed: false,
         },
         Event::Listed { side, folders: 1 },

@@ -98,7 +98,7 @@ impl Collected {
     fn take(&mut self, event: &Event<'_>) {
         match event {
             Event::Connected { side, server, .. } => {
-                self.sides[*side].server = Some((*server).to_owned())
+                self.sides[*side].server = Some((*server).to_owned());
             }
             Event::SyncPlanned(plan) => self.plan_sync(plan),
             Event::FolderPaired { from, to, reason } => {
@@ -112,7 +112,7 @@ impl Collected {
                 to, folder, bytes, ..
             } => self.copied(*to, folder, *bytes),
             Event::MessageDeleted { side, folder, .. } => {
-                self.named(*side, folder).done.deleted += 1
+                self.named(*side, folder).done.deleted += 1;
             }
             Event::MessageKept { folder, .. } => self.named(Side::TARGET, folder).done.kept += 1,
             Event::MessageFailed {

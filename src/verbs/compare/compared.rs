@@ -80,7 +80,7 @@ impl Compared {
         let mut matching = match_folder(&source, &target, rules);
         // The matching counts among the unpaired; here every position is one in the whole scan.
         let whole = |all: &[u32], which: &mut Vec<u32>| {
-            which.iter_mut().for_each(|at| *at = all[*at as usize])
+            which.iter_mut().for_each(|at| *at = all[*at as usize]);
         };
         whole(&on_source, &mut matching.missing);
         whole(&on_target, &mut matching.extra);

@@ -77,6 +77,7 @@ fn tell(report: &Report, text: &str) {
     tell(Event::Connected {
         side: Side::TARGET,
         server: text,
+        provider: None,
         is_compressed: false,
     });
     let counts = (9, 2, 1, 300);
