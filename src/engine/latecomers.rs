@@ -8,7 +8,7 @@
 //! costs nothing.
 
 use super::folders::FolderRef;
-use super::scans::scan_each;
+use super::scans::{scan_again, scan_each};
 use super::sent::Proof;
 use crate::event::{Event, Observer, Stop};
 use crate::exec::{self, read_contents};
@@ -62,16 +62,14 @@ pub(crate) fn find(
     proofs: &[&Proof<'_>],
 ) -> Result<Vec<Vec<Twice>>, Error> {
     let folders = folders(proofs);
-    let asked = folders
-        .iter()
-        .map(|folder| (folder.mailbox, Some(folder.others.clone())));
-    let others = scan_each(store, ScanDepth::Identity, asked)?;
+    let asked = folders.iter().map(|folder| {
+        let others = Some(folder.others.clone());
+        (FolderRef::new(folder.mailbox, folder.uid_validity), others)
+    });
+    let others = scan_again(store, ScanDepth::Identity, asked)?;
     let mut found: Vec<Vec<Twice>> = proofs.iter().map(|_| Vec::new()).collect();
     for (folder, others) in folders.iter().zip(others) {
-        if let Some(others) = others
-            .ok()
-            .filter(|others| others.uid_validity == folder.uid_validity)
-        {
+        if let Some(others) = others {
             folder.find_twice(store, &others, &mut found)?;
         }
     }

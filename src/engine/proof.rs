@@ -88,13 +88,9 @@ pub(crate) fn ask<'a>(
     let scans = way.repeatable(|link| {
         let mut requests: Vec<ScanRequest<'_>> = Vec::new();
         for ((_, task, _), (depth, uids)) in tasks.iter().zip(&asked) {
-            let (mailbox, depth, uids) = (&task.target, *depth, uids.clone());
             requests.push(ScanRequest {
-                mailbox,
-                depth,
-                uids,
-                search: None,
-                for_writing: false,
+                uids: uids.clone(),
+                ..ScanRequest::new(&task.target, *depth)
             });
         }
         departures::scan(link.side(side), &requests, &put)

@@ -5,7 +5,7 @@
 //! the same way, so no message is copied twice.
 
 use super::folders::FolderRef;
-use super::scans::scan_each;
+use super::scans::scan_again;
 use super::way::{Way, is_broken};
 use crate::mail::{MailboxName, Side, Uid, UidSet, UidValidity};
 use crate::plan::elsewhere::Sameness;
@@ -162,15 +162,16 @@ pub(crate) fn look_for(
         return Ok(());
     }
     let scans = way.repeatable(|link| {
-        let asked = folders.iter().map(|(mailbox, of_folder)| {
+        let asked = folders.values().map(|of_folder| {
             let first = of_folder
                 .iter()
                 .map(|at| errands[*at].to.counters.uid_next)
                 .min()
                 .flatten();
-            (*mailbox, first.and_then(Uid::new).map(UidSet::from_uid))
+            let uids = first.and_then(Uid::new).map(UidSet::from_uid);
+            (errands[of_folder[0]].to, uids)
         });
-        scan_each(link.side(side), ScanDepth::Identity, asked)
+        scan_again(link.side(side), ScanDepth::Identity, asked)
     })?;
     let placed = errands
         .iter()
@@ -178,13 +179,7 @@ pub(crate) fn look_for(
         .filter_map(|(errand, of)| Some((errand.to.mailbox, of.placed?)));
     let placed: HashSet<(&MailboxName, Uid)> = placed.collect();
     for ((mailbox, of_folder), scan) in folders.into_iter().zip(scans) {
-        let goal = errands[of_folder[0]].to;
-        let Some(scan) = scan
-            .ok()
-            .filter(|scan| scan.uid_validity == goal.counters.uid_validity)
-        else {
-            continue;
-        };
+        let Some(scan) = scan else { continue };
         let is_other = |uid: Uid| placed.contains(&(mailbox, uid)) || is_taken(mailbox, uid);
         let mut there: HashMap<Sameness, Vec<Uid>> = HashMap::new();
         for message in scan

@@ -42,7 +42,7 @@ mod unused;
 pub mod utf7;
 mod views;
 
-pub use kept::{kept_folders, kept_name};
+pub use kept::{KeptFolder, kept_folders, kept_name};
 pub use name::FolderName;
 pub use pair::pair;
 pub use pairing::{

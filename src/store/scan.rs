@@ -76,6 +76,19 @@ pub struct ScanRequest<'a> {
     pub for_writing: bool,
 }
 
+impl<'a> ScanRequest<'a> {
+    /// Requests all messages of a folder, for reading.
+    pub fn new(mailbox: &'a MailboxName, depth: ScanDepth) -> Self {
+        Self {
+            mailbox,
+            depth,
+            uids: None,
+            search: None,
+            for_writing: false,
+        }
+    }
+}
+
 /// The contents of a folder.
 #[derive(Clone, Debug, Default)]
 pub struct FolderScan {

@@ -580,11 +580,9 @@ fn bearers_on_target(
     let asked: Vec<_> = trials.iter().map(request).collect();
     let requests: Vec<ScanRequest<'_>> = (asked.iter())
         .map(|(mailbox, uids)| ScanRequest {
-            mailbox,
-            depth: ScanDepth::Attributes,
             uids: Some(uids.clone()),
-            search: None,
             for_writing: true,
+            ..ScanRequest::new(mailbox, ScanDepth::Attributes)
         })
         .collect();
     let mut fitting = Vec::new();
@@ -609,13 +607,7 @@ fn bearers_on_source(
     which: &[usize],
     flag: &Flags,
 ) -> Result<Vec<Option<HashSet<Uid>>>, Error> {
-    let request = |at: &usize| ScanRequest {
-        mailbox: trials[*at].source,
-        depth: trials[*at].source_depth,
-        uids: None,
-        search: None,
-        for_writing: false,
-    };
+    let request = |at: &usize| ScanRequest::new(trials[*at].source, trials[*at].source_depth);
     let requests: Vec<ScanRequest<'_>> = which.iter().map(request).collect();
     let mut bearers = vec![None; which.len()];
     source.scan(&requests, &mut |at, scan| {

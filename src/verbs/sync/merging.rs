@@ -166,13 +166,7 @@ impl Sync<'_> {
                 .map(|at| self.listed.folders[side][*at].raw.clone())
                 .collect();
             let requests: Vec<ScanRequest<'_>> = (names.iter())
-                .map(|mailbox| ScanRequest {
-                    mailbox,
-                    depth: ScanDepth::Sizes,
-                    uids: None,
-                    search: None,
-                    for_writing: false,
-                })
+                .map(|mailbox| ScanRequest::new(mailbox, ScanDepth::Sizes))
                 .collect();
             let seen = &mut self.listed.seen[side];
             link.side(side).scan(&requests, &mut |nth, scan| {

@@ -213,11 +213,8 @@ fn request(work: &Work, side: Side, whole: bool, for_writing: bool) -> Option<Sc
         .and_then(|base| baseline(base, work, side));
     let depth = baseline.map_or(ScanDepth::Identity, ScanDepth::Since);
     Some(ScanRequest {
-        mailbox,
-        depth,
-        uids: None,
-        search: None,
         for_writing,
+        ..ScanRequest::new(mailbox, depth)
     })
 }
 
