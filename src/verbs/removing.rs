@@ -1,22 +1,21 @@
-//! Messages that are removed, and what is left of them where a server refuses: by its words, or by
-//! doing nothing.
+//! Removes messages, and finds out which remain if a server refuses, or silently does nothing.
 
 use crate::engine::scans::scan_each;
 use crate::mail::{Message, UidSet};
 use crate::store::{Error, FolderScan, Refusal, Removal, ScanDepth, Store};
 
-/// What became of a removal.
+/// The result of a removal.
 pub(super) struct Removed {
     /// The messages that are gone.
     pub(super) gone: UidSet,
-    /// The messages that are still there, and why; `None`: all are gone.
+    /// The messages that still exist, and why; `None` if all are gone.
     pub(super) left: Option<(UidSet, String)>,
 }
 
-/// Removes messages, and looks for those of a folder that refused some.
+/// Removes messages, and looks for the remaining ones in a folder that refused some.
 ///
 /// # Errors
-/// What ends the connection.
+/// A failure that ends the connection.
 pub(super) fn remove(store: &mut dyn Store, removals: &[Removal]) -> Result<Vec<Removed>, Error> {
     let results = store.remove(removals)?;
     let refused = removals
@@ -45,8 +44,8 @@ pub(super) fn remove(store: &mut dyn Store, removals: &[Removal]) -> Result<Vec<
     Ok(removed)
 }
 
-/// Which messages of a removal a look into its folder has found. What can't be looked at counts as
-/// there.
+/// Returns which messages of a removal still exist in their folder. If it can't be read, all of
+/// them count as existing.
 fn still_there(removal: &Removal, scan: Result<FolderScan, Refusal>) -> UidSet {
     let held = |scan: &FolderScan| scan.uid_validity == removal.uid_validity && scan.unlisted == 0;
     match scan.ok().filter(held) {
