@@ -22,7 +22,7 @@ pub use growth::Lanes;
 pub use ledger::Fate;
 pub(crate) use pause::wait as pause;
 
-use crate::event::{Event, Observer, Stop};
+use crate::event::{Event, Observer, Run, Stop};
 use crate::locks::{lock, unlocked};
 use crate::mail::{Both, Side, Uid};
 use crate::plan::FolderTask;
@@ -120,6 +120,29 @@ pub struct Context<'a> {
     pub journal: Option<&'a dyn Journal>,
     /// Connections made ahead of the lanes.
     pub ahead: Option<&'a Ahead>,
+}
+
+impl<'a> Context<'a> {
+    /// Describes a run that writes to the second side, without limits or a record.
+    pub fn new(
+        connectors: Both<&'a dyn Connector>,
+        names: Both<&'static str>,
+        lanes: Lanes,
+        run: Run<'a>,
+    ) -> Self {
+        Self {
+            connectors,
+            to: Side::Second,
+            names,
+            lanes,
+            limit_rate: None,
+            accept_sizes: false,
+            stop: run.stop,
+            observer: run.observer,
+            journal: None,
+            ahead: None,
+        }
+    }
 }
 
 /// Learns which message on the source became which on the target, from many lanes at once.
