@@ -2,7 +2,7 @@
 
 use crate::mail::{MailboxName, counted};
 use crate::store::{
-    Error, FolderScan, NewFolder, Prepared, ReadStore, Refusal, ScanDepth, ScanRequest,
+    Answer, Error, FolderScan, NewFolder, Prepared, ReadStore, ScanDepth, ScanRequest,
 };
 
 /// A folder that was made and is empty.
@@ -20,7 +20,7 @@ pub(crate) struct Made {
 /// What ends the connection.
 pub(crate) fn open_made(
     store: &mut dyn ReadStore,
-    prepared: Vec<Result<Prepared, Refusal>>,
+    prepared: Vec<Answer<Prepared>>,
     side: &str,
 ) -> Result<Vec<Result<Made, String>>, Error> {
     let mut opened: Vec<Option<FolderScan>> = prepared
@@ -62,7 +62,7 @@ pub(crate) fn open_made(
 }
 
 fn made(
-    prepared: Result<Prepared, Refusal>,
+    prepared: Answer<Prepared>,
     opened: Option<FolderScan>,
     side: &str,
 ) -> Result<Made, String> {

@@ -3,7 +3,7 @@
 
 use crate::engine::scans::scan_each;
 use crate::mail::{Message, UidSet};
-use crate::store::{Error, FolderScan, Refusal, Removal, ScanDepth, Store};
+use crate::store::{Answer, Error, FolderScan, Removal, ScanDepth, Store};
 
 /// What became of a removal.
 pub(super) struct Removed {
@@ -47,7 +47,7 @@ pub(super) fn remove(store: &mut dyn Store, removals: &[Removal]) -> Result<Vec<
 
 /// Which messages of a removal a look into its folder has found. What can't be looked at counts as
 /// there.
-fn still_there(removal: &Removal, scan: Result<FolderScan, Refusal>) -> UidSet {
+fn still_there(removal: &Removal, scan: Answer<FolderScan>) -> UidSet {
     let held = |scan: &FolderScan| scan.uid_validity == removal.uid_validity && scan.unlisted == 0;
     match scan.ok().filter(held) {
         Some(scan) => scan

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{Pair, TargetFolder};
 use crate::mail::{MailboxName, UidSet};
-use crate::store::{Error, FlagChange, NewFolder, Prepared, Refusal, Store};
+use crate::store::{Answer, Error, FlagChange, NewFolder, Prepared, Store};
 use crate::verbs::PlanUse;
 use crate::verbs::compare::Learnt;
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ pub(super) struct Preparing {
 }
 
 /// What became of each of some folders.
-type AllPrepared = Vec<Result<Prepared, Refusal>>;
+type AllPrepared = Vec<Answer<Prepared>>;
 
 impl Preparing {
     /// Does it. What came of it has the new folders first.
@@ -43,7 +43,7 @@ impl Preparing {
 
     /// What there is to know of the empty folders, by their pairs; not of one that has a message by
     /// now.
-    pub(super) fn found_empty(&self, prepared: &[Result<Prepared, Refusal>]) -> Learnt {
+    pub(super) fn found_empty(&self, prepared: &[Answer<Prepared>]) -> Learnt {
         let mut found = Learnt::new();
         for (folder, (_, pairs)) in prepared.iter().skip(self.new.len()).zip(&self.empty) {
             let opened = folder

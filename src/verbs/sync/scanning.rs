@@ -10,7 +10,8 @@ use crate::mail::{
 };
 use crate::plan::merge::{BaseFolder, PairState, View};
 use crate::store::{
-    Baseline, Error, FolderScan, KnownDepth, Refusal, RefusalMeaning, ScanDepth, ScanRequest,
+    Answer, Baseline, Error, FolderScan, KnownDepth, Refusal, RefusalMeaning, ScanDepth,
+    ScanRequest,
 };
 use crate::verbs::same_mailbox::left_marked;
 
@@ -20,7 +21,7 @@ const ATTEMPTS: usize = 3;
 const CAPS: [u32; 4] = [1_000, 2_000, 5_000, 10_000];
 
 /// What a scan of one side's folder gave.
-type Scanned = Option<Result<FolderScan, Refusal>>;
+type Scanned = Option<Answer<FolderScan>>;
 
 impl Sync<'_> {
     /// Scans these folders on both sides.
@@ -260,9 +261,9 @@ fn baseline(base: &BaseFolder, work: &Work, side: Side) -> Option<Baseline> {
 fn take(
     work: &Work,
     side: Side,
-    scan: Result<FolderScan, Refusal>,
+    scan: Answer<FolderScan>,
     whole: &mut bool,
-) -> (Result<FolderScan, Refusal>, bool) {
+) -> (Answer<FolderScan>, bool) {
     match scan {
         Ok(scan) => match work
             .base
