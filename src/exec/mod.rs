@@ -35,6 +35,7 @@ use queue::Queue;
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 use throttle::Throttle;
 
@@ -465,13 +466,13 @@ pub(crate) fn at_once<A: Send, B>(
     std::thread::scope(|scope| {
         let first = scope.spawn(first);
         let second = second();
-        (join(first.join()), second)
+        (join(first), second)
     })
 }
 
-/// Returns a thread's result; a panic in it becomes an error of this run.
-pub(crate) fn join<T>(joined: std::thread::Result<Result<T, Error>>) -> Result<T, Error> {
-    joined.unwrap_or_else(|_| {
+/// Waits for a thread and returns its result; a panic in it becomes an error of this run.
+pub(crate) fn join<T>(thread: ScopedJoinHandle<'_, Result<T, Error>>) -> Result<T, Error> {
+    thread.join().unwrap_or_else(|_| {
         Err(Error::new(
             ErrorKind::Local,
             "a worker thread stopped unexpectedly",
