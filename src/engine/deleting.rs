@@ -11,7 +11,7 @@ use crate::exec::Fate;
 use crate::mail::{Both, MailboxName, Message, Side, Uid, UidSet, UidValidity, counted};
 use crate::plan::elsewhere::Looks;
 use crate::plan::{DeletionLimit, Deletions, Verdict};
-use crate::store::{Error, FolderScan, ReadStore, Refusal, Removal, ScanDepth, Store};
+use crate::store::{Answer, Error, FolderScan, ReadStore, Removal, ScanDepth, Store};
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
@@ -68,7 +68,7 @@ fn remove_from(store: &mut dyn Store, removals: &[Removal]) -> Result<Vec<Remove
 
 /// Returns the messages of a removal that its folder still shows; all of them if the folder can't be
 /// read.
-fn still_there(removal: &Removal, scan: Result<FolderScan, Refusal>) -> UidSet {
+fn still_there(removal: &Removal, scan: Answer<FolderScan>) -> UidSet {
     let held = |scan: &FolderScan| scan.uid_validity == removal.uid_validity && scan.unlisted == 0;
     match scan.ok().filter(held) {
         Some(scan) => scan

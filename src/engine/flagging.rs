@@ -7,7 +7,7 @@
 use super::folders::FolderRef;
 use super::way::Way;
 use crate::mail::{Both, Flags, MailboxName, Side, Uid, UidSet};
-use crate::store::{Error, FlagChange, FlagEdit, Refusal};
+use crate::store::{Answer, Error, FlagChange, FlagEdit};
 use std::collections::HashMap;
 
 /// Changes of flags in one folder, with the messages that each is for: one STORE serves many.
@@ -181,7 +181,7 @@ impl FlagOutcome {
         all
     }
 
-    fn take(&mut self, change: &FlagChange, result: Result<UidSet, Refusal>) {
+    fn take(&mut self, change: &FlagChange, result: Answer<UidSet>) {
         match result {
             Ok(left_alone) => self.left_alone.add(&left_alone),
             Err(refusal) => self.refused.push(RefusedFlags {

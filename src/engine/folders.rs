@@ -6,7 +6,8 @@ use crate::exec::{Contents, read_contents};
 use crate::folders::FolderName;
 use crate::mail::{Both, Counters, MailboxName, UidSet, UidValidity, counted};
 use crate::store::{
-    Error, FolderScan, NewFolder, Prepared, ReadStore, Refusal, Removal, ScanDepth, ScanRequest,
+    Answer, Error, FolderScan, NewFolder, Prepared, ReadStore, Refusal, Removal, ScanDepth,
+    ScanRequest,
 };
 
 /// A folder of one side, as it was when it was read.
@@ -74,7 +75,7 @@ pub(crate) struct Subscriptions {
 pub(crate) fn subscribe(
     way: &mut Way<'_>,
     changes: &Both<Subscriptions>,
-) -> Result<Both<Vec<Result<(), Refusal>>>, Error> {
+) -> Result<Both<Vec<Answer<()>>>, Error> {
     let is_idle = |changes: &Subscriptions| changes.end.is_empty() && changes.make.is_empty();
     if changes.all(is_idle) {
         return Ok(Both::default());
@@ -106,7 +107,7 @@ pub(crate) fn told_unsubscribed(folder: &FolderName, side: &str, refusal: &Refus
 /// What ends the connection.
 pub(crate) fn open_made(
     store: &mut dyn ReadStore,
-    prepared: Vec<Result<Prepared, Refusal>>,
+    prepared: Vec<Answer<Prepared>>,
     side: &str,
 ) -> Result<Vec<Result<Made, String>>, Error> {
     let mut opened: Vec<Option<FolderScan>> = prepared
@@ -136,7 +137,7 @@ pub(crate) fn open_made(
 }
 
 fn made(
-    prepared: Result<Prepared, Refusal>,
+    prepared: Answer<Prepared>,
     opened: Option<FolderScan>,
     side: &str,
 ) -> Result<Made, String> {

@@ -14,7 +14,7 @@ use crate::event::{Event, Observer, Stop};
 use crate::exec::{self, read_contents};
 use crate::mail::{Flags, InternalDate, MailboxName, Message, Uid, UidSet, UidValidity, counted};
 use crate::plan::FolderTask;
-use crate::store::{Error, FolderScan, ReadStore, Refusal, ScanDepth, Store};
+use crate::store::{Answer, Error, FolderScan, ReadStore, ScanDepth, Store};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Gives a server the time to store what a run that died had sent to it: before this run looks, so
@@ -106,7 +106,7 @@ pub(crate) fn take_back(
 }
 
 /// What is said of messages that were there twice, after their copies were to be taken back.
-fn told(folder: &str, count: u64, done: Option<&Result<(), Refusal>>) -> String {
+fn told(folder: &str, count: u64, done: Option<&Answer<()>>) -> String {
     let arrived = format!(
         "{folder}: {} from an earlier run arrived late, while being sent again",
         counted(count, "message")

@@ -2,7 +2,9 @@
 
 use super::folders::FolderRef;
 use crate::mail::{MailboxName, Uid, UidSet, counted};
-use crate::store::{Error, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
+use crate::store::{
+    Answer, Error, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest,
+};
 
 /// Scans folders for reading: each whole, or only these messages. The results are in the order of
 /// the requests.
@@ -13,7 +15,7 @@ pub(crate) fn scan_each<'m>(
     store: &mut dyn ReadStore,
     depth: ScanDepth,
     asked: impl IntoIterator<Item = (&'m MailboxName, Option<UidSet>)>,
-) -> Result<Vec<Result<FolderScan, Refusal>>, Error> {
+) -> Result<Vec<Answer<FolderScan>>, Error> {
     let request = |(mailbox, uids)| ScanRequest {
         uids,
         ..ScanRequest::new(mailbox, depth)
@@ -55,7 +57,7 @@ pub(crate) fn read_listed(
     mailbox: &MailboxName,
     uids: &UidSet,
     side: &str,
-) -> Result<Result<FolderScan, Refusal>, Error> {
+) -> Result<Answer<FolderScan>, Error> {
     let found = scan_each(store, ScanDepth::Identity, [(mailbox, Some(uids.clone()))])?.pop();
     let Some(Ok(found)) = found else {
         return Ok(found.unwrap_or_else(|| Ok(FolderScan::default())));

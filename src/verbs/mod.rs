@@ -1,4 +1,4 @@
-//! What a user can ask for: one function each, inputs left, outputs right, the observer last.
+//! The commands of a user: one function each. Inputs come first, the observer last.
 
 mod compare;
 mod copy;

@@ -41,7 +41,7 @@ use crate::mail::{Both, MailboxName, Side, UidValidity};
 use crate::plan::elsewhere::Shelf;
 use crate::plan::planned::Planned;
 use crate::state::State;
-use crate::store::{Connector, Error, Prepared, Refusal};
+use crate::store::{Answer, Connector, Error, Prepared};
 use elsewhere::Elsewhere;
 use memory::Memory;
 use needs::Needs;
@@ -204,7 +204,7 @@ struct Copy<'a> {
     /// Messages that were to leave a folder of the target and may still be there.
     leftovers: Vec<Leftover>,
     /// What became of the target's new folders, where they were made ahead.
-    prepared: Option<Vec<Result<Prepared, Refusal>>>,
+    prepared: Option<Vec<Answer<Prepared>>>,
     /// Folders that were subscribed to as they were made or opened.
     subscribed: HashSet<MailboxName>,
     /// Folders to rename on the target.

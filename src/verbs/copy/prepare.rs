@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{Pair, TargetFolder};
 use crate::mail::{Both, MailboxName, Side};
-use crate::store::{Error, NewFolder, Prepared, Refusal, Store};
+use crate::store::{Answer, Error, NewFolder, Prepared, Store};
 use crate::verbs::PlanUse;
 use crate::verbs::compare::Learnt;
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ pub(super) struct Preparing {
 }
 
 /// What became of each of some folders.
-type AllPrepared = Vec<Result<Prepared, Refusal>>;
+type AllPrepared = Vec<Answer<Prepared>>;
 
 impl Preparing {
     /// Does it. What came of it has the new folders first.
@@ -47,7 +47,7 @@ impl Preparing {
 
     /// What there is to know of the empty folders, by their pairs; not of one that has a message by
     /// now.
-    pub(super) fn found_empty(&self, prepared: &[Result<Prepared, Refusal>]) -> Learnt {
+    pub(super) fn found_empty(&self, prepared: &[Answer<Prepared>]) -> Learnt {
         let mut found = Learnt::new();
         for (folder, (_, pairs)) in prepared.iter().skip(self.new.len()).zip(&self.empty) {
             let opened = folder

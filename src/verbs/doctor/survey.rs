@@ -3,7 +3,7 @@
 use crate::engine::scans::scan_each;
 use crate::folders::{FolderName, Roster};
 use crate::mail::{HeaderKey, Listing, Message, SpecialUse};
-use crate::store::{Error, FolderScan, ReadStore, Refusal, ScanDepth};
+use crate::store::{Answer, Error, FolderScan, ReadStore, ScanDepth};
 use std::collections::HashMap;
 
 /// Where more messages are, their headers are not asked for: it would take too long for a look.
@@ -23,7 +23,7 @@ pub(super) struct Surveyed {
     /// Which mailbox of the listing.
     pub(super) index: usize,
     pub(super) name: FolderName,
-    pub(super) scan: Result<FolderScan, Refusal>,
+    pub(super) scan: Answer<FolderScan>,
 }
 
 impl Survey {

@@ -8,14 +8,16 @@ use crate::mail::{
     Both, Counters, FlagTable, Flags, HeaderKey, MailboxName, Message, PermanentFlags, Side, UidSet,
 };
 use crate::plan::merge::{BaseFolder, PairState, View};
-use crate::store::{Baseline, Error, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
+use crate::store::{
+    Answer, Baseline, Error, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest,
+};
 use crate::verbs::same_mailbox::left_marked;
 
 /// How often a folder is scanned when a server contradicts itself or refuses in passing.
 const ATTEMPTS: usize = 3;
 
 /// What a scan of one side's folder gave.
-type Scanned = Option<Result<FolderScan, Refusal>>;
+type Scanned = Option<Answer<FolderScan>>;
 
 impl Sync<'_> {
     /// Scans these folders on both sides.
@@ -247,9 +249,9 @@ fn baseline(base: &BaseFolder, work: &Work, side: Side) -> Option<Baseline> {
 fn take(
     work: &Work,
     side: Side,
-    scan: Result<FolderScan, Refusal>,
+    scan: Answer<FolderScan>,
     whole: &mut bool,
-) -> (Result<FolderScan, Refusal>, bool) {
+) -> (Answer<FolderScan>, bool) {
     match scan {
         Ok(scan) => match work
             .base
