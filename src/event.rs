@@ -42,6 +42,8 @@ pub enum Event<'a> {
         side: Side,
         /// What the server calls itself (ID, otherwise its greeting).
         server: &'a str,
+        /// The provider or kind of server that it is treated as, if it is a known one.
+        provider: Option<&'static str>,
         /// Whether the connection is compressed.
         is_compressed: bool,
     },

@@ -14,13 +14,12 @@ mod error;
 mod mechanism;
 mod options;
 mod pin;
-mod provider;
 
 pub use error::AddressError;
 pub use mechanism::{Mechanism, Proof};
 pub use pin::Fingerprint;
-pub use provider::Provider;
 
+use crate::provider::Provider;
 use options::Options;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::fmt;
@@ -282,8 +281,8 @@ pub struct ImapAddress {
     pub connections: Option<usize>,
     /// How long the server may be silent: 1 s to a day.
     pub timeout: Option<Duration>,
-    /// The provider, if the host name doesn't show it.
-    pub provider: Option<Provider>,
+    /// The provider or kind of server, if neither the host name nor the server shows it.
+    pub provider: Option<&'static Provider>,
 }
 
 impl ImapAddress {
@@ -398,7 +397,7 @@ impl ImapAddress {
             ),
             (
                 "provider",
-                self.provider.map(|provider| provider.to_string()),
+                self.provider.map(|provider| provider.key().to_owned()),
             ),
         ];
         pairs.extend(

@@ -63,9 +63,9 @@ impl Console {
     /// Shows a line requested by `-v`; the caller made any server text harmless.
     pub(crate) fn log(&self, text: &str) {
         if self.log.is_some() {
-            self.note(text)
+            self.note(text);
         } else {
-            self.line(text)
+            self.line(text);
         }
     }
 
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_only_where_they_belong() {
+    fn colours_appear_only_where_wanted() {
         assert_eq!(
             Paint::new(When::Always, false).red("x"),
             "\x1b[1;31mx\x1b[0m"

@@ -6,9 +6,10 @@ use super::session::Session;
 use super::verb::{Mailbox, Verb};
 use super::{browser, exit, harmless, tokens};
 use clap::{Args, ValueEnum};
-use mailferry::address::{Address, ImapAddress, Provider};
+use mailferry::address::{Address, ImapAddress};
 use mailferry::mail::Side;
 use mailferry::oauth::{self, Client, Endpoint, Flow, Guide, Profile, Vault};
+use mailferry::provider::Provider;
 use std::path::Path;
 use std::time::Duration;
 
@@ -276,9 +277,10 @@ impl LoginArgs {
             secret.map_err(|reason| Failure::usage(format!("no client secret: {reason:#}")))?;
         let provider = self
             .provider
-            .map(Provider::from)
+            .and_then(Known::provider)
             .or(address.provider)
             .or(Provider::of_host(&address.host));
+        let profile = provider.and_then(Profile::of);
         let mut client = Client::new(id.clone(), secret);
         client.authorization = endpoint(
             "authorization",
@@ -292,8 +294,8 @@ impl LoginArgs {
         } else {
             self.scope.clone()
         };
-        let usual = match provider {
-            Some(provider) => Profile::of(provider).flow,
+        let usual = match profile {
+            Some(profile) => profile.flow,
             None if client.device.is_some() => Flow::Device,
             None => Flow::Browser,
         };
@@ -302,7 +304,7 @@ impl LoginArgs {
             Some(How::Browser) => Flow::Browser,
             None => usual,
         };
-        Ok((client.at(provider), flow))
+        Ok((client.at(profile), flow))
     }
 }
 
@@ -319,12 +321,12 @@ fn endpoint(
         .map_err(refused)
 }
 
-impl From<Known> for Provider {
-    fn from(known: Known) -> Self {
-        match known {
-            Known::Google => Self::Google,
-            Known::Microsoft => Self::Microsoft,
-        }
+impl Known {
+    fn provider(self) -> Option<&'static Provider> {
+        Provider::named(match self {
+            Self::Google => "google",
+            Self::Microsoft => "microsoft",
+        })
     }
 }
 

@@ -92,6 +92,7 @@ pub(crate) fn tell_events(observer: &dyn Observer, filled: bool) {
     tell(Event::Connected {
         side: Side::TARGET,
         server: "Dovecot",
+        provider: None,
         is_compressed: filled,
     });
     tell(Event::FolderPlanned(FolderPlanned {

@@ -52,7 +52,7 @@ pub(crate) fn open_made(
         .map(|(_, mailbox)| request(mailbox))
         .collect();
     store.scan(&requests, &mut |nth, scan| {
-        opened[unopened[nth].0] = scan.ok()
+        opened[unopened[nth].0] = scan.ok();
     })?;
     Ok(prepared
         .into_iter()

@@ -132,7 +132,7 @@ impl Outcomes {
             let (errand, outcome) = (&errands[*at], &mut self.each[*at]);
             match placed.get(&errand.uid) {
                 Some(uid) if result.uid_validity == errand.to.uid_validity => {
-                    outcome.placed = Some(*uid)
+                    outcome.placed = Some(*uid);
                 }
                 Some(_) => outcome.was_untold = true,
                 None => outcome.was_untold = result.somewhere.contains(errand.uid),

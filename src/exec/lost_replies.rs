@@ -581,7 +581,7 @@ fn scan(
 ) -> Result<Result<FolderScan, Refusal>, Error> {
     let mut result = None;
     store.scan(std::slice::from_ref(request), &mut |_, scanned| {
-        result = Some(scanned)
+        result = Some(scanned);
     })?;
     let result = result.ok_or_else(|| Error::new(ErrorKind::Protocol, "a scan gave no result"))?;
     Ok(result.and_then(|scan: FolderScan| {

@@ -212,7 +212,7 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tal
             Ok(true) => {}
             // The connection broke while looking: look again.
             Err(failure) if failure.kind.is_worth_retrying() && round + 1 < ROUNDS => {
-                shared.note_break(&failure)
+                shared.note_break(&failure);
             }
             Err(failure) => {
                 error = Some(failure);

@@ -33,6 +33,7 @@ pub use scan::{Baseline, FolderScan, KnownDepth, ScanDepth, ScanRequest, Unchang
 use crate::address::{Form, LocalAddress};
 use crate::event::Observer;
 use crate::mail::{InternalDate, Listing, MailboxName, Side, Uid, UidSet, UidValidity};
+use crate::provider::Provider;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::io::Read;
@@ -216,6 +217,11 @@ impl std::ops::AddAssign for Traffic {
 pub trait ReadStore: Send {
     /// Returns the server's name for itself.
     fn server(&self) -> &str;
+
+    /// Returns the provider or kind of server that it is treated as, if it is a known one.
+    fn provider(&self) -> Option<&'static Provider> {
+        None
+    }
 
     /// Reports whether the connection is compressed.
     fn is_compressed(&self) -> bool {

@@ -133,7 +133,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
                 is_first: attempt == 1,
             };
             self.pass(link, pass, &mut |index, scans| {
-                self.take_scans(index, scans, &mut progress)
+                self.take_scans(index, scans, &mut progress);
             })?;
             for (index, compared) in std::mem::take(&mut progress.keyless) {
                 self.take_keyless(link, index, compared, &mut progress)?;

@@ -83,12 +83,12 @@ impl DeepFolder {
         }
     }
 
-    /// The source's folder.
+    /// Returns the source's folder.
     pub(super) fn source(&self) -> &MailboxName {
         &self.source
     }
 
-    /// Some pairs of messages in two folders.
+    /// Returns some pairs of messages in two folders.
     pub(super) fn of_pairs(
         name: &str,
         source: (&MailboxName, Option<UidValidity>),
@@ -142,7 +142,7 @@ impl DeepFolder {
             Side::TARGET => (&self.target, self.target_uid_validity),
         };
         read_contents(store, mailbox, uid_validity, uids, &mut |bytes| {
-            readings.tell(side, bytes)
+            readings.tell(side, bytes);
         })
     }
 

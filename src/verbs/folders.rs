@@ -23,6 +23,7 @@ pub fn folders(
     observer.observe(&Event::Connected {
         side: Side::SOURCE,
         server: store.server(),
+        provider: store.provider().map(|provider| provider.name),
         is_compressed: store.is_compressed(),
     });
     let listing = listing?;

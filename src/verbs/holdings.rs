@@ -344,7 +344,7 @@ mod tests {
         ];
         let mut found = Vec::new();
         each_kind(&messages, &mut |first, count| {
-            found.push((first.uid().get(), count))
+            found.push((first.uid().get(), count));
         });
         assert_eq!(found, [(1, 3)]);
     }

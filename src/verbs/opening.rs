@@ -183,6 +183,7 @@ pub(super) fn list(
     observer.observe(&Event::Connected {
         side,
         server: store.server(),
+        provider: store.provider().map(|provider| provider.name),
         is_compressed: store.is_compressed(),
     });
     let listing = listing?;
@@ -238,7 +239,7 @@ pub(super) fn count_messages(
     };
     let mut count = Ok(0);
     store.scan(&[request], &mut |_, scan| {
-        count = scan.map(|scan| u64::from(scan.exists))
+        count = scan.map(|scan| u64::from(scan.exists));
     })?;
     Ok(count)
 }

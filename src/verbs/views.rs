@@ -257,7 +257,7 @@ impl<'a> Homes<'a> {
                     }
                 }
                 Err(refusal) => {
-                    unread = Some(format!("{} can't be read: {}", homes[nth], refusal.text))
+                    unread = Some(format!("{} can't be read: {}", homes[nth], refusal.text));
                 }
             },
         )?;
@@ -267,7 +267,7 @@ impl<'a> Homes<'a> {
             later.for_each(|view| {
                 scan.messages
                     .iter()
-                    .for_each(|message| view.place_all(&look(message)))
+                    .for_each(|message| view.place_all(&look(message)));
             });
         }
         let found = |(scan, view): (Result<FolderScan, String>, Option<Unplaced<Look>>)| {

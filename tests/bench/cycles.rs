@@ -1,8 +1,8 @@
-//! What a message costs this machine: time and allocations of what happens to each message of a
-//! folder.
+//! The cost of a message on this machine: time and allocations of each step that a message goes
+//! through.
 //!
-//! `cargo bench --bench cycles`. Counts of allocations are the same on every machine; times are
-//! not.
+//! `cargo bench --bench cycles`. Numbers of allocations are the same on every machine, times
+//! aren't.
 
 #![expect(
     clippy::unwrap_used,
@@ -113,7 +113,7 @@ fn framer_and_parser(bencher: divan::Bencher<'_, '_>) {
             fetched += u32::from(matches!(
                 Response::parse(framer.frame()),
                 Response::Fetch(_)
-            ))
+            ));
         });
         assert_eq!(fetched, MESSAGES);
     });

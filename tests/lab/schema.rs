@@ -1,6 +1,6 @@
-//! Holds JSON against docs/json.schema.json and docs/report.schema.json: the part of JSON Schema
-//! (draft 2020-12) that is used there, and stricter in one thing: what the schema does not name is
-//! an error, so that nothing is printed that is not documented.
+//! Validates JSON against docs/json.schema.json and docs/report.schema.json. Supports the part of
+//! JSON Schema (draft 2020-12) used there, with one stricter rule: a member that the schema doesn't
+//! have is an error, so everything printed is documented.
 
 use serde_json::{Map, Value};
 
@@ -80,7 +80,7 @@ impl Schema {
                     self.check(self.root.pointer(pointer).unwrap(), value, at)?;
                 }
                 "oneOf" | "anyOf" => {
-                    self.check_choice(keyword, wanted.as_array().unwrap(), value, at)?
+                    self.check_choice(keyword, wanted.as_array().unwrap(), value, at)?;
                 }
                 "const" if value != wanted => return Err(format!("{at} is {value}, not {wanted}")),
                 "enum" if !wanted.as_array().unwrap().contains(value) => {

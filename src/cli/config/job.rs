@@ -139,7 +139,7 @@ fn positionals(command: &Command, table: &Table, reading: &mut Reading) -> Vec<S
                 positional.get_id()
             )),
             None if positional.is_required_set() => {
-                reading.problem(format!("{} is missing", positional.get_id()))
+                reading.problem(format!("{} is missing", positional.get_id()));
             }
             None => {}
         }

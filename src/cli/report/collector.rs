@@ -97,7 +97,7 @@ impl Collected {
     fn take(&mut self, event: &Event<'_>) {
         match event {
             Event::Connected { side, server, .. } => {
-                self.sides[*side].server = Some((*server).to_owned())
+                self.sides[*side].server = Some((*server).to_owned());
             }
             Event::SyncPlanned(plan) => self.plan_sync(plan),
             Event::FolderPaired { from, to, reason } => {
@@ -111,7 +111,7 @@ impl Collected {
                 to, folder, bytes, ..
             } => self.copied(*to, folder, *bytes),
             Event::MessageDeleted { side, folder, .. } => {
-                self.named(*side, folder).done.deleted += 1
+                self.named(*side, folder).done.deleted += 1;
             }
             Event::MessageKept { folder, .. } => self.named(Side::TARGET, folder).done.kept += 1,
             Event::MessageFailed {
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sync_counts_by_the_names_of_the_side_where_mail_comes_from() {
+    fn a_sync_counts_by_the_source_sides_folder_names() {
         let collector = Collector::new(["first", "second"], false);
         // Each name belongs to a different folder on the other side.
         for (first, second) in [("A", "B"), ("B", "A")] {

@@ -79,7 +79,7 @@ impl Compared {
         // The matching uses positions among the unpaired; here they become positions in the full
         // scan.
         let whole = |all: &[u32], which: &mut Vec<u32>| {
-            which.iter_mut().for_each(|at| *at = all[*at as usize])
+            which.iter_mut().for_each(|at| *at = all[*at as usize]);
         };
         whole(&on_source, &mut matching.missing);
         whole(&on_target, &mut matching.extra);

@@ -1,10 +1,11 @@
-//! D1 and D2: from a name to addresses, and from an address to an open port.
+//! D1 and D2: the addresses of a name, and the open port of an address.
 
+use super::Patient;
 use super::report::{SideReport, seen};
-use super::{Patient, provider};
 use crate::event::Check;
 use crate::net::probe::{self, Shut};
 use crate::net::{Error, TlsMode};
+use crate::provider::Provider;
 use crate::store::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -13,10 +14,10 @@ use std::time::Duration;
 const RESOLVE: Duration = Duration::from_secs(20);
 /// How long one address may take to answer.
 const KNOCK: Duration = Duration::from_secs(5);
-/// The same where it is only for advice.
+/// The same if it is only for advice.
 const GLANCE: Duration = Duration::from_secs(2);
 
-/// D1: the name's addresses.
+/// Makes D1: resolves the name.
 pub(super) fn name(
     patient: &Patient<'_>,
     report: &mut SideReport<'_, '_>,
@@ -62,21 +63,18 @@ pub(super) fn name(
 
 fn name_advice(patient: &Patient<'_>) -> String {
     let (host, user) = (&patient.address.host, &patient.address.user);
-    if let Some(provider) = provider::misspelled(host) {
-        return format!(
-            "did you mean {}, {}'s server?",
-            provider.host, provider.name
-        );
+    if let Some((known, name)) = Provider::misspelled(host) {
+        return format!("did you mean {known}, {name}'s server?");
     }
-    match provider::of_user(user) {
-        Some(provider) => format!("{user} is hosted by {}, whose IMAP server is {}", provider.name, provider.host),
+    match Provider::of_user(user).and_then(|provider| Some((provider.name, provider.host()?))) {
+        Some((name, known)) => format!("{user} is hosted by {name}, whose IMAP server is {known}"),
         None => {
             "check the spelling of the host (the provider's help pages name it), and this machine's network".to_owned()
         }
     }
 }
 
-/// D2: which of the addresses take a connection.
+/// Makes D2: finds the addresses that accept a connection.
 pub(super) fn port(
     patient: &Patient<'_>,
     addresses: &[SocketAddr],
@@ -160,7 +158,7 @@ fn port_advice(patient: &Patient<'_>, addresses: &[SocketAddr], shut: &[&Shut]) 
                 .any(|address| probe::knock(&SocketAddr::new(address.ip(), port), GLANCE).is_ok())
     };
     let usual = [TlsMode::Implicit, TlsMode::StartTls].map(|mode| (mode.default_port(), mode));
-    // A host that gives no answer on one port is not asked again.
+    // A host that doesn't answer on one port is not tried again.
     let other = usual
         .into_iter()
         .find(|(port, _)| shut.contains(&&Shut::Refused) && is_open(*port));

@@ -1,5 +1,4 @@
-//! What a text advises works: each test brings a text about, does what it says, and has what the
-//! user wanted.
+//! Advice in texts works: each test provokes a text, follows it, and gets what the user wanted.
 
 #![expect(
     clippy::unwrap_used,
@@ -304,7 +303,7 @@ fn a_plan_that_others_may_write_is_taken_once_it_is_ones_own() {
     let directory = tempfile::tempdir().unwrap();
     let plan = directory.path().join("move.plan");
     let set_mode = |path: &Path, mode| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap()
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     };
     let plan_text = plan.to_str().unwrap();
     copy(&source, &target, &["--dry-run", "--save-plan", plan_text]).ended(0);

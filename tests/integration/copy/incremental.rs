@@ -1,5 +1,4 @@
-//! A run after the first asks for what has changed and for nothing else, and believes nothing that
-//! the servers contradict.
+//! Later runs request only what has changed, and trust no record that the servers contradict.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -93,7 +92,7 @@ fn only_what_has_changed_is_asked_for() {
         );
         match kind {
             Personality::Plain => {
-                assert!(all_of("CHANGEDSINCE") && all_of("VANISHED"), "{fetches:?}")
+                assert!(all_of("CHANGEDSINCE") && all_of("VANISHED"), "{fetches:?}");
             }
             Personality::NoQresync => {
                 assert!(all_of("CHANGEDSINCE") && !all_of("VANISHED"), "{fetches:?}");
@@ -307,7 +306,7 @@ fn a_conditional_change_leaves_alone_what_somebody_else_has_changed() {
     let mut unchanged_since = None;
     store
         .scan(&[request], &mut |_, scan| {
-            unchanged_since = scan.unwrap().highest_mod_seq
+            unchanged_since = scan.unwrap().highest_mod_seq;
         })
         .unwrap();
     let mut other = Client::login(&account);

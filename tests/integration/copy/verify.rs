@@ -1,5 +1,5 @@
-//! `mailferry verify` on real Dovecots: every kind of difference is named and counted, and nothing
-//! else is.
+//! `mailferry verify` on real Dovecots: every kind of difference is reported and counted, and
+//! nothing else.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -102,10 +102,10 @@ const CASES: [Case; 9] = [
         );
     }),
     ("bytes more", "changed", 2, false, |target| {
-        replace(target, "2", letter("two", "body and more", DATE))
+        replace(target, "2", letter("two", "body and more", DATE));
     }),
     ("a byte changed", "changed", 3, true, |target| {
-        replace(target, "3", letter("three", "bodx", DATE))
+        replace(target, "3", letter("three", "bodx", DATE));
     }),
     ("a header field changed", "changed", 1, true, |target| {
         let mut message = letter("one", "body", DATE);

@@ -1,6 +1,6 @@
-//! No secret is ever shown or kept: every kind of secret, by every way in which a run can end, and
-//! all that is left of the run searched for it. The rows S1 to S8 are those of docs/security.md,
-//! which names the tests of other files too.
+//! No secret is ever shown or kept: every kind of secret, for every way in which a run can end;
+//! everything that the run leaves is searched for it. The rows S1 to S8 are those of
+//! docs/security.md, which also lists tests in other files.
 
 #![expect(
     clippy::unwrap_used,
@@ -426,7 +426,7 @@ fn a_login_shows_and_leaves_nothing_but_the_file_of_its_tokens() {
                         .iter()
                         .any(|secret| secret.starts_with(kind)),
                     "{kind}"
-                )
+                );
             });
 
             let desk = Desk::new(&account.user, tls(&account, ""));

@@ -1,6 +1,6 @@
 //! Runs after the first with a server that truly has nothing but RFC 3501: no UIDPLUS, CONDSTORE,
-//! LIST-STATUS, MULTIAPPEND, MOVE, LITERAL+, and no UIDNEXT when a folder is opened. All goes more
-//! slowly and as safely.
+//! LIST-STATUS, MULTIAPPEND, MOVE, LITERAL+, and no UIDNEXT when a folder is opened. Everything is
+//! slower and just as safe.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -71,7 +71,7 @@ fn changes_are_followed_and_moved_mail_is_not_sent() {
     (0..6).for_each(|number| {
         ground
             .source
-            .put("INBOX", &letter(&format!("mail{number}")))
+            .put("INBOX", &letter(&format!("mail{number}")));
     });
     ground.copy(&[]).ended(0).counts(&[("copied", 6)]);
     ground
@@ -120,7 +120,7 @@ fn folders_are_renamed_and_deleted_and_the_source_is_emptied() {
         (0..3).for_each(|number| {
             ground
                 .source
-                .put(folder, &letter(&format!("{folder}{number}")))
+                .put(folder, &letter(&format!("{folder}{number}")));
         });
     }
     ground.copy(&[]).ended(0).counts(&[("copied", 6)]);

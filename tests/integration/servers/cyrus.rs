@@ -1,5 +1,5 @@
-//! Dovecot to Cyrus and back: the same mail and the same tree, but for what Cyrus refuses, which is
-//! named.
+//! Dovecot to Cyrus and back: the same mail and the same tree, except for what Cyrus refuses, which
+//! is reported.
 
 use super::comes_back_whole;
 use crate::lab::client::{Client, NewMessage};
@@ -389,7 +389,7 @@ fn a_new_folder_keeps_its_role() {
         first.put(
             name,
             format!("Message-ID: <{name}@x>\r\n\r\nx\r\n").as_bytes(),
-        )
+        );
     });
     let source = End::plain(first.server.port, "");
     let cyrus = Cyrus::shared().account();

@@ -1,10 +1,11 @@
-//! What each kind of server does in its own way.
+//! The peculiarities of each kind of server.
 
 mod bare;
 mod courier;
 mod cyrus;
 mod kept;
 mod poor;
+mod providers;
 
 use crate::lab::client::Snapshot;
 use crate::lab::pair::snapshot;

@@ -77,6 +77,7 @@ fn tell(report: &Report, text: &str) {
     tell(Event::Connected {
         side: Side::TARGET,
         server: text,
+        provider: None,
         is_compressed: false,
     });
     let counts = (9, 2, 1, 300);
@@ -209,7 +210,7 @@ fn between<'a>(page: &'a str, from: &str, to: &str) -> &'a str {
 }
 
 #[test]
-fn what_a_server_wrote_is_never_markup() {
+fn server_text_is_never_markup() {
     for command in ["copy", "apply", "sync", "verify"] {
         let plain = render(&facts(command, "plain")).unwrap();
         for text in HOSTILE {
@@ -228,7 +229,7 @@ fn what_a_server_wrote_is_never_markup() {
 }
 
 #[test]
-fn hostile_texts_can_be_read_as_they_are() {
+fn hostile_texts_are_shown_literally() {
     let page = render(&facts("copy", HOSTILE[0])).unwrap();
     assert!(
         page.contains("<bdi>&#60;script&#62;owned()&#60;/script&#62;</bdi>"),
@@ -270,7 +271,7 @@ fn the_policy_allows_the_style_and_the_script_and_nothing_else() {
 }
 
 #[test]
-fn links_have_their_places_and_no_id_is_there_twice() {
+fn links_have_targets_and_ids_are_unique() {
     for command in ["copy", "apply", "sync", "verify"] {
         let page = render(&facts(command, "plain")).unwrap();
         let ids: Vec<&str> = page

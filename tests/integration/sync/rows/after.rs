@@ -1,8 +1,8 @@
 //! *The run after*: what one run holds back, for whatever reason, the next run that may do it does.
 //!
 //! Each hold meets each kind of change, on both sides and both ways round: after the run without
-//! the hold both sides are equal, nothing is lost and nothing is there twice, and one more run
-//! finds nothing to do.
+//! the hold both sides are equal, nothing is lost or duplicated, and one more run finds nothing to
+//! do.
 
 use super::{Ground, edit};
 use crate::lab::letters::BEFORE;
@@ -196,7 +196,7 @@ fn what_is_advised_for_a_folder_that_was_created_again_works() {
         let edits = |edits: &[&str]| {
             edits
                 .iter()
-                .for_each(|text| edit(&mut ground.client(0), text))
+                .for_each(|text| edit(&mut ground.client(0), text));
         };
         edits(&["create Work", "add Work abc", "add INBOX d"]);
         ground

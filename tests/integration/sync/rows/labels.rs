@@ -1,5 +1,4 @@
-//! Row 38: a real server, and one whose folders are labels, so that one message is in several of
-//! them.
+//! Row 38: a real server, and one whose folders are labels, so one message is in several of them.
 
 use super::meanwhile::edits;
 use super::{Ground, assert_idle};
@@ -306,7 +305,7 @@ fn a_connection_that_breaks_changes_nothing_of_it() {
         let plan = Plan::default()
             .cut(Direction::Up, At::After(command.to_owned()), How::Rst)
             .meanwhile(Meanwhile::before("SELECT", move || {
-                off.store(false, Ordering::Relaxed)
+                off.store(false, Ordering::Relaxed);
             }))
             .only_while(&is_on);
         let proxy = Proxy::start(on.ground.sides[1].port, plan);

@@ -1,5 +1,4 @@
-//! Row 33: servers that change what they get, so that a message has another size and another hash
-//! on each side.
+//! Row 33: servers that change messages, so size and hash differ on each side.
 
 use super::{Ground, assert_idle, bare_manner};
 use crate::lab::client::{Client, NewMessage};
@@ -171,6 +170,6 @@ fn what_courier_rewrites_stays_a_pair() {
 fn what_gets_a_header_of_the_servers_own_stays_a_pair() {
     let ways = [(0, false), (0, true), (1, false), (1, true)];
     each(ways, |(there, turned)| {
-        Rewriting::with_header(there, turned).holds()
+        Rewriting::with_header(there, turned).holds();
     });
 }
