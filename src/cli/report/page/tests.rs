@@ -7,7 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::json::{Mailboxes, Summarised, Summary};
 use crate::cli::report::{About, Destination, Report};
 use crate::cli::samples::{copy_summary, sync_summary, verify_summary};
-use mailferry::address::Address;
+use mailferry::address::{Address, Form, LocalAddress};
 use mailferry::event::{
     Change, Contradiction, Difference, DifferenceKind, Event, FolderHoldings, FolderPlanned,
     Holdings, NamedMessage, Observer as _, SyncPlanned, SyncStep, YearSum,
@@ -41,7 +41,10 @@ fn facts(command: &'static str, text: &str) -> Facts {
         },
     )
     .unwrap();
-    let address = Address::parse(&format!("maildir:/{text}")).unwrap();
+    let address = Address::Local(LocalAddress {
+        form: Form::Maildir,
+        path: format!("/{text}").into(),
+    });
     report.note_address(Side::SOURCE, &address);
     tell(&report, text);
     report.note_failure(&Failure::local(text).with_hint(text));
