@@ -23,8 +23,8 @@ pub mod mbox;
 mod scan;
 
 pub use change::{
-    Delivery, FlagChange, FlagEdit, NewFolder, Outcome, Placed, Prepared, Refusal, RefusalMeaning,
-    Relocated, Relocation, Removal,
+    Answer, Delivery, FlagChange, FlagEdit, NewFolder, Outcome, Placed, Prepared, Refusal,
+    RefusalMeaning, Relocated, Relocation, Removal,
 };
 pub use disk::IfAbsent;
 pub use error::{AccountName, Error, ErrorKind};
@@ -260,7 +260,7 @@ pub trait ReadStore: Send {
     fn scan(
         &mut self,
         requests: &[ScanRequest<'_>],
-        done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
+        done: &mut dyn FnMut(usize, Answer<FolderScan>),
     ) -> Result<(), Error>;
 
     /// Requests whole messages in a folder, without waiting for them. `uid_validity` is the one of
@@ -321,12 +321,11 @@ impl AsReadStore for Box<dyn Store> {
 pub trait Store: ReadStore {
     /// Creates folders, all at once. One that exists already counts as created. Returns the final
     /// name of each.
-    fn create(&mut self, folders: &[NewFolder])
-    -> Result<Vec<Result<MailboxName, Refusal>>, Error>;
+    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Answer<MailboxName>>, Error>;
 
     /// Creates folders, and also subscribes to and opens each of them, existing ones too, if that
     /// costs no extra wait.
-    fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
+    fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Answer<Prepared>>, Error> {
         let prepared = |name| Prepared {
             name,
             opened: None,
@@ -350,7 +349,7 @@ pub trait Store: ReadStore {
     }
 
     /// Subscribes to folders, all at once.
-    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error>;
+    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Answer<()>>, Error>;
 
     /// Unsubscribes from folders, all at once. A missing subscription isn't a refusal.
     fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error>;
@@ -372,22 +371,16 @@ pub trait Store: ReadStore {
 
     /// Removes messages, and no others. Returns for each request the server's text if it refused;
     /// then some or all of its messages may still exist.
-    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error>;
+    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Answer<()>>, Error>;
 
     /// Renames folders, each with its subfolders, one after the other: the old name and the new
     /// one. Subscriptions stay with the names (RFC 3501 section 6.3.9).
-    fn rename(
-        &mut self,
-        renames: &[(MailboxName, MailboxName)],
-    ) -> Result<Vec<Result<(), Refusal>>, Error>;
+    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Answer<()>>, Error>;
 
     /// Deletes folders with everything in them. Subfolders and subscriptions stay.
-    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error>;
+    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Answer<()>>, Error>;
 
     /// Changes messages' flags, all at once. Returns for each change the messages that were left
     /// alone because someone else has changed them since.
-    fn change_flags(
-        &mut self,
-        changes: &[FlagChange],
-    ) -> Result<Vec<Result<UidSet, Refusal>>, Error>;
+    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Answer<UidSet>>, Error>;
 }

@@ -16,8 +16,8 @@ use crate::exec::Link;
 use crate::mail::{HeaderKey, MailboxName, Message, Side, UidSet};
 use crate::plan::{MatchRules, Matching};
 use crate::store::{
-    AsReadStore, Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth,
-    ScanRequest,
+    Answer, AsReadStore, Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning,
+    ScanDepth, ScanRequest,
 };
 use std::collections::{HashMap, HashSet};
 use std::iter::Peekable;
@@ -274,7 +274,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
                 each(index, source.and_then(|source| Ok((source, target?))));
             });
             drop(scans);
-            let target_scanned = crate::exec::join(target_thread.join());
+            let target_scanned = crate::exec::join(target_thread);
             scanned.and(target_scanned)?;
             if lost_target {
                 return Err(Error::new(
@@ -291,7 +291,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         &self,
         target: &mut C,
         pass: Pass<'_>,
-        sender: SyncSender<Result<FolderScan, Refusal>>,
+        sender: SyncSender<Answer<FolderScan>>,
     ) -> Result<(), Error> {
         let exists = |index: &&usize| self.pairs[**index].target.is_some();
         let on_target: Vec<usize> = pass.open.iter().filter(exists).copied().collect();
@@ -324,8 +324,8 @@ impl<C: AsReadStore> Comparison<'_, C> {
     fn target_scan(
         &self,
         index: usize,
-        scans: &Receiver<Result<FolderScan, Refusal>>,
-    ) -> Result<Result<Option<FolderScan>, Refusal>, ()> {
+        scans: &Receiver<Answer<FolderScan>>,
+    ) -> Result<Answer<Option<FolderScan>>, ()> {
         if self.pairs[index].target.is_none() {
             return Ok(Ok(None));
         }
@@ -486,7 +486,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         link: &mut Link<C>,
         index: usize,
         compared: &mut Compared,
-    ) -> Result<Result<(), Refusal>, Error> {
+    ) -> Result<Answer<()>, Error> {
         let pair = &self.pairs[index];
         let (mut on_source, mut on_target) = compared.lacking();
         for (source, target) in compared.to_probe(pair.known.as_ref()) {
@@ -534,7 +534,7 @@ fn add_keys(
     (mailbox, side): (&MailboxName, &str),
     scan: &mut FolderScan,
     which: &[u32],
-) -> Result<Result<(), Refusal>, Error> {
+) -> Result<Answer<()>, Error> {
     let lacking = |at: &&u32| scan.messages[**at as usize].key() == HeaderKey::Unknown;
     let lacking: Vec<usize> = which
         .iter()
@@ -566,7 +566,7 @@ fn add_keys(
 fn complete(
     scans: (FolderScan, Option<FolderScan>),
     last: bool,
-) -> Result<(FolderScan, Option<FolderScan>), Refusal> {
+) -> Answer<(FolderScan, Option<FolderScan>)> {
     let (source, target) = &scans;
     let on_target = target
         .as_ref()
@@ -586,11 +586,11 @@ fn complete(
 struct InOrder<'a> {
     pairs: Peekable<slice::Iter<'a, usize>>,
     known: Learnt,
-    sender: SyncSender<Result<FolderScan, Refusal>>,
+    sender: SyncSender<Answer<FolderScan>>,
 }
 
 impl InOrder<'_> {
-    fn pass(&mut self, scan: Result<FolderScan, Refusal>) {
+    fn pass(&mut self, scan: Answer<FolderScan>) {
         // Once the source has failed, nothing receives this: that error is the one reported.
         let _ = self.sender.send(scan);
         self.pairs.next();
@@ -606,7 +606,7 @@ impl InOrder<'_> {
 }
 
 /// Returns both scans of a pair, or why one of them failed.
-type Scans = Result<(FolderScan, Option<FolderScan>), Refusal>;
+type Scans = Answer<(FolderScan, Option<FolderScan>)>;
 
 fn uids(scan: &FolderScan, which: &[u32]) -> UidSet {
     which

@@ -1,6 +1,7 @@
 //! The records of earlier runs about a folder: which of its messages are already on the target, and
 //! the flags that both sides last agreed on. The servers decide whether a record still holds.
 
+use crate::engine::scans::seems_capped;
 use crate::mail::{Flags, MailboxName, Message, Side, Uid, UidSet, UidValidity};
 use crate::state::{Checkpoint, FolderId, FolderRecord, PairRecord};
 use crate::store::{Baseline, FolderScan, KnownDepth, ScanDepth};
@@ -153,7 +154,7 @@ impl Known {
         .or_else(|| {
             let (was_source, was_target) = self.record.checkpoint.as_ref()?;
             let capped = |name, was: &Checkpoint, is: &FolderScan| {
-                is_capped(was, is).then(|| {
+                seems_capped(was.messages, is.exists).then(|| {
                     format!(
                         "the {name} seems to show only its newest {} messages",
                         is.exists
@@ -182,12 +183,6 @@ impl Known {
         }
         recognised
     }
-}
-
-/// Gmail lets users limit how many messages of a folder IMAP shows: a round number now, and more
-/// before, doesn't prove that the others are gone.
-fn is_capped(was: &Checkpoint, is: &FolderScan) -> bool {
-    [1_000, 2_000, 5_000, 10_000].contains(&is.exists) && was.messages > is.exists
 }
 
 fn uid_on(side: Side, pair: &PairRecord) -> Uid {

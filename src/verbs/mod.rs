@@ -13,7 +13,6 @@ mod left_out;
 mod opening;
 mod options;
 mod plan_file;
-mod removing;
 mod same_mailbox;
 mod searching;
 mod summary;

@@ -7,7 +7,7 @@ use crate::exec::{self, Lanes, Link, ReadLink, at_once, pause};
 use crate::folders::{Pair, PairError, Pairing, Rules, TargetFolder, pair};
 use crate::mail::{Both, ListedMailbox, Listing, Side, SpecialUse};
 use crate::store::{
-    AsReadStore, Connector, Error, ErrorKind, ReadConnector, ReadStore, Refusal, ScanDepth,
+    Answer, AsReadStore, Connector, Error, ErrorKind, ReadConnector, ReadStore, ScanDepth,
     ScanRequest, Store,
 };
 use std::time::Duration;
@@ -221,7 +221,7 @@ pub(super) fn lanes(asked: Option<usize>, connectors: Both<&dyn Connector>, link
 pub(super) fn count_messages(
     store: &mut dyn ReadStore,
     folder: &ListedMailbox,
-) -> Result<Result<u64, Refusal>, Error> {
+) -> Result<Answer<u64>, Error> {
     if let Some(messages) = folder
         .status
         .as_ref()

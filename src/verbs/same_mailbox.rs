@@ -10,11 +10,12 @@
 //! message. If keywords aren't kept, a flag that the message lacks is used.
 
 use crate::engine::scans::scan_each;
+use crate::event::{Event, Observer};
 use crate::exec::Link;
 use crate::mail::{Flags, HeaderKey, ListedMailbox, MailboxName, Message, Uid, UidSet};
 use crate::store::{
-    AsReadStore, Baseline, Error, ErrorKind, FlagChange, FlagEdit, FolderScan, KnownDepth,
-    ScanDepth, ScanRequest, Store,
+    AsReadStore, Baseline, Error, ErrorKind, FlagChange, FlagEdit, FolderScan, ScanDepth,
+    ScanRequest, Store,
 };
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -327,17 +328,7 @@ pub(super) fn scans_look_the_same(source: &FolderScan, target: &FolderScan) -> b
 
 /// Returns how to scan a source's folder for changes since these counters.
 pub(super) fn changes_since(uid_next: Option<u32>, mod_seq: Option<u64>) -> ScanDepth {
-    let known = mod_seq.map_or(KnownDepth::Flags, KnownDepth::Changes);
-    let baseline = |uid_next| {
-        ScanDepth::Since(Baseline {
-            uid_next,
-            known,
-            probe: [None, None],
-        })
-    };
-    uid_next
-        .and_then(Uid::new)
-        .map_or(ScanDepth::Attributes, baseline)
+    Baseline::since(uid_next, mod_seq, [None, None]).map_or(ScanDepth::Attributes, ScanDepth::Since)
 }
 
 /// Two folders that may be one, to be marked.
@@ -385,8 +376,8 @@ pub(super) enum Verdict {
 /// be. The first is tried alone: in most cases it decides.
 ///
 /// # Errors
-/// A failure that ends a connection.
-pub(super) fn convict(link: &mut Link, suspects: &[Suspect]) -> Result<Vec<String>, Error> {
+/// What ends a connection.
+fn convict(link: &mut Link, suspects: &[Suspect]) -> Result<Vec<String>, Error> {
     let Some((first, others)) = suspects.split_first() else {
         return Ok(Vec::new());
     };
@@ -419,9 +410,42 @@ pub(super) fn proven(link: &mut Link, suspects: &[Suspect]) -> Result<Vec<String
     Ok(proven.map(|(suspect, _)| suspect.name()).collect())
 }
 
-/// Returns the error that ends a run of one mailbox with itself. `folders` are the source's that
-/// would go into themselves.
-pub(super) fn refusal(folders: &[String]) -> Error {
+/// Refuses a run if some of these folders, one of each side, are one mailbox. A dry run only warns
+/// of those that look so.
+///
+/// # Errors
+/// Some are one mailbox, or a connection ends.
+pub(super) fn check(
+    link: &mut Link,
+    folders: &[(&ListedMailbox, &ListedMailbox)],
+    dry_run: bool,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
+    let suspects = suspects(link, folders)?;
+    if !dry_run {
+        return refuse(&convict(link, &suspects)?);
+    }
+    if !suspects.is_empty() {
+        let text = &suspicion(&suspects);
+        observer.observe(&Event::Warning { text });
+    }
+    Ok(())
+}
+
+/// Refuses a run of one mailbox with itself, if there are any folders.
+///
+/// # Errors
+/// The refusal. `folders` are the source's that would be copied into themselves.
+pub(super) fn refuse(folders: &[String]) -> Result<(), Error> {
+    if folders.is_empty() {
+        Ok(())
+    } else {
+        Err(refusal(folders))
+    }
+}
+
+/// Returns the error that ends a run of one mailbox with itself.
+fn refusal(folders: &[String]) -> Error {
     let text = format!(
         "source and target are the same mailbox: {}",
         some_names(folders)

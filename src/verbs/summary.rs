@@ -2,7 +2,7 @@
 //! in bytes, times in seconds.
 
 use super::left_out::LeftOut;
-use crate::event::Differences;
+use crate::event::{Differences, Stop};
 use crate::mail::{Both, SpecialUse};
 use crate::store::{Error, Quota, Traffic};
 use serde::{Serialize, Serializer};
@@ -22,6 +22,18 @@ pub enum Status {
     Interrupted,
     /// It stopped early because of this error.
     Stopped(#[serde(skip)] Error),
+}
+
+impl Status {
+    /// Returns the status of a run at its end, if this is what its steps left.
+    pub(super) fn concluded(self, stop: &Stop, is_braked: bool, failures: u64) -> Self {
+        match self {
+            Self::Complete if stop.is_requested() => Self::Interrupted,
+            Self::Complete if is_braked => Self::Braked,
+            Self::Complete if failures > 0 => Self::Partial,
+            status => status,
+        }
+    }
 }
 
 /// Serializes seconds with three decimals.

@@ -386,7 +386,7 @@ impl Copy<'_> {
         std::thread::scope(|scope| {
             let of_target = scope.spawn(|| headers(target.as_mut(), &on_target, &target_of));
             let of_source = headers(source.as_mut(), &on_source, &source_of);
-            Ok((of_source?, join(of_target.join())?))
+            Ok((of_source?, join(of_target)?))
         })
     }
 }
