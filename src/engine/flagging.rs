@@ -7,7 +7,7 @@
 use super::folders::FolderRef;
 use super::way::Way;
 use crate::mail::{Both, Flags, MailboxName, Side, Uid, UidSet};
-use crate::store::{Answer, Error, FlagChange, FlagEdit, Refusal};
+use crate::store::{Answer, Error, FlagChange, FlagEdit};
 use std::collections::HashMap;
 
 /// Changes of flags in one folder, with the messages that each is for: one STORE serves many.

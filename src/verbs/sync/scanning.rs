@@ -9,8 +9,7 @@ use crate::mail::{
 };
 use crate::plan::merge::{BaseFolder, PairState, View};
 use crate::store::{
-    Answer, Baseline, Error, FolderScan, Refusal, RefusalMeaning, ScanDepth,
-    ScanRequest,
+    Answer, Baseline, Error, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest,
 };
 use crate::verbs::same_mailbox::left_marked;
 
