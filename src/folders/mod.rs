@@ -13,11 +13,13 @@
 //! origin        what a folder of the target may be called on the source
 //! name          FolderName                       pairing      the outcome's types
 //! views         where mail goes that only a view has
+//! gmail         Gmail's own folders, and the options for its labels
 //! ```
 
 mod destination;
 mod escape;
 mod glob;
+mod gmail;
 mod kept;
 mod name;
 mod origin;
@@ -42,6 +44,7 @@ mod unused;
 pub mod utf7;
 mod views;
 
+pub use gmail::{GmailLabels, label};
 pub use kept::{kept_folders, kept_name};
 pub use name::FolderName;
 pub use pair::pair;

@@ -12,6 +12,7 @@ pub(super) use compared::{Compared, only};
 
 use super::MessageFilter;
 use super::known::{Asking, Known, Recognised};
+use super::labels::{LEFT_TO_ANOTHER, Sorted};
 use super::left_out::FilteredOut;
 use crate::engine::scans::{more_than_listed, read_listed};
 use crate::exec::Link;
@@ -45,6 +46,8 @@ pub(super) struct Pair {
     pub(super) known: Option<Known>,
     /// Only these messages of the source take part: of a view, what is in no other folder.
     pub(super) only: Option<UidSet>,
+    /// Which of the source's messages take part, where each does in one folder only.
+    pub(super) sorted: Option<Sorted>,
 }
 
 /// What is compared and how.
@@ -369,7 +372,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         let known = pair
             .known
             .as_ref()
-            .filter(|_| !whole && pair.only.is_none())
+            .filter(|_| !whole && pair.only.is_none() && pair.sorted.is_none())
             .and_then(|known| known.depth(side, asking));
         match known {
             Some(depth) if pair.by_identity => depth,
@@ -467,6 +470,10 @@ impl<C: AsReadStore> Comparison<'_, C> {
             by.into_iter().for_each(|by| filtered_out.add(by, 1));
             by.is_none()
         });
+        if let Some(sorted) = &pair.sorted {
+            let left = sorted.limit(&mut source.messages, &mut source.flags);
+            filtered_out.add(LEFT_TO_ANOTHER, left);
+        }
         filtered_out
     }
 

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// The option, such as `--exclude`; without one, `shared` (other users' folders), `kept` (what
-    /// `--keep-deleted` has kept), `chats` (Gmail's) or `equal` (messages equal to another one in
-    /// their folder, of which Gmail keeps one).
+    /// `--keep-deleted` has kept), `chats` (Gmail's) or `labels` (messages that another folder of
+    /// Gmail's shows too, with `--gmail-labels`) or `equal` (messages equal to another one in their
+    /// folder, of which Gmail keeps one).
     pub by: String,
     /// Folders that took no part.
     pub folders: Vec<LeftOutFolder>,

@@ -285,6 +285,7 @@ impl Names<'_> {
             drafts: pair.role == Some(SpecialUse::Drafts),
             known: None,
             only: None,
+            sorted: None,
         }
     }
 
