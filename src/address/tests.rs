@@ -6,6 +6,11 @@ use crate::address::options::PROVIDERS;
 use crate::provider;
 use proptest::prelude::*;
 
+fn local(form: Form, path: &str) -> Address {
+    let path = path.into();
+    Address::Local(LocalAddress { form, path })
+}
+
 fn bare(user: &str, host: &str, port: u16, tls: TlsMode) -> ImapAddress {
     ImapAddress {
         user: user.to_owned(),
@@ -449,10 +454,10 @@ fn a_directorys_path_is_taken_as_it_stands() {
     for (text, address) in [
         (
             "maildir:/var/mail/a?b@c:d%41",
-            Address::Maildir("/var/mail/a?b@c:d%41".into()),
+            local(Form::Maildir, "/var/mail/a?b@c:d%41"),
         ),
-        ("MAILDIR:Mail", Address::Maildir("Mail".into())),
-        ("mbox:./x y", Address::Mbox("./x y".into())),
+        ("MAILDIR:Mail", local(Form::Maildir, "Mail")),
+        ("mbox:./x y", local(Form::Mbox, "./x y")),
     ] {
         let parsed = Address::parse(text).unwrap();
         assert_eq!(parsed, address);

@@ -10,9 +10,9 @@ use crate::mail::{
 };
 use crate::provider::{self, ConnectionCount, Provider};
 use crate::store::{
-    Connections, ContentId, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink,
-    NewFolder, Outcome, Prepared, Quota, ReadStore, Refusal, Relocated, Relocation, Removal,
-    ScanRequest, SomeMessages, Store, Traffic,
+    Answer, Connections, ContentId, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink,
+    NewFolder, Outcome, Prepared, Quota, ReadStore, Relocated, Relocation, Removal, ScanRequest,
+    SomeMessages, Store, Traffic,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -302,7 +302,7 @@ impl ReadStore for Session {
     fn scan(
         &mut self,
         requests: &[ScanRequest<'_>],
-        done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
+        done: &mut dyn FnMut(usize, Answer<FolderScan>),
     ) -> Result<(), Error> {
         let scanned = self.scan_all(requests, done).map_err(Error::from);
         match self.scanned.take() {
@@ -359,18 +359,15 @@ impl ReadStore for Session {
 }
 
 impl Store for Session {
-    fn create(
-        &mut self,
-        folders: &[NewFolder],
-    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Answer<MailboxName>>, Error> {
         Ok(self.create_all(folders)?)
     }
 
-    fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
+    fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Answer<Prepared>>, Error> {
         Ok(self.prepare_all(folders)?)
     }
 
-    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Answer<()>>, Error> {
         Ok(self.subscribe_all(mailboxes)?)
     }
 
@@ -394,25 +391,19 @@ impl Store for Session {
         Ok(self.relocate_all(relocations)?)
     }
 
-    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Answer<()>>, Error> {
         Ok(self.remove_all(removals)?)
     }
 
-    fn rename(
-        &mut self,
-        renames: &[(MailboxName, MailboxName)],
-    ) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Answer<()>>, Error> {
         Ok(self.rename_all(renames)?)
     }
 
-    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Answer<()>>, Error> {
         Ok(self.delete_all(mailboxes)?)
     }
 
-    fn change_flags(
-        &mut self,
-        changes: &[FlagChange],
-    ) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
+    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Answer<UidSet>>, Error> {
         Ok(self.store_all(changes)?)
     }
 }

@@ -437,7 +437,7 @@ impl Copy<'_> {
             let of_target =
                 scope.spawn(|| headers(target.as_mut(), &on_target, &target_of, Sameness::of));
             let of_source = headers(source.as_mut(), &on_source, &source_of, same);
-            Ok((of_source?, join(of_target.join())?))
+            Ok((of_source?, join(of_target)?))
         })
     }
 }
