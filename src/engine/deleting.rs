@@ -10,7 +10,7 @@ use crate::exec::Fate;
 use crate::mail::{Both, MailboxName, Message, Side, Uid, UidSet, UidValidity, counted};
 use crate::plan::elsewhere::Looks;
 use crate::plan::{DeletionLimit, Deletions, Verdict};
-use crate::store::{Answer, Error, FolderScan, ReadStore, Refusal, Removal, ScanDepth, Store};
+use crate::store::{Answer, Error, FolderScan, ReadStore, Removal, ScanDepth, Store};
 use std::cmp::Reverse;
 use std::collections::HashSet;
 

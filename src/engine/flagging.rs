@@ -7,7 +7,7 @@
 use super::folders::FolderRef;
 use super::way::Way;
 use crate::mail::{Both, Flags, MailboxName, Side, Uid, UidSet};
-use crate::store::{Answer, Error, FlagChange, FlagEdit, Refusal};
+use crate::store::{Answer, Error, FlagChange, FlagEdit};
 use std::collections::HashMap;
 
 /// Changes of flags in one folder, with the messages that each is for: one STORE serves many.
@@ -299,8 +299,8 @@ mod tests {
         assert_eq!(
             shown(&first),
             [
-                expected(FlagEdit::Add, "\\Seen", "1:3", Some(7)),
-                expected(FlagEdit::Remove, "\\Flagged", "9", Some(7)),
+                expected(FlagEdit::Add, "(\\Seen)", "1:3", Some(7)),
+                expected(FlagEdit::Remove, "(\\Flagged)", "9", Some(7)),
             ]
         );
         // Somebody else has changed the first, and the third is refused.
@@ -313,8 +313,8 @@ mod tests {
         assert_eq!(
             shown(&work.requests(false, &outcome)),
             [
-                expected(FlagEdit::Remove, "\\Flagged", "2", None),
-                expected(FlagEdit::Remove, "\\Flagged", "3", Some(7)),
+                expected(FlagEdit::Remove, "(\\Flagged)", "2", None),
+                expected(FlagEdit::Remove, "(\\Flagged)", "3", Some(7)),
             ]
         );
     }

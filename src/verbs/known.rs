@@ -426,20 +426,4 @@ mod tests {
             }
         }
     }
-
-    #[test]
-    fn a_view_that_is_capped_now_is_no_proof() {
-        let full = Checkpoint {
-            uid_validity: UidValidity(7),
-            uid_next: 9_000,
-            messages: 5_000,
-            mod_seq: None,
-        };
-        let shows = |exists| FolderScan {
-            exists,
-            ..FolderScan::default()
-        };
-        assert!(is_capped(&full, &shows(1_000)));
-        assert!(!is_capped(&full, &shows(999)) && !is_capped(&full, &shows(5_000)));
-    }
 }
