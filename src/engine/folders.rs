@@ -83,7 +83,13 @@ pub(crate) fn subscribe(
         link.on_both(|side, store| {
             let Subscriptions { end, make } = &changes[side];
             let make: Vec<MailboxName> = make.iter().map(|(_, name)| name.clone()).collect();
-            store.unsubscribe(end)?;
+            // A side that is only read has nothing to change.
+            if !end.is_empty() {
+                store.unsubscribe(end)?;
+            }
+            if make.is_empty() {
+                return Ok(Vec::new());
+            }
             store.subscribe(&make)
         })
     })
