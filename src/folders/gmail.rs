@@ -1,55 +1,14 @@
-//! Gmail's own folders, which are below `[Gmail]`, and the options for its labels.
+//! Gmail's own folders, which are below `[Gmail]`.
 //!
 //! Invariant: a mailbox that isn't Gmail never gets a `[Gmail]`: the folders below it go to where
 //! their roles say, else under their own names, to the top.
 
+use super::labels::GmailLabels;
 use super::name::FolderName;
 use super::roster::{Folder, Roster};
 use super::rules::Rules;
 use crate::mail::{Listing, SpecialUse};
 use std::collections::HashSet;
-use std::str::FromStr;
-
-/// What becomes of a message with several labels (`--gmail-labels`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum GmailLabels {
-    /// It is in a folder for each label.
-    #[default]
-    Folders,
-    /// It is in one folder.
-    OneFolder,
-    /// It is in one folder, and its other labels are keywords.
-    Keywords,
-}
-
-impl GmailLabels {
-    /// Each value by its name on the command line.
-    pub const ALL: [(Self, &'static str); 3] = [
-        (Self::Folders, "folders"),
-        (Self::OneFolder, "one-folder"),
-        (Self::Keywords, "keywords"),
-    ];
-
-    /// Returns its name on the command line.
-    pub fn name(self) -> &'static str {
-        let named = Self::ALL.iter().find(|(value, _)| *value == self);
-        named.map_or("", |(_, name)| name)
-    }
-
-    /// Reports whether a message is copied into one folder only.
-    pub fn are_in_one_folder(self) -> bool {
-        self != Self::Folders
-    }
-}
-
-impl FromStr for GmailLabels {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let named = Self::ALL.iter().find(|(_, name)| *name == text);
-        named.map(|(value, _)| *value).ok_or(())
-    }
-}
 
 /// The name of the level above Gmail's own folders; the second is that of German and British users.
 const TOPS: [&str; 2] = ["[Gmail]", "[Google Mail]"];

@@ -13,7 +13,7 @@
 //! origin        what a folder of the target may be called on the source
 //! name          FolderName                       pairing      the outcome's types
 //! views         where mail goes that only a view has
-//! gmail         Gmail's own folders, and the options for its labels
+//! gmail         Gmail's own folders              labels       the values of --gmail-labels
 //! ```
 
 mod destination;
@@ -21,6 +21,7 @@ mod escape;
 mod glob;
 mod gmail;
 mod kept;
+mod labels;
 mod name;
 mod origin;
 mod pair;
@@ -44,8 +45,9 @@ mod unused;
 pub mod utf7;
 mod views;
 
-pub use gmail::{GmailLabels, label};
+pub use gmail::label;
 pub use kept::{kept_folders, kept_name};
+pub use labels::GmailLabels;
 pub use name::FolderName;
 pub use pair::pair;
 pub use pairing::{

@@ -1,6 +1,6 @@
 //! The result of pairing two mailboxes' folders: which folder goes where, and why.
 
-use super::gmail::GmailLabels;
+use super::labels::GmailLabels;
 use super::name::FolderName;
 use crate::mail::{Flattened, MailboxName, SpecialUse};
 

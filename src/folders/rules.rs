@@ -1,6 +1,6 @@
 //! The folder options as the user typed them, and their compiled form.
 
-use super::gmail::GmailLabels;
+use super::labels::GmailLabels;
 use super::name::FolderName;
 use super::pairing::LeavesOut;
 use super::rename::{Map, parse_typed};

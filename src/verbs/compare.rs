@@ -6,12 +6,13 @@
 mod bodies;
 mod compared;
 mod merged;
+mod sorted;
 
 pub(super) use compared::{Compared, only};
+pub(super) use sorted::Sorted;
 
 use super::MessageFilter;
 use super::known::{Asking, Known, Recognised};
-use super::labels::{LEFT_TO_ANOTHER, Sorted};
 use super::left_out::FilteredOut;
 use crate::engine::scans::{more_than_listed, read_listed};
 use crate::exec::Link;
@@ -472,8 +473,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
             by.is_none()
         });
         if let Some(sorted) = &pair.sorted {
-            let left = sorted.limit(&mut source.messages, &mut source.flags);
-            filtered_out.add(LEFT_TO_ANOTHER, left);
+            sorted.limit(&mut source.messages, &mut source.flags, &mut filtered_out);
         }
         filtered_out
     }

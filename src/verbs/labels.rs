@@ -3,40 +3,12 @@
 //!
 //! Invariant: a message is left to another folder only if the server gave both the same ID.
 
-use super::compare;
+use super::compare::{self, Sorted};
 use super::opening::Names;
 use crate::folders::{GmailLabels, Pair, label, utf7};
-use crate::mail::{FlagTable, Flags, Message, SpecialUse, Uid, UidSet};
+use crate::mail::{Flags, SpecialUse, Uid, UidSet};
 use crate::store::{ContentId, Error, ReadStore, SomeMessages};
 use std::collections::HashMap;
-
-/// How messages left to another folder are counted in a summary's `left_out`.
-pub(super) const LEFT_TO_ANOTHER: &str = "labels";
-
-/// Which of a folder's messages take part, and with which keywords.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Sorted {
-    /// Another folder has them.
-    elsewhere: UidSet,
-    /// The other labels of those that take part.
-    labels: HashMap<Uid, Flags>,
-}
-
-impl Sorted {
-    /// Limits messages to those that take part, and adds their keywords. Returns how many it left
-    /// out.
-    pub(super) fn limit(&self, messages: &mut Vec<Message>, flags: &mut FlagTable) -> u64 {
-        let before = messages.len();
-        messages.retain(|message| !self.elsewhere.contains(message.uid()));
-        for message in messages.iter_mut() {
-            if let Some(labels) = self.labels.get(&message.uid()) {
-                let all = flags.get(message.flags()).union(labels);
-                *message = message.with_flags(flags.intern(all));
-            }
-        }
-        (before - messages.len()) as u64
-    }
-}
 
 /// Decides for each folder of a source with labels which messages take part there. Does nothing if
 /// each label is to become a folder.
