@@ -83,14 +83,14 @@ pub(crate) fn subscribe(
         link.on_both(|side, store| {
             let Subscriptions { end, make } = &changes[side];
             let make: Vec<MailboxName> = make.iter().map(|(_, name)| name.clone()).collect();
-            // A side that is only read has nothing to change.
+            // A side without changes may be read-only.
             if !end.is_empty() {
                 store.unsubscribe(end)?;
             }
-            if make.is_empty() {
-                return Ok(Vec::new());
+            match make.as_slice() {
+                [] => Ok(Vec::new()),
+                some => store.subscribe(some),
             }
-            store.subscribe(&make)
         })
     })
 }

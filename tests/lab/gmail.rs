@@ -2,12 +2,11 @@
 //! (X-GM-EXT-1).
 //!
 //! Starred and Important are views: of what is flagged, and of every second message. Names may be
-//! those of another language; what a folder is for is told by XLIST.
+//! those of another language; XLIST tells what a folder is for.
 //!
-//! What [`memory`](super::memory) does with a folder of its own is done here with all folders that
-//! show the message: they have its flags in common, and bytes that are there already are no second
-//! message. What leaves its last folder stays in All Mail, and what comes into the Trash leaves all
-//! others.
+//! What [`memory`](super::memory) does with one folder is done here with all folders that show the
+//! message: they share its flags, and equal bytes are the same message. A message that leaves its
+//! last folder stays in All Mail, and one moved to Trash leaves all others.
 
 use super::memory::{Fake, Folder, Held, Manner, appended, bad, fetch, is_in, quoted, store};
 use super::scripted::Reply;
