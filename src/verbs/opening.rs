@@ -273,6 +273,7 @@ impl Names<'_> {
             drafts: pair.role == Some(SpecialUse::Drafts),
             known: None,
             only: None,
+            sorted: None,
         }
     }
 

@@ -19,6 +19,8 @@ fn head() -> PlanHead {
         folders: folders::Options {
             include: vec!["Work/**".to_owned()],
             into: Some("x".to_owned()),
+            gmail_labels: folders::GmailLabels::Keywords,
+            gmail_archive: Some("Old mail".to_owned()),
             ..Default::default()
         },
         filter: MessageFilter {
