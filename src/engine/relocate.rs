@@ -6,7 +6,7 @@
 
 use super::scans::scan_each;
 use super::way::{Way, is_broken};
-use crate::mail::{MailboxName, Side, Uid, UidSet, UidValidity};
+use crate::mail::{MailboxName, Side, Uid, UidNext, UidValidity};
 use crate::plan::elsewhere::Sameness;
 use crate::store::{Error, Refusal, Relocated, Relocation, ScanDepth};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -28,7 +28,7 @@ pub(crate) struct Errand<'a> {
 pub(crate) struct Goal<'a> {
     pub(crate) mailbox: &'a MailboxName,
     pub(crate) uid_validity: Option<UidValidity>,
-    pub(crate) uid_next: Option<u32>,
+    pub(crate) uid_next: Option<UidNext>,
 }
 
 /// What became of an errand.
@@ -175,7 +175,7 @@ pub(crate) fn look_for(
                 .map(|at| errands[*at].to.uid_next)
                 .min()
                 .flatten();
-            (*mailbox, first.and_then(Uid::new).map(UidSet::from_uid))
+            (*mailbox, first.map(UidNext::and_above))
         });
         scan_each(link.side(side), ScanDepth::Identity, asked)
     })?;

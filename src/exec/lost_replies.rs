@@ -8,7 +8,7 @@ use super::ledger::Stage;
 use super::{Contents, GRACE, Link, ROUNDS, Shared, read_tied};
 use crate::identity::ContentKeys;
 use crate::locks::lock;
-use crate::mail::{Message, Side, Uid, UidSet, UidValidity};
+use crate::mail::{Message, Side, Uid, UidNext, UidValidity};
 use crate::plan::{
     Likeness, MatchRules, Piece, Settled, Tie, Treatment, match_folder, rows, settle as settle_tie,
 };
@@ -263,7 +263,7 @@ impl Settling<'_> {
         let mut request = ScanRequest {
             mailbox: &any.target,
             depth: ScanDepth::Identity,
-            uids: first_new.and_then(Uid::new).map(UidSet::from_uid),
+            uids: first_new.map(UidNext::and_above),
             search: None,
             for_writing: false,
         };

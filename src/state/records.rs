@@ -1,6 +1,6 @@
 //! What a state is asked and what it answers.
 
-use crate::mail::{Counters, Flags, MailboxName, Uid, UidValidity};
+use crate::mail::{Counters, Flags, MailboxName, ModSeq, Uid, UidNext, UidValidity};
 
 /// The two mailboxes of a pair, by their addresses' identities, which hold no secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,11 +17,11 @@ pub struct Checkpoint {
     /// The generation of its UIDs.
     pub uid_validity: UidValidity,
     /// UIDNEXT: no message had this UID or a higher one.
-    pub uid_next: u32,
+    pub uid_next: UidNext,
     /// How many messages it had.
     pub messages: u32,
     /// HIGHESTMODSEQ (RFC 7162); `None` where the server has none.
-    pub mod_seq: Option<u64>,
+    pub mod_seq: Option<ModSeq>,
 }
 
 impl Checkpoint {
@@ -58,6 +58,16 @@ impl Checkpoint {
     }
 }
 
+/// Returns a mod-sequence as a column holds it, whose integers are signed.
+pub(super) fn mod_seq_column(mod_seq: Option<ModSeq>) -> Option<i64> {
+    mod_seq.map(|mod_seq| mod_seq.0.cast_signed())
+}
+
+/// Returns the mod-sequence that a column holds.
+pub(super) fn mod_seq_from_column(value: Option<i64>) -> Option<ModSeq> {
+    value.map(|value| ModSeq(value.cast_unsigned()))
+}
+
 /// A folder's name in one state, for as long as it is not forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FolderId(pub(super) i64);
@@ -82,7 +92,7 @@ pub struct FolderStart<'a> {
     /// The generation of the target's UIDs; `None` where the server tells none.
     pub target_uid_validity: Option<UidValidity>,
     /// The target's UIDNEXT before anything is sent; `None` where the server tells none.
-    pub target_uid_next: Option<u32>,
+    pub target_uid_next: Option<UidNext>,
     /// The source's MAILBOXID (RFC 8474), which a folder keeps when it is renamed; `None` where the
     /// server tells none.
     pub source_mailbox_id: Option<&'a str>,
@@ -120,7 +130,7 @@ pub struct FolderRecord {
     /// A copy was begun and not finished: messages of the target from this UID on that are in no
     /// pair may be copies of source messages that are in no pair. `None` while there is a
     /// checkpoint.
-    pub intent: Option<u32>,
+    pub intent: Option<UidNext>,
     /// How many pairs are recorded.
     pub pairs: u64,
     /// The source's MAILBOXID (RFC 8474); `None` where the server told none.

@@ -11,7 +11,9 @@
 
 use crate::engine::scans::scan_each;
 use crate::exec::Link;
-use crate::mail::{Flags, HeaderKey, ListedMailbox, MailboxName, Message, Uid, UidSet};
+use crate::mail::{
+    Flags, HeaderKey, ListedMailbox, MailboxName, Message, ModSeq, Uid, UidNext, UidSet,
+};
 use crate::store::{
     AsReadStore, Baseline, Error, ErrorKind, FlagChange, FlagEdit, FolderScan, KnownDepth,
     ScanDepth, ScanRequest, Store,
@@ -148,8 +150,8 @@ pub(super) fn suspects<C: AsReadStore>(
         };
         let next = next(at.0)
             .zip(next(at.1))
-            .map_or(1, |(source, target)| source.min(target));
-        Uid::new(next.saturating_sub(SAMPLE).max(1)).map(UidSet::from_uid)
+            .map_or(UidNext::FIRST, |(source, target)| source.min(target));
+        Some(next.lowered_by(SAMPLE).and_above())
     };
     let mut found = Vec::new();
     let mut unclear = Vec::new();
@@ -190,8 +192,8 @@ pub(super) fn possible<C: AsReadStore>(
             .status
             .as_ref()
             .and_then(|status| status.counters.uid_next)
-            .unwrap_or(1);
-        Uid::new(next.saturating_sub(SAMPLE).max(1)).map(UidSet::from_uid)
+            .unwrap_or(UidNext::FIRST);
+        Some(next.lowered_by(SAMPLE).and_above())
     };
     let depth = ScanDepth::Identity;
     let on_source = scan_each(
@@ -327,7 +329,7 @@ pub(super) fn scans_look_the_same(source: &FolderScan, target: &FolderScan) -> b
 }
 
 /// How a source's folder is looked at for what has changed since its counters were these.
-pub(super) fn changes_since(uid_next: Option<u32>, mod_seq: Option<u64>) -> ScanDepth {
+pub(super) fn changes_since(uid_next: Option<UidNext>, mod_seq: Option<ModSeq>) -> ScanDepth {
     let known = mod_seq.map_or(KnownDepth::Flags, KnownDepth::Changes);
     let baseline = |uid_next| {
         ScanDepth::Since(Baseline {
@@ -336,9 +338,7 @@ pub(super) fn changes_since(uid_next: Option<u32>, mod_seq: Option<u64>) -> Scan
             probe: [None, None],
         })
     };
-    uid_next
-        .and_then(Uid::new)
-        .map_or(ScanDepth::Attributes, baseline)
+    uid_next.map_or(ScanDepth::Attributes, baseline)
 }
 
 /// Two folders of which it is to be shown whether they are one.

@@ -11,7 +11,7 @@ use super::elsewhere::Job;
 use crate::engine::relocate::{self, Errand, Goal};
 use crate::engine::way::Way;
 use crate::event::Event;
-use crate::mail::{MailboxName, Message, Side, Uid, UidSet};
+use crate::mail::{MailboxName, Message, Side, Uid, UidNext, UidSet};
 use crate::store::{Error, FlagChange, FlagEdit, Refusal};
 use crate::verbs::opening::Names;
 use std::collections::BTreeMap;
@@ -150,11 +150,8 @@ impl Copy<'_> {
         if let Some(target) = &mut needs.target {
             // What is sent now comes after it: a lost reply must not be looked for among what was
             // relocated.
-            let next = jobs
-                .iter()
-                .map(|(_, uid)| uid.get().saturating_add(1))
-                .max()
-                .unwrap_or(0);
+            let last = jobs.iter().map(|(_, uid)| *uid).max();
+            let next = last.map_or(UidNext::FIRST, UidNext::after);
             target.side.counters.uid_next =
                 target.side.counters.uid_next.map(|before| before.max(next));
         }

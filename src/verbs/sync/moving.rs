@@ -10,7 +10,7 @@ use super::strays::Departed;
 use crate::engine::relocate::{self, Errand, Goal};
 use crate::engine::way::Way;
 use crate::event::Event;
-use crate::mail::{Both, Flags, MailboxName, Message, Side, Uid, UidSet, counted};
+use crate::mail::{Both, Flags, MailboxName, Message, Side, Uid, UidNext, UidSet, counted};
 use crate::plan::elsewhere::Sameness;
 use crate::plan::merge::{AgreedFlags, FlagMerge, Move, PairState, Prints};
 use crate::state::TwoWayChange;
@@ -361,7 +361,7 @@ impl Sync<'_> {
         // What is sent now comes after it: a lost reply must not be looked for among what was
         // moved.
         let next = &mut work.sent_from[side];
-        *next = (*next).max(uid.get().saturating_add(1));
+        *next = (*next).max(UidNext::after(uid));
         let folder = work.name(side);
         self.departed.push(Departed {
             side,
