@@ -83,7 +83,7 @@ pub(crate) fn relocate(
         }
         Err(error) if is_broken(&error) => {
             way.end();
-            std::thread::sleep(crate::exec::GRACE);
+            crate::exec::grace();
             for (outcome, errand) in outcomes.each.iter_mut().zip(errands) {
                 (outcome.was_untold, outcome.may_be_left) = (true, errand.leave);
             }

@@ -5,7 +5,7 @@
 //! matching that plans a run decides.
 
 use super::ledger::Stage;
-use super::{Contents, GRACE, Link, ROUNDS, Shared, read_tied};
+use super::{Contents, Link, ROUNDS, Shared, grace, read_tied};
 use crate::identity::ContentKeys;
 use crate::locks::lock;
 use crate::mail::{Message, Side, Uid, UidNext, UidValidity};
@@ -44,7 +44,7 @@ pub(super) fn settle(shared: &Shared<'_>, round: usize) -> Result<bool, Error> {
         )
     };
     if groups.iter().flatten().any(is_unfinished) {
-        std::thread::sleep(GRACE);
+        grace();
     }
     let link = shared.take_spare();
     let mut link = link.map_or_else(|| shared.context.connect_with_patience(), Ok)?;

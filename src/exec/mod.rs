@@ -20,7 +20,7 @@ pub use ahead::{Ahead, Connecting, connecting_ahead};
 pub use contents::{Contents, read_contents, read_tied};
 pub use growth::Lanes;
 pub use ledger::Fate;
-pub(crate) use pause::wait as pause;
+pub(crate) use pause::{grace, wait as pause};
 
 use crate::event::{Event, Observer, Stop};
 use crate::locks::{lock, unlocked};
@@ -39,8 +39,6 @@ use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 use throttle::Throttle;
 
-/// How long a server is given to finish what it received before its connection broke.
-pub(crate) const GRACE: Duration = Duration::from_secs(1);
 /// How often messages with an uncertain fate are looked for on the target and, if missing, resent.
 const ROUNDS: usize = 5;
 
@@ -163,7 +161,7 @@ struct Shared<'a> {
     ledger: Ledger,
     doubts: Doubts,
     growth: Growth,
-    throttle: Option<Throttle>,
+    throttle: Option<Throttle<'a>>,
     /// The number for the next batch made from a refused one.
     batches: AtomicU32,
     /// Warnings already given, so that each is given once.
@@ -190,7 +188,9 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tal
         ledger: Ledger::new(tasks),
         doubts: Doubts::new(context.accept_sizes),
         growth: Growth::new(context.lanes),
-        throttle: context.limit_rate.map(Throttle::new),
+        throttle: context
+            .limit_rate
+            .map(|rate| Throttle::new(rate, context.stop)),
         batches: AtomicU32::new(1),
         warned: Mutex::default(),
         source_refusals: Mutex::default(),

@@ -538,6 +538,8 @@ fn look_for_marks(
         }
         open = still_open;
         if !open.is_empty() {
+            // Not ended by a stop: it takes a few seconds at most, and a verdict given too early
+            // would let mail be deleted.
             std::thread::sleep(Duration::from_millis(200));
         }
     }
