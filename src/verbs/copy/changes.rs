@@ -23,15 +23,25 @@ pub(super) struct Found {
     pub(super) news: Vec<String>,
 }
 
+/// A folder as it is now.
+#[derive(Clone, Copy)]
+pub(super) struct Present<'a> {
+    /// The target's folder that it goes to.
+    pub(super) target: &'a MailboxName,
+    /// Whether other folders go there, too.
+    pub(super) is_shared: bool,
+    pub(super) compared: &'a Compared,
+    pub(super) needs: &'a Needs,
+}
+
 /// Compares a folder with its plan.
-pub(super) fn of_folder(
-    planned: &Planned,
-    folder: &PlannedFolder,
-    name: &MailboxName,
-    is_shared: bool,
-    compared: &Compared,
-    needs: &Needs,
-) -> Found {
+pub(super) fn of_folder(planned: &Planned, folder: &PlannedFolder, present: Present<'_>) -> Found {
+    let Present {
+        target,
+        is_shared,
+        compared,
+        needs,
+    } = present;
     let mut changes = Changes {
         planned,
         folder,
@@ -40,10 +50,11 @@ pub(super) fn of_folder(
         found: Vec::new(),
         news: Vec::new(),
     };
-    if *name != folder.target && Some(name) != folder.renamed_from.as_ref() {
-        changes
-            .found
-            .push(format!("it would now go to {name}, not {}", folder.target));
+    if *target != folder.target && Some(target) != folder.renamed_from.as_ref() {
+        changes.found.push(format!(
+            "it would now go to {target}, not {}",
+            folder.target
+        ));
     } else {
         changes.of_source();
         changes.of_messages();
