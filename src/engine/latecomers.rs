@@ -7,6 +7,7 @@
 //! every byte and in its date. Where nobody else has delivered anything, which the UIDs tell, that
 //! costs nothing.
 
+use super::folders::FolderRef;
 use super::scans::scan_each;
 use super::sent::Proof;
 use crate::event::{Event, Observer, Stop};
@@ -15,7 +16,7 @@ use crate::mail::{
     Flags, InternalDate, MailboxName, Message, Uid, UidNext, UidSet, UidValidity, counted,
 };
 use crate::plan::FolderTask;
-use crate::store::{Answer, Error, FolderScan, ReadStore, Removal, ScanDepth, Store};
+use crate::store::{Answer, Error, FolderScan, ReadStore, ScanDepth, Store};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Gives a server the time to store what a run that died had sent to it: before this run looks, so
@@ -91,11 +92,7 @@ pub(crate) fn take_back(
     observer: &dyn Observer,
 ) -> Result<(u64, u64), Error> {
     let uids = twice.iter().map(|twice| twice.ours).collect();
-    let removal = Removal {
-        mailbox: task.target.clone(),
-        uid_validity: task.target_uid_validity,
-        uids,
-    };
+    let removal = FolderRef::new(&task.target, task.target_uid_validity).removal(uids);
     let done = store.remove(&[removal])?;
     let count = twice.len() as u64;
     observer.observe(&Event::Warning {

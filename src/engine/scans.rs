@@ -64,6 +64,12 @@ pub(crate) fn read_listed(
     }))
 }
 
+/// Reports whether a folder that had `before` messages seems to show only its newest ones now:
+/// Gmail's users may limit it to one of these numbers, so the others need not be gone.
+pub(crate) fn seems_capped(before: u32, now: u32) -> bool {
+    [1_000, 2_000, 5_000, 10_000].contains(&now) && before > now
+}
+
 /// What is said of a folder that has more messages than it lists.
 pub(crate) fn more_than_listed(scan: &FolderScan, whose: &str) -> Option<String> {
     (scan.unlisted > 0).then(|| {

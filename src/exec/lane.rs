@@ -117,7 +117,7 @@ impl<'a> Lane<'a> {
             self.ask_ahead()?;
             if self.asked.is_empty() {
                 self.take_outcomes(true)?;
-                if self.shared.queue.is_empty() || self.shared.is_to_stop() || self.is_too_many() {
+                if self.shared.is_to_stop() || self.is_too_many() || !self.await_piece() {
                     return Ok(());
                 }
                 continue;
@@ -152,7 +152,7 @@ impl<'a> Lane<'a> {
             let Some(piece) = self.shared.queue.take() else {
                 break;
             };
-            let task = &self.shared.tasks[piece.task];
+            let task = self.shared.ledger.task(piece.task);
             let uids = task.uids(piece.messages.clone());
             // Requested or not, the piece is now this lane's, and is put back if the request fails.
             self.asked.push_back(piece);
@@ -160,6 +160,16 @@ impl<'a> Lane<'a> {
                 .request(&task.source, task.source_uid_validity, &uids)?;
         }
         Ok(())
+    }
+
+    /// Waits for a piece if there is none yet. False: there will be none.
+    fn await_piece(&self) -> bool {
+        if !self.shared.queue.is_empty() {
+            return true;
+        }
+        let is_there = self.shared.queue.await_piece(|| self.shared.is_to_stop());
+        self.shared.growth.idled();
+        is_there
     }
 
     /// Reports whether to request another piece, however large. If each message in a piece waits
@@ -188,7 +198,12 @@ impl<'a> Lane<'a> {
         let bytes = || {
             self.asked
                 .iter()
-                .map(|piece| self.shared.tasks[piece.task].bytes(piece.messages.clone()))
+                .map(|piece| {
+                    self.shared
+                        .ledger
+                        .task(piece.task)
+                        .bytes(piece.messages.clone())
+                })
                 .sum()
         };
         self.asked.len() < SMALL_PIECES_AHEAD
@@ -225,7 +240,7 @@ impl<'a> Lane<'a> {
         let Some(piece) = self.asked.pop_front() else {
             return Ok(());
         };
-        let task = &self.shared.tasks[piece.task];
+        let task = self.shared.ledger.task(piece.task);
         let absent: Vec<usize> = missing
             .iter()
             .filter_map(|uid| task.position(uid))
@@ -421,7 +436,7 @@ impl<'a> Lane<'a> {
         let Some(sent) = self.on_the_way.get(&token).cloned() else {
             return Ok(());
         };
-        let folder = &self.shared.tasks[task];
+        let folder = self.shared.ledger.task(task);
         match suspected(refusal.meaning, folder, position, sent.treatment) {
             RefusalMeaning::Full => return Err(self.full(Some(token), refusal)),
             RefusalMeaning::Flags if sent.treatment.keywords < Keywords::None => {
@@ -496,7 +511,7 @@ impl<'a> Lane<'a> {
         if let Some(journal) = self.shared.context.journal.filter(|_| is_for_good) {
             journal.refused(
                 task,
-                self.shared.tasks[task].messages[position].uid(),
+                self.shared.ledger.task(task).messages[position].uid(),
                 &refusal.text,
             );
         }
@@ -529,7 +544,9 @@ impl<'a> Lane<'a> {
 
     fn full(&self, token: Option<u32>, refusal: &Refusal) -> Error {
         let folder = token.map(|token| {
-            self.shared.tasks[self.shared.ledger.locate(token).0]
+            self.shared
+                .ledger
+                .task(self.shared.ledger.locate(token).0)
                 .to
                 .as_str()
         });
@@ -600,7 +617,7 @@ impl Shared<'_> {
     /// Notes that the target has this message.
     pub(super) fn confirm(&self, token: u32, bytes: u64) {
         let (task, position) = self.ledger.locate(token);
-        let folder = &self.tasks[task];
+        let folder = self.ledger.task(task);
         self.ledger.set_copied(token, bytes);
         let uid = folder.messages[position].uid();
         self.context.observer.observe(&Event::MessageCopied {
@@ -634,7 +651,7 @@ impl Shared<'_> {
         let mut by_task: BTreeMap<usize, Vec<(Uid, Uid)>> = BTreeMap::new();
         for (token, uid) in placed {
             let (task, position) = self.ledger.locate(token);
-            let folder = &self.tasks[task];
+            let folder = self.ledger.task(task);
             if uid_validity.is_some() && folder.target_uid_validity == uid_validity {
                 self.ledger.set_uid(token, uid);
                 by_task
@@ -647,7 +664,7 @@ impl Shared<'_> {
             return;
         };
         for (task, pairs) in by_task {
-            journal.copied(task, &self.tasks[task], &pairs);
+            journal.copied(task, self.ledger.task(task), &pairs);
         }
     }
 
@@ -666,7 +683,7 @@ impl Shared<'_> {
         heading: Option<&Heading>,
         reason: &str,
     ) {
-        let folder = &self.tasks[task];
+        let folder = self.ledger.task(task);
         self.ledger
             .set(self.ledger.token(task, position), Stage::Failed);
         let uid = folder.messages[position].uid();

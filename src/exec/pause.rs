@@ -5,7 +5,7 @@ use crate::store::{Error, ErrorKind};
 use std::time::{Duration, Instant};
 
 /// How long a server is given to finish what it received before its connection broke.
-const GRACE: Duration = Duration::from_secs(1);
+pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
 /// Yields growing pauses between attempts: half a second, doubled up to sixteen; half a minute in
 /// all.

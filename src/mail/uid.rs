@@ -183,6 +183,12 @@ impl UidSet {
         self.iter().filter(|uid| !other.contains(*uid)).collect()
     }
 
+    /// Returns the UIDs that are in the other set, too. Only for sets made from known UIDs.
+    #[must_use]
+    pub fn in_common(&self, other: &Self) -> Self {
+        self.iter().filter(|uid| other.contains(*uid)).collect()
+    }
+
     /// Returns the UIDs that were assigned between two values of UIDNEXT and that it doesn't
     /// contain.
     pub fn missing_between(&self, before: UidNext, after: UidNext) -> Self {

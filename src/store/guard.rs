@@ -7,6 +7,7 @@ use super::{
     Relocation, Removal, ScanRequest, SomeMessages, Store, Traffic,
 };
 use crate::mail::{InternalDate, Listing, MailboxName, Uid, UidSet, UidValidity};
+use crate::provider::Provider;
 use std::collections::HashMap;
 
 /// A store that refuses any change to a read-only account before anything is sent or written,
@@ -47,6 +48,10 @@ impl<S> Guarded<S> {
 impl<S: ReadStore> ReadStore for Guarded<S> {
     fn server(&self) -> &str {
         self.store.server()
+    }
+
+    fn provider(&self) -> Option<&'static Provider> {
+        self.store.provider()
     }
 
     fn is_compressed(&self) -> bool {

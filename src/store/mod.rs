@@ -30,11 +30,15 @@ pub use disk::IfAbsent;
 pub use error::{AccountName, Error, ErrorKind};
 pub use scan::{Baseline, FolderScan, KnownDepth, ScanDepth, ScanRequest, Unchanged};
 
-use crate::mail::{InternalDate, Listing, MailboxName, Uid, UidSet, UidValidity};
+use crate::address::{Form, LocalAddress};
+use crate::event::Observer;
+use crate::mail::{InternalDate, Listing, MailboxName, Side, Uid, UidSet, UidValidity};
+use crate::provider::Provider;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Makes read-only connections to one account. Shared by all lanes.
 pub trait ReadConnector: Sync {
@@ -61,6 +65,21 @@ pub trait Connector: ReadConnector {
     /// # Errors
     /// As [`ReadConnector::connect_to_read`].
     fn connect(&self) -> Result<Box<dyn Store>, Error>;
+}
+
+/// Returns the account in a directory. Nothing is opened yet.
+pub fn local(
+    address: &LocalAddress,
+    side: Side,
+    access: Access,
+    if_absent: IfAbsent,
+    observer: Arc<dyn Observer + Send + Sync>,
+) -> Box<dyn Connector> {
+    let path = &address.path;
+    match address.form {
+        Form::Maildir => Box::new(maildir::Account::new(path, side, access, if_absent)),
+        Form::Mbox => Box::new(mbox::Account::new(path, side, access, if_absent, observer)),
+    }
 }
 
 /// What may be done to an account.
@@ -198,6 +217,11 @@ impl std::ops::AddAssign for Traffic {
 pub trait ReadStore: Send {
     /// Returns the server's name for itself.
     fn server(&self) -> &str;
+
+    /// Returns the provider or kind of server that it is treated as, if it is a known one.
+    fn provider(&self) -> Option<&'static Provider> {
+        None
+    }
 
     /// Reports whether the connection is compressed.
     fn is_compressed(&self) -> bool {

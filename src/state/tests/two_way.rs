@@ -2,7 +2,7 @@
 //! touched by it.
 
 use super::*;
-use crate::mail::{Both, Counters, ModSeq, Side};
+use crate::mail::{Both, Counters, ModSeq, Side, UidNext};
 
 fn side(name: &str, uid_next: u32) -> TwoWaySide {
     TwoWaySide {

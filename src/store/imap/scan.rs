@@ -307,7 +307,7 @@ impl UnderWay {
             } => self.gone.add(uids),
             Response::Search(uids) => self.found.get_or_insert_default().add(uids),
             Response::ESearch(found) if found.uid => {
-                self.found.get_or_insert_default().add(&found.all)
+                self.found.get_or_insert_default().add(&found.all);
             }
             Response::Vanished {
                 earlier: false,

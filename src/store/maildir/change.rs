@@ -105,7 +105,7 @@ impl Session {
             for found in index.all().filter(|found| open.contains(found.uid)) {
                 match act(&found) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                        renamed.push(found.uid)
+                        renamed.push(found.uid);
                     }
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                         let path = folder.dir.path_of(found.name);

@@ -6,11 +6,11 @@ use super::relocate::without;
 use super::{Copy, Status};
 use crate::engine::relocate::{self, Errand, Outcome};
 use crate::engine::sent::Sent;
-use crate::engine::way::Way;
+use crate::engine::way::{self, Way};
 use crate::exec::{self, Context, Fate, Lanes, Link};
 use crate::mail::{Message, Side, SpecialUse, Uid, UidSet};
 use crate::plan::FolderTask;
-use crate::store::{Error, ErrorKind};
+use crate::store::Error;
 use crate::verbs::opening::Names;
 use crate::verbs::{Deleting, MessageFilter};
 use std::collections::HashMap;
@@ -22,14 +22,11 @@ const MANY_BYTES: u64 = 256 << 10;
 
 impl Copy<'_> {
     pub(super) fn carry_out(&mut self, link: Link, names: &Names<'_>, context: &Context<'_>) {
-        let mut way = Way::new(context, link);
-        if let Err(error) = self.steps(&mut way, names)
-            && error.kind != ErrorKind::Interrupted
-        {
+        let (traffic, failure) = way::carry_out(context, link, |way| self.steps(way, names));
+        self.summary.traffic += traffic;
+        if let Some(error) = failure {
             self.summary.status = Status::Stopped(error);
         }
-        way.end();
-        self.summary.traffic += way.traffic;
     }
 
     /// How many lanes there will be work for, as far as the listings tell: where the target is
@@ -80,9 +77,9 @@ impl Copy<'_> {
         self.rename_folders(way, names)?;
         let link = way.link()?;
         self.create_folders(link, names.pairs)?;
-        self.subscribe(link, names)?;
-        self.change_flags(link, names.pairs)?;
-        self.mark_damaged(link)?;
+        self.subscribe(way, names)?;
+        self.change_flags(way, names.pairs)?;
+        self.mark_damaged(way)?;
         self.memory.begin(names, &self.folders);
         let jobs = std::mem::take(&mut self.elsewhere.jobs);
         if !jobs.is_empty() {

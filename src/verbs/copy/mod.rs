@@ -169,16 +169,10 @@ impl<'a> Request<'a> {
 
     fn context<'c>(&'c self, lanes: Lanes, ahead: &'c Ahead) -> Context<'c> {
         Context {
-            connectors: self.connectors,
-            to: Side::TARGET,
-            names: Side::PARTS,
-            lanes,
             limit_rate: self.options.limit_rate,
             accept_sizes: self.options.accept_sizes,
-            stop: self.run.stop,
-            observer: self.run.observer,
-            journal: None,
             ahead: Some(ahead),
+            ..Context::new(self.connectors, Side::PARTS, lanes, self.run)
         }
     }
 }
@@ -269,15 +263,9 @@ impl Copy<'_> {
     }
 
     fn finish(mut self, started: Instant, stop: &Stop) -> CopySummary {
-        if matches!(self.summary.status, Status::Complete) {
-            if stop.is_requested() {
-                self.summary.status = Status::Interrupted;
-            } else if self.braked {
-                self.summary.status = Status::Braked;
-            } else if self.summary.failed + self.summary.folders_failed > 0 {
-                self.summary.status = Status::Partial;
-            }
-        }
+        let failures = self.summary.failed + self.summary.folders_failed;
+        let status = std::mem::take(&mut self.summary.status);
+        self.summary.status = status.concluded(stop, self.braked, failures);
         self.summary.seconds = started.elapsed().as_secs_f64();
         self.summary
     }

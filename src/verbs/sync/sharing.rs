@@ -10,17 +10,19 @@
 //! headers.
 
 use super::Sync;
-use crate::engine::relocate::{self, Errand, Goal};
+use crate::engine::folders::FolderRef;
+use crate::engine::relocate::{self, Errand};
 use crate::engine::sent::Sent;
 use crate::engine::twins;
 use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::{Fate, Link};
-use crate::mail::{Flags, MailboxName, Message, Side, Uid, UidNext, UidSet, UidValidity};
+use crate::mail::{Counters, Flags, MailboxName, Message, Side, Uid, UidNext, UidSet, UidValidity};
 use crate::plan::FolderTask;
 use crate::plan::elsewhere::{self, Looks, Sameness, Wanted};
 use crate::store::Error;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// A message by its folder's work and its UID on the side that has it.
 type Original = twins::Place;
@@ -55,10 +57,13 @@ impl Wish<'_> {
             from: &self.from.mailbox,
             from_uid_validity: self.from.uid_validity,
             uid: self.from.uid,
-            to: Goal {
+            to: FolderRef {
                 mailbox: &task.target,
-                uid_validity: task.target_uid_validity,
-                uid_next: task.target_uid_next,
+                counters: Counters {
+                    uid_validity: task.target_uid_validity,
+                    uid_next: task.target_uid_next,
+                    ..Counters::default()
+                },
             },
             leave: false,
             same: task.messages.get(self.position).and_then(Sameness::of),
@@ -74,7 +79,8 @@ pub(super) type Originals = HashMap<usize, HashMap<Uid, Original>>;
 pub(super) fn postpone(sent: &mut Sent, originals: &Originals) -> Vec<Postponed> {
     let mut postponed = Vec::new();
     let mut now = Sent::default();
-    for (work, mut task) in sent.of.drain(..).zip(sent.tasks.drain(..)) {
+    for (work, task) in sent.of.drain(..).zip(sent.tasks.drain(..)) {
+        let mut task = Arc::unwrap_or_clone(task);
         if let Some(originals) = originals.get(&work) {
             let (later, rest): (Vec<Message>, Vec<Message>) = std::mem::take(&mut task.messages)
                 .into_iter()

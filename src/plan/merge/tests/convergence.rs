@@ -268,7 +268,7 @@ impl World {
                 self.deleted.insert(mail.content);
             }
             Event::Flag(side, pick, flag) | Event::Unflag(side, pick, flag) => {
-                self.flag(event, *side, *pick, *flag)
+                self.flag(event, *side, *pick, *flag);
             }
             Event::Move(side, pick, to) => {
                 let Some((folder, uid)) = self.pick(*side, *pick) else {
@@ -306,7 +306,7 @@ impl World {
                 self.put(*side, &to, mail);
             }
             Event::Create(side, pick) => {
-                self.servers[*side].create(name(FOLDERS[*pick as usize % FOLDERS.len()]))
+                self.servers[*side].create(name(FOLDERS[*pick as usize % FOLDERS.len()]));
             }
             Event::Rename(side, pick, to) => {
                 let from = self.folder(*side, *pick);
