@@ -14,6 +14,7 @@ pub(crate) fn why(left_out: &LeftOut) -> Option<&'static str> {
             "shared, or owned by other users; use --folder with their first level to include them",
         ),
         "kept" => Some("moved there by --keep-deleted; use --folder 'Vanished/**' to include them"),
+        "equal" => Some("equal to another message in the same folder; Gmail keeps one of them"),
         "chats" => Some("chats, not mail; use --folder with the full name to include them"),
         _ => None,
     }

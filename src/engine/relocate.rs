@@ -192,7 +192,7 @@ pub(crate) fn look_for(
             .iter()
             .filter(|message| !is_other(message.uid()))
         {
-            if let Some(same) = Sameness::of(message) {
+            if let Some(same) = Sameness::among_new(message) {
                 there.entry(same).or_default().push(message.uid());
             }
         }

@@ -5,6 +5,7 @@
 
 mod bodies;
 mod compared;
+mod merged;
 
 pub(super) use compared::{Compared, only};
 
@@ -58,6 +59,8 @@ pub(super) struct Comparison<'a, C> {
     pub(super) for_writing: bool,
     /// Whether the target's flags are read even if the source's have not changed.
     pub(super) target_flags: bool,
+    /// Whether the target keeps one of several equal messages.
+    pub(super) target_merges: bool,
 }
 
 /// Receives a pair's index with its result, or with the reason why it could not be compared.
@@ -184,7 +187,8 @@ impl<C: AsReadStore> Comparison<'_, C> {
             return;
         }
         let compared = self.compare(index, compared, &mut progress.used);
-        if compared.matching.ties.is_empty() {
+        let may_merge = self.target_merges && !merged::alike(&compared).is_empty();
+        if compared.matching.ties.is_empty() && !may_merge {
             progress.finish(index, compared);
         } else {
             progress.tied.push((index, compared));
@@ -238,6 +242,9 @@ impl<C: AsReadStore> Comparison<'_, C> {
         progress: &mut Progress<'_>,
     ) -> Result<(), Error> {
         self.settle_ties(link, index, &mut compared)?;
+        if self.target_merges {
+            self.leave_merged(link, index, &mut compared)?;
+        }
         if let Some(target) = &self.pairs[index].target {
             mark_used(&mut progress.used, target, &compared);
         }
