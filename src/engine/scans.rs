@@ -83,3 +83,14 @@ pub(crate) fn more_than_listed(scan: &FolderScan, whose: &str) -> Option<String>
 fn lists(scan: &FolderScan, uid: Uid) -> bool {
     scan.message(uid).is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::seems_capped;
+
+    #[test]
+    fn a_folder_that_is_capped_now_proves_nothing() {
+        assert!(seems_capped(5_000, 1_000));
+        assert!(!seems_capped(5_000, 999) && !seems_capped(5_000, 5_000));
+    }
+}

@@ -1,4 +1,7 @@
 //! A folder's counters, as its server reports them.
+//!
+//! A missing counter stays missing: nothing here guesses one, so that equal counters are a reason to
+//! believe that a folder is unchanged.
 
 use super::{ModSeq, Uid, UidNext, UidValidity};
 

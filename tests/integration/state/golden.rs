@@ -193,7 +193,7 @@ fn check(state: &State, format: u32) {
     assert_eq!(untold.target, "Sent".into());
     assert_eq!(
         [done.intent, open.intent, untold.intent],
-        [None, Some(77), Some(1)]
+        [None, UidNext::new(77), UidNext::new(1)]
     );
     let step = in_step(done.id);
     assert_eq!(done.checkpoint, Some((step.source, step.target)));

@@ -147,7 +147,7 @@ fn fetch_items_that_make_no_sense_are_present_without_a_value() {
         assert_eq!(fetch.size, Some(9_373_600));
     });
     fetch("MODSEQ 7", |fetch| {
-        assert_eq!(fetch.mod_seq, Some(ModSeq(7)))
+        assert_eq!(fetch.mod_seq, Some(ModSeq(7)));
     });
     for date in [
         "1-Feb-2024 03:04:05 +0000",
