@@ -299,8 +299,8 @@ mod tests {
         assert_eq!(
             shown(&first),
             [
-                expected(FlagEdit::Add, "\\Seen", "1:3", Some(ModSeq(7))),
-                expected(FlagEdit::Remove, "\\Flagged", "9", Some(ModSeq(7))),
+                expected(FlagEdit::Add, "(\\Seen)", "1:3", Some(ModSeq(7))),
+                expected(FlagEdit::Remove, "(\\Flagged)", "9", Some(ModSeq(7))),
             ]
         );
         // Somebody else has changed the first, and the third is refused.
@@ -313,8 +313,8 @@ mod tests {
         assert_eq!(
             shown(&work.requests(false, &outcome)),
             [
-                expected(FlagEdit::Remove, "\\Flagged", "2", None),
-                expected(FlagEdit::Remove, "\\Flagged", "3", Some(ModSeq(7))),
+                expected(FlagEdit::Remove, "(\\Flagged)", "2", None),
+                expected(FlagEdit::Remove, "(\\Flagged)", "3", Some(ModSeq(7))),
             ]
         );
     }

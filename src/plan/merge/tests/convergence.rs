@@ -387,6 +387,11 @@ impl World {
             Event::Renumber(side, pick) => {
                 let folder = self.folder(*side, *pick);
                 self.servers[*side].renumber(&folder);
+                // Restored to when it had no mail, and numbered again, it looks recreated empty.
+                if self.servers[*side].mailboxes[&folder].mails.is_empty() {
+                    self.deleted
+                        .extend(std::mem::take(&mut self.at_risk[*side]));
+                }
             }
             Event::BackUp(_) if self.learns_late => {}
             Event::BackUp(side) => self.backups[*side] = Some(self.servers[*side].clone()),
