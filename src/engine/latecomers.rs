@@ -12,7 +12,9 @@ use super::scans::{scan_again, scan_each};
 use super::sent::Proof;
 use crate::event::{Event, Observer, Stop};
 use crate::exec::{self, read_contents};
-use crate::mail::{Flags, InternalDate, MailboxName, Message, Uid, UidSet, UidValidity, counted};
+use crate::mail::{
+    Flags, InternalDate, MailboxName, Message, Uid, UidNext, UidSet, UidValidity, counted,
+};
 use crate::plan::FolderTask;
 use crate::store::{Answer, Error, FolderScan, ReadStore, ScanDepth, Store};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -164,7 +166,7 @@ impl<'a> Folder<'a> {
         // Ranges, as there may be a million of them and nearly always nobody else's.
         let mut placed = UidSet::default();
         let mut copies = 0;
-        let (mut first, mut end) = (u32::MAX, 0);
+        let (mut first, mut end) = (UidNext::LAST, UidNext::FIRST);
         for proof in of.iter().map(|at| proofs[*at]) {
             first = first.min(proof.task.target_uid_next?);
             end = end.max(proof.scan.uid_next?);

@@ -7,7 +7,7 @@
 use super::folders::FolderRef;
 use super::scans::scan_again;
 use super::way::{Way, is_broken};
-use crate::mail::{MailboxName, Side, Uid, UidSet, UidValidity};
+use crate::mail::{MailboxName, Side, Uid, UidNext, UidValidity};
 use crate::plan::elsewhere::Sameness;
 use crate::store::{Error, Refusal, Relocated, Relocation, ScanDepth};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -76,7 +76,7 @@ pub(crate) fn relocate(
         }
         Err(error) if is_broken(&error) => {
             way.end();
-            std::thread::sleep(crate::exec::GRACE);
+            crate::exec::grace();
             for (outcome, errand) in outcomes.each.iter_mut().zip(errands) {
                 (outcome.was_untold, outcome.may_be_left) = (true, errand.leave);
             }
@@ -168,8 +168,7 @@ pub(crate) fn look_for(
                 .map(|at| errands[*at].to.counters.uid_next)
                 .min()
                 .flatten();
-            let uids = first.and_then(Uid::new).map(UidSet::from_uid);
-            (errands[of_folder[0]].to, uids)
+            (errands[of_folder[0]].to, first.map(UidNext::and_above))
         });
         scan_again(link.side(side), ScanDepth::Identity, asked)
     })?;

@@ -340,6 +340,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         if self.pairs[index].target.is_none() {
             return Ok(Ok(None));
         }
+        // A stop ends the target's scan, and with it this wait.
         scans.recv().map(|scan| scan.map(Some)).map_err(|_| ())
     }
 

@@ -320,7 +320,7 @@ impl Homes<'_> {
             let status = folder.status.as_ref()?;
             let counters = (
                 status.counters.uid_validity?.0,
-                status.counters.uid_next?,
+                status.counters.uid_next?.get(),
                 status.counters.messages?,
             );
             text.extend_from_slice(format!("{:?} {counters:?}\n", folder.name).as_bytes());

@@ -70,7 +70,7 @@ impl Copy<'_> {
             }
             rounds += 1;
             way.end();
-            std::thread::sleep(crate::exec::GRACE);
+            crate::exec::grace();
         }
         let mut full = HashSet::new();
         for leaving in leavings.iter().filter(|leaving| !leaving.left.is_empty()) {

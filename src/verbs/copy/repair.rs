@@ -18,7 +18,7 @@ use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::{Contents, Link};
 use crate::folders::Pair;
-use crate::mail::{Flags, Message, Side, Uid, UidSet};
+use crate::mail::{Flags, Message, Side, Uid, UidNext, UidSet};
 use crate::store::{Error, FlagEdit, ScanDepth};
 use crate::verbs::deep::{DeepFolder, Unlike};
 use crate::verbs::opening::Names;
@@ -321,12 +321,7 @@ fn read(link: &mut Link, target: &TargetState, uids: &UidSet) -> Result<Contents
 }
 
 fn new_messages(way: &mut Way<'_>, target: &TargetState) -> Result<UidSet, Error> {
-    let from = target
-        .side
-        .counters
-        .uid_next
-        .and_then(Uid::new)
-        .map(UidSet::from_uid);
+    let from = target.side.counters.uid_next.map(UidNext::and_above);
     let scans = way.repeatable(|link| {
         scan_each(
             link.target.as_mut(),
