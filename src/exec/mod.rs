@@ -7,6 +7,7 @@
 mod ahead;
 mod contents;
 mod doubts;
+mod found;
 mod growing;
 mod growth;
 mod lane;

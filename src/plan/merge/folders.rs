@@ -22,6 +22,8 @@
 //! messages are moved one by one. Both sides' names are as the first would write them, so equal
 //! names mean one folder; the caller translates them (`--map`, prefixes, separators).
 
+mod subscriptions;
+
 use super::renames::{Names, Rename, Wish};
 use super::whereabouts::{Whereabouts, locate};
 use super::{Extent, FolderMerge, Move, Policy, Row, View};
@@ -628,58 +630,6 @@ impl Merger<'_> {
         for side in Side::BOTH {
             self.merge.new[side].sort_by(|a, b| a.name.cmp(&b.name));
         }
-    }
-}
-
-/// Subscriptions.
-impl Merger<'_> {
-    fn subscribe(&mut self) {
-        for pair in &self.merge.pairs {
-            let base = pair
-                .base
-                .and_then(|folder| self.known.get(folder))
-                .map(|known| known.subscribed);
-            let now = Both::of(|side| {
-                self.folders[side]
-                    .get(pair.seen[side]?)
-                    .map(|folder| folder.subscribed)
-            });
-            if pair.deleted_on().is_some() || !now.any(Option::is_some) {
-                continue;
-            }
-            let wanted = merge_subscription(base, now);
-            for side in Side::BOTH {
-                let old = pair.seen[side]
-                    .and_then(|number| self.folders[side].get(number))
-                    .map(|folder| &folder.name);
-                let renamed = old.filter(|old| old.key() != pair.names[side].key());
-                let changes = &mut self.merge.subscriptions[side];
-                let mut change = |name: &FolderName, subscribed| {
-                    changes.push(SubscriptionChange {
-                        name: name.clone(),
-                        subscribed,
-                    });
-                };
-                if let Some(old) = renamed.filter(|_| now[side] == Some(true)) {
-                    change(old, false);
-                }
-                // Subscriptions belong to names: a folder that gets another name has to be
-                // subscribed to again.
-                let has = now[side] == Some(true) && renamed.is_none();
-                if has != wanted {
-                    change(&pair.names[side], wanted);
-                }
-            }
-        }
-    }
-}
-
-/// Decides by what has changed since both agreed; without a base, subscribed if either side is.
-fn merge_subscription(base: Option<bool>, now: Both<Option<bool>>) -> bool {
-    match (base, now.first, now.second) {
-        (_, Some(first), Some(second)) if first == second => first,
-        (Some(base), Some(_), Some(_)) => !base,
-        (_, first, second) => first == Some(true) || second == Some(true),
     }
 }
 

@@ -1,0 +1,56 @@
+//! Decides on which side subscriptions to folders change.
+
+use super::{Merger, SubscriptionChange};
+use crate::folders::FolderName;
+use crate::mail::{Both, Side};
+
+impl Merger<'_> {
+    pub(super) fn subscribe(&mut self) {
+        for pair in &self.merge.pairs {
+            let base = pair
+                .base
+                .and_then(|folder| self.known.get(folder))
+                .map(|known| known.subscribed);
+            let now = Both::of(|side| {
+                self.folders[side]
+                    .get(pair.seen[side]?)
+                    .map(|folder| folder.subscribed)
+            });
+            if pair.deleted_on().is_some() || !now.any(Option::is_some) {
+                continue;
+            }
+            let wanted = merge_subscription(base, now);
+            for side in Side::BOTH {
+                let old = pair.seen[side]
+                    .and_then(|number| self.folders[side].get(number))
+                    .map(|folder| &folder.name);
+                let renamed = old.filter(|old| old.key() != pair.names[side].key());
+                let changes = &mut self.merge.subscriptions[side];
+                let mut change = |name: &FolderName, subscribed| {
+                    changes.push(SubscriptionChange {
+                        name: name.clone(),
+                        subscribed,
+                    });
+                };
+                if let Some(old) = renamed.filter(|_| now[side] == Some(true)) {
+                    change(old, false);
+                }
+                // Subscriptions belong to names: a folder that gets another name has to be
+                // subscribed to again.
+                let has = now[side] == Some(true) && renamed.is_none();
+                if has != wanted {
+                    change(&pair.names[side], wanted);
+                }
+            }
+        }
+    }
+}
+
+/// Decides by what has changed since both agreed; without a base, subscribed if either side is.
+fn merge_subscription(base: Option<bool>, now: Both<Option<bool>>) -> bool {
+    match (base, now.first, now.second) {
+        (_, Some(first), Some(second)) if first == second => first,
+        (Some(base), Some(_), Some(_)) => !base,
+        (_, first, second) => first == Some(true) || second == Some(true),
+    }
+}
