@@ -115,7 +115,11 @@ mod tests {
         let list = Growing::new();
         std::thread::scope(|scope| {
             for _ in 0..2 {
-                scope.spawn(|| (0..5_000).for_each(|_| drop(list.push(|_| list.len()))));
+                scope.spawn(|| {
+                    for _ in 0..5_000 {
+                        list.push(|_| list.len());
+                    }
+                });
             }
             while list.len() < 10_000 {
                 let length = list.len();

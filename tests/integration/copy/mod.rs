@@ -5,6 +5,7 @@
 
 mod after;
 mod contradictions;
+mod early;
 mod identity;
 mod incremental;
 mod keep_deleted;
