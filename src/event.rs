@@ -1,11 +1,11 @@
-//! What happens, as it happens: one typed stream that feeds the progress bar, the JSON lines and
+//! What happens during a run, as one typed stream: it feeds the progress bar, the JSON lines and
 //! the reports.
 //!
-//! The library tells an [`Observer`] and never prints. Texts that come from a server are raw here:
+//! The library reports to an [`Observer`] and never prints. Texts from a server are raw here:
 //! whoever shows them makes them harmless first.
 //!
-//! An event that is a result is a JSON line as it stands: its fields are the line's, in their order
-//! (docs/json.md). What is progress only has no line.
+//! An event that is a result is serialized as a JSON line: its fields are those of the line, in the
+//! same order (docs/json.md). An event that is only progress has no line.
 
 mod finding;
 mod holdings;
@@ -22,7 +22,7 @@ use serde::{Serialize, Serializer};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Which way a line of the protocol went.
+/// The direction of a line of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From mailferry to the server.
@@ -35,14 +35,16 @@ pub enum Direction {
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event<'a> {
-    /// A connection is up and logged in. `server` is what it calls itself (ID, else its greeting).
+    /// A connection is up and logged in.
     #[serde(skip)]
     Connected {
         /// Which mailbox.
         side: Side,
-        /// What the server calls itself.
+        /// What the server calls itself (ID, otherwise its greeting).
         server: &'a str,
-        /// Whether what goes over it is compressed.
+        /// The provider or kind of server that it is treated as, if it is a known one.
+        provider: Option<&'static str>,
+        /// Whether the connection is compressed.
         is_compressed: bool,
     },
     /// A side's folders are known.
@@ -53,30 +55,31 @@ pub enum Event<'a> {
         /// How many folders there are.
         folders: usize,
     },
-    /// What one folder needs, known before anything is written.
+    /// The plan for one folder, before anything is written.
     FolderPlanned(FolderPlanned<'a>),
-    /// What two-way sync does in one folder, known before anything is written.
+    /// The plan of two-way sync for one folder, before anything is written.
     SyncPlanned(SyncPlanned<'a>),
-    /// Which two folders `verify` compares.
+    /// `verify` compares these two folders.
     #[serde(skip)]
     FolderPaired {
         /// The source's folder.
         from: &'a str,
         /// The target's.
         to: &'a str,
-        /// Why the names differ; empty where they do not.
+        /// Why the names differ; empty if they don't.
         reason: &'a str,
     },
-    /// What a side's folders hold, for those who ask for it ([`Observer::wants_holdings`]).
+    /// The contents of a side's folders, for observers that want them
+    /// ([`Observer::wants_holdings`]).
     #[serde(skip)]
     Holdings(Holdings<'a>),
-    /// The whole plan is known: what progress is measured against.
+    /// The whole plan is known. Progress is measured against these totals.
     Planned {
         /// Folders that take part.
         folders: u64,
         /// Messages to copy.
         messages: u64,
-        /// Their bytes, as the source's RFC822.SIZE has them.
+        /// Their bytes, by the source's RFC822.SIZE.
         bytes: u64,
     },
     /// A folder was created on the target.
@@ -84,75 +87,74 @@ pub enum Event<'a> {
         /// Its name.
         folder: &'a str,
     },
-    /// A folder was renamed on the target, or in a dry run would be.
+    /// A folder was renamed on the target, or would be in a dry run.
     FolderRenamed {
-        /// Its name until now.
+        /// Its old name.
         from: &'a str,
-        /// Its name from now on.
+        /// Its new name.
         to: &'a str,
     },
-    /// A folder was deleted on the target, or in a dry run would be.
+    /// A folder was deleted on the target, or would be in a dry run.
     FolderDeleted {
         /// Its name.
         folder: &'a str,
     },
-    /// Something that two-way sync does on a side because of the other: told in a dry run, and of
-    /// conflicts always.
+    /// Two-way sync changes one side because of the other: reported in a dry run, and always for
+    /// conflicts.
     Change(Change<'a>),
-    /// A line of why two-way sync does with a message what it does (`--explain`).
+    /// One line of an explanation of what two-way sync does with a message (`--explain`).
     Explained {
         /// The line.
         text: &'a str,
     },
-    /// A message was deleted, or in a dry run would be.
+    /// A message was deleted, or would be in a dry run.
     MessageDeleted {
-        /// On which side.
+        /// The side.
         side: Side,
         /// The folder there.
         folder: &'a str,
         /// Its UID there.
         uid: Uid,
-        /// What people know it by; `None`: that was not read.
+        /// Its subject, sender and date; `None` if they were not read.
         #[serde(flatten, serialize_with = "Heading::as_members")]
         heading: Option<&'a Heading>,
     },
-    /// A message that vanished from the source was moved on the target (`--keep-deleted`), or in a
-    /// dry run would be.
+    /// A message that the source no longer has was moved on the target (`--keep-deleted`), or would
+    /// be in a dry run.
     MessageKept {
-        /// The folder where it was.
+        /// The folder that it was in.
         folder: &'a str,
         /// Its UID there.
         uid: Uid,
-        /// The folder of the day.
+        /// The dated folder that it is in now.
         to: &'a str,
-        /// What people know it by; `None`: that was not read.
+        /// Its subject, sender and date; `None` if they were not read.
         #[serde(flatten, serialize_with = "Heading::as_members")]
         heading: Option<&'a Heading>,
     },
-    /// A damaged copy on the target was replaced by what the source has (`--repair`), or in a dry
-    /// run would be.
+    /// A damaged copy on the target was replaced by the source's message (`--repair`), or would be
+    /// in a dry run.
     MessageRepaired {
         /// The source's folder.
         folder: &'a str,
         /// The message's UID there.
         uid: Uid,
     },
-    /// A message that a sync had deleted was put back (`undo`), was there already, or in a dry run
-    /// would be put back.
+    /// `undo` restored a message that a sync had deleted, found that it still exists, or would
+    /// restore it in a dry run.
     MessageRestored(Restored<'a>),
-    /// Bytes of a message went to the target, which has not confirmed it yet.
+    /// Bytes of a message were sent to the target, which has not confirmed it yet.
     #[serde(skip)]
     Sent {
         /// How many.
         bytes: u64,
-        /// Whether they are the last of their message.
+        /// Whether they are the last ones of their message.
         ended: bool,
     },
-    /// A message is no longer on its way, nor are its bytes: it was confirmed, refused, or lost
-    /// with its connection.
+    /// A message is no longer in transit: it was confirmed, refused, or lost with its connection.
     #[serde(skip)]
     Settled {
-        /// The bytes of it that were sent.
+        /// How many of its bytes were sent.
         bytes: u64,
     },
     /// The target has confirmed a message.
@@ -160,90 +162,90 @@ pub enum Event<'a> {
         /// The side that has it now.
         #[serde(skip)]
         to: Side,
-        /// The folder where it comes from on the other side; where `bytes` is 0 in two-way sync,
-        /// where it is on this one.
+        /// The folder that it comes from on the other side; in two-way sync, if `bytes` is 0, the
+        /// one that it comes from on this side.
         folder: &'a str,
         /// The source's UID.
         uid: Uid,
-        /// Bytes delivered; 0 where the target took it from another of its folders.
+        /// Bytes delivered; 0 if the target copied it from another of its folders.
         bytes: u64,
     },
-    /// A message could not be copied; the run goes on.
+    /// A message could not be copied; the run continues.
     #[serde(serialize_with = "message_failed")]
     MessageFailed {
         /// The source's folder.
         folder: &'a str,
         /// The source's UID.
         uid: Uid,
-        /// What people know it by; `None`: that was not read.
+        /// Its subject, sender and date; `None` if they were not read.
         heading: Option<&'a Heading>,
-        /// Why, with the server's own words.
+        /// The reason, with the server's own words.
         reason: &'a str,
     },
-    /// A folder could not be copied or compared; the run goes on.
+    /// A folder could not be copied or compared; the run continues.
     FolderFailed {
         /// Its name.
         folder: &'a str,
-        /// Why, with the server's own words.
+        /// The reason, with the server's own words.
         reason: &'a str,
     },
-    /// What `verify` looks at next, where that is known before: first the folders, then for
-    /// `--deep` the contents. What was compared before counts no more.
+    /// The totals of what `verify` compares next, if known in advance: first the folders, then,
+    /// with `--deep`, the contents. Progress starts again from 0.
     #[serde(skip)]
     ToCompare {
         /// Folders that take part.
         folders: u64,
         /// Messages of the source.
         messages: u64,
-        /// Bytes to read of both sides together; 0 where no contents are read.
+        /// Bytes to read from both sides together; 0 if no contents are read.
         bytes: u64,
     },
-    /// `verify` has looked at more: a whole folder, or with `--deep` a message of one side.
+    /// `verify` has compared a folder, or, with `--deep`, read a message of one side.
     #[serde(skip)]
     Compared {
         /// The source's folder.
         folder: &'a str,
-        /// Messages of the source that are done with this.
+        /// Messages of the source that are finished.
         messages: u64,
         /// Bytes of their contents that were read.
         bytes: u64,
     },
-    /// Two sides of a compared message or folder differ (`verify`).
+    /// `verify` found that a message or folder differs.
     Difference(&'a Difference),
     /// `doctor` has made a check.
     #[serde(rename = "finding")]
     Found(&'a Finding),
-    /// Something that the user should know and that stops nothing.
+    /// Something that the user should know, and that doesn't stop the run.
     Warning {
-        /// What.
+        /// The text.
         text: &'a str,
     },
-    /// A connection was lost or refused and will be made anew.
+    /// A connection was lost or refused and will be re-established.
     #[serde(skip)]
     Retrying {
         /// Which mailbox.
         side: Side,
         /// How long until the next try.
         wait: Duration,
-        /// Why.
+        /// The reason.
         reason: &'a str,
     },
-    /// A line of the protocol, with secrets struck out.
+    /// A line of the protocol, with secrets redacted.
     #[serde(skip)]
     Trace {
         /// Which mailbox.
         side: Side,
         /// Which of its connections, from 1.
         connection: u32,
-        /// Which way.
+        /// Its direction.
         direction: Direction,
-        /// The line without its end; a literal's bytes are not in it.
+        /// The line without its end and without the bytes of literals.
         line: &'a [u8],
     },
 }
 
 impl Event<'_> {
-    /// Reports whether it is progress and no result: it is never a line of JSON, and serde skips
+    /// Reports whether it is only progress: such an event is never a line of JSON, and serde skips
     /// it.
     pub fn is_progress(&self) -> bool {
         matches!(
@@ -262,8 +264,8 @@ impl Event<'_> {
     }
 }
 
-/// Serializes a message that failed: of what people know it by, the Message-ID stands before the
-/// reason.
+/// Serializes a failed message: the Message-ID comes before the reason, subject, sender and date
+/// after it.
 fn message_failed<S: Serializer>(
     folder: &str,
     uid: &Uid,
@@ -274,30 +276,31 @@ fn message_failed<S: Serializer>(
     Failure::new(folder, Some(*uid), *heading, reason).serialize(to)
 }
 
-/// Of which messages the headings are worth reading, as an observer lists them.
+/// The messages whose headings (subject, sender, date) an observer shows. For any others they need
+/// not be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Headings {
-    /// Of none.
+    /// None.
     #[default]
     Nothing,
-    /// Of those that are deleted, that differ, or that two sides contradict each other about.
+    /// Those that are deleted, that differ, or that are in conflict.
     Pressing,
-    /// Of all that something is done with.
+    /// All that are changed in any way.
     Everything,
 }
 
-/// Is told what happens, from many threads at once.
+/// Receives events, from many threads at once.
 pub trait Observer: Sync {
     /// Takes one event. Must be quick: lanes wait for it.
     fn observe(&self, event: &Event<'_>);
 
-    /// Of which messages it shows what people know them by. For the others nothing is read.
+    /// Returns which messages it shows with their headings. For the others, none are read.
     fn headings(&self) -> Headings {
         Headings::Nothing
     }
 
-    /// Whether it is worth the reading of headers, and of some headings, to be told
-    /// [`Event::Holdings`].
+    /// Reports whether it wants [`Event::Holdings`], which requires reading headers and some
+    /// headings.
     fn wants_holdings(&self) -> bool {
         false
     }
@@ -311,31 +314,32 @@ impl Observer for Silent {
     fn observe(&self, _event: &Event<'_>) {}
 }
 
-/// What a run is told by its user, and tells of itself.
+/// What connects a run with its user: the request to stop, and the events.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
     /// The user's request to end.
     pub stop: &'a Stop,
-    /// Is told what happens.
+    /// Receives the events.
     pub observer: &'a dyn Observer,
 }
 
-/// A request to end gently: what is under way is finished and acknowledged, nothing new is begun.
+/// A request to stop cleanly: messages in progress are finished and confirmed, nothing new is
+/// started.
 #[derive(Debug, Default)]
 pub struct Stop(AtomicBool);
 
 impl Stop {
-    /// No request yet.
+    /// Returns a stop that has not been requested.
     pub const fn new() -> Self {
         Self(AtomicBool::new(false))
     }
 
-    /// Asks every lane to end. May be called from a signal's thread.
+    /// Requests that every lane stop. May be called from a signal handling thread.
     pub fn request(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 
-    /// Whether it was asked.
+    /// Reports whether a stop was requested.
     pub fn is_requested(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }

@@ -19,6 +19,7 @@
 //! address    where a mailbox is
 //! event      what happens, reported to observers
 //! mail       the vocabulary: sides, UIDs, flags, dates, mailbox names
+//! provider   what is known of mail providers and kinds of servers
 //! locks      mutexes that survive a panic of their holder
 //! ```
 //!
@@ -39,6 +40,7 @@ pub mod oauth;
 pub mod plan;
 #[cfg(test)]
 mod properties;
+pub mod provider;
 pub mod state;
 pub mod store;
 pub mod verbs;

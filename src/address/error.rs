@@ -1,5 +1,6 @@
 //! What can be wrong with an address. No message repeats a part that could contain a password.
 
+use super::Form;
 use super::options::KNOWN;
 
 /// Why a text isn't a mailbox address.
@@ -14,10 +15,10 @@ pub enum AddressError {
     /// Neither an address nor a name.
     #[error("this is not a mailbox address")]
     NoAddress,
-    /// `maildir:` or `mbox:` without a path.
+    /// The scheme of a local mailbox without a path.
     #[error("`{scheme}:` needs the path of a directory")]
     NoPath {
-        /// `maildir` or `mbox`.
+        /// Such as `maildir`.
         scheme: &'static str,
     },
     /// An unknown scheme.
@@ -97,10 +98,17 @@ impl AddressError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::UnknownAccount { .. } | Self::NoAddress | Self::UnknownScheme { .. } => {
-                "write imaps://USER@HOST, imap://USER@HOST for a server with STARTTLS, maildir:PATH or mbox:PATH"
+                let local = Form::ALL.map(|form| format!("{}:PATH", form.scheme()));
+                return Some(format!(
+                    "write imaps://USER@HOST, imap://USER@HOST for a server with STARTTLS, {}",
+                    local.join(" or ")
+                ));
             }
-            Self::NoPath { scheme: "mbox" } => "write mbox:PATH, such as mbox:/home/ann/mail",
-            Self::NoPath { .. } => "write maildir:PATH, such as maildir:/home/ann/Maildir",
+            Self::NoPath { scheme } => {
+                return Some(format!(
+                    "write {scheme}:PATH, such as {scheme}:/home/ann/mail"
+                ));
+            }
             Self::NoSlashes => "write imaps://USER@HOST",
             Self::Password => {
                 "remove it, and use --source-password-file, --target-password-file, \

@@ -14,13 +14,12 @@ mod error;
 mod mechanism;
 mod options;
 mod pin;
-mod provider;
 
 pub use error::AddressError;
 pub use mechanism::{Mechanism, Proof};
 pub use pin::Fingerprint;
-pub use provider::Provider;
 
+use crate::provider::Provider;
 use options::Options;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::fmt;
@@ -106,6 +105,63 @@ impl Compression {
     }
 }
 
+/// How a directory on this machine stores a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A Maildir++ tree.
+    Maildir,
+    /// A directory of mbox files.
+    Mbox,
+}
+
+impl Form {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Maildir, Self::Mbox];
+
+    /// Returns the scheme of its addresses.
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Self::Maildir => "maildir",
+            Self::Mbox => "mbox",
+        }
+    }
+
+    /// Returns the form whose addresses have this scheme, in any case.
+    fn of_scheme(scheme: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|form| form.scheme().eq_ignore_ascii_case(scheme))
+    }
+}
+
+/// A mailbox in a directory on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalAddress {
+    /// How it is stored.
+    pub form: Form,
+    /// The directory.
+    pub path: PathBuf,
+}
+
+impl LocalAddress {
+    /// Parses `path = 1*(%x01-FF)`: whatever the system accepts as a path.
+    fn parse_path(form: Form, path: &str) -> Result<Self, AddressError> {
+        if path.is_empty() || path.contains('\0') {
+            return Err(AddressError::NoPath {
+                scheme: form.scheme(),
+            });
+        }
+        let path = PathBuf::from(path);
+        Ok(Self { form, path })
+    }
+}
+
+impl fmt::Display for LocalAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.form.scheme(), self.path.display())
+    }
+}
+
 /// Where a mailbox is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
@@ -115,10 +171,8 @@ impl Compression {
 pub enum Address {
     /// On an IMAP server.
     Imap(ImapAddress),
-    /// In a Maildir++ tree.
-    Maildir(PathBuf),
-    /// In a directory of mbox files.
-    Mbox(PathBuf),
+    /// In a directory on this machine.
+    Local(LocalAddress),
 }
 
 impl Address {
@@ -142,11 +196,12 @@ impl Address {
                 AddressError::NoAddress
             });
         };
+        if let Some(form) = Form::of_scheme(scheme) {
+            return LocalAddress::parse_path(form, rest).map(Self::Local);
+        }
         let implicit = match scheme.to_ascii_lowercase().as_str() {
             "imaps" => true,
             "imap" => false,
-            "maildir" => return local_path("maildir", rest).map(Self::Maildir),
-            "mbox" => return local_path("mbox", rest).map(Self::Mbox),
             other if rest.starts_with("//") && is_plain_name(other) => {
                 return Err(AddressError::UnknownScheme {
                     scheme: other.to_owned(),
@@ -163,7 +218,7 @@ impl Address {
     pub fn identity(&self) -> String {
         match self {
             Self::Imap(address) => address.identity(),
-            Self::Maildir(_) | Self::Mbox(_) => self.to_string(),
+            Self::Local(address) => address.to_string(),
         }
     }
 
@@ -171,7 +226,7 @@ impl Address {
     pub fn connections(&self) -> Option<usize> {
         match self {
             Self::Imap(address) => address.connections,
-            Self::Maildir(_) | Self::Mbox(_) => None,
+            Self::Local(_) => None,
         }
     }
 
@@ -179,25 +234,16 @@ impl Address {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Imap(_) => None,
-            Self::Maildir(path) | Self::Mbox(path) => Some(path),
+            Self::Local(address) => Some(&address.path),
         }
     }
-}
-
-/// Parses `path = 1*(%x01-FF)`: whatever the system accepts as a path.
-fn local_path(scheme: &'static str, path: &str) -> Result<PathBuf, AddressError> {
-    if path.is_empty() || path.contains('\0') {
-        return Err(AddressError::NoPath { scheme });
-    }
-    Ok(PathBuf::from(path))
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Imap(address) => address.fmt(f),
-            Self::Maildir(path) => write!(f, "maildir:{}", path.display()),
-            Self::Mbox(path) => write!(f, "mbox:{}", path.display()),
+            Self::Local(address) => address.fmt(f),
         }
     }
 }
@@ -235,8 +281,8 @@ pub struct ImapAddress {
     pub connections: Option<usize>,
     /// How long the server may be silent: 1 s to a day.
     pub timeout: Option<Duration>,
-    /// The provider, if the host name doesn't show it.
-    pub provider: Option<Provider>,
+    /// The provider or kind of server, if neither the host name nor the server shows it.
+    pub provider: Option<&'static Provider>,
 }
 
 impl ImapAddress {
@@ -247,7 +293,7 @@ impl ImapAddress {
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         match Address::parse(text)? {
             Address::Imap(address) => Ok(address),
-            Address::Maildir(_) | Address::Mbox(_) => Err(AddressError::NoAddress),
+            Address::Local(_) => Err(AddressError::NoAddress),
         }
     }
 
@@ -351,7 +397,7 @@ impl ImapAddress {
             ),
             (
                 "provider",
-                self.provider.map(|provider| provider.to_string()),
+                self.provider.map(|provider| provider.key().to_owned()),
             ),
         ];
         pairs.extend(

@@ -1,6 +1,7 @@
 //! The part of an address after `?`: `key=value` pairs, each key known, each at most once.
 
-use super::{AddressError, Compression, Fingerprint, Mechanism, Provider, TlsMode, decode, number};
+use super::{AddressError, Compression, Fingerprint, Mechanism, TlsMode, decode, number};
+use crate::provider::Provider;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +12,10 @@ pub(super) const KNOWN: &str = "tls, auth, authzid, ca, pin, client-cert, client
 /// The values of `auth=`, as its error lists them.
 pub(super) const MECHANISMS: &str = "PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-1, SCRAM-SHA-256, SCRAM-SHA-1-PLUS, SCRAM-SHA-256-PLUS, \
                           OAUTHBEARER, XOAUTH2, NTLM, GSSAPI, EXTERNAL or ANONYMOUS";
+
+/// The values of `provider=`, as its error lists them.
+pub(super) const PROVIDERS: &str = "google, microsoft, exchange, yahoo, aol, icloud, fastmail, zoho, yandex, gmx, \
+                          web.de, strato, mail.ru, qq, netease, proton, zimbra, dovecot, cyrus or courier";
 
 /// Keys that users try for a password.
 const SECRETS: [&str; 6] = ["password", "passwd", "pass", "pw", "token", "secret"];
@@ -37,7 +42,7 @@ const SEPARATOR: Key<char> = Key::new("separator", "one ASCII character", one_ch
 const COMPRESS: Key<Compression> = Key::new("compress", "auto, on or off", compression);
 const CONNECTIONS: Key<usize> = Key::new("connections", "a number from 1 to 64", connections);
 const TIMEOUT: Key<Duration> = Key::new("timeout", "seconds, from 1 to 86400", seconds);
-const PROVIDER: Key<Provider> = Key::new("provider", "google or microsoft", Provider::named);
+const PROVIDER: Key<&'static Provider> = Key::new("provider", PROVIDERS, Provider::named);
 
 /// A key and its values.
 struct Key<T> {
@@ -86,7 +91,7 @@ pub(super) struct Options {
     pub(super) compression: Option<Compression>,
     pub(super) connections: Option<usize>,
     pub(super) timeout: Option<Duration>,
-    pub(super) provider: Option<Provider>,
+    pub(super) provider: Option<&'static Provider>,
 }
 
 impl Options {
@@ -205,4 +210,19 @@ fn seconds(digits: &str) -> Option<Duration> {
     number(digits)
         .filter(|n| (1..=86400).contains(n))
         .map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider;
+
+    #[test]
+    fn the_error_lists_every_provider() {
+        for provider in provider::ALL {
+            assert!(PROVIDERS.contains(provider.key()), "{}", provider.name);
+        }
+        let count = PROVIDERS.replace(" or ", ", ").split(", ").count();
+        assert_eq!(count, provider::ALL.len());
+    }
 }

@@ -4,19 +4,20 @@ use super::args::{
     OutputArgs, ReportArgs, SourcePasswordArgs, SpeedArgs, TargetPasswordArgs, folder_rules,
 };
 use super::chosen::Choice;
-use super::config::names::Mailbox;
 use super::copy::{OneWay, today};
 use super::failure::Failure;
 use super::json::Summary;
+use super::recall::Recollection;
 use super::report::{About, Report};
 use super::session::Session;
 use super::state::{StateArgs, identity};
+use super::verb::{Mailbox, Verb};
 use super::{exit, password, places, plan_file};
 use clap::Args;
 use mailferry::address::Address;
 use mailferry::plan::planned::Planned;
 use mailferry::verbs::{CopyOptions, PlanHead, PlanMailbox, PlanUse};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Apply a plan saved by `copy --dry-run --save-plan`, and nothing else
@@ -79,12 +80,13 @@ Examples:
     )
 }
 
-impl ApplyArgs {
+impl Verb for ApplyArgs {
+    fn name(&self) -> &'static str {
+        "apply"
+    }
+
     /// Reads the plan, which names the mailboxes.
-    ///
-    /// # Errors
-    /// Why it can't be applied.
-    pub(crate) fn open(&mut self) -> Result<(), Failure> {
+    fn prepare(&mut self, _config: Option<&Path>) -> Result<(), Failure> {
         let (head, planned) = plan_file::load(&self.plan)?;
         let typed = |mailbox: &PlanMailbox| {
             mailbox
@@ -102,11 +104,23 @@ impl ApplyArgs {
         Ok(())
     }
 
-    /// Starts the report, if requested.
-    ///
-    /// # Errors
-    /// Its file can't be written.
-    pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
+    fn mailboxes(&mut self) -> Option<Vec<Mailbox<'_>>> {
+        let Some(Opened { source, target, .. }) = self.opened.as_deref_mut() else {
+            return Some(Vec::new());
+        };
+        Some(vec![
+            Mailbox {
+                text: source,
+                password: &mut self.source_password.configured,
+            },
+            Mailbox {
+                text: target,
+                password: &mut self.target_password.configured,
+            },
+        ])
+    }
+
+    fn report(&self) -> Result<Option<Report>, Failure> {
         let empties_source = self
             .opened
             .as_deref()
@@ -118,39 +132,25 @@ impl ApplyArgs {
         })
     }
 
-    /// Returns where earlier logins are remembered, and whether this run saves its own there.
-    pub(crate) fn recollects(&self) -> (Option<PathBuf>, bool) {
-        let Some(Opened { head, .. }) = self.opened.as_deref() else {
-            return (None, false);
-        };
-        (
-            self.state
-                .or_saved(head.state.as_deref(), head.no_state)
-                .kept_in(),
-            !self.dry_run,
-        )
+    fn output(&self) -> Option<&OutputArgs> {
+        Some(&self.output)
     }
 
-    /// Returns the two mailboxes that it is about.
-    pub(crate) fn mailboxes(&mut self) -> Vec<Mailbox<'_>> {
-        let Some(Opened { source, target, .. }) = self.opened.as_deref_mut() else {
-            return Vec::new();
-        };
-        vec![
-            Mailbox {
-                text: source,
-                password: &mut self.source_password.configured,
-            },
-            Mailbox {
-                text: target,
-                password: &mut self.target_password.configured,
-            },
-        ]
+    fn recollection(&self) -> Option<Recollection> {
+        let Opened { head, .. } = self.opened.as_deref()?;
+        let state = self.state.or_saved(head.state.as_deref(), head.no_state);
+        Some(Recollection {
+            directory: state.kept_in(),
+            writes: !self.dry_run,
+        })
+    }
+
+    fn run(&self, session: &Session) -> Result<u8, Failure> {
+        run(self, session)
     }
 }
 
-/// Runs it. Returns the exit code.
-pub(crate) fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
+fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
     let Some(Opened {
         head,
         planned,

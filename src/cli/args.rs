@@ -16,7 +16,7 @@ use mailferry::folders::{Options as FolderOptions, Rules};
 use mailferry::verbs::MessageFilter;
 use std::path::PathBuf;
 
-/// Which folders, and what they are called on the target.
+/// The folders to copy, and their names on the target.
 #[derive(Args)]
 #[command(next_help_heading = "Folders")]
 pub(crate) struct FolderArgs {
@@ -96,8 +96,7 @@ impl TwoWayFolderArgs {
     }
 }
 
-/// Which folders two mailboxes have in common, and what they are called. Names are those of the
-/// first.
+/// The folders to sync, and how they are paired. Names are those on the first side.
 #[derive(Args)]
 #[command(next_help_heading = "Folders")]
 pub(crate) struct TwoWayFolderArgs {
@@ -119,7 +118,7 @@ pub(crate) struct TwoWayFolderArgs {
     no_roles: bool,
 }
 
-/// Which messages.
+/// The messages to copy.
 #[derive(Args)]
 #[command(next_help_heading = "Messages")]
 pub(crate) struct MessageArgs {
@@ -184,7 +183,7 @@ impl MessageArgs {
     }
 }
 
-/// Where the source's password comes from; the only mailbox's, where there is one.
+/// Where the source's password comes from; also that of a command's only mailbox.
 #[derive(Args)]
 #[command(next_help_heading = "Passwords")]
 pub(crate) struct SourcePasswordArgs {
@@ -261,7 +260,7 @@ impl TargetPasswordArgs {
     }
 }
 
-/// How many lanes.
+/// The number of connections.
 #[derive(Args)]
 #[command(next_help_heading = "Speed")]
 pub(crate) struct JobArgs {
@@ -282,7 +281,7 @@ impl JobArgs {
     }
 }
 
-/// How fast a copy goes.
+/// The speed of a copy.
 #[derive(Args)]
 #[command(next_help_heading = "Speed")]
 pub(crate) struct SpeedArgs {
@@ -293,7 +292,7 @@ pub(crate) struct SpeedArgs {
     pub(crate) limit_rate: Option<u64>,
 }
 
-/// What is shown, and how.
+/// What to print, and how.
 #[derive(Args, Default)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
@@ -319,7 +318,7 @@ pub(crate) struct OutputArgs {
     pub(crate) color: When,
 }
 
-/// What is written about a run when it ends.
+/// The report of a run.
 #[derive(Args, Default)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct ReportArgs {
@@ -358,9 +357,9 @@ pub(crate) enum When {
     /// On a terminal
     #[default]
     Auto,
-    /// Everywhere
+    /// Always
     Always,
-    /// Nowhere
+    /// Never
     Never,
 }
 

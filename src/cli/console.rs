@@ -63,9 +63,9 @@ impl Console {
     /// Shows a line requested by `-v`; the caller made any server text harmless.
     pub(crate) fn log(&self, text: &str) {
         if self.log.is_some() {
-            self.note(text)
+            self.note(text);
         } else {
-            self.line(text)
+            self.line(text);
         }
     }
 

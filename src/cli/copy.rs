@@ -7,10 +7,12 @@ use super::args::{
 use super::chosen::Choice;
 use super::failure::Failure;
 use super::json::Summary;
+use super::recall::Recollection;
 use super::report::{About, Report};
 use super::session::{Purpose, Session};
 use super::state::{StateArgs, identity};
 use super::text::{self, PlanTable};
+use super::verb::{Mailbox, Verb};
 use super::{exit, password, places, plan_file};
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
@@ -58,7 +60,7 @@ pub(crate) struct CopyArgs {
     report: ReportArgs,
 }
 
-/// How the run goes.
+/// How the copy works.
 #[derive(Args)]
 #[command(next_help_heading = "Run")]
 struct RunArgs {
@@ -183,11 +185,6 @@ impl RunArgs {
 }
 
 impl CopyArgs {
-    /// Returns where earlier logins are remembered, and whether this run saves its own.
-    pub(crate) fn recollects(&self) -> (Option<PathBuf>, bool) {
-        (self.run.state.kept_in(), !self.run.dry_run)
-    }
-
     fn options(&self, allowed: [Option<usize>; 2]) -> Result<CopyOptions, Failure> {
         Ok(CopyOptions {
             filter: self.messages.filter()?,
@@ -210,23 +207,49 @@ impl CopyArgs {
     }
 }
 
-impl CopyArgs {
-    /// Starts the report, if requested.
-    ///
-    /// # Errors
-    /// Its file can't be written.
-    pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
-        let RunArgs { dry_run, move_, .. } = self.run;
+impl Verb for CopyArgs {
+    fn name(&self) -> &'static str {
+        "copy"
+    }
+
+    fn mailboxes(&mut self) -> Option<Vec<Mailbox<'_>>> {
+        Some(vec![
+            Mailbox {
+                text: &mut self.source,
+                password: &mut self.source_password.configured,
+            },
+            Mailbox {
+                text: &mut self.target,
+                password: &mut self.target_password.configured,
+            },
+        ])
+    }
+
+    fn report(&self) -> Result<Option<Report>, Failure> {
         self.report.begin(About {
             command: "copy",
-            dry_run,
-            empties_source: move_,
+            dry_run: self.run.dry_run,
+            empties_source: self.run.move_,
         })
+    }
+
+    fn output(&self) -> Option<&OutputArgs> {
+        Some(&self.output)
+    }
+
+    fn recollection(&self) -> Option<Recollection> {
+        Some(Recollection {
+            directory: self.run.state.kept_in(),
+            writes: !self.run.dry_run,
+        })
+    }
+
+    fn run(&self, session: &Session) -> Result<u8, Failure> {
+        run(self, session)
     }
 }
 
-/// Runs it. Returns the exit code.
-pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
+fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
     let addresses = Session::addresses(&args.source, &args.target)?;
     let [source, target] = &addresses;
     let passwords = [
@@ -261,12 +284,12 @@ pub(crate) fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
     run.go(session, save)
 }
 
-/// Returns the local date: the name of the folder for what vanishes now.
+/// Returns the local date, which names the folder for mail that the source no longer has.
 pub(crate) fn today() -> Date {
     jiff::ZonedDateTime::now().date()
 }
 
-/// A copy with a parsed command line, from either command.
+/// A copy with a parsed command line, for `copy` and `apply`.
 pub(crate) struct OneWay<'a> {
     pub(crate) addresses: &'a [Address; 2],
     pub(crate) passwords: [PasswordOptions<'a>; 2],
@@ -275,13 +298,12 @@ pub(crate) struct OneWay<'a> {
     pub(crate) state: &'a StateArgs,
     /// Whether the exit code shows that there is work to do.
     pub(crate) tell_work: bool,
-    /// What came of it, for programs. It is told whether it was a dry run.
+    /// Makes the JSON summary; its second argument is whether it was a dry run.
     pub(crate) summarise: fn(&CopySummary, bool) -> Summary,
 }
 
 impl OneWay<'_> {
-    /// Runs it, keeps its plan where that is wanted, and shows what came of it. Gives the exit
-    /// code.
+    /// Runs it, saves its plan if requested, and shows the result. Returns the exit code.
     pub(crate) fn go(
         &self,
         session: &Session,
@@ -308,7 +330,7 @@ impl OneWay<'_> {
         Ok(exit::of_copy(&summary, self.tell_work))
     }
 
-    /// Runs it. A dry run fills the table.
+    /// Copies. A dry run fills the table.
     fn copy(
         &self,
         session: &Session,
@@ -360,13 +382,12 @@ impl OneWay<'_> {
         Ok(verbs::copy(connectors, self.rules, options, state, run)?)
     }
 
-    /// What a plan of it begins with. `texts` are the addresses as they were typed, or those of
-    /// accounts.
+    /// Returns the head of its plan. `texts` are the addresses as typed, or those of accounts.
     fn plan_head(&self, texts: [&String; 2], folders: folders::Options) -> PlanHead {
         let mailbox = |at: usize| PlanMailbox {
             address: match &self.addresses[at] {
                 Address::Imap(_) => texts[at].clone(),
-                // By its whole path, wherever the plan is carried out.
+                // By its full path, as the plan may be applied from anywhere.
                 directory => identity(directory),
             },
             account: self.passwords[at]
@@ -394,7 +415,7 @@ impl OneWay<'_> {
     }
 }
 
-/// What a copy may do with each side.
+/// Returns what a copy may do with each side.
 fn purposes(options: &CopyOptions) -> Both<Purpose> {
     match options.deleting {
         _ if options.dry_run => Both::new(Purpose::Read, Purpose::Rehearse),

@@ -1,10 +1,12 @@
 //! `mailferry doctor MAILBOX [TARGET]`
 
-use super::args::{OutputArgs, SourcePasswordArgs, TargetPasswordArgs};
+use super::args::{Format, OutputArgs, SourcePasswordArgs, TargetPasswordArgs};
 use super::failure::Failure;
 use super::json::Summary;
+use super::recall::Recollection;
 use super::session::Session;
 use super::state::StateArgs;
+use super::verb::{Mailbox, Verb};
 use super::{exit, password, text};
 use clap::{Args, value_parser};
 use mailferry::address::{Address, ImapAddress};
@@ -12,6 +14,7 @@ use mailferry::mail::Side;
 use mailferry::store::Access;
 use mailferry::store::imap::Account;
 use mailferry::verbs::{self, DoctorOptions, Patient};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,23 +31,23 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[command(after_help = after_help())]
 pub(crate) struct DoctorArgs {
     /// The mailbox. Example: imaps://ann%40example.org@imap.example.org
-    pub(crate) mailbox: String,
+    mailbox: String,
     /// Mailbox you plan to copy to
-    pub(crate) target: Option<String>,
+    target: Option<String>,
     /// How long to leave a connection idle to see whether it is dropped. Example: --idle 300
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = value_parser!(u16).range(0..=3600), help_heading = "Run")]
     idle: u16,
     #[command(flatten)]
-    pub(crate) state: StateArgs,
+    state: StateArgs,
     #[command(flatten)]
-    pub(crate) source_password: SourcePasswordArgs,
+    source_password: SourcePasswordArgs,
     #[command(flatten)]
-    pub(crate) target_password: TargetPasswordArgs,
+    target_password: TargetPasswordArgs,
     /// Same as --output json
     #[arg(long, help_heading = "Output")]
-    pub(crate) json: bool,
+    json: bool,
     #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    output: OutputArgs,
 }
 
 fn after_help() -> String {
@@ -61,8 +64,47 @@ Examples:
     )
 }
 
-/// Runs it. Returns the exit code.
-pub(crate) fn run(args: &DoctorArgs, session: &Session) -> Result<u8, Failure> {
+impl Verb for DoctorArgs {
+    fn name(&self) -> &'static str {
+        "doctor"
+    }
+
+    fn prepare(&mut self, _config: Option<&Path>) -> Result<(), Failure> {
+        if self.json {
+            self.output.output = Format::Json;
+        }
+        Ok(())
+    }
+
+    fn mailboxes(&mut self) -> Option<Vec<Mailbox<'_>>> {
+        let first = Mailbox {
+            text: &mut self.mailbox,
+            password: &mut self.source_password.configured,
+        };
+        let second = self.target.as_mut().map(|text| Mailbox {
+            text,
+            password: &mut self.target_password.configured,
+        });
+        Some(std::iter::once(first).chain(second).collect())
+    }
+
+    fn output(&self) -> Option<&OutputArgs> {
+        Some(&self.output)
+    }
+
+    fn recollection(&self) -> Option<Recollection> {
+        Some(Recollection {
+            directory: self.state.kept_in(),
+            writes: false,
+        })
+    }
+
+    fn run(&self, session: &Session) -> Result<u8, Failure> {
+        run(self, session)
+    }
+}
+
+fn run(args: &DoctorArgs, session: &Session) -> Result<u8, Failure> {
     let mut sides = vec![(
         Side::SOURCE,
         read(Side::SOURCE, &args.mailbox)?,
@@ -125,7 +167,7 @@ fn read(side: Side, text: &str) -> Result<ImapAddress, Failure> {
             address.timeout.get_or_insert(TIMEOUT);
             Ok(address)
         }
-        Address::Maildir(_) | Address::Mbox(_) => {
+        Address::Local(_) => {
             let text = format!(
                 "doctor only checks IMAP servers; the {} is a directory",
                 side.name()

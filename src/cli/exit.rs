@@ -9,7 +9,7 @@ pub(crate) const DONE: u8 = 0;
 pub(crate) const STOPPED: u8 = 1;
 /// The command line is wrong, or a password is missing.
 pub(crate) const USAGE: u8 = 2;
-/// Finished, but some messages or folders failed; each was named.
+/// Finished, but some messages or folders failed; each was reported.
 pub(crate) const PARTIAL: u8 = 3;
 /// `verify`: they differ. `copy --dry-run --exit-code`: there is work to do.
 pub(crate) const DIFFERENT: u8 = 4;
@@ -23,9 +23,9 @@ pub(crate) const LOCKED: u8 = 7;
 pub(crate) const FULL: u8 = 8;
 /// More would be deleted than `--max-delete` allows, so nothing was.
 pub(crate) const BRAKED: u8 = 9;
-/// Interrupted; a second run goes on from there.
+/// Interrupted; the next run resumes.
 pub(crate) const INTERRUPTED: u8 = 130;
-/// Whoever read stdout went away: what a shell reports for a process that SIGPIPE ended.
+/// The reader of stdout has closed it: what a shell reports for a process ended by SIGPIPE.
 pub(crate) const BROKEN_PIPE: u8 = 141;
 
 /// The table for `--help`.
@@ -43,8 +43,8 @@ Exit codes:
     9  --max-delete limit exceeded; nothing was deleted
   130  interrupted; rerun the same command to resume";
 
-/// What a code means for a command, in the words of [`HELP`], of which some are about one command
-/// or option.
+/// Returns what a code means for a command, in the words of [`HELP`], parts of which apply to one
+/// command or option.
 pub(crate) fn meaning(code: u8, command: &str) -> String {
     let line = |line: &'static str| {
         let (number, meaning) = line.trim_start().split_once("  ")?;
@@ -64,7 +64,7 @@ pub(crate) fn meaning(code: u8, command: &str) -> String {
         .join("; ")
 }
 
-/// What an error that ended the run means.
+/// Returns the code for an error that ended the run.
 pub(crate) fn of_error(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::Usage => USAGE,
@@ -101,8 +101,8 @@ pub(crate) fn of_sync(summary: &SyncSummary, tell_work: bool) -> u8 {
     }
 }
 
-/// What came of `verify`. A difference that was found outweighs folders that could not be compared:
-/// it is certain.
+/// Returns the code for `verify`. A difference outweighs folders that could not be compared: it is
+/// certain.
 pub(crate) fn of_verify(summary: &VerifySummary) -> u8 {
     match of_status(&summary.status) {
         DONE | PARTIAL if summary.differences.total() > 0 => DIFFERENT,
@@ -111,7 +111,7 @@ pub(crate) fn of_verify(summary: &VerifySummary) -> u8 {
     }
 }
 
-/// What `doctor` found first that a copy would fail at.
+/// Returns the code for the first problem found by `doctor` that would make a copy fail.
 pub(crate) fn of_doctor(summary: &DoctorSummary) -> u8 {
     summary.failure.map_or(DONE, of_error)
 }

@@ -1,4 +1,4 @@
-//! Why a run ended early, with the exit code and the name that scripts know it by.
+//! The error that ended a run early, with its exit code and its name in JSON.
 
 use super::exit;
 use mailferry::store::{Error, ErrorKind};
@@ -7,8 +7,8 @@ use serde::Serialize;
 /// What to do after an interruption.
 pub(crate) const AGAIN: &str = "rerun the same command to resume";
 
-/// An error that ends the run. Its texts may hold a server's words: they are made harmless where
-/// they are shown.
+/// An error that ends the run. Its texts may contain a server's words: they are made harmless when
+/// shown.
 #[derive(Clone, Debug, thiserror::Error, Serialize)]
 #[error("{message}")]
 pub(crate) struct Failure {
@@ -25,7 +25,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// The command line asks for something that can't be.
+    /// Returns a failure because of the command line.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self {
             code: exit::USAGE,
@@ -35,7 +35,7 @@ impl Failure {
         }
     }
 
-    /// Something on this machine failed.
+    /// Returns a failure on this machine.
     pub(crate) fn local(message: impl Into<String>) -> Self {
         Self {
             code: exit::STOPPED,
@@ -45,7 +45,7 @@ impl Failure {
         }
     }
 
-    /// Whoever read stdout went away. Nothing is said about it.
+    /// Returns the failure for a closed stdout, which is not reported.
     pub(crate) fn broken_pipe() -> Self {
         Self {
             code: exit::BROKEN_PIPE,
@@ -53,7 +53,7 @@ impl Failure {
         }
     }
 
-    /// The same with advice.
+    /// Adds a hint.
     #[must_use]
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -81,7 +81,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// The name of a kind of failure in JSON.
+/// Returns the name of a kind of failure in JSON.
 pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Unreachable => "unreachable",

@@ -13,7 +13,7 @@ const MAX_LIST: u64 = 16 * 1024 * 1024;
 /// Reads the names in a file, or from stdin for `-`.
 ///
 /// # Errors
-/// It can't be read, is too long or not UTF-8, or names no folder.
+/// It can't be read, is too long or not UTF-8, or has no names.
 pub(crate) fn read(path: &str) -> Result<Vec<String>, Failure> {
     let text = if path == "-" {
         limited(io::stdin().lock())

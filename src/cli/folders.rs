@@ -3,8 +3,10 @@
 use super::args::{OutputArgs, SourcePasswordArgs};
 use super::failure::Failure;
 use super::json::{Line, Summary};
+use super::recall::Recollection;
 use super::session::{Purpose, Session};
-use super::{exit, text};
+use super::verb::{Mailbox, Verb};
+use super::{exit, state, text};
 use clap::Args;
 use mailferry::mail::Side;
 use mailferry::verbs;
@@ -14,11 +16,11 @@ use mailferry::verbs;
 #[command(after_help = after_help())]
 pub(crate) struct FoldersArgs {
     /// The mailbox. Example: imaps://ann%40example.org@imap.example.org
-    pub(crate) mailbox: String,
+    mailbox: String,
     #[command(flatten)]
-    pub(crate) password: SourcePasswordArgs,
+    password: SourcePasswordArgs,
     #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    output: OutputArgs,
 }
 
 fn after_help() -> String {
@@ -34,8 +36,35 @@ Examples:
     )
 }
 
-/// Runs it. Gives the exit code.
-pub(crate) fn run(args: &FoldersArgs, session: &Session) -> Result<u8, Failure> {
+impl Verb for FoldersArgs {
+    fn name(&self) -> &'static str {
+        "folders"
+    }
+
+    fn mailboxes(&mut self) -> Option<Vec<Mailbox<'_>>> {
+        Some(vec![Mailbox {
+            text: &mut self.mailbox,
+            password: &mut self.password.configured,
+        }])
+    }
+
+    fn output(&self) -> Option<&OutputArgs> {
+        Some(&self.output)
+    }
+
+    fn recollection(&self) -> Option<Recollection> {
+        Some(Recollection {
+            directory: state::usual_directory(),
+            writes: false,
+        })
+    }
+
+    fn run(&self, session: &Session) -> Result<u8, Failure> {
+        run(self, session)
+    }
+}
+
+fn run(args: &FoldersArgs, session: &Session) -> Result<u8, Failure> {
     let address = Session::address(Side::SOURCE, &args.mailbox)?;
     let password = session.password(Side::SOURCE, &address, args.password.options())?;
     let observers = session.observers(None);

@@ -1,15 +1,15 @@
-//! What people know a message by, in lists: its subject, who sent it and when.
+//! The heading of a message in lists: subject, sender and date.
 
 use super::harmless;
 use mailferry::mail::{Heading, InternalDate};
 use unicode_width::UnicodeWidthChar as _;
 
-/// How wide a subject and a sender may be in a terminal, in columns.
+/// The maximum width of a subject and a sender in a terminal, in columns.
 const SUBJECT: usize = 60;
 const FROM: usize = 40;
 
-/// ` "Invoice 4711" from Ann <ann@example.org>, 2026-03-26`, to follow a UID; empty where nothing
-/// was read.
+/// Returns ` "Invoice 4711" from Ann <ann@example.org>, 2026-03-26`, to follow a UID; empty if no
+/// heading was read.
 pub(crate) fn after_uid(heading: Option<&Heading>) -> String {
     let Some(Heading {
         subject,
@@ -33,7 +33,7 @@ pub(crate) fn after_uid(heading: Option<&Heading>) -> String {
     text
 }
 
-/// The text, cut where it is wider than so many columns.
+/// Returns the text, cut if it is wider than so many columns.
 fn cut(text: &str, columns: usize) -> String {
     let mut width = 0;
     let mut shown = String::new();

@@ -4,22 +4,23 @@ use super::harmless;
 use super::units;
 use mailferry::verbs::{LeftOut, LeftOutFolder};
 
-/// How many folders are named for one option in a text; the rest is counted.
+/// The maximum number of folders listed per option in a text; the rest is counted.
 const NAMED: usize = 10;
 
-/// Why, where it is no option's doing.
+/// The reason, if it isn't an option.
 pub(crate) fn why(left_out: &LeftOut) -> Option<&'static str> {
     match left_out.by.as_str() {
         "shared" => Some(
             "shared, or owned by other users; use --folder with their first level to include them",
         ),
         "kept" => Some("moved there by --keep-deleted; use --folder 'Vanished/**' to include them"),
+        "equal" => Some("equal to another message in the same folder; Gmail keeps one of them"),
         "chats" => Some("chats, not mail; use --folder with the full name to include them"),
         _ => None,
     }
 }
 
-/// `left out by --exclude: Junk (312 messages)`
+/// Writes `left out by --exclude: Junk (312 messages)`.
 fn line(left_out: &LeftOut) -> String {
     let folder = |found: &LeftOutFolder| match found.messages {
         Some(messages) => format!(
@@ -49,7 +50,7 @@ fn line(left_out: &LeftOut) -> String {
     }
 }
 
-/// `1 folder`, `1 folder and 20 messages`
+/// Writes `1 folder`, `1 folder and 20 messages`.
 fn amount(left_out: &LeftOut) -> String {
     let counts = [
         (left_out.folders.len() as u64, "folder"),
@@ -62,7 +63,7 @@ fn amount(left_out: &LeftOut) -> String {
     counts.collect::<Vec<_>>().join(" and ")
 }
 
-/// A line for each option.
+/// Returns a line for each option.
 pub(crate) fn lines(all: &[LeftOut]) -> Vec<String> {
     all.iter().map(line).collect()
 }
@@ -94,7 +95,7 @@ fn clause(all: &[LeftOut], one: &str, many: &str) -> Option<String> {
     Some(text)
 }
 
-/// How many messages of folders that took part were left out.
+/// Returns how many messages of selected folders were left out.
 pub(crate) fn single_messages(all: &[LeftOut]) -> u64 {
     all.iter().map(LeftOut::single_messages).sum()
 }

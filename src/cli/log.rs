@@ -73,7 +73,7 @@ impl Observer for Log {
                 error!(target: OURS, "{} UID {uid}{id}{about}: {}", text(folder), text(reason));
             }
             Event::FolderFailed { folder, reason } => {
-                error!(target: OURS, "{}: {}", text(folder), text(reason))
+                error!(target: OURS, "{}: {}", text(folder), text(reason));
             }
             Event::Retrying { side, wait, reason } if !self.quiet => warn!(
                 target: RETRYING,
@@ -85,17 +85,24 @@ impl Observer for Log {
             Event::Connected {
                 side,
                 server,
+                provider,
                 is_compressed,
             } if self.is_first(*side) => {
+                let kind = match provider {
+                    Some(name) if !server.to_lowercase().contains(&name.to_lowercase()) => {
+                        format!(" (treated as {name})")
+                    }
+                    _ => String::new(),
+                };
                 let compressed = if *is_compressed { ", compressed" } else { "" };
-                info!(target: OURS, "{}: connected to {}{compressed}", self.names[*side], text(server));
+                info!(target: OURS, "{}: connected to {}{kind}{compressed}", self.names[*side], text(server));
             }
             Event::Listed { side, folders } => {
                 info!(target: OURS, "{}: {}", self.names[*side], units::counted(*folders as u64, "folder"));
             }
             Event::FolderCreated { folder } => info!(target: OURS, "created {}", text(folder)),
             Event::FolderRenamed { from, to } => {
-                info!(target: OURS, "renamed {} to {}", text(from), text(to))
+                info!(target: OURS, "renamed {} to {}", text(from), text(to));
             }
             Event::FolderDeleted { folder } => info!(target: OURS, "deleted {}", text(folder)),
             Event::Trace {
@@ -247,6 +254,7 @@ impl Visit for Message {
 mod tests {
     use super::*;
     use mailferry::mail::{Heading, Uid};
+    use mailferry::provider::Provider;
     use std::sync::Mutex;
     use std::time::Duration;
 
@@ -255,10 +263,10 @@ mod tests {
         let shown: Arc<Mutex<Vec<(Kind, String)>>> = Arc::default();
         let to = Arc::clone(&shown);
         let lines = Lines::new(verbosity, move |kind, text: &str| {
-            to.lock().unwrap().push((kind, text.to_owned()))
+            to.lock().unwrap().push((kind, text.to_owned()));
         });
         tracing::subscriber::with_default(lines, || {
-            events.iter().for_each(|event| log.observe(event))
+            events.iter().for_each(|event| log.observe(event));
         });
         Arc::into_inner(shown).unwrap().into_inner().unwrap()
     }
@@ -271,6 +279,7 @@ mod tests {
         Event::Connected {
             side,
             server,
+            provider: Provider::of_server(server).map(|provider| provider.name),
             is_compressed,
         }
     }
@@ -294,6 +303,11 @@ mod tests {
                 connected(Side::TARGET, "Cyrus", true),
                 1,
                 "target: connected to Cyrus, compressed",
+            ),
+            (
+                connected(Side::SOURCE, "Gimap ready", false),
+                1,
+                "source: connected to Gimap ready (treated as Gmail)",
             ),
             (
                 Event::Listed {
@@ -399,7 +413,7 @@ mod tests {
         let shown: Arc<Mutex<Vec<String>>> = Arc::default();
         let to = Arc::clone(&shown);
         let lines = Lines::new(3, move |_, text: &str| {
-            to.lock().unwrap().push(text.to_owned())
+            to.lock().unwrap().push(text.to_owned());
         });
         tracing::subscriber::with_default(lines, || {
             error!(target: "another", "a secret");

@@ -1,13 +1,16 @@
 //! `mailferry login MAILBOX` and `mailferry logout MAILBOX`: OAuth 2.0 with an interactive user.
 
 use super::failure::Failure;
-use super::password::{ConfiguredClient, client_secret};
+use super::password::{Configured, ConfiguredClient, client_secret};
 use super::session::Session;
+use super::verb::{Mailbox, Verb};
 use super::{browser, exit, harmless, tokens};
 use clap::{Args, ValueEnum};
-use mailferry::address::{Address, ImapAddress, Provider};
+use mailferry::address::{Address, ImapAddress};
 use mailferry::mail::Side;
 use mailferry::oauth::{self, Client, Endpoint, Flow, Guide, Profile, Vault};
+use mailferry::provider::Provider;
+use std::path::Path;
 use std::time::Duration;
 
 /// Log in to a mailbox with OAuth 2.0 and store the tokens
@@ -21,7 +24,7 @@ use std::time::Duration;
 pub(crate) struct LoginArgs {
     /// The mailbox. Example: imaps://ann%40example.org@outlook.office365.com
     #[arg(required_unless_present = "list")]
-    pub(crate) mailbox: Option<String>,
+    mailbox: Option<String>,
     /// List stored tokens
     #[arg(long, conflicts_with = "mailbox", help_heading = "Run")]
     list: bool,
@@ -65,9 +68,12 @@ pub(crate) struct LoginArgs {
         help_heading = "Run"
     )]
     port: u16,
+    /// The mailbox as it was typed, even if it is an account in the config file.
+    #[arg(skip)]
+    typed: String,
     /// The config file's settings, if the mailbox is an account in it.
     #[arg(skip)]
-    pub(crate) configured: super::password::Configured,
+    configured: Configured,
 }
 
 /// Delete the stored tokens of a mailbox
@@ -77,10 +83,10 @@ pub(crate) struct LoginArgs {
 #[command(after_help = logout_help())]
 pub(crate) struct LogoutArgs {
     /// The mailbox. Example: imaps://ann%40example.org@outlook.office365.com
-    pub(crate) mailbox: String,
+    mailbox: String,
     /// The config file's settings, if the mailbox is an account in it.
     #[arg(skip)]
-    pub(crate) configured: super::password::Configured,
+    configured: Configured,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -131,12 +137,46 @@ Examples:
     )
 }
 
-/// Runs `login`. Returns the exit code.
-pub(crate) fn login(
-    args: &LoginArgs,
-    typed: Option<&str>,
-    session: &Session,
-) -> Result<u8, Failure> {
+impl Verb for LoginArgs {
+    fn name(&self) -> &'static str {
+        "login"
+    }
+
+    fn prepare(&mut self, _config: Option<&Path>) -> Result<(), Failure> {
+        self.typed = self.mailbox.clone().unwrap_or_default();
+        Ok(())
+    }
+
+    fn mailboxes(&mut self) -> Option<Vec<Mailbox<'_>>> {
+        let password = &mut self.configured;
+        let mailbox = self.mailbox.as_mut();
+        let mailbox = mailbox.map(|text| Mailbox { text, password });
+        Some(mailbox.into_iter().collect())
+    }
+
+    fn run(&self, session: &Session) -> Result<u8, Failure> {
+        login(self, session)
+    }
+}
+
+impl Verb for LogoutArgs {
+    fn name(&self) -> &'static str {
+        "logout"
+    }
+
+    fn mailboxes(&mut self) -> Option<Vec<Mailbox<'_>>> {
+        Some(vec![Mailbox {
+            text: &mut self.mailbox,
+            password: &mut self.configured,
+        }])
+    }
+
+    fn run(&self, session: &Session) -> Result<u8, Failure> {
+        logout(self, session)
+    }
+}
+
+fn login(args: &LoginArgs, session: &Session) -> Result<u8, Failure> {
     let vault = vault()?;
     let Some(mailbox) = &args.mailbox else {
         return list(&vault, session);
@@ -159,7 +199,7 @@ pub(crate) fn login(
     let account = oauth::Account {
         user: address.user.clone(),
         host: address.host.clone(),
-        address: typed.unwrap_or(mailbox).to_owned(),
+        address: args.typed.clone(),
     };
     let place = if vault.keep(&account, &client, tokens)? {
         "in the keyring"
@@ -176,8 +216,7 @@ pub(crate) fn login(
     Ok(exit::DONE)
 }
 
-/// Runs `logout`. Returns the exit code.
-pub(crate) fn logout(args: &LogoutArgs, session: &Session) -> Result<u8, Failure> {
+fn logout(args: &LogoutArgs, session: &Session) -> Result<u8, Failure> {
     let address = read(&args.mailbox)?;
     let (user, host) = (&address.user, &address.host);
     if !vault()?.forget(user, host)? {
@@ -215,7 +254,7 @@ fn say(session: &Session, text: &str) {
 fn read(mailbox: &str) -> Result<ImapAddress, Failure> {
     match Session::address(Side::SOURCE, mailbox)? {
         Address::Imap(address) => Ok(address),
-        Address::Maildir(_) | Address::Mbox(_) => Err(Failure::usage("a directory needs no login")),
+        Address::Local(_) => Err(Failure::usage("a directory needs no login")),
     }
 }
 
@@ -238,9 +277,10 @@ impl LoginArgs {
             secret.map_err(|reason| Failure::usage(format!("no client secret: {reason:#}")))?;
         let provider = self
             .provider
-            .map(Provider::from)
+            .and_then(Known::provider)
             .or(address.provider)
             .or(Provider::of_host(&address.host));
+        let profile = provider.and_then(Profile::of);
         let mut client = Client::new(id.clone(), secret);
         client.authorization = endpoint(
             "authorization",
@@ -254,8 +294,8 @@ impl LoginArgs {
         } else {
             self.scope.clone()
         };
-        let usual = match provider {
-            Some(provider) => Profile::of(provider).flow,
+        let usual = match profile {
+            Some(profile) => profile.flow,
             None if client.device.is_some() => Flow::Device,
             None => Flow::Browser,
         };
@@ -264,7 +304,7 @@ impl LoginArgs {
             Some(How::Browser) => Flow::Browser,
             None => usual,
         };
-        Ok((client.at(provider), flow))
+        Ok((client.at(profile), flow))
     }
 }
 
@@ -281,12 +321,12 @@ fn endpoint(
         .map_err(refused)
 }
 
-impl From<Known> for Provider {
-    fn from(known: Known) -> Self {
-        match known {
-            Known::Google => Self::Google,
-            Known::Microsoft => Self::Microsoft,
-        }
+impl Known {
+    fn provider(self) -> Option<&'static Provider> {
+        Provider::named(match self {
+            Self::Google => "google",
+            Self::Microsoft => "microsoft",
+        })
     }
 }
 

@@ -11,14 +11,14 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-/// The series that is carried over from a file to the next while runs fail.
+/// The series that is copied from the old file to the new one while runs fail.
 const LAST_SUCCESS: &str = "mailferry_last_success_timestamp_seconds";
 
-/// Writes the file for a run that ends now: its exit code, and its summary's numbers, if it came so
-/// far.
+/// Writes the file for a run that ends now: its exit code, and the numbers of its summary, if there
+/// is one.
 ///
 /// # Errors
-/// What the system says against it.
+/// The system's error.
 pub(crate) fn write(path: &Path, summary: Option<&Value>, code: u8) -> io::Result<()> {
     let now = jiff::Timestamp::now().as_second();
     let before = if code == 0 {
@@ -41,14 +41,14 @@ pub(crate) fn write(path: &Path, summary: Option<&Value>, code: u8) -> io::Resul
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
-/// What the runs of this file are called: `nightly` for `/var/lib/…/nightly.prom`.
+/// Returns the name of the runs of this file: `nightly` for `/var/lib/…/nightly.prom`.
 fn name(path: &Path) -> String {
     path.file_stem()
         .map(|stem| stem.to_string_lossy().into_owned())
         .unwrap_or_default()
 }
 
-/// The file's text at the time `now`; `before` is what it was until then.
+/// Returns the file's text at the time `now`; `before` is the previous text.
 pub(crate) fn text(
     name: &str,
     summary: Option<&Value>,
@@ -66,7 +66,7 @@ pub(crate) fn text(
     let labels = format!("{{name=\"{escaped}\"{}}}", command.unwrap_or_default());
     let mut text = String::new();
     let mut series = |metric: &str, labels: &str, value: &str| {
-        // A String takes everything.
+        // Writing to a String can't fail.
         let _ = writeln!(text, "# TYPE {metric} gauge\n{metric}{labels} {value}");
     };
     series("mailferry_exit_code", &labels, &code.to_string());
@@ -98,7 +98,7 @@ fn number_at_end(line: &str) -> Option<String> {
     Some(number.to_string())
 }
 
-/// All numbers and truths in an object, and in those within it, by their names.
+/// Returns all numbers and booleans in an object and its nested objects, by name.
 fn numbers(prefix: &str, of: &Value) -> Vec<(String, String)> {
     let Value::Object(members) = of else {
         return Vec::new();

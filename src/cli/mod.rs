@@ -1,8 +1,8 @@
 //! The command line: parses it, runs a verb of the library, shows the result.
 //!
-//! One file per command. stdout carries only results ([`output`]), stderr everything else
-//! ([`console`]); both show a server's text only after it was made [`harmless`]. Only this part of
-//! the program reads the environment.
+//! One file per command, which implements [`verb::Verb`]; `Command` lists them. stdout carries only
+//! results ([`output`]), stderr everything else ([`console`]); both show a server's text only after
+//! it was made [`harmless`]. Only this part of the program reads the environment.
 
 mod apply;
 mod args;
@@ -48,20 +48,21 @@ mod tokens;
 mod undo;
 mod units;
 mod values;
+mod verb;
 mod verify;
 mod version;
 
 use args::When;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use config::names::Mailbox;
+use config::names::use_accounts;
 use console::Console;
 use failure::Failure;
-use recall::Recollection;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use session::Session;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use verb::Verb;
 
 /// Copy, sync, back up and verify IMAP mailboxes. Fast, exact, safe to re-run.
 #[derive(Parser)]
@@ -144,48 +145,30 @@ pub(crate) fn run() -> u8 {
 }
 
 fn execute(mut command: Command, chosen: Option<&Path>, allow_weaker: bool) -> u8 {
-    if let Command::Doctor(args) = &mut command
-        && args.json
-    {
-        args.output.output = args::Format::Json;
-    }
-    let typed = command
-        .mailboxes()
-        .first()
-        .map(|mailbox| mailbox.text.clone());
-    let opened = if let Command::Apply(args) = &mut command {
-        args.open()
-    } else {
-        Ok(())
-    };
-    let named = opened.and_then(|()| command.use_accounts(chosen));
-    let session = match command.session() {
+    let verb = command.verb();
+    let prepared = verb.prepare(chosen);
+    let named = prepared.and_then(|()| use_accounts(verb, chosen));
+    let session = match open_session(verb) {
         Ok(session) => session,
         Err(failure) => {
             Console::new(When::Auto).failure(&failure);
             return failure.code;
         }
     };
-    if let Some(recollection) = command.recollection() {
+    if let Some(recollection) = verb.recollection() {
         session.recollect(recollection, allow_weaker);
     }
-    let result = named.and_then(|()| match &command {
-        Command::Copy(args) => copy::run(args, &session),
-        Command::Apply(args) => apply::run(args, &session),
-        Command::Sync(args) => sync::run(args, &session),
-        Command::Undo(args) => undo::run(args, &session),
-        Command::Verify(args) => verify::run(args, &session),
-        Command::Folders(args) => folders::run(args, &session),
-        Command::Doctor(args) => doctor::run(args, &session),
-        Command::Login(args) => login::login(args, typed.as_deref(), &session),
-        Command::Logout(args) => login::logout(args, &session),
-        Command::Config(args) => config::check::run(args, chosen, &session),
-        Command::Man(args) => pages::man(args, &session),
-        Command::Completions(args) => Ok(pages::completions(args, &session)),
-        // A job can't be a job.
-        Command::Run(_) => Err(Failure::usage("a job can't run another job")),
-    });
-    session.end(result)
+    session.end(named.and_then(|()| verb.run(&session)))
+}
+
+/// Sets up streams, and the report if requested.
+fn open_session(verb: &dyn Verb) -> Result<Session, Failure> {
+    let report = verb.report()?;
+    Session::new(
+        verb.name(),
+        verb.output().unwrap_or(&args::OutputArgs::default()),
+        report,
+    )
 }
 
 /// Prevents core files, which would contain the passwords. A limit of one byte is too small for
@@ -225,119 +208,21 @@ fn job_command(job: &config::Job, more: &[String]) -> Result<Command, clap::Erro
 }
 
 impl Command {
-    /// Sets up streams, and the report if requested.
-    fn session(&self) -> Result<Session, Failure> {
-        let report = match self {
-            Self::Copy(args) => args.report()?,
-            Self::Apply(args) => args.report()?,
-            Self::Sync(args) => args.report()?,
-            Self::Verify(args) => args.report()?,
-            _ => None,
-        };
-        Session::new(
-            self.name(),
-            self.output().unwrap_or(&args::OutputArgs::default()),
-            report,
-        )
-    }
-
-    fn name(&self) -> &'static str {
+    fn verb(&mut self) -> &mut dyn Verb {
         match self {
-            Self::Copy(_) => "copy",
-            Self::Apply(_) => "apply",
-            Self::Sync(_) => "sync",
-            Self::Undo(_) => "undo",
-            Self::Verify(_) => "verify",
-            Self::Folders(_) => "folders",
-            Self::Doctor(_) => "doctor",
-            Self::Run(_) => "run",
-            Self::Login(_) => "login",
-            Self::Logout(_) => "logout",
-            Self::Config(_) => "config",
-            Self::Man(_) => "man",
-            Self::Completions(_) => "completions",
-        }
-    }
-
-    fn output(&self) -> Option<&args::OutputArgs> {
-        Some(match self {
-            Self::Copy(args) => &args.output,
-            Self::Apply(args) => &args.output,
-            Self::Sync(args) => &args.output,
-            Self::Undo(args) => &args.output,
-            Self::Verify(args) => &args.output,
-            Self::Folders(args) => &args.output,
-            Self::Doctor(args) => &args.output,
-            Self::Run(_)
-            | Self::Login(_)
-            | Self::Logout(_)
-            | Self::Config(_)
-            | Self::Man(_)
-            | Self::Completions(_) => {
-                return None;
-            }
-        })
-    }
-
-    /// Returns where earlier logins are remembered, and whether to save this one; `None` if it
-    /// doesn't log in.
-    fn recollection(&self) -> Option<Recollection> {
-        let (directory, writes) = match self {
-            Self::Copy(args) => args.recollects(),
-            Self::Apply(args) => args.recollects(),
-            Self::Sync(args) => args.recollects(),
-            Self::Undo(args) => (args.state.directory().ok(), true),
-            Self::Doctor(args) => (args.state.kept_in(), false),
-            Self::Verify(_) | Self::Folders(_) => (state::usual_directory(), false),
-            Self::Run(_)
-            | Self::Login(_)
-            | Self::Logout(_)
-            | Self::Config(_)
-            | Self::Man(_)
-            | Self::Completions(_) => {
-                return None;
-            }
-        };
-        Some(Recollection { directory, writes })
-    }
-
-    /// Returns the mailboxes that it is about.
-    fn mailboxes(&mut self) -> Vec<Mailbox<'_>> {
-        let mailbox = |text, password| Mailbox { text, password };
-        match self {
-            Self::Copy(args) => vec![
-                mailbox(&mut args.source, &mut args.source_password.configured),
-                mailbox(&mut args.target, &mut args.target_password.configured),
-            ],
-            Self::Apply(args) => args.mailboxes(),
-            Self::Sync(args) => vec![
-                mailbox(&mut args.first, &mut args.first_password.configured),
-                mailbox(&mut args.second, &mut args.second_password.configured),
-            ],
-            Self::Undo(args) => args.mailboxes(),
-            Self::Verify(args) => vec![
-                mailbox(&mut args.source, &mut args.source_password.configured),
-                mailbox(&mut args.target, &mut args.target_password.configured),
-            ],
-            Self::Folders(args) => vec![mailbox(&mut args.mailbox, &mut args.password.configured)],
-            Self::Doctor(args) => {
-                let first = mailbox(&mut args.mailbox, &mut args.source_password.configured);
-                let second = args
-                    .target
-                    .as_mut()
-                    .map(|text| mailbox(text, &mut args.target_password.configured));
-                std::iter::once(first).chain(second).collect()
-            }
-            Self::Login(args) => {
-                let configured = &mut args.configured;
-                args.mailbox
-                    .as_mut()
-                    .map(|text| mailbox(text, configured))
-                    .into_iter()
-                    .collect()
-            }
-            Self::Logout(args) => vec![mailbox(&mut args.mailbox, &mut args.configured)],
-            Self::Run(_) | Self::Config(_) | Self::Man(_) | Self::Completions(_) => Vec::new(),
+            Self::Copy(args) => args,
+            Self::Apply(args) => args,
+            Self::Sync(args) => args,
+            Self::Undo(args) => args,
+            Self::Verify(args) => args,
+            Self::Folders(args) => args,
+            Self::Doctor(args) => args,
+            Self::Run(args) => args,
+            Self::Login(args) => args,
+            Self::Logout(args) => args,
+            Self::Config(args) => args,
+            Self::Man(args) => args,
+            Self::Completions(args) => args,
         }
     }
 }

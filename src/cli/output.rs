@@ -1,9 +1,8 @@
 //! stdout: only results, in whole lines.
 //!
-//! When nobody reads any more (a pipe into `head`), or the disk behind it is full, the rest is
-//! dropped and the run is asked to stop cleanly: work in progress is finished, so a second run has
-//! nothing to repair. A broken pipe then ends silently with
-//! [`exit::BROKEN_PIPE`](super::exit::BROKEN_PIPE).
+//! When the reader is gone (a pipe into `head`), or the disk is full, the rest is dropped and the
+//! run is asked to stop cleanly: work in progress is finished, so the next run has nothing to
+//! repair. A broken pipe then ends silently with [`exit::BROKEN_PIPE`](super::exit::BROKEN_PIPE).
 
 use super::console::Console;
 use super::failure::Failure;

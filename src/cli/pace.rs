@@ -1,13 +1,13 @@
-//! How fast a run is and how long it will take, over the last seconds rather than since the
-//! beginning: folders differ, and servers slow down.
+//! The speed of a run and its remaining time, by the last seconds rather than since the beginning:
+//! folders differ, and servers slow down.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How far back the rate looks.
+/// The time over which the rate is measured.
 const WINDOW: Duration = Duration::from_secs(20);
 
-/// How close two samples may be.
+/// The minimum time between two samples.
 const STEP: Duration = Duration::from_millis(500);
 
 /// What a message costs in addition to its bytes, in bytes: commands, acknowledgements, the

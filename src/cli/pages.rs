@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use super::session::Session;
+use super::verb::Verb;
 use super::{Cli, exit};
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
@@ -51,8 +52,27 @@ Examples:
     )
 }
 
-/// Runs `man`. Returns the exit code.
-pub(crate) fn man(args: &ManArgs, session: &Session) -> Result<u8, Failure> {
+impl Verb for ManArgs {
+    fn name(&self) -> &'static str {
+        "man"
+    }
+
+    fn run(&self, session: &Session) -> Result<u8, Failure> {
+        man(self, session)
+    }
+}
+
+impl Verb for CompletionsArgs {
+    fn name(&self) -> &'static str {
+        "completions"
+    }
+
+    fn run(&self, session: &Session) -> Result<u8, Failure> {
+        Ok(completions(self, session))
+    }
+}
+
+fn man(args: &ManArgs, session: &Session) -> Result<u8, Failure> {
     let Some(directory) = &args.dir else {
         let mut page = Vec::new();
         clap_mangen::Man::new(Cli::command())
@@ -71,8 +91,7 @@ pub(crate) fn man(args: &ManArgs, session: &Session) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
-/// Runs `completions`. Returns the exit code.
-pub(crate) fn completions(args: &CompletionsArgs, session: &Session) -> u8 {
+fn completions(args: &CompletionsArgs, session: &Session) -> u8 {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "mailferry", &mut script);
     print(&script, session)

@@ -3,7 +3,7 @@
 
 use super::failure::Failure;
 use super::state::identity;
-use mailferry::address::Address;
+use mailferry::address::{Address, Form};
 use mailferry::folders::Options;
 use mailferry::store::maildir;
 use mailferry::verbs::Kinship;
@@ -79,8 +79,8 @@ fn is_one_directory(one: &Path, other: &Path) -> bool {
     one == other || inode(one).is_some_and(|some| inode(other) == Some(some))
 }
 
-/// Reports whether a path belongs to a mailbox: any directory below an mbox tree, and the folders
-/// of a Maildir.
+/// Reports whether a path belongs to a mailbox: in a Maildir only folders do, in other forms any
+/// directory below.
 fn is_place_of(outer: &Address, below: &Path) -> bool {
     let Some(Component::Normal(first)) = below.components().next() else {
         return false;
@@ -88,7 +88,8 @@ fn is_place_of(outer: &Address, below: &Path) -> bool {
     let is_folder = |name: &OsStr| {
         name.as_bytes().starts_with(b".") || ["cur", "new", "tmp"].iter().any(|own| name == *own)
     };
-    matches!(outer, Address::Mbox(_)) || is_folder(first)
+    let is_maildir = matches!(outer, Address::Local(local) if local.form == Form::Maildir);
+    !is_maildir || is_folder(first)
 }
 
 #[cfg(test)]

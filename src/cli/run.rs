@@ -2,6 +2,8 @@
 
 use super::config::Config;
 use super::failure::Failure;
+use super::session::Session;
+use super::verb::Verb;
 use super::{Command, exit, job_command};
 use clap::Args;
 use std::ffi::OsString;
@@ -35,6 +37,17 @@ Examples:
 {}",
         exit::HELP
     )
+}
+
+impl Verb for RunArgs {
+    fn name(&self) -> &'static str {
+        "run"
+    }
+
+    /// A job can't be a job: [`job`] has already replaced the one on the command line.
+    fn run(&self, _session: &Session) -> Result<u8, Failure> {
+        Err(Failure::usage("a job can't run another job"))
+    }
 }
 
 /// Why there is no command to run.

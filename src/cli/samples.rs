@@ -11,7 +11,7 @@ use mailferry::verbs::{
     CopySummary, LeftOut, LeftOutFolder, OnlyInView, Status, SyncSummary, SyncWay, VerifySummary,
 };
 
-/// Numbers from `n + 1` on.
+/// Returns numbers from `n + 1` on.
 fn traffic(n: u64) -> Both<Traffic> {
     let from = |n: u64| Traffic {
         sent: n + 1,
@@ -21,7 +21,7 @@ fn traffic(n: u64) -> Both<Traffic> {
     Both::new(from(n), from(n + 3))
 }
 
-/// A copy that went well.
+/// Returns the summary of a successful copy.
 pub(crate) fn copy_summary() -> CopySummary {
     CopySummary {
         folders: 18,
@@ -35,7 +35,7 @@ pub(crate) fn copy_summary() -> CopySummary {
     }
 }
 
-/// A comparison that found no difference.
+/// Returns the summary of a comparison without differences.
 pub(crate) fn verify_summary() -> VerifySummary {
     VerifySummary {
         folders: 18,
@@ -45,7 +45,7 @@ pub(crate) fn verify_summary() -> VerifySummary {
     }
 }
 
-/// A sync that went well.
+/// Returns the summary of a successful sync.
 pub(crate) fn sync_summary() -> SyncSummary {
     let to_first = SyncWay {
         copied: 2,
@@ -71,7 +71,7 @@ pub(crate) fn sync_summary() -> SyncSummary {
     }
 }
 
-/// What people know a message by.
+/// Returns a heading.
 fn heading() -> Heading {
     Heading {
         message_id: Some("<a@example.org>".to_owned()),
@@ -81,7 +81,7 @@ fn heading() -> Heading {
     }
 }
 
-/// Tells one event of each kind that is a result, each number another one; with what may be absent
+/// Reports one event of each kind that is a result, every number different; optional fields are set
 /// if `filled`.
 pub(crate) fn tell_events(observer: &dyn Observer, filled: bool) {
     let text = |text: &'static str| if filled { text } else { "" };
@@ -92,6 +92,7 @@ pub(crate) fn tell_events(observer: &dyn Observer, filled: bool) {
     tell(Event::Connected {
         side: Side::TARGET,
         server: "Dovecot",
+        provider: None,
         is_compressed: filled,
     });
     tell(Event::FolderPlanned(FolderPlanned {
@@ -281,7 +282,7 @@ fn tell_holdings(observer: &dyn Observer, heading: Option<&Heading>) {
     }));
 }
 
-/// What options left out.
+/// Returns what options left out.
 fn left_out() -> Vec<LeftOut> {
     let folder = |folder: &str, messages| LeftOutFolder {
         folder: folder.to_owned(),
@@ -303,7 +304,7 @@ fn left_out() -> Vec<LeftOut> {
     ]
 }
 
-/// A summary of `copy` with every number another one.
+/// Returns a summary of `copy`, every number different.
 pub(crate) fn full_copy_summary(status: Status) -> CopySummary {
     let only = OnlyInView {
         view: "All Mail".to_owned(),
@@ -335,7 +336,7 @@ pub(crate) fn full_copy_summary(status: Status) -> CopySummary {
     }
 }
 
-/// A summary of `sync` with every number another one.
+/// Returns a summary of `sync`, every number different.
 pub(crate) fn full_sync_summary(status: Status) -> SyncSummary {
     let way = |from: u64| SyncWay {
         folders_created: from + 1,
@@ -366,7 +367,7 @@ pub(crate) fn full_sync_summary(status: Status) -> SyncSummary {
     }
 }
 
-/// A summary of `verify` with every number another one.
+/// Returns a summary of `verify`, every number different.
 pub(crate) fn full_verify_summary(status: Status) -> VerifySummary {
     VerifySummary {
         status,

@@ -1,5 +1,4 @@
-//! What every command needs around its verb: streams, observers, accounts with their passwords, and
-//! an end.
+//! One run of a command: its streams, observers, accounts with their passwords, and its end.
 
 use super::args::{Format, OutputArgs, PasswordOptions};
 use super::chosen::Choice;
@@ -7,7 +6,7 @@ use super::console::{Console, Paint};
 use super::exit;
 use super::failure::{AGAIN, Failure};
 use super::harmless;
-use super::json::{self, Line, Mailboxes, Summary};
+use super::json::{self, Line, Mailboxes, Summarised};
 use super::log::{self, Lines, Log};
 use super::log_file::LogFile;
 use super::metrics;
@@ -19,26 +18,27 @@ use super::progress::Progress;
 use super::recall::Recollection;
 use super::report::Report;
 use super::signals;
-use mailferry::address::{Address, ImapAddress};
+use mailferry::address::{Address, ImapAddress, LocalAddress};
 use mailferry::event::Stop;
 use mailferry::locks::lock;
 use mailferry::mail::{Both, Side};
 use mailferry::store::imap::Secret;
-use mailferry::store::{Access, Connector, IfAbsent, imap, maildir, mbox};
+use mailferry::store::{self, Access, Connector, IfAbsent, imap};
 use mailferry::verbs::Status;
+use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 /// What a command does with a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// It is read.
+    /// Reads it.
     Read,
-    /// What would be written to it is planned: a directory that is not there counts as empty.
+    /// Plans writing to it: a missing directory counts as empty.
     Rehearse,
-    /// It is written to: a directory that is not there is made.
+    /// Writes to it: a missing directory is created.
     Write,
-    /// It is read, and messages are taken from it: it must be there.
+    /// Reads it and deletes messages: it must exist.
     Empty,
 }
 
@@ -52,16 +52,16 @@ pub(crate) struct Session {
     output: Arc<Output>,
     stop: Arc<Stop>,
     progress: OnceLock<Arc<Progress>>,
-    /// Where the run's numbers go, and its summary, once it has one.
+    /// The file for metrics.
     metrics: Option<PathBuf>,
     report: Option<Report>,
     summary: Mutex<Option<serde_json::Value>>,
     subject: Mutex<Subject>,
-    /// What is known of earlier logins, and whether a weaker one may follow.
+    /// Where earlier logins are remembered, and whether a weaker one is accepted.
     recollection: OnceLock<(Recollection, bool)>,
 }
 
-/// What a run is about.
+/// The command, mailboxes and options of a run.
 #[derive(Clone, Default)]
 struct Subject {
     command: String,
@@ -79,8 +79,8 @@ impl Subject {
         }
     }
 
-    /// `copy imaps://ann@old.example.org → maildir:/backup --exclude Junk`, for a command with two
-    /// mailboxes.
+    /// Returns `copy imaps://ann@old.example.org → maildir:/backup --exclude Junk` for a command
+    /// with two mailboxes.
     fn line(&self) -> Option<String> {
         let [one, other] = Side::BOTH.map(|side| self.mailboxes.0.get(self.names()[side]));
         let arrow = if self.names()[Side::SOURCE] == "first" {
@@ -103,10 +103,10 @@ impl Subject {
 }
 
 impl Session {
-    /// Streams as the options say. `command` is the command's name, for the log.
+    /// Sets up streams according to the options. `command` is the command's name, for the log.
     ///
     /// # Errors
-    /// A log that can't be opened.
+    /// The log can't be opened.
     pub(crate) fn new(
         command: &str,
         options: &OutputArgs,
@@ -149,34 +149,33 @@ impl Session {
         })
     }
 
-    /// The request to stop that signals make.
+    /// Returns the request to stop, which signals make.
     pub(crate) fn stop(&self) -> &Stop {
         &self.stop
     }
 
-    /// From now on accounts are logged in to no weaker than earlier runs have done, unless that is
-    /// allowed.
+    /// Refuses, from now on, login methods weaker than those of earlier runs, unless allowed.
     pub(crate) fn recollect(&self, recollection: Recollection, allow_weaker: bool) {
-        // A run is one command, which says it once.
+        // A run is one command, which calls this once.
         let _ = self.recollection.set((recollection, allow_weaker));
     }
 
-    /// Says what the user has to do. It may have a server's words.
+    /// Tells users what to do. The text may contain a server's words.
     pub(crate) fn tell(&self, text: &str) {
-        // Longer than a field: an address to open counts to its last character.
+        // Longer than a field: an address to open is needed in full.
         self.console.line(&harmless::trace(text.as_bytes()));
     }
 
-    /// Says something that the user should know.
+    /// Shows a warning.
     pub(crate) fn warn(&self, text: &str) {
         self.console.warning(text);
     }
 
-    /// Reads an address. `~/` before a path is the home directory: no shell expands it behind the
-    /// colon.
+    /// Parses an address. `~/` before a path is the home directory: shells don't expand it after
+    /// the colon.
     ///
     /// # Errors
-    /// A usage error that does not repeat what could be a password.
+    /// A usage error that repeats nothing that could be a password.
     pub(crate) fn address(side: Side, text: &str) -> Result<Address, Failure> {
         let address = Address::parse(text).map_err(|error| {
             let failure = Failure::usage(format!("{}: {error}", side.name()));
@@ -190,16 +189,18 @@ impl Session {
             _ => path,
         };
         Ok(match address {
-            Address::Maildir(path) => Address::Maildir(in_home(path)),
-            Address::Mbox(path) => Address::Mbox(in_home(path)),
+            Address::Local(LocalAddress { form, path }) => Address::Local(LocalAddress {
+                form,
+                path: in_home(path),
+            }),
             Address::Imap(_) => address,
         })
     }
 
-    /// Reads the addresses of a command with two mailboxes.
+    /// Parses the addresses of a command with two mailboxes.
     ///
     /// # Errors
-    /// As [`Session::address`], and that both are the same directory, or one is in the other.
+    /// As [`Session::address`]; or both are the same directory, or one is in the other.
     pub(crate) fn addresses(source: &str, target: &str) -> Result<[Address; 2], Failure> {
         let addresses = [
             Self::address(Side::SOURCE, source)?,
@@ -212,7 +213,7 @@ impl Session {
     /// Finds one side's password; `None` for a directory, which has none.
     ///
     /// # Errors
-    /// A usage error that names the ways to give one, or that one was given to a directory.
+    /// A usage error that lists the ways to pass one, or that a directory needs none.
     pub(crate) fn password(
         &self,
         side: Side,
@@ -229,28 +230,26 @@ impl Session {
                 },
             )
             .map(Some),
-            Address::Maildir(_) | Address::Mbox(_)
-                if options.file.is_some() || options.command.is_some() =>
-            {
+            Address::Local(_) if options.file.is_some() || options.command.is_some() => {
                 let text = format!("the {} is a directory and needs no password", side.name());
                 Err(Failure::usage(text).with_hint(format!("omit --{}-password-…", side.name())))
             }
-            Address::Maildir(_) | Address::Mbox(_) => Ok(None),
+            Address::Local(_) => Ok(None),
         }
     }
 
-    /// From now on the first signal asks for a gentle end. A command that writes nothing and keeps
-    /// nothing needs none: the signal just ends it.
+    /// Makes the first signal request a clean stop, from now on. A command that writes nothing
+    /// doesn't need that: the signal simply ends it.
     ///
     /// # Errors
-    /// The system's refusal.
+    /// The system's error.
     pub(crate) fn watch_signals(&self) -> Result<(), Failure> {
         signals::watch(Arc::clone(&self.stop), Arc::clone(&self.console))
             .map_err(|error| Failure::local(format!("could not watch signals: {error}")))
     }
 
-    /// Who is told of events; progress is shown from now on. `text` collects the results for
-    /// people, where it is them who read.
+    /// Returns the observers of events; progress is shown from now on. `text` collects the results,
+    /// if they are printed as text.
     pub(crate) fn observers(&self, text: Option<Shared>) -> Arc<Observers> {
         let mut observers: Vec<Shared> =
             vec![Arc::new(Log::new(self.quiet, self.subject().names()))];
@@ -278,16 +277,16 @@ impl Session {
         Arc::new(Observers(observers))
     }
 
-    /// Where results are printed that come one by one, and in which colours.
+    /// Returns where to print results that come one by one, and the colours.
     pub(crate) fn lines(&self) -> (Arc<Output>, Paint) {
         (Arc::clone(&self.output), self.paint)
     }
 
-    /// A mailbox, not yet connected to or opened.
+    /// Returns an account, not yet connected or opened.
     ///
     /// # Errors
-    /// What on this machine stands against it, such as a certificate file that can't be read, or
-    /// one with a key that others can read.
+    /// A problem on this machine, such as a certificate file that can't be read, or a key that
+    /// others can read.
     pub(crate) fn account(
         &self,
         side: Side,
@@ -311,16 +310,11 @@ impl Session {
             Address::Imap(address) => {
                 Box::new(self.imap_account(side, address, secret, access, observers)?)
             }
-            Address::Maildir(path) => {
-                Box::new(maildir::Account::new(path, side, access, if_absent))
-            }
-            Address::Mbox(path) => {
-                Box::new(mbox::Account::new(path, side, access, if_absent, observer))
-            }
+            Address::Local(address) => store::local(address, side, access, if_absent, observer),
         })
     }
 
-    /// The same of an account on a server, for what is asked of a server alone.
+    /// Returns an account on a server.
     ///
     /// # Errors
     /// As [`Session::account`].
@@ -351,7 +345,7 @@ impl Session {
         Ok(imap::Account::new(address, secret, side, access, run)?.with_recall(recall))
     }
 
-    /// Names a mailbox in the log, once, and in the summary.
+    /// Adds a mailbox to the log, once, and to the summary.
     pub(crate) fn note_mailbox(&self, side: Side, address: &str) {
         let mut subject = self.subject();
         let name = subject.names()[side];
@@ -366,7 +360,7 @@ impl Session {
         }
     }
 
-    /// Names the options of the run in the log, the summary and the report.
+    /// Adds the options of the run to the log, the summary and the report.
     pub(crate) fn note_options(&self, options: Choice) {
         let typed = options.typed();
         if !typed.is_empty() {
@@ -383,12 +377,11 @@ impl Session {
         lock(&self.subject)
     }
 
-    /// Prints what came of the verb, in the form that was asked for; an error that ended it goes
-    /// before it.
+    /// Prints the result of the verb in the requested form, after the error that ended it, if any.
     pub(crate) fn results(
         &self,
         status: &Status,
-        summary: Summary<'_>,
+        summary: impl Serialize,
         text: impl Fn(Paint) -> Vec<String>,
     ) {
         if let Status::Stopped(error) = status {
@@ -400,17 +393,17 @@ impl Session {
         }
     }
 
-    /// Prints lines and a summary, in the form that was asked for.
+    /// Prints lines and a summary in the requested form.
     pub(crate) fn print(
         &self,
         lines: &[Line<'_>],
-        summary: Summary<'_>,
+        summary: impl Serialize,
         text: impl Fn(Paint) -> Vec<String>,
     ) {
         self.end_progress();
         let subject = self.subject().clone();
         let title = subject.line();
-        let summary = Line::of_summary(summary, subject.mailboxes, subject.options);
+        let summary = Summarised::new(summary, subject.mailboxes, subject.options);
         *lock(&self.summary) = serde_json::to_value(&summary).ok();
         match self.format {
             Format::Json => {
@@ -432,7 +425,7 @@ impl Session {
         }
     }
 
-    /// The exit code of a run, after whatever ended it was shown.
+    /// Ends the run and returns its exit code. Shows the error that ended it.
     pub(crate) fn end(&self, result: Result<u8, Failure>) -> u8 {
         let code = result.unwrap_or_else(|failure| {
             self.fail(&failure);
@@ -453,7 +446,8 @@ impl Session {
         code
     }
 
-    /// Gives the exit code: a run that went well and can't say so has not done all that was asked.
+    /// Writes the report and the metrics, and returns the exit code: a successful run that can't
+    /// report its result has not done everything.
     fn write_report(&self, code: u8) -> u8 {
         let Some(report) = &self.report else {
             return code;
@@ -483,8 +477,8 @@ impl Session {
         }
     }
 
-    /// Shows an error on stderr, and to scripts as an event too. A stop that was asked for because
-    /// nobody reads any more is none.
+    /// Shows an error on stderr, and as a JSON line if requested. A stop because stdout was closed
+    /// is not an error.
     fn fail(&self, failure: &Failure) {
         if let Some(report) = &self.report {
             report.note_failure(failure);
@@ -505,8 +499,8 @@ impl Session {
     }
 }
 
-/// An address without its options: which files of this machine it names is not what a mailbox is
-/// known by.
+/// Returns an address without its options: the files that it names on this machine don't identify a
+/// mailbox.
 pub(crate) fn without_options(address: &str) -> &str {
     address
         .split_once('?')

@@ -3,12 +3,12 @@
 use super::failure::Failure;
 use super::session::Session;
 use clap::Args;
-use mailferry::address::Address;
+use mailferry::address::{Address, LocalAddress};
 use mailferry::state::{Mailboxes, PairLock, PairName, State, StateCopy, StateDirectory, TwoWay};
 use mailferry::store::maildir;
 use std::path::PathBuf;
 
-/// What is kept on this machine between runs.
+/// What is saved on this machine between runs.
 #[derive(Args)]
 #[command(next_help_heading = "Run")]
 pub(crate) struct StateArgs {
@@ -25,7 +25,7 @@ pub(crate) struct StateArgs {
 /// The state of two mailboxes, open for this run only.
 pub(crate) struct Kept {
     pub(crate) state: State,
-    /// Held as long as the state is open.
+    /// Held for as long as the state is open.
     _lock: PairLock,
 }
 
@@ -131,12 +131,15 @@ impl StateArgs {
 pub(crate) fn identity(address: &Address) -> String {
     match address {
         Address::Imap(_) => address.identity(),
-        Address::Maildir(path) => Address::Maildir(maildir::Account::canonical(path)).identity(),
-        Address::Mbox(path) => Address::Mbox(maildir::Account::canonical(path)).identity(),
+        Address::Local(address) => {
+            let form = address.form;
+            let path = maildir::Account::canonical(&address.path);
+            Address::Local(LocalAddress { form, path }).identity()
+        }
     }
 }
 
-/// What two-way sync keeps between runs: it can't do without.
+/// What two-way sync saves between runs; it can't work without.
 #[derive(Args)]
 #[command(next_help_heading = "Run")]
 pub(crate) struct TwoWayStateArgs {
@@ -148,7 +151,7 @@ pub(crate) struct TwoWayStateArgs {
     state: Option<PathBuf>,
 }
 
-/// The state of two mailboxes that are synced, in either order.
+/// The state of two synced mailboxes, in either order.
 pub(crate) struct TwoWayKept {
     state: Held,
     exchanged: bool,

@@ -7,11 +7,13 @@ use super::args::{
 use super::chosen::Choice;
 use super::failure::Failure;
 use super::json::Summary;
+use super::recall::Recollection;
 use super::report::{About, Report};
 use super::session::{Purpose, Session};
 use super::state::{TwoWayStateArgs, identity};
 use super::text::{self, ChangeList, Detail};
 use super::undo::UndoStore;
+use super::verb::{Mailbox, Verb};
 use super::{exit, password, places, values};
 use clap::{Args, ValueEnum};
 use mailferry::address::Address;
@@ -55,7 +57,7 @@ pub(crate) struct SyncArgs {
     report: ReportArgs,
 }
 
-/// How the run goes.
+/// How the sync works.
 #[derive(Args)]
 #[command(next_help_heading = "Run")]
 struct RunArgs {
@@ -151,13 +153,6 @@ impl AnyWay {
             Self::None => (false, false),
         };
         Both::new(first, second)
-    }
-}
-
-impl SyncArgs {
-    /// Returns where earlier logins are remembered, and whether this run saves its own.
-    pub(crate) fn recollects(&self) -> (Option<PathBuf>, bool) {
-        (self.run.state.directory().ok(), !self.run.dry_run)
     }
 }
 
@@ -266,19 +261,7 @@ fn no_plan(_path: &str) -> Result<String, &'static str> {
 }
 
 impl SyncArgs {
-    /// Starts the report, if requested.
-    ///
-    /// # Errors
-    /// Its file can't be written.
-    pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
-        self.report.begin(About {
-            command: "sync",
-            dry_run: self.run.dry_run,
-            empties_source: false,
-        })
-    }
-
-    /// The two mailboxes, which are not one.
+    /// Returns the two mailboxes, which must be different.
     fn addresses(&self) -> Result<[Address; 2], Failure> {
         let first = Session::address(Side::SOURCE, &self.first)?;
         let second = Session::address(Side::TARGET, &self.second)?;
@@ -308,7 +291,7 @@ impl SyncArgs {
         })
     }
 
-    /// How much is shown of what is changed.
+    /// Returns how many of the changes are shown.
     fn detail(&self) -> Detail {
         match (self.run.dry_run, self.output.verbose) {
             (false, _) => Detail::Conflicts,
@@ -318,8 +301,49 @@ impl SyncArgs {
     }
 }
 
-/// Runs it. Returns the exit code.
-pub(crate) fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
+impl Verb for SyncArgs {
+    fn name(&self) -> &'static str {
+        "sync"
+    }
+
+    fn mailboxes(&mut self) -> Option<Vec<Mailbox<'_>>> {
+        Some(vec![
+            Mailbox {
+                text: &mut self.first,
+                password: &mut self.first_password.configured,
+            },
+            Mailbox {
+                text: &mut self.second,
+                password: &mut self.second_password.configured,
+            },
+        ])
+    }
+
+    fn report(&self) -> Result<Option<Report>, Failure> {
+        self.report.begin(About {
+            command: "sync",
+            dry_run: self.run.dry_run,
+            empties_source: false,
+        })
+    }
+
+    fn output(&self) -> Option<&OutputArgs> {
+        Some(&self.output)
+    }
+
+    fn recollection(&self) -> Option<Recollection> {
+        Some(Recollection {
+            directory: self.run.state.directory().ok(),
+            writes: !self.run.dry_run,
+        })
+    }
+
+    fn run(&self, session: &Session) -> Result<u8, Failure> {
+        run(self, session)
+    }
+}
+
+fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
     let addresses = args.addresses()?;
     let folders = args.folders.options();
     let rules = folder_rules(&folders)?;

@@ -4,12 +4,13 @@ mod selected;
 
 use super::args::{OutputArgs, SourcePasswordArgs, TargetPasswordArgs};
 use super::chosen::Choice;
-use super::config::names::Mailbox;
 use super::failure::Failure;
 use super::json::{KeptFolder, Line, Summary};
+use super::recall::Recollection;
 use super::session::{Purpose, Session};
 use super::state::{TwoWayStateArgs, identity};
 use super::text::{self, Restorations};
+use super::verb::{Mailbox, Verb};
 use super::{exit, harmless, password, places, units};
 use clap::Args;
 use mailferry::address::Address;
@@ -58,39 +59,17 @@ pub(crate) struct UndoArgs {
     #[arg(long, help_heading = "Run", conflicts_with = "list")]
     dry_run: bool,
     #[command(flatten)]
-    pub(crate) state: TwoWayStateArgs,
+    state: TwoWayStateArgs,
     #[command(flatten)]
     first_password: SourcePasswordArgs,
     #[command(flatten)]
     second_password: TargetPasswordArgs,
     #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    output: OutputArgs,
 }
 
 impl UndoArgs {
-    /// The two mailboxes that it is about.
-    pub(crate) fn mailboxes(&mut self) -> Vec<Mailbox<'_>> {
-        let Some((second, rest)) = self.words.split_last_mut() else {
-            return Vec::new();
-        };
-        let Some(first) = rest.last_mut() else {
-            return Vec::new();
-        };
-        vec![
-            Mailbox {
-                text: first,
-                password: &mut self.first_password.configured,
-            },
-            Mailbox {
-                text: second,
-                password: &mut self.second_password.configured,
-            },
-        ]
-    }
-}
-
-impl UndoArgs {
-    /// The options that say which messages are put back.
+    /// Returns the options that select messages.
     fn choice(&self) -> Choice {
         let mut choice = Choice::default();
         choice.value(
@@ -120,11 +99,11 @@ Examples:
     )
 }
 
-/// The directory in which the runs of two mailboxes keep what they delete.
+/// The directory in which runs of two mailboxes save what they delete.
 pub(crate) struct UndoStore(PathBuf);
 
 impl UndoStore {
-    /// That of two mailboxes, whichever is first.
+    /// Returns that of two mailboxes, in either order.
     pub(crate) fn of(state: &Path, first: &Address, second: &Address) -> Self {
         let mut identities = [identity(first), identity(second)];
         identities.sort();
@@ -135,7 +114,7 @@ impl UndoStore {
         )
     }
 
-    /// A name for a run that no other run has.
+    /// Returns a unique directory for a new run.
     pub(crate) fn new_run(&self) -> PathBuf {
         self.0.join(format!(
             "{}-{}",
@@ -144,7 +123,7 @@ impl UndoStore {
         ))
     }
 
-    /// Deletes what is older than so many days. What can't be deleted stays.
+    /// Deletes runs older than so many days. What can't be deleted stays.
     pub(crate) fn expire(&self, days: u16) {
         let limit = SystemTime::now().checked_sub(Duration::from_secs(u64::from(days) * 86_400));
         for run in self.runs() {
@@ -153,13 +132,13 @@ impl UndoStore {
                 .and_then(|about| about.modified())
                 .is_ok_and(|time| days > 0 && limit.is_some_and(|limit| time < limit));
             if is_old {
-                // Another try is made by the next run.
+                // The next run tries again.
                 let _ = std::fs::remove_dir_all(&path);
             }
         }
     }
 
-    /// The runs that have kept something, the oldest first.
+    /// Returns the runs that have saved messages, oldest first.
     fn runs(&self) -> Vec<String> {
         let entries = std::fs::read_dir(&self.0).into_iter().flatten().flatten();
         let mut runs: Vec<String> = entries
@@ -171,8 +150,44 @@ impl UndoStore {
     }
 }
 
-/// Runs it. Gives the exit code.
-pub(crate) fn run(args: &UndoArgs, session: &Session) -> Result<u8, Failure> {
+impl Verb for UndoArgs {
+    fn name(&self) -> &'static str {
+        "undo"
+    }
+
+    fn mailboxes(&mut self) -> Option<Vec<Mailbox<'_>>> {
+        let [.., first, second] = &mut self.words[..] else {
+            return Some(Vec::new());
+        };
+        Some(vec![
+            Mailbox {
+                text: first,
+                password: &mut self.first_password.configured,
+            },
+            Mailbox {
+                text: second,
+                password: &mut self.second_password.configured,
+            },
+        ])
+    }
+
+    fn output(&self) -> Option<&OutputArgs> {
+        Some(&self.output)
+    }
+
+    fn recollection(&self) -> Option<Recollection> {
+        Some(Recollection {
+            directory: self.state.directory().ok(),
+            writes: true,
+        })
+    }
+
+    fn run(&self, session: &Session) -> Result<u8, Failure> {
+        run(self, session)
+    }
+}
+
+fn run(args: &UndoArgs, session: &Session) -> Result<u8, Failure> {
     let (run, first, second) = match (args.list, &args.words[..]) {
         (true, [first, second]) => (None, first, second),
         (false, [run, first, second]) => (Some(run), first, second),
@@ -201,7 +216,7 @@ pub(crate) fn run(args: &UndoArgs, session: &Session) -> Result<u8, Failure> {
     }
 }
 
-/// What is kept of each folder.
+/// Returns the number of saved messages per folder.
 fn kept_folders(messages: &[KeptMessage], addresses: &[Address; 2]) -> Vec<KeptFolder> {
     let mut counts: BTreeMap<(&'static str, &str), u64> = BTreeMap::new();
     let first = identity(&addresses[0]);
@@ -268,7 +283,7 @@ fn list(store: &UndoStore, session: &Session, addresses: &[Address; 2]) -> Resul
     Ok(exit::DONE)
 }
 
-/// The run's messages that are to be put back.
+/// Returns the run's messages that are to be restored.
 fn chosen(args: &UndoArgs, store: &UndoStore, run: &str) -> Result<Vec<KeptMessage>, Failure> {
     if !store.runs().iter().any(|known| known == run) {
         let failure = Failure::usage(format!("no run {}", harmless::text(run)));
@@ -279,7 +294,7 @@ fn chosen(args: &UndoArgs, store: &UndoStore, run: &str) -> Result<Vec<KeptMessa
     selected::named(&path, messages, &args.message)
 }
 
-/// The messages that were in this mailbox.
+/// Returns the messages that were in this mailbox.
 fn of_mailbox(messages: &[KeptMessage], address: &Address) -> Vec<KeptMessage> {
     let identity = identity(address);
     messages

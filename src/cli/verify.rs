@@ -7,10 +7,12 @@ use super::args::{
 use super::chosen::Choice;
 use super::failure::Failure;
 use super::json::Summary;
+use super::recall::Recollection;
 use super::report::{About, Report};
 use super::session::{Purpose, Session};
 use super::text::Differences;
-use super::{exit, password, places};
+use super::verb::{Mailbox, Verb};
+use super::{exit, password, places, state};
 use clap::Args;
 use mailferry::address::Address;
 use mailferry::event::Run;
@@ -65,18 +67,6 @@ Examples:
 }
 
 impl VerifyArgs {
-    /// Starts the report, if requested.
-    ///
-    /// # Errors
-    /// Its file can't be written.
-    pub(crate) fn report(&self) -> Result<Option<Report>, Failure> {
-        self.report.begin(About {
-            command: "verify",
-            dry_run: false,
-            empties_source: false,
-        })
-    }
-
     fn options(&self, addresses: &[Address; 2]) -> Result<VerifyOptions, Failure> {
         let [source, target] = addresses;
         Ok(VerifyOptions {
@@ -90,8 +80,49 @@ impl VerifyArgs {
     }
 }
 
-/// Runs it. Returns the exit code.
-pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
+impl Verb for VerifyArgs {
+    fn name(&self) -> &'static str {
+        "verify"
+    }
+
+    fn mailboxes(&mut self) -> Option<Vec<Mailbox<'_>>> {
+        Some(vec![
+            Mailbox {
+                text: &mut self.source,
+                password: &mut self.source_password.configured,
+            },
+            Mailbox {
+                text: &mut self.target,
+                password: &mut self.target_password.configured,
+            },
+        ])
+    }
+
+    fn report(&self) -> Result<Option<Report>, Failure> {
+        self.report.begin(About {
+            command: "verify",
+            dry_run: false,
+            empties_source: false,
+        })
+    }
+
+    fn output(&self) -> Option<&OutputArgs> {
+        Some(&self.output)
+    }
+
+    fn recollection(&self) -> Option<Recollection> {
+        Some(Recollection {
+            directory: state::usual_directory(),
+            writes: false,
+        })
+    }
+
+    fn run(&self, session: &Session) -> Result<u8, Failure> {
+        run(self, session)
+    }
+}
+
+fn run(args: &VerifyArgs, session: &Session) -> Result<u8, Failure> {
     let addresses = Session::addresses(&args.source, &args.target)?;
     let [source, target] = &addresses;
     let (source_password, target_password) = (

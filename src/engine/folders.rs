@@ -1,9 +1,55 @@
-//! Folders that a side lacks: made, and opened once to learn how they stand.
+//! Folders of one side: those that exist, and those that are created and opened once to learn their
+//! counters.
 
-use crate::mail::{MailboxName, counted};
+use super::way::Way;
+use crate::exec::{Contents, read_contents};
+use crate::folders::FolderName;
+use crate::mail::{Both, Counters, MailboxName, UidSet, UidValidity, counted};
 use crate::store::{
-    Error, FolderScan, NewFolder, Prepared, ReadStore, Refusal, ScanDepth, ScanRequest,
+    Answer, Error, FolderScan, NewFolder, Prepared, ReadStore, Refusal, Removal, ScanDepth,
+    ScanRequest,
 };
+
+/// A folder of one side, as it was when it was read.
+#[derive(Clone, Copy)]
+pub(crate) struct FolderRef<'a> {
+    pub(crate) mailbox: &'a MailboxName,
+    pub(crate) counters: Counters,
+}
+
+impl<'a> FolderRef<'a> {
+    /// Returns a folder of this UIDVALIDITY.
+    pub(crate) fn new(mailbox: &'a MailboxName, uid_validity: Option<UidValidity>) -> Self {
+        let counters = Counters {
+            uid_validity,
+            ..Counters::default()
+        };
+        Self { mailbox, counters }
+    }
+
+    /// Reads and hashes messages of it; those that are gone, or belong to another generation of
+    /// the folder, are not in the result.
+    ///
+    /// # Errors
+    /// A failure that ends the connection.
+    pub(crate) fn contents(
+        self,
+        store: &mut dyn ReadStore,
+        uids: &UidSet,
+    ) -> Result<Contents, Error> {
+        let uid_validity = self.counters.uid_validity;
+        read_contents(store, self.mailbox, uid_validity, uids, &mut |_| {})
+    }
+
+    /// Returns the request to remove messages from it.
+    pub(crate) fn removal(self, uids: UidSet) -> Removal {
+        Removal {
+            mailbox: self.mailbox.clone(),
+            uid_validity: self.counters.uid_validity,
+            uids,
+        }
+    }
+}
 
 /// A folder that was made and is empty.
 pub(crate) struct Made {
@@ -13,6 +59,42 @@ pub(crate) struct Made {
     pub(crate) is_subscribed: bool,
 }
 
+/// Changes of one side's subscriptions.
+#[derive(Default)]
+pub(crate) struct Subscriptions {
+    pub(crate) end: Vec<MailboxName>,
+    /// Each with its decoded name.
+    pub(crate) make: Vec<(FolderName, MailboxName)>,
+}
+
+/// Changes subscriptions on both sides at the same time. Returns the server's result for each that
+/// was to be made.
+///
+/// # Errors
+/// A failure that ends the connections.
+pub(crate) fn subscribe(
+    way: &mut Way<'_>,
+    changes: &Both<Subscriptions>,
+) -> Result<Both<Vec<Answer<()>>>, Error> {
+    if changes.all(|changes| changes.end.is_empty() && changes.make.is_empty()) {
+        return Ok(Both::default());
+    }
+    way.repeatable(|link| {
+        link.on_both(|side, store| {
+            let Subscriptions { end, make } = &changes[side];
+            let make: Vec<MailboxName> = make.iter().map(|(_, name)| name.clone()).collect();
+            store.unsubscribe(end)?;
+            store.subscribe(&make)
+        })
+    })
+}
+
+/// Returns the warning that a side did not subscribe to a folder.
+pub(crate) fn told_unsubscribed(folder: &FolderName, side: &str, refusal: &Refusal) -> String {
+    let why = &refusal.text;
+    format!("{folder}: the {side} did not subscribe to it: {why}")
+}
+
 /// Opens folders that were asked for, unless they were opened in passing. Gives for each what was
 /// made, or why there is none that mail may be sent to.
 ///
@@ -20,7 +102,7 @@ pub(crate) struct Made {
 /// What ends the connection.
 pub(crate) fn open_made(
     store: &mut dyn ReadStore,
-    prepared: Vec<Result<Prepared, Refusal>>,
+    prepared: Vec<Answer<Prepared>>,
     side: &str,
 ) -> Result<Vec<Result<Made, String>>, Error> {
     let mut opened: Vec<Option<FolderScan>> = prepared
@@ -52,7 +134,7 @@ pub(crate) fn open_made(
         .map(|(_, mailbox)| request(mailbox))
         .collect();
     store.scan(&requests, &mut |nth, scan| {
-        opened[unopened[nth].0] = scan.ok()
+        opened[unopened[nth].0] = scan.ok();
     })?;
     Ok(prepared
         .into_iter()
@@ -62,7 +144,7 @@ pub(crate) fn open_made(
 }
 
 fn made(
-    prepared: Result<Prepared, Refusal>,
+    prepared: Answer<Prepared>,
     opened: Option<FolderScan>,
     side: &str,
 ) -> Result<Made, String> {

@@ -7,13 +7,14 @@
 //! every byte and in its date. Where nobody else has delivered anything, which the UIDs tell, that
 //! costs nothing.
 
+use super::folders::FolderRef;
 use super::scans::scan_each;
 use super::sent::Proof;
 use crate::event::{Event, Observer, Stop};
 use crate::exec::{self, read_contents};
 use crate::mail::{Flags, InternalDate, MailboxName, Message, Uid, UidSet, UidValidity, counted};
 use crate::plan::FolderTask;
-use crate::store::{Error, FolderScan, ReadStore, Refusal, Removal, ScanDepth, Store};
+use crate::store::{Answer, Error, FolderScan, ReadStore, ScanDepth, Store};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Gives a server the time to store what a run that died had sent to it: before this run looks, so
@@ -89,11 +90,7 @@ pub(crate) fn take_back(
     observer: &dyn Observer,
 ) -> Result<(u64, u64), Error> {
     let uids = twice.iter().map(|twice| twice.ours).collect();
-    let removal = Removal {
-        mailbox: task.target.clone(),
-        uid_validity: task.target_uid_validity,
-        uids,
-    };
+    let removal = FolderRef::new(&task.target, task.target_uid_validity).removal(uids);
     let done = store.remove(&[removal])?;
     let count = twice.len() as u64;
     observer.observe(&Event::Warning {
@@ -111,7 +108,7 @@ pub(crate) fn take_back(
 }
 
 /// What is said of messages that were there twice, after their copies were to be taken back.
-fn told(folder: &str, count: u64, done: Option<&Result<(), Refusal>>) -> String {
+fn told(folder: &str, count: u64, done: Option<&Answer<()>>) -> String {
     let arrived = format!(
         "{folder}: {} from an earlier run arrived late, while being sent again",
         counted(count, "message")

@@ -4,7 +4,9 @@
 //! reconnects if a connection breaks. It doesn't change its caller's data: recording and reporting
 //! are up to the verb.
 
+pub(crate) mod deleting;
 pub(crate) mod departures;
+pub(crate) mod flagging;
 pub(crate) mod folders;
 pub(crate) mod kept;
 pub(crate) mod latecomers;

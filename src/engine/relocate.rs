@@ -4,6 +4,7 @@
 //! COPYUID or by having been found there. A connection that breaks leaves a doubt that is settled
 //! the same way, so no message is copied twice.
 
+use super::folders::FolderRef;
 use super::scans::scan_each;
 use super::way::{Way, is_broken};
 use crate::mail::{MailboxName, Side, Uid, UidSet, UidValidity};
@@ -16,19 +17,11 @@ pub(crate) struct Errand<'a> {
     pub(crate) from: &'a MailboxName,
     pub(crate) from_uid_validity: Option<UidValidity>,
     pub(crate) uid: Uid,
-    pub(crate) to: Goal<'a>,
+    pub(crate) to: FolderRef<'a>,
     /// Whether it leaves the folder that it comes from.
     pub(crate) leave: bool,
     /// What it looks like when it has come; `None`: nothing tells it from others.
     pub(crate) same: Option<Sameness>,
-}
-
-/// A folder that messages go to, as it was before.
-#[derive(Clone, Copy)]
-pub(crate) struct Goal<'a> {
-    pub(crate) mailbox: &'a MailboxName,
-    pub(crate) uid_validity: Option<UidValidity>,
-    pub(crate) uid_next: Option<u32>,
 }
 
 /// What became of an errand.
@@ -131,8 +124,8 @@ impl Outcomes {
         for at in of_request {
             let (errand, outcome) = (&errands[*at], &mut self.each[*at]);
             match placed.get(&errand.uid) {
-                Some(uid) if result.uid_validity == errand.to.uid_validity => {
-                    outcome.placed = Some(*uid)
+                Some(uid) if result.uid_validity == errand.to.counters.uid_validity => {
+                    outcome.placed = Some(*uid);
                 }
                 Some(_) => outcome.was_untold = true,
                 None => outcome.was_untold = result.somewhere.contains(errand.uid),
@@ -172,7 +165,7 @@ pub(crate) fn look_for(
         let asked = folders.iter().map(|(mailbox, of_folder)| {
             let first = of_folder
                 .iter()
-                .map(|at| errands[*at].to.uid_next)
+                .map(|at| errands[*at].to.counters.uid_next)
                 .min()
                 .flatten();
             (*mailbox, first.and_then(Uid::new).map(UidSet::from_uid))
@@ -188,7 +181,7 @@ pub(crate) fn look_for(
         let goal = errands[of_folder[0]].to;
         let Some(scan) = scan
             .ok()
-            .filter(|scan| scan.uid_validity == goal.uid_validity)
+            .filter(|scan| scan.uid_validity == goal.counters.uid_validity)
         else {
             continue;
         };
@@ -199,7 +192,7 @@ pub(crate) fn look_for(
             .iter()
             .filter(|message| !is_other(message.uid()))
         {
-            if let Some(same) = Sameness::of(message) {
+            if let Some(same) = Sameness::among_new(message) {
                 there.entry(same).or_default().push(message.uid());
             }
         }

@@ -1,7 +1,9 @@
 //! Several folders looked at in one flight.
 
 use crate::mail::{MailboxName, Uid, UidSet, counted};
-use crate::store::{Error, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest};
+use crate::store::{
+    Answer, Error, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest,
+};
 
 /// Scans folders for reading: each whole, or only these messages. The results are in the order of
 /// the requests.
@@ -12,7 +14,7 @@ pub(crate) fn scan_each<'m>(
     store: &mut dyn ReadStore,
     depth: ScanDepth,
     asked: impl IntoIterator<Item = (&'m MailboxName, Option<UidSet>)>,
-) -> Result<Vec<Result<FolderScan, Refusal>>, Error> {
+) -> Result<Vec<Answer<FolderScan>>, Error> {
     let request = |(mailbox, uids)| ScanRequest {
         mailbox,
         depth,
@@ -37,7 +39,7 @@ pub(crate) fn read_listed(
     mailbox: &MailboxName,
     uids: &UidSet,
     side: &str,
-) -> Result<Result<FolderScan, Refusal>, Error> {
+) -> Result<Answer<FolderScan>, Error> {
     let found = scan_each(store, ScanDepth::Identity, [(mailbox, Some(uids.clone()))])?.pop();
     let Some(Ok(found)) = found else {
         return Ok(found.unwrap_or_else(|| Ok(FolderScan::default())));
@@ -60,6 +62,12 @@ pub(crate) fn read_listed(
         meaning: RefusalMeaning::Transient,
         text,
     }))
+}
+
+/// Reports whether a folder that had `before` messages seems to show only its newest ones now:
+/// Gmail's users may limit it to one of these numbers, so the others need not be gone.
+pub(crate) fn seems_capped(before: u32, now: u32) -> bool {
+    [1_000, 2_000, 5_000, 10_000].contains(&now) && before > now
 }
 
 /// What is said of a folder that has more messages than it lists.

@@ -20,8 +20,29 @@ pub(crate) fn are_same<'m>(
     pairs: &[(Place, Place)],
     folder: &dyn Fn(usize) -> Option<(&'m MailboxName, Option<UidValidity>)>,
 ) -> Result<Vec<Option<bool>>, Error> {
+    let places: Vec<Place> = pairs
+        .iter()
+        .flat_map(|(one, other)| [*one, *other])
+        .collect();
+    let ids = ids(store, &places, folder)?;
+    Ok(pairs
+        .iter()
+        .map(|(one, other)| Some(ids.get(one)? == ids.get(other)?))
+        .collect())
+}
+
+/// Gives the account's IDs for these messages, as far as it has any. Of folders that `folder` does
+/// not know nothing is asked.
+///
+/// # Errors
+/// What ends the connection.
+pub(crate) fn ids<'m>(
+    store: &mut dyn ReadStore,
+    places: &[Place],
+    folder: &dyn Fn(usize) -> Option<(&'m MailboxName, Option<UidValidity>)>,
+) -> Result<HashMap<Place, ContentId>, Error> {
     let mut wanted: BTreeMap<usize, UidSet> = BTreeMap::new();
-    for (at, uid) in pairs.iter().flat_map(|(one, other)| [one, other]) {
+    for (at, uid) in places {
         wanted.entry(*at).or_default().insert(*uid);
     }
     let asked = wanted.into_iter().filter_map(|(at, uids)| {
@@ -37,13 +58,12 @@ pub(crate) fn are_same<'m>(
     });
     let (numbers, asked): (Vec<usize>, Vec<SomeMessages<'_>>) = asked.unzip();
     if asked.is_empty() {
-        return Ok(vec![None; pairs.len()]);
+        return Ok(HashMap::new());
     }
     let told = store.content_ids(&asked)?;
-    let ids: HashMap<usize, HashMap<Uid, ContentId>> = numbers.into_iter().zip(told).collect();
-    let id = |(folder, uid): &Place| ids.get(folder)?.get(uid);
-    Ok(pairs
-        .iter()
-        .map(|(one, other)| Some(id(one)? == id(other)?))
-        .collect())
+    let mut ids = HashMap::new();
+    for (folder, told) in numbers.into_iter().zip(told) {
+        ids.extend(told.into_iter().map(|(uid, id)| ((folder, uid), id)));
+    }
+    Ok(ids)
 }

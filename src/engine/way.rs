@@ -12,7 +12,7 @@ pub(crate) struct Way<'a> {
 }
 
 impl<'a> Way<'a> {
-    pub(crate) fn new(context: &'a Context<'a>, link: Link) -> Self {
+    fn new(context: &'a Context<'a>, link: Link) -> Self {
         Self {
             context,
             link: Some(link),
@@ -66,6 +66,20 @@ impl<'a> Way<'a> {
             self.traffic += link.end();
         }
     }
+}
+
+/// Carries out the steps of a run, beginning with these connections. Returns what went over all of
+/// its connections, and the error that ended it early; the user's request to stop is none.
+pub(crate) fn carry_out(
+    context: &Context<'_>,
+    link: Link,
+    steps: impl FnOnce(&mut Way<'_>) -> Result<(), Error>,
+) -> (Both<Traffic>, Option<Error>) {
+    let mut way = Way::new(context, link);
+    let failure = steps(&mut way).err();
+    way.end();
+    let failure = failure.filter(|error| error.kind != ErrorKind::Interrupted);
+    (way.traffic, failure)
 }
 
 /// Whether new connections may do better.

@@ -1,43 +1,43 @@
-//! What `doctor` finds: one check each, with what was tried, what came back, what that means and
-//! what to do.
+//! Findings of `doctor`: one per check, with what was tried, what came back, what it means and what
+//! to do.
 
 use crate::mail::Side;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
-/// The checks, in the order in which they are made. Each needs what those before it have shown.
+/// The checks, in the order in which they are made. Each relies on the results of the earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Check {
-    /// D1: the host's name leads to addresses.
+    /// D1: the host name resolves to addresses.
     Name,
-    /// D2: its port takes connections.
+    /// D2: its port accepts connections.
     Port,
-    /// D3: what answers there is an IMAP server, protected as the address says.
+    /// D3: an IMAP server answers there, protected as the address says.
     Protocol,
     /// D4: its certificate can be trusted.
     Certificate,
-    /// D5: it lets the user in.
+    /// D5: it accepts the login.
     Login,
-    /// D6: the mailbox is there and can be listed.
+    /// D6: the mailbox exists and can be listed.
     Ready,
-    /// D7: quota and the limits of messages.
+    /// D7: quota, and the maximum size of messages.
     Space,
     /// D8: how fast it answers and delivers.
     Speed,
-    /// D9: folders that can't be what they are elsewhere.
+    /// D9: folders that the target can't hold under their names.
     Folders,
-    /// D10: every message that is counted can be listed.
+    /// D10: every counted message can be listed.
     Messages,
-    /// D11: messages that are there more than once.
+    /// D11: messages that exist more than once.
     Duplicates,
-    /// D12: what earlier runs left on this machine.
+    /// D12: saved state of earlier runs on this machine.
     State,
-    /// D13: how long a connection may be idle.
+    /// D13: how long a connection may stay idle.
     Idle,
 }
 
 impl Check {
-    /// All of them, in order.
+    /// All checks, in order.
     pub const ALL: [Self; 13] = [
         Self::Name,
         Self::Port,
@@ -54,12 +54,12 @@ impl Check {
         Self::Idle,
     ];
 
-    /// Its number, from 1.
+    /// Returns its number, from 1.
     pub fn number(self) -> u8 {
         self as u8 + 1
     }
 
-    /// Its name in JSON.
+    /// Returns its name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Name => "name",
@@ -80,7 +80,7 @@ impl Check {
 }
 
 impl Serialize for Check {
-    /// Two members: its number and its name.
+    /// Serializes two members: its number and its name.
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut members = to.serialize_struct("Check", 2)?;
         members.serialize_field("number", &self.number())?;
@@ -89,24 +89,24 @@ impl Serialize for Check {
     }
 }
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// As it should be.
     #[serde(rename = "ok")]
     Good,
-    /// It works, and there is something to know or to do.
+    /// It works, but there is something to know or to do.
     #[serde(rename = "warning")]
     Doubtful,
     /// A copy would fail because of this.
     Failed,
-    /// It does not apply here.
+    /// It doesn't apply here.
     Skipped,
 }
 
-/// What one check found. The texts are fragments; `result` and `meaning` may hold a server's words,
-/// raw.
+/// The finding of one check. The texts are fragments; `result` and `meaning` may contain a server's
+/// raw words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Which mailbox.
@@ -114,15 +114,15 @@ pub struct Finding {
     /// Which check.
     #[serde(flatten)]
     pub check: Check,
-    /// How it ended.
+    /// Its result.
     pub verdict: Verdict,
     /// What was tried.
     pub tried: String,
     /// What came back.
     pub result: String,
-    /// What that means.
+    /// What it means.
     pub meaning: String,
-    /// What to do; `None`: nothing.
+    /// What to do; `None` if nothing.
     pub advice: Option<String>,
 }
 

@@ -1,26 +1,25 @@
-//! What mailboxes hold: sums by folder and year, the largest messages, messages that are there more
-//! than once.
+//! The contents of mailboxes: sums by folder and year, the largest messages, duplicates.
 
 use crate::mail::{InternalDate, Side, Uid};
 use serde::Serialize;
 
-/// What the folders of one side hold that take part, as they were when the plan was made.
+/// The contents of the folders of one side that take part, when the plan was made.
 #[derive(Debug)]
 pub struct Holdings<'a> {
     /// Which side.
     pub side: Side,
-    /// Each folder.
+    /// The folders.
     pub folders: &'a [FolderHoldings],
-    /// The largest messages, the largest first: some dozens at most.
+    /// The largest messages, largest first: a few dozen at most.
     pub largest: &'a [NamedMessage],
-    /// The first of those that one folder has more than once, the largest waste of space first: a
-    /// hundred at most.
+    /// Messages that one folder has more than once, the largest waste of space first: a hundred at
+    /// most.
     pub duplicates: &'a [NamedMessage],
-    /// How many more such messages there are than those named.
+    /// How many more such messages there are than those listed.
     pub more_duplicates: u64,
 }
 
-/// What one folder holds.
+/// The contents of one folder.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct FolderHoldings {
     /// Its name.
@@ -31,18 +30,18 @@ pub struct FolderHoldings {
     pub bytes: u64,
     /// Messages whose date and size weren't read, because an earlier run recorded them.
     pub unread: u64,
-    /// Messages whose header was not read, so that duplicates among them are not known.
+    /// Messages whose header was not read, so duplicates among them are unknown.
     pub unkeyed: u64,
-    /// Messages beyond the first of their kind: the same identifying header, date and size.
+    /// Duplicates: messages beyond the first with the same identifying header, date and size.
     pub surplus: u64,
-    /// Those that were read, by the year of INTERNALDATE in its own zone, ascending.
+    /// The messages whose date was read, by the year of INTERNALDATE in its own zone, ascending.
     pub years: Vec<YearSum>,
 }
 
 /// Messages of one year.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct YearSum {
-    /// The year; `None` where the date can't be read.
+    /// The year; `None` if the date can't be read.
     pub year: Option<i16>,
     /// How many.
     pub messages: u64,
@@ -50,7 +49,7 @@ pub struct YearSum {
     pub bytes: u64,
 }
 
-/// A message that is named to people.
+/// A message, with what people recognise it by.
 #[derive(Clone, Debug, Serialize)]
 pub struct NamedMessage {
     /// Its folder.
@@ -65,7 +64,7 @@ pub struct NamedMessage {
     pub subject: Option<String>,
     /// Who sent it, as far as it could be read.
     pub from: Option<String>,
-    /// How many of the same the folder has, itself included; 1 where that is not what it is named
-    /// for.
+    /// How many of the same the folder has, including this one; 1 if it isn't listed as a
+    /// duplicate.
     pub count: u64,
 }

@@ -1,4 +1,4 @@
-//! What failed, and what `verify` finds different.
+//! Failures, and the differences that `verify` finds.
 
 use crate::mail::{Heading, Uid};
 use serde::{Serialize, Serializer};
@@ -10,17 +10,17 @@ pub struct Failure {
     pub folder: String,
     /// The message's UID there; `None`: the whole folder.
     pub uid: Option<Uid>,
-    /// The message's Message-ID, where it was read.
+    /// The message's Message-ID, if it was read.
     pub message_id: Option<String>,
-    /// Why, with the server's own words.
+    /// The reason, with the server's own words.
     pub reason: String,
-    /// What people know the message by; `None`: it is about a folder, or that was not read.
+    /// The message's subject, sender and date; `None` for a folder, or if they were not read.
     #[serde(flatten, serialize_with = "Heading::as_members")]
     pub heading: Option<Heading>,
 }
 
 impl Failure {
-    /// What an event tells of one.
+    /// Returns what an event reports about one.
     pub fn new(folder: &str, uid: Option<Uid>, heading: Option<&Heading>, reason: &str) -> Self {
         let message_id = heading.and_then(|heading| heading.message_id.clone());
         Self {
@@ -42,14 +42,14 @@ pub enum DifferenceKind {
     Extra,
     /// On both sides with different content.
     Changed,
-    /// Equal but for flags.
+    /// Equal except for flags.
     Flags,
-    /// Equal but for INTERNALDATE.
+    /// Equal except for INTERNALDATE.
     Date,
 }
 
 impl DifferenceKind {
-    /// The name in JSON.
+    /// Returns the name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -72,16 +72,16 @@ impl Serialize for DifferenceKind {
 pub struct Difference {
     /// What kind.
     pub kind: DifferenceKind,
-    /// The source's folder, or the target's for what is extra.
+    /// The source's folder, or the target's for an extra message.
     pub folder: String,
-    /// The UID on the source (on the target for what is extra); `None` for a whole folder.
+    /// The UID on the source (on the target for an extra message); `None` for a whole folder.
     pub uid: Option<Uid>,
-    /// How many messages it is about: more than one for a whole folder.
+    /// How many messages differ: more than one for a whole folder.
     #[serde(skip)]
     pub messages: u64,
-    /// What is different, in words.
+    /// A description of the difference.
     pub detail: String,
-    /// What people know the message by; `None`: it is about a folder, or that was not read.
+    /// The message's subject, sender and date; `None` for a folder, or if they were not read.
     #[serde(flatten, serialize_with = "Heading::as_members")]
     pub heading: Option<Heading>,
 }
@@ -102,7 +102,7 @@ pub struct Differences {
 }
 
 impl Differences {
-    /// Counts so many messages that differ in this way.
+    /// Adds messages that differ in this way.
     pub fn count(&mut self, kind: DifferenceKind, messages: u64) {
         *match kind {
             DifferenceKind::Missing => &mut self.missing,
@@ -113,7 +113,7 @@ impl Differences {
         } += messages;
     }
 
-    /// How many there are of all kinds.
+    /// Returns the number of all kinds together.
     pub fn total(&self) -> u64 {
         self.missing + self.extra + self.changed + self.flags_differ + self.dates_differ
     }

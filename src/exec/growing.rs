@@ -116,9 +116,9 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
-                    for _ in 0..5_000 {
+                    (0..5_000).for_each(|_| {
                         list.push(|_| list.len());
-                    }
+                    })
                 });
             }
             while list.len() < 10_000 {

@@ -13,7 +13,8 @@ use crate::plan::{
     Likeness, MatchRules, Piece, Settled, Tie, Treatment, match_folder, rows, settle as settle_tie,
 };
 use crate::store::{
-    Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest,
+    Answer, Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth,
+    ScanRequest,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -230,7 +231,7 @@ impl Settling<'_> {
     ///
     /// Confirmed messages take part in the matching, and first: each accounts for its own copy on
     /// the target, so that it isn't taken for that of an equal uncertain one.
-    fn look_on_target(&mut self) -> Result<Result<Findings, Refusal>, Error> {
+    fn look_on_target(&mut self) -> Result<Answer<Findings>, Error> {
         let mut sources = Vec::new();
         for task in self.tasks.clone() {
             let ours = self.of(task, &[Stage::Uncertain, Stage::Sent, Stage::Copied]);
@@ -249,7 +250,7 @@ impl Settling<'_> {
     }
 
     /// Scans what is new in the target's folder since the copy began.
-    fn scan_target(&mut self) -> Result<Result<FolderScan, Refusal>, Error> {
+    fn scan_target(&mut self) -> Result<Answer<FolderScan>, Error> {
         let tasks = || self.tasks.iter().map(|task| self.shared.ledger.task(*task));
         let Some(any) = tasks().next() else {
             return Err(Error::new(
@@ -414,7 +415,7 @@ impl Settling<'_> {
         &mut self,
         task: usize,
         unseen: &[Place],
-    ) -> Result<Result<Vec<Place>, Refusal>, Error> {
+    ) -> Result<Answer<Vec<Place>>, Error> {
         let found = match self.scan_source(task, unseen, ScanDepth::Attributes)? {
             Ok(scan) => scan,
             Err(refusal) => return Ok(Err(refusal)),
@@ -447,7 +448,7 @@ impl Settling<'_> {
         task: usize,
         places: &[Place],
         depth: ScanDepth,
-    ) -> Result<Result<FolderScan, Refusal>, Error> {
+    ) -> Result<Answer<FolderScan>, Error> {
         let folder = self.shared.ledger.task(task);
         let uids = places
             .iter()
@@ -575,13 +576,10 @@ impl Settling<'_> {
 }
 
 /// Scans one folder.
-fn scan(
-    store: &mut dyn ReadStore,
-    request: &ScanRequest<'_>,
-) -> Result<Result<FolderScan, Refusal>, Error> {
+fn scan(store: &mut dyn ReadStore, request: &ScanRequest<'_>) -> Result<Answer<FolderScan>, Error> {
     let mut result = None;
     store.scan(std::slice::from_ref(request), &mut |_, scanned| {
-        result = Some(scanned)
+        result = Some(scanned);
     })?;
     let result = result.ok_or_else(|| Error::new(ErrorKind::Protocol, "a scan gave no result"))?;
     Ok(result.and_then(|scan: FolderScan| {

@@ -25,7 +25,7 @@ pub use ledger::Fate;
 pub(crate) use pause::wait as pause;
 pub use work::{Running, begin};
 
-use crate::event::{Event, Observer, Stop};
+use crate::event::{Event, Observer, Run, Stop};
 use crate::locks::{lock, unlocked};
 use crate::mail::{Both, Side, Uid};
 use crate::plan::FolderTask;
@@ -38,6 +38,7 @@ use queue::Queue;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 use throttle::Throttle;
 use work::Work;
@@ -125,6 +126,29 @@ pub struct Context<'a> {
     pub journal: Option<&'a dyn Journal>,
     /// Connections made ahead of the lanes.
     pub ahead: Option<&'a Ahead>,
+}
+
+impl<'a> Context<'a> {
+    /// Describes a run that writes to the second side, without limits or a record.
+    pub fn new(
+        connectors: Both<&'a dyn Connector>,
+        names: Both<&'static str>,
+        lanes: Lanes,
+        run: Run<'a>,
+    ) -> Self {
+        Self {
+            connectors,
+            to: Side::Second,
+            names,
+            lanes,
+            limit_rate: None,
+            accept_sizes: false,
+            stop: run.stop,
+            observer: run.observer,
+            journal: None,
+            ahead: None,
+        }
+    }
 }
 
 /// Learns which message on the source became which on the target, from many lanes at once.
@@ -222,7 +246,7 @@ fn carry_out(context: &Context<'_>, work: &Work) -> Tally {
             Ok(true) => {}
             // The connection broke while looking: look again.
             Err(failure) if failure.kind.is_worth_retrying() && round + 1 < ROUNDS => {
-                shared.note_break(&failure)
+                shared.note_break(&failure);
             }
             Err(failure) => {
                 error = Some(failure);
@@ -458,13 +482,13 @@ pub(crate) fn at_once<A: Send, B>(
     std::thread::scope(|scope| {
         let first = scope.spawn(first);
         let second = second();
-        (join(first.join()), second)
+        (join(first), second)
     })
 }
 
-/// Returns a thread's result; a panic in it becomes an error of this run.
-pub(crate) fn join<T>(joined: std::thread::Result<Result<T, Error>>) -> Result<T, Error> {
-    joined.unwrap_or_else(|_| {
+/// Waits for a thread and returns its result; a panic in it becomes an error of this run.
+pub(crate) fn join<T>(thread: ScopedJoinHandle<'_, Result<T, Error>>) -> Result<T, Error> {
+    thread.join().unwrap_or_else(|_| {
         Err(Error::new(
             ErrorKind::Local,
             "a worker thread stopped unexpectedly",

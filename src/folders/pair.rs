@@ -164,10 +164,10 @@ fn candidates<'a>(
             // A parent is created with its children: nothing to report.
             Some(_) if !mailbox.selectable && parents.contains(&folder.name) => {}
             Some(Unfit::LeftOut(by)) => {
-                pairing.leave_out(folder, rules.refuses(&folder.name.key()).unwrap_or(by))
+                pairing.leave_out(folder, rules.refuses(&folder.name.key()).unwrap_or(by));
             }
             Some(Unfit::HoldsNone) => {
-                pairing.skip(folder, "it can hold no messages".to_owned(), false)
+                pairing.skip(folder, "it can hold no messages".to_owned(), false);
             }
             Some(Unfit::View) => match rules.refuses(&folder.name.key()) {
                 Some(by) => pairing.leave_out(folder, by),

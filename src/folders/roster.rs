@@ -64,7 +64,7 @@ impl Roster {
             }
             match Entry::read(index, listing) {
                 Some(entry) if entry.reading.name.levels().len() <= MAX_LEVELS => {
-                    entries.push(entry)
+                    entries.push(entry);
                 }
                 Some(_) => roster.give_up(index, format!("it has more than {MAX_LEVELS} levels")),
                 None => roster.give_up(index, "it has no name".to_owned()),

@@ -51,7 +51,7 @@ pub(super) fn listing(prefix: &str, separator: char, names: &[&str]) -> Listing 
                     "Subscribed" => mailbox.subscribed = true,
                     role => {
                         mailbox.special_use =
-                            Some(SpecialUse::from_attribute(&format!("\\{role}")).unwrap())
+                            Some(SpecialUse::from_attribute(&format!("\\{role}")).unwrap());
                     }
                 }
             }

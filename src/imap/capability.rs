@@ -23,6 +23,11 @@ impl Capabilities {
         self.0.contains(name)
     }
 
+    /// Leaves out capabilities that the server announces and doesn't have.
+    pub fn remove(&mut self, names: &[&str]) {
+        self.0.retain(|name| !names.contains(&name.as_str()));
+    }
+
     /// Reports whether it speaks this protocol: IMAP4rev1 or IMAP4rev2. The older IMAP4 is another
     /// (RFC 1730).
     pub fn is_imap(&self) -> bool {

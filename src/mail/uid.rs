@@ -117,6 +117,12 @@ impl UidSet {
         self.iter().filter(|uid| !other.contains(*uid)).collect()
     }
 
+    /// Returns the UIDs that are in the other set, too. Only for sets made from known UIDs.
+    #[must_use]
+    pub fn in_common(&self, other: &Self) -> Self {
+        self.iter().filter(|uid| other.contains(*uid)).collect()
+    }
+
     /// Returns the UIDs from `first` to `end`, exclusive, that it doesn't contain.
     pub fn missing_between(&self, first: u32, end: u32) -> Self {
         let mut missing = Self::default();

@@ -3,7 +3,6 @@
 use super::endpoint::Endpoint;
 use super::http::HttpError;
 use super::profile::{OTHER, Profile};
-use crate::address::Provider;
 use crate::imap::Redactor;
 use crate::store::{Error, ErrorKind};
 use oauth2::basic::BasicTokenResponse;
@@ -72,9 +71,9 @@ impl Client {
 
     /// Fills in what is known about its provider, unless set otherwise.
     #[must_use]
-    pub fn at(mut self, provider: Option<Provider>) -> Self {
-        if let Some(provider) = provider {
-            Profile::of(provider).complete(&mut self);
+    pub fn at(mut self, profile: Option<&'static Profile>) -> Self {
+        if let Some(profile) = profile {
+            profile.complete(&mut self);
         }
         self
     }

@@ -117,6 +117,16 @@ pub fn candidates(shelves: &[Shelf], mut wanted: Vec<Wanted>) -> Candidates {
 pub struct Sameness([u8; 16], u32, i64);
 
 impl Sameness {
+    /// Returns it for a message that is known by other means to be in several folders: without a
+    /// Message-ID, the other identifying fields tell it from what arrives there meanwhile.
+    pub fn among_new(message: &Message) -> Option<Self> {
+        let mut identified = *message;
+        if let HeaderKey::WithoutId(key) = message.key() {
+            identified.set_key(HeaderKey::WithId(key));
+        }
+        Self::of(&identified)
+    }
+
     /// Returns it for a message whose header was read; `None` if the evidence is too weak to
     /// identify it.
     pub fn of(message: &Message) -> Option<Self> {

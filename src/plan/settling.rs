@@ -201,9 +201,9 @@ impl Settled {
         let place =
             |unread: Vec<u32>, other_is_paired, alone: &mut Vec<u32>, doubtful: &mut Vec<u32>| {
                 if other_is_paired {
-                    alone.extend(unread)
+                    alone.extend(unread);
                 } else {
-                    doubtful.extend(unread)
+                    doubtful.extend(unread);
                 }
             };
         place(

@@ -1,4 +1,4 @@
-//! The directory of states, and the names of the files in it.
+//! The state directory, and the names of its files.
 
 use crate::store::{Error, ErrorKind};
 use sha2::{Digest as _, Sha256};
@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 pub struct StateDirectory(PathBuf);
 
 impl StateDirectory {
-    /// Opens the directory, which is made where there is none (mode 0700).
+    /// Opens the directory; creates it if missing (mode 0700).
     ///
     /// # Errors
-    /// It can't be made, is no directory, or others may enter it.
+    /// It can't be created, isn't a directory, or others may access it.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let failed = |reason: String| {
             Error::new(
@@ -46,18 +46,18 @@ impl StateDirectory {
         Ok(Self(path.to_owned()))
     }
 
-    /// The file of a pair with this ending.
+    /// Returns the path of a pair's file with this ending.
     pub(super) fn file(&self, pair: &PairName, ending: &str) -> PathBuf {
         self.0.join(pair.file_name(ending))
     }
 }
 
-/// The name of a pair of mailboxes: the same two in the same order always have the same.
+/// The name of a pair of mailboxes: always the same for the same two in the same order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PairName(String);
 
 impl PairName {
-    /// The name for these two identities.
+    /// Returns the name for these two identities.
     pub fn new(first: &str, second: &str) -> Self {
         let mut hash = Sha256::new();
         hash.update(first.as_bytes());
@@ -72,14 +72,14 @@ impl PairName {
         )
     }
 
-    /// The name of its file with this ending.
+    /// Returns the name of its file with this ending.
     pub(super) fn file_name(&self, ending: &str) -> String {
         format!("{}.{ending}", self.0)
     }
 }
 
 impl std::fmt::Display for PairName {
-    /// As its files are named.
+    /// Writes it as in the names of its files.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }

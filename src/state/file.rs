@@ -1,5 +1,4 @@
-//! The file of a state: made and opened for its owner alone, and what is said when it can't be
-//! used.
+//! The file of a state: created and opened for its owner alone, and the errors if it can't be used.
 
 use crate::store::{Error, ErrorKind};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -10,18 +9,18 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long another program that looks into the file is waited for.
+/// How long to wait for another program that is reading the file.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What always helps against a file of no use.
+/// The advice for any file that can't be used.
 pub(super) const WITHOUT: &str =
     "move the file away, or copy without it (--no-state): slower, but never creates duplicates";
 
-/// The path of a state's file. Displays as the path that the user knows.
+/// The path of a state's file. It is displayed as the path that the user knows.
 #[derive(Debug)]
 pub(super) struct StateFile {
     path: PathBuf,
-    /// Of what it is a copy.
+    /// The file that it is a copy of.
     of: Option<PathBuf>,
 }
 
@@ -30,18 +29,18 @@ impl StateFile {
         Self { path, of: None }
     }
 
-    /// A copy, of which everything is said as of the state itself.
+    /// Returns a copy; its errors name the original.
     pub(super) fn copied(path: PathBuf, of: PathBuf) -> Self {
         Self { path, of: Some(of) }
     }
 
-    /// Opens it, after making an empty one where there is none.
+    /// Opens it; creates an empty one if missing.
     pub(super) fn connect(&self) -> Result<Connection, Error> {
         self.make()
             .map_err(|error| self.refused(&error.to_string(), WITHOUT))?;
         self.check()?;
-        // SQLite's flag refuses a link anywhere in the path, and a link above the directory is the
-        // user's affair.
+        // SQLite's flag refuses a link anywhere in the path, but a link above the directory is up
+        // to the user.
         let path = self
             .resolved()
             .map_err(|error| self.refused(&error.to_string(), WITHOUT))?;
@@ -64,8 +63,8 @@ impl StateFile {
             .mode(0o600)
             .open(&self.path)
         {
-            // The entry in the directory must last as long as the intents in the file; SQLite sees
-            // to its other files.
+            // The directory entry must last as long as the intents in the file; SQLite takes care
+            // of its other files.
             Ok(_) => self
                 .directory()
                 .map_or(Ok(()), |directory| File::open(directory)?.sync_all()),
@@ -108,7 +107,7 @@ impl StateFile {
             .map_or_else(|| directory.clone(), |name| directory.join(name)))
     }
 
-    /// The file can't be used.
+    /// Returns the error for a file that can't be used.
     pub(super) fn refused(&self, reason: &str, hint: &str) -> Error {
         Error::new(
             ErrorKind::Local,
@@ -117,12 +116,12 @@ impl StateFile {
         .with_hint(hint)
     }
 
-    /// What is in the file can't be what was written.
+    /// Returns the error for content that was never written like this.
     pub(super) fn damaged(&self, what: &str) -> Error {
         self.refused(&format!("it is damaged ({what})"), WITHOUT)
     }
 
-    /// SQLite could not do what it was asked.
+    /// Returns the error for a failed request to SQLite.
     pub(super) fn failed(&self, error: &rusqlite::Error) -> Error {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
@@ -137,7 +136,7 @@ impl StateFile {
                 "free some space on that disk, or keep the state elsewhere with --state DIR",
             ),
             Some(_) => self.refused(&error.to_string(), WITHOUT),
-            // Not SQLite's own: a value is not of the kind that the column has.
+            // Not SQLite's own error: a value doesn't have the type of its column.
             None => self.damaged(&error.to_string()),
         }
     }

@@ -42,7 +42,7 @@ const CHECKPOINT: &str = "
     WHERE id = ?1 AND source_uid_validity = ?2 AND target_uid_validity = ?3";
 
 impl State {
-    /// All folders, in the order in which they were first begun.
+    /// Returns all folders, in the order in which they were first begun.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails.
@@ -62,18 +62,18 @@ impl State {
         self.write(Durability::OnDisk, |transaction| begin(transaction, start))
     }
 
-    /// Records that folders are about to be copied into, and gives the name of each. On the disk
-    /// when it returns: only then may messages be sent.
+    /// Records that folders are about to be copied into. Returns the ID of each. It is on disk when
+    /// this returns: only then may messages be sent.
     ///
-    /// A folder's checkpoint is taken back. Its pairs stay if both sides' UIDVALIDITY is told and
-    /// is that of the record; else they are void and deleted. The intent is the lowest UID of the
-    /// target that is not accounted for: that of an intent which is still open, UIDNEXT of the
-    /// checkpoint taken back, or 1 where no pairs stay, and never above `target_uid_next`. So pairs
-    /// that are found by comparing may be added after this, and a crash in between hides none of
-    /// them from the next run.
+    /// A folder's checkpoint is cleared. Its pairs stay if the UIDVALIDITY of both sides is known
+    /// and matches the record; otherwise they are void and deleted. The intent is the lowest UID on
+    /// the target that isn't accounted for: that of an open intent, the UIDNEXT of the cleared
+    /// checkpoint, or 1 if no pairs stay, and never above `target_uid_next`. So pairs that are
+    /// found by comparing may be added after this, and a crash in between hides none of them from
+    /// the next run.
     ///
     /// # Errors
-    /// The file is damaged, or the disk fails or is full: then nothing is recorded, and nothing may
+    /// The file is damaged, or the disk fails or is full; then nothing is recorded, and nothing may
     /// be sent.
     pub fn begin_all(&self, starts: &[FolderStart<'_>]) -> Result<Vec<FolderId>, Error> {
         self.write(Durability::OnDisk, |transaction| {
@@ -84,7 +84,7 @@ impl State {
         })
     }
 
-    /// Records that a folder is in step, which ends its intent; see [`Self::checkpoint_all`].
+    /// Records that a folder is in sync, which ends its intent; see [`Self::checkpoint_all`].
     ///
     /// # Errors
     /// As [`Self::checkpoint_all`].
@@ -94,10 +94,9 @@ impl State {
         })
     }
 
-    /// Records that folders are in step, which ends their intents, and tells for each whether it
-    /// was taken: a checkpoint of another UIDVALIDITY than the folder was begun with is not, as its
-    /// pairs are of another generation; the folder then stays unfinished. All pairs must have been
-    /// added before.
+    /// Records that folders are in sync, which ends their intents. Returns for each whether it was
+    /// accepted: not if its UIDVALIDITY differs from that when it was begun, as its pairs belong to
+    /// another generation; then the folder stays unfinished. All pairs must have been added before.
     ///
     /// # Errors
     /// The file is damaged, the disk fails or is full, or a folder was forgotten; then none is
@@ -111,8 +110,8 @@ impl State {
         })
     }
 
-    /// Records that a folder has another name now, on one side or both. A record that has these
-    /// names already is deleted.
+    /// Records new names of a folder, on one side or both. Another record with these names is
+    /// deleted.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails or is full.
@@ -142,8 +141,8 @@ impl State {
         })
     }
 
-    /// Records messages of the target that no run may delete although the source does not have
-    /// them: the source was in doubt when they were found.
+    /// Records messages on the target that no run may delete although the source doesn't have them:
+    /// the source was in doubt when they were found.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails or is full.
@@ -158,7 +157,7 @@ impl State {
         })
     }
 
-    /// The messages of the target that [`Self::keep`] was told of.
+    /// Returns the messages on the target recorded by [`Self::keep`].
     ///
     /// # Errors
     /// The file is damaged, or the disk fails.
@@ -178,8 +177,8 @@ impl State {
         })
     }
 
-    /// Deletes the pairs of a folder and its checkpoint: nothing that was recorded of it is to be
-    /// believed. What is kept stays kept.
+    /// Deletes the pairs of a folder and its checkpoint, because they can't be trusted. Messages
+    /// recorded by [`Self::keep`] stay.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails or is full.
@@ -193,7 +192,7 @@ impl State {
         })
     }
 
-    /// Deletes all that is known of a folder.
+    /// Deletes everything about a folder.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails or is full.
@@ -303,7 +302,7 @@ fn record(row: &Row<'_>) -> Result<FolderRecord, rusqlite::Error> {
     })
 }
 
-/// One side's checkpoint, from the three columns that begin at `first`.
+/// Reads one side's checkpoint from the three columns that begin at `first`.
 fn side(
     row: &Row<'_>,
     uid_validity: Option<UidValidity>,

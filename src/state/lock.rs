@@ -1,8 +1,6 @@
-//! One run for a pair of mailboxes at a time: two at once could each send what the other is
-//! sending.
+//! Only one run per pair of mailboxes at a time: two at once could send the same messages.
 //!
-//! The lock is the operating system's, so it ends with the process that holds it, however that
-//! ends.
+//! The lock is the operating system's, so it ends with its process, however that ends.
 
 use super::{PairName, StateDirectory};
 use crate::store::{Error, ErrorKind};
@@ -11,7 +9,7 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// The longest note about a holder that is read.
+/// The maximum length of a note about the holder, in bytes.
 const MAX_NOTE: u64 = 200;
 
 /// The lock of a pair, held until it is dropped.
@@ -23,11 +21,11 @@ pub struct PairLock {
 }
 
 impl PairLock {
-    /// Takes the lock. `holder` says who has it, for others that find it taken: one line, such as a
-    /// process and a time.
+    /// Takes the lock. `holder` tells other runs who has it, in one line, such as a process and a
+    /// time.
     ///
     /// # Errors
-    /// [`ErrorKind::Locked`] with the holder's note, or that the file can't be made.
+    /// [`ErrorKind::Locked`] with the holder's note, or the file can't be created.
     pub fn take(directory: &StateDirectory, pair: &PairName, holder: &str) -> Result<Self, Error> {
         let path = directory.file(pair, "lock");
         let failed = |error: io::Error| refused(&path, &error);
@@ -44,7 +42,7 @@ impl PairLock {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
             Err(TryLockError::WouldBlock) => return Err(taken(&mut file)),
         }
-        // A holder takes its note away when it ends in order. What a dead one left is replaced.
+        // A holder removes its note when it ends normally. The note of one that died is replaced.
         let follows_a_death = file.metadata().map_err(failed)?.len() > 0;
         file.set_len(0)
             .and_then(|()| file.rewind())
@@ -57,12 +55,12 @@ impl PairLock {
         })
     }
 
-    /// Whether the one that held it last was killed, or died otherwise, before it was done.
+    /// Reports whether its last holder was killed, or died otherwise, before it was done.
     pub(super) fn follows_a_death(&self) -> bool {
         self.follows_a_death
     }
 
-    /// Whether it is the lock of this pair in this directory.
+    /// Reports whether it is the lock of this pair in this directory.
     pub(super) fn holds(&self, directory: &StateDirectory, pair: &PairName) -> bool {
         self.path == directory.file(pair, "lock")
     }
@@ -70,7 +68,7 @@ impl PairLock {
 
 impl Drop for PairLock {
     fn drop(&mut self) {
-        // A note that stays costs the next run a moment of waiting.
+        // A note that remains only makes the next run wait for a moment.
         self.file.set_len(0).ok();
     }
 }
@@ -139,7 +137,7 @@ mod tests {
         let pair = PairName::new("a", "b");
         let lock = PairLock::take(&directory, &pair, "process 42").unwrap();
         assert!(!lock.follows_a_death());
-        // What a process that is killed leaves behind.
+        // This is what a killed process leaves.
         std::fs::copy(directory.file(&pair, "lock"), root.path().join("note")).unwrap();
         drop(lock);
         std::fs::copy(root.path().join("note"), directory.file(&pair, "lock")).unwrap();

@@ -1,5 +1,5 @@
-//! How accounts were logged in to the last time: a small file for each, without any secret, in
-//! `logins` below the directory of states. Its two lines are the account and the mechanism.
+//! The mechanism of each account's last login: a small file per account, without any secret, in
+//! `logins` below the state directory. Its two lines are the account and the mechanism.
 
 use super::directory::{PairName, StateDirectory};
 use crate::address::Mechanism;
@@ -9,7 +9,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// The longest file: an account's name and a mechanism's.
+/// The maximum length of a file, in bytes: an account and a mechanism.
 const MAX_FILE: u64 = 64 * 1024;
 
 /// The mechanisms of the last logins.
@@ -17,15 +17,15 @@ const MAX_FILE: u64 = 64 * 1024;
 pub struct Mechanisms(PathBuf);
 
 impl Mechanisms {
-    /// Those below this directory of states, which need not be there.
+    /// Returns those below this state directory, which need not exist.
     pub fn below(directory: &Path) -> Self {
         Self(directory.join("logins"))
     }
 
-    /// The mechanism of an account's last login, if one was remembered.
+    /// Returns the mechanism of an account's last login, if it was saved.
     ///
     /// # Errors
-    /// A file that is not to be believed.
+    /// The file can't be trusted.
     pub fn last(&self, identity: &str) -> Result<Option<Mechanism>, Error> {
         let path = self.path(identity);
         let file = match File::open(&path) {
@@ -57,7 +57,7 @@ impl Mechanisms {
             .ok_or_else(|| refused(&path, "it is damaged, or was written by a newer mailferry"))
     }
 
-    /// Remembers it for the next run, in place of what was there.
+    /// Saves it for the next run, replacing the last one.
     ///
     /// # Errors
     /// It can't be written.

@@ -1,17 +1,18 @@
-//! What is kept on this machine for a pair of mailboxes, in a directory that is the user's alone:
-//! the lock of a run, and what earlier runs have brought into step.
+//! What is saved on this machine about a pair of mailboxes, in a directory private to the user: the
+//! lock of a run, and what earlier runs have brought into sync.
 //!
-//! Files are named by a hash of the two mailboxes' identities, which hold no secret. The state is a
-//! cache: without it a run takes longer and does the same. It is one SQLite file a pair, described
-//! in `docs/state-format.md`; nothing outside of this module knows SQL. What it keeps true:
+//! Files are named by a hash of the two mailboxes' identities, which contain no secret. For `copy`
+//! the state is a cache: without it a run takes longer and does the same; [`two_way`] says what
+//! `sync` loses with it. It is one SQLite file per pair, described in `docs/state-format.md`; only
+//! this module knows SQL. Invariants:
 //!
-//! - The intent to copy into a folder is on the disk before [`State::begin_all`] returns, so before
-//!   the first APPEND.
+//! - The intent to copy into a folder is on disk before [`State::begin_all`] returns, so before the
+//!   first APPEND.
 //! - A folder has either an intent or a checkpoint, never both: it is being copied, or it was in
-//!   step.
-//! - Records of UIDs whose UIDVALIDITY is over, or was never told, are not given out.
-//! - A file that is damaged, of a newer version, or of other mailboxes is refused and left as it
-//!   is.
+//!   sync.
+//! - Records of UIDs whose UIDVALIDITY has changed, or was never known, are never returned.
+//! - A file that is damaged, has a newer version, or belongs to other mailboxes is refused and left
+//!   as it is.
 
 mod directory;
 mod file;
@@ -52,26 +53,25 @@ pub struct State {
     follows_a_death: bool,
 }
 
-/// What a power cut may take of a transaction that has returned. A killed process never takes any.
+/// What a power cut may lose of a finished transaction. A killed process never loses any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Durability {
-    /// It may be lost, and with it nothing that was written before: it costs the next run a look at
-    /// the servers.
+    /// It may be lost, but nothing that was written before: the next run then compares more.
     Cheap,
-    /// It is on the disk, and all that was written before it too.
+    /// It is on disk, along with everything that was written before it.
     OnDisk,
 }
 
 impl State {
-    /// The version of the file's format that this program writes. It reads every earlier one.
+    /// The version of the format that this program writes. It reads all earlier ones.
     pub const FORMAT: u32 = schema::VERSION;
 
-    /// Opens the state of a pair, which is made where there is none (mode 0600). `lock` is the lock
-    /// of this pair; it is to be held for as long as the state is open.
+    /// Opens the state of a pair; creates it if missing (mode 0600). `lock` is the lock of this
+    /// pair; hold it for as long as the state is open.
     ///
     /// # Errors
-    /// [`ErrorKind::Local`], naming the file: it is damaged, of a newer version or of other
-    /// mailboxes, belongs to another user, may be read by others, is no regular file, or the disk
+    /// [`ErrorKind::Local`], naming the file: it is damaged, has a newer version or belongs to
+    /// other mailboxes or another user, can be read by others, isn't a regular file, or the disk
     /// fails. The file is left as it is.
     pub fn open(
         directory: &StateDirectory,
@@ -100,18 +100,19 @@ impl State {
         })
     }
 
-    /// Whether the last run of this pair was killed, or died otherwise: what it had sent to a
-    /// server may be stored only now.
+    /// Reports whether the last run of this pair was killed, or died otherwise: a server may be
+    /// storing only now what it had sent.
     pub fn follows_a_death(&self) -> bool {
         self.follows_a_death
     }
 
-    /// Takes the lock of the way back into account: a copy of that way may have died, too.
+    /// Takes the lock of the opposite direction into account: a copy in that direction may have
+    /// died, too.
     pub fn heed(&mut self, way_back: &PairLock) {
         self.follows_a_death |= way_back.follows_a_death();
     }
 
-    /// Makes all changes of `work`, or none of them.
+    /// Makes all changes of `work`, or none.
     fn write<T>(
         &self,
         durability: Durability,
@@ -129,12 +130,13 @@ impl State {
         result.map_err(|fault| self.error(fault))
     }
 
-    /// Reads what one transaction sees.
+    /// Reads in one transaction.
     fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Error> {
         work(&self.connection()).map_err(|fault| self.error(fault))
     }
 
-    /// A lane that panicked has had its transaction rolled back, so what it leaves can be used.
+    /// Returns the connection. If a lane panicked, its transaction was rolled back, so it can still
+    /// be used.
     fn connection(&self) -> MutexGuard<'_, Connection> {
         lock(&self.connection)
     }
@@ -158,9 +160,9 @@ impl State {
 /// Why a transaction failed.
 enum Fault {
     Sql(rusqlite::Error),
-    /// What was read can't be what was written.
+    /// The file has content that was never written like this.
     Damaged(String),
-    /// There is no record of this folder.
+    /// There is no such folder.
     Forgotten,
 }
 
@@ -180,7 +182,7 @@ fn transact<T>(
     Ok(value)
 }
 
-/// Not possible within a transaction.
+/// Sets SQLite's `synchronous`, which is impossible within a transaction.
 fn synchronous(connection: &Connection, how: &str) -> Result<(), Fault> {
     Ok(connection.pragma_update(None, "synchronous", how)?)
 }

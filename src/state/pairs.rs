@@ -1,4 +1,4 @@
-//! The records of pairs: which message of the target is the copy of which of the source.
+//! The records of pairs: a message on the source and its copy on the target.
 
 use super::{Durability, Fault, FolderId, PairRecord, State};
 use crate::mail::{Flags, Uid, UidSet};
@@ -14,8 +14,8 @@ const REPLACE: &str = "UPDATE pairs SET target = ?3, flags = ?4 WHERE folder = ?
 const COUNT: &str = "UPDATE folders SET pairs = pairs + ?2 WHERE id = ?1";
 
 impl State {
-    /// Adds pairs to a folder that was begun. One whose source UID is there already takes its
-    /// place.
+    /// Adds pairs to a folder that was begun. A pair replaces an earlier one with the same source
+    /// UID.
     ///
     /// # Errors
     /// The file is damaged, the disk fails or is full, or the folder was forgotten; then none is
@@ -50,7 +50,7 @@ impl State {
         })
     }
 
-    /// The pairs of a folder, by ascending source UID. Equal flags share their memory.
+    /// Returns the pairs of a folder, by ascending source UID. Equal flags share their memory.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails.
@@ -81,7 +81,7 @@ impl State {
         })
     }
 
-    /// Deletes the pairs with these source UIDs, as far as they are there.
+    /// Deletes the pairs with these source UIDs, if they exist.
     ///
     /// # Errors
     /// The file is damaged, the disk fails or is full, or the folder was forgotten; then none is
@@ -103,8 +103,7 @@ impl State {
         })
     }
 
-    /// Records flags that both sides now agree on, by source UID. A UID without a pair is passed
-    /// over.
+    /// Records flags that both sides now agree on, by source UID. A UID without a pair is ignored.
     ///
     /// # Errors
     /// The file is damaged, the disk fails or is full; then no change is recorded.
@@ -121,7 +120,7 @@ impl State {
     }
 }
 
-/// Adds to the number of a folder's pairs.
+/// Changes the number of a folder's pairs.
 fn count(transaction: &Transaction<'_>, folder: FolderId, more: i64) -> Result<(), Fault> {
     match transaction
         .prepare_cached(COUNT)?
@@ -132,7 +131,7 @@ fn count(transaction: &Transaction<'_>, folder: FolderId, more: i64) -> Result<(
     }
 }
 
-/// How many pairs a folder must have; none for one that was forgotten.
+/// Returns how many pairs a folder must have: none for one that was forgotten.
 fn expected(connection: &Connection, folder: FolderId) -> Result<u64, Fault> {
     let mut statement = connection.prepare_cached("SELECT pairs FROM folders WHERE id = ?1")?;
     let pairs = statement
@@ -145,8 +144,8 @@ fn uid(value: u32) -> Result<Uid, Fault> {
     Uid::new(value).ok_or_else(|| Fault::Damaged("a pair has the UID 0".to_owned()))
 }
 
-/// The sets of flags that one transaction has met: pairs are many, sets are few. Not kept beyond
-/// it, as a set that was added by a transaction which failed is not there.
+/// The sets of flags used by one transaction: there are many pairs, but few sets. They aren't kept
+/// any longer, because a set added by a failed transaction doesn't exist.
 #[derive(Default)]
 pub(super) struct FlagSets {
     ids: HashMap<Flags, i64>,
@@ -154,7 +153,7 @@ pub(super) struct FlagSets {
 }
 
 impl FlagSets {
-    /// The number of a set, which is added if it is new.
+    /// Returns the number of a set; adds it if it is new.
     pub(super) fn id(
         &mut self,
         transaction: &Transaction<'_>,
@@ -181,7 +180,7 @@ impl FlagSets {
         Ok(id)
     }
 
-    /// The set with this number.
+    /// Returns the set with this number.
     pub(super) fn flags(&mut self, connection: &Connection, id: i64) -> Result<Flags, Fault> {
         if let Some(flags) = self.flags.get(&id) {
             return Ok(flags.clone());

@@ -1,5 +1,5 @@
-//! A state that is only looked at, for a dry run: a copy in a directory of its own, so that nothing
-//! is written where the state is, not even what SQLite writes to read.
+//! A state that is only read, for a dry run: a copy in a directory of its own, so nothing is
+//! written beside the original, not even the files that SQLite needs for reading.
 
 use super::file::StateFile;
 use super::{Mailboxes, PairLock, PairName, State, StateDirectory};
@@ -8,10 +8,10 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// A copy of a state. It goes when it is dropped.
+/// A copy of a state, deleted when dropped.
 #[derive(Debug)]
 pub struct StateCopy {
-    /// The state as it was when it was copied.
+    /// The state when it was copied.
     pub state: State,
     // Declared after the state, so that its files are closed before they are deleted.
     _lock: PairLock,
@@ -19,10 +19,10 @@ pub struct StateCopy {
 }
 
 impl StateCopy {
-    /// Copies the state of a pair from the directory `from`; `None` where there is none.
+    /// Copies the state of a pair from the directory `from`; `None` if there is none.
     ///
     /// # Errors
-    /// Another run is at work on it, it can't be read, or as [`State::open`].
+    /// Another run is using it, it can't be read, or as [`State::open`].
     pub fn make(
         from: &Path,
         pair: &PairName,
@@ -36,7 +36,7 @@ impl StateCopy {
         if !name("db").try_exists().map_err(failed)? {
             return Ok(None);
         }
-        // Held while the files are copied, so that no run begins to write meanwhile.
+        // Held while the files are copied, so no run writes to them.
         let lock = File::open(name("lock")).ok();
         if lock
             .as_ref()

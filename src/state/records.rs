@@ -1,8 +1,8 @@
-//! What a state is asked and what it answers.
+//! The types that a state records and returns.
 
 use crate::mail::{Counters, Flags, MailboxName, Uid, UidValidity};
 
-/// The two mailboxes of a pair, by their addresses' identities, which hold no secret.
+/// The two mailboxes of a pair, by the identities of their addresses, which contain no secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mailboxes<'a> {
     /// Where mail comes from.
@@ -11,21 +11,21 @@ pub struct Mailboxes<'a> {
     pub target: &'a str,
 }
 
-/// What one side's folder looked like when both were in step.
+/// One side's folder when both were in sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The generation of its UIDs.
+    /// Its UIDVALIDITY.
     pub uid_validity: UidValidity,
     /// UIDNEXT: no message had this UID or a higher one.
     pub uid_next: u32,
-    /// How many messages it had.
+    /// Its number of messages.
     pub messages: u32,
-    /// HIGHESTMODSEQ (RFC 7162); `None` where the server has none.
+    /// HIGHESTMODSEQ (RFC 7162); `None` if the server doesn't have it.
     pub mod_seq: Option<u64>,
 }
 
 impl Checkpoint {
-    /// From what a server told; `None` where it told too little.
+    /// Returns the checkpoint for these counters; `None` if one is missing.
     pub fn of(counters: Counters) -> Option<Self> {
         let Counters {
             uid_validity,
@@ -41,7 +41,7 @@ impl Checkpoint {
         })
     }
 
-    /// As a server would tell it.
+    /// Returns it as a server would report it.
     pub fn counters(&self) -> Counters {
         let Self {
             uid_validity,
@@ -58,13 +58,13 @@ impl Checkpoint {
     }
 }
 
-/// A folder's name in one state, for as long as it is not forgotten.
+/// Identifies a folder in one state, until it is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FolderId(pub(super) i64);
 
 #[cfg(test)]
 impl FolderId {
-    /// A name that no state has given.
+    /// Returns an ID that no state has assigned.
     pub(crate) fn for_test() -> Self {
         Self(0)
     }
@@ -77,66 +77,65 @@ pub struct FolderStart<'a> {
     pub source: &'a MailboxName,
     /// Its name on the target.
     pub target: &'a MailboxName,
-    /// The generation of the source's UIDs; `None` where the server tells none.
+    /// The source's UIDVALIDITY; `None` if the server didn't report it.
     pub source_uid_validity: Option<UidValidity>,
-    /// The generation of the target's UIDs; `None` where the server tells none.
+    /// The target's UIDVALIDITY; `None` if the server didn't report it.
     pub target_uid_validity: Option<UidValidity>,
-    /// The target's UIDNEXT before anything is sent; `None` where the server tells none.
+    /// The target's UIDNEXT before anything is sent; `None` if the server didn't report it.
     pub target_uid_next: Option<u32>,
-    /// The source's MAILBOXID (RFC 8474), which a folder keeps when it is renamed; `None` where the
-    /// server tells none.
+    /// The source's MAILBOXID (RFC 8474), which a folder keeps when it is renamed; `None` if the
+    /// server didn't report it.
     pub source_mailbox_id: Option<&'a str>,
-    /// The target's.
+    /// The same of the target.
     pub target_mailbox_id: Option<&'a str>,
 }
 
-/// A folder of which both sides are in step.
+/// A folder that is in sync on both sides.
 #[derive(Clone, Debug)]
 pub struct FolderInStep {
-    /// Which.
+    /// The folder.
     pub id: FolderId,
-    /// How the source looks.
+    /// The source now.
     pub source: Checkpoint,
-    /// How the target looks.
+    /// The target now.
     pub target: Checkpoint,
 }
 
-/// What is known of a folder.
+/// The record of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FolderRecord {
-    /// Its name in this state.
+    /// Its ID in this state.
     pub id: FolderId,
     /// Its name on the source.
     pub source: MailboxName,
     /// Its name on the target.
     pub target: MailboxName,
-    /// The generation of the source's UIDs, which its pairs are of.
+    /// The source's UIDVALIDITY that its pairs belong to.
     pub source_uid_validity: Option<UidValidity>,
-    /// The generation of the target's UIDs, which its pairs are of.
+    /// The target's UIDVALIDITY that its pairs belong to.
     pub target_uid_validity: Option<UidValidity>,
-    /// How the source's and the target's folder looked when they were last in step; `None` while
-    /// there is an intent.
+    /// The source's and the target's folder when they were last in sync; `None` while there is an
+    /// intent.
     pub checkpoint: Option<(Checkpoint, Checkpoint)>,
-    /// A copy was begun and not finished: messages of the target from this UID on that are in no
-    /// pair may be copies of source messages that are in no pair. `None` while there is a
-    /// checkpoint.
+    /// A copy was begun and not finished: messages on the target from this UID on may be copies of
+    /// source messages, if both are in no pair. `None` while there is a checkpoint.
     pub intent: Option<u32>,
     /// How many pairs are recorded.
     pub pairs: u64,
-    /// The source's MAILBOXID (RFC 8474); `None` where the server told none.
+    /// The source's MAILBOXID (RFC 8474); `None` if the server didn't report it.
     pub source_mailbox_id: Option<String>,
-    /// The target's.
+    /// The same of the target.
     pub target_mailbox_id: Option<String>,
 }
 
-/// A message of the source and its copy on the target.
+/// A message on the source and its copy on the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PairRecord {
     /// Its UID on the source.
     pub source: Uid,
     /// Its copy's UID on the target.
     pub target: Uid,
-    /// The flags as both sides last agreed: the base that later changes are told by. Keywords that
-    /// can't be written to any server are not kept.
+    /// The flags that both sides last agreed on: later changes are relative to them. Keywords that
+    /// can't be written to any server aren't recorded.
     pub flags: Flags,
 }

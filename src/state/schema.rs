@@ -1,5 +1,5 @@
-//! The tables, and how a file comes to have them. `docs/state-format.md` says what each column
-//! means.
+//! The tables, and the upgrade of a file from version to version. `docs/state-format.md` describes
+//! each column.
 
 use super::Mailboxes;
 use super::file::{StateFile, WITHOUT};
@@ -9,11 +9,11 @@ use rusqlite::{Connection, TransactionBehavior};
 /// Marks the file as a state (SQLite's `application_id`): "MFst".
 const APPLICATION: u32 = 0x4d46_7374;
 
-/// Leads from each version to the next; the first from an empty file. What is released is never
-/// changed, only added to.
+/// Upgrades each version to the next; the first starts from an empty file. A released step never
+/// changes; new ones are appended.
 const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
-/// The version that the last migration leads to (SQLite's `user_version`).
+/// The version after the last migration (SQLite's `user_version`).
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the number of migrations is small"
@@ -115,23 +115,23 @@ CREATE TABLE sync_refused (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What a connection is set to once the file is known to be a state. One process at a time has the
-/// file, so nothing is kept in memory that processes share, which network file systems don't have.
+/// The settings of a connection once the file is known to be a state. One process at a time has the
+/// file, so no shared memory is needed, which network file systems lack.
 const SETTINGS: &str = "
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 PRAGMA foreign_keys = ON;
 ";
 
-/// What keeps a damaged file from doing harm before it is known to be one.
+/// The settings that make a damaged file harmless until it is recognised as damaged.
 const GUARDS: &str = "
 PRAGMA trusted_schema = OFF;
 PRAGMA cell_size_check = ON;
 PRAGMA locking_mode = EXCLUSIVE;
 ";
 
-/// Checks that the file is a state of these mailboxes, or an empty file that becomes one, and
-/// brings it to [`VERSION`]. Nothing is written to a file that is refused.
+/// Checks that the file is a state of these mailboxes, or an empty file, and upgrades it to
+/// [`VERSION`]. Nothing is written to a refused file.
 pub(super) fn prepare(
     connection: &mut Connection,
     file: &StateFile,
@@ -148,8 +148,8 @@ pub(super) fn prepare(
     migrate(connection, version, mailboxes).map_err(failed)
 }
 
-/// The version of a file that may be used; 0 for an empty one, such as a crash leaves that comes
-/// before the first transaction.
+/// Returns the version of a usable file; 0 for an empty one, which a crash before the first
+/// transaction leaves.
 fn version(connection: &Connection, file: &StateFile) -> Result<u32, Error> {
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u32>(0));
     let failed = |error: rusqlite::Error| file.failed(&error);

@@ -1,10 +1,10 @@
-//! What two-way sync remembers: the folders of both sides, and the pairs of messages that both
-//! agreed on, in tables of its own beside those of `copy`.
+//! What two-way sync records: the folders of both sides, and the pairs of messages that both agreed
+//! on, in its own tables beside those of `copy`.
 //!
-//! The file belongs to two mailboxes in one order; [`TwoWay`] gives its sides out in the order of
-//! the run, which may be the other. What it keeps true: a folder is marked as unfinished on the
-//! disk before anything is done in it, and what is recorded in one call is there as a whole or not
-//! at all.
+//! The file has its two mailboxes in one order; [`TwoWay`] uses that of the run, which may be the
+//! opposite. Invariants: a folder is marked as unfinished on disk before anything is done in it,
+//! and one call records all of its changes or none. Unlike `copy`'s tables they aren't a cache:
+//! without them a deletion can't be told from a new message, so the next run merges both sides.
 
 use super::pairs::FlagSets;
 use super::{Durability, Fault, FolderId, State};
@@ -57,39 +57,39 @@ const FORGET: [&str; 3] = [
 pub struct TwoWaySide {
     /// Its name as the server lists it.
     pub name: MailboxName,
-    /// Its name as people know it.
+    /// Its decoded name.
     pub path: String,
-    /// MAILBOXID (RFC 8474), where the server has it.
+    /// MAILBOXID (RFC 8474), if the server has it.
     pub mailbox_id: Option<String>,
-    /// How it stood when it was last scanned.
+    /// Its counters when it was last scanned.
     pub counters: Counters,
 }
 
-/// A folder of both sides.
+/// A folder that exists on both sides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TwoWayFolder {
     /// Its sides, in the order of the run.
     pub sides: Both<TwoWaySide>,
     /// Whether both sides agreed that the user is subscribed to it.
     pub subscribed: bool,
-    /// Whether a run in it was begun and not ended.
+    /// Whether a run began work in it and did not finish.
     pub unfinished: bool,
 }
 
-/// A message of each side that are the same.
+/// Two messages, one per side, that are the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TwoWayPair {
     /// Their UIDs.
     pub uids: Both<Uid>,
     /// The flags that both agreed on.
     pub flags: Flags,
-    /// Those of them that each side is agreed not to have.
+    /// Those of them that each side lacks by agreement.
     pub lacks: Both<Flags>,
-    /// What their header keys were known by.
+    /// Fingerprints of their header keys.
     pub keys: Both<u32>,
-    /// What their dates and sizes were known by.
+    /// Fingerprints of their dates and sizes.
     pub looks: Both<u32>,
-    /// The side on which it was deleted while the other could not be.
+    /// The side on which it was deleted, if it could not be deleted on the other.
     pub deleted_on: Option<Side>,
 }
 
@@ -98,30 +98,30 @@ pub struct TwoWayPair {
 pub struct TwoWayRefused {
     /// The side that has it.
     pub side: Side,
-    /// Its UID there.
+    /// Its UID on that side.
     pub uid: Uid,
-    /// Why, in the other side's own words.
+    /// The reason, in the other side's own words.
     pub reason: String,
 }
 
-/// What is to be recorded.
+/// A change to record.
 #[derive(Clone, Debug)]
 pub enum TwoWayChange {
-    /// How a folder is now.
+    /// The new record of a folder.
     Folder(FolderId, Box<TwoWayFolder>),
-    /// A folder is known no more, nor are its pairs.
+    /// A folder and its pairs are forgotten.
     Forget(FolderId),
-    /// A pair is new, or is so now.
+    /// A pair is new or has changed.
     Pair(FolderId, Box<TwoWayPair>),
-    /// The pair of these UIDs is over.
+    /// The pair with these UIDs is removed.
     Unpair(FolderId, Both<Uid>),
     /// The other side refused a message.
     Refuse(FolderId, Box<TwoWayRefused>),
-    /// This side's message is gone, is another one now, or is tried again.
+    /// The refusal is removed: the message is gone, is another one now, or is tried again.
     Unrefuse(FolderId, Side, Uid),
 }
 
-/// The part of a state that two-way sync keeps, with the sides in the order of the run.
+/// The part of a state that belongs to two-way sync, with the sides in the order of the run.
 #[derive(Clone, Copy, Debug)]
 pub struct TwoWay<'a> {
     pub(super) state: &'a State,
@@ -129,17 +129,18 @@ pub struct TwoWay<'a> {
 }
 
 impl<'a> TwoWay<'a> {
-    /// The two-way part of `state`; `exchanged` where the file's first mailbox is the run's second.
+    /// Returns the two-way part of `state`; `exchanged` if the file's first mailbox is the run's
+    /// second.
     pub fn new(state: &'a State, exchanged: bool) -> Self {
         Self { state, exchanged }
     }
 
-    /// Whether the last run of this pair died ([`State::follows_a_death`]).
+    /// Reports whether the last run of this pair died ([`State::follows_a_death`]).
     pub fn follows_a_death(&self) -> bool {
         self.state.follows_a_death()
     }
 
-    /// All folders.
+    /// Returns all folders.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails.
@@ -161,7 +162,7 @@ impl<'a> TwoWay<'a> {
         })
     }
 
-    /// The pairs of a folder.
+    /// Returns the pairs of a folder.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails.
@@ -169,7 +170,7 @@ impl<'a> TwoWay<'a> {
         self.pairs_by(folder, |_| true)
     }
 
-    /// The pairs of a folder that have one of these keys on either side.
+    /// Returns the pairs of a folder that have one of these keys on either side.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails.
@@ -217,7 +218,7 @@ impl<'a> TwoWay<'a> {
         })
     }
 
-    /// The messages of a folder that the other side refused for good.
+    /// Returns the messages of a folder that the other side refused for good.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails.
@@ -238,7 +239,7 @@ impl<'a> TwoWay<'a> {
         })
     }
 
-    /// The highest UID of each side in a folder's pairs, of messages that are meant to be there.
+    /// Returns the highest UID on each side among the pairs whose messages should exist.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails.
@@ -251,7 +252,7 @@ impl<'a> TwoWay<'a> {
         })
     }
 
-    /// Makes a folder known, and gives the name of its record. On the disk when it returns.
+    /// Adds a folder and returns its ID. It is on disk when this returns.
     ///
     /// # Errors
     /// The disk fails or is full.
@@ -262,8 +263,8 @@ impl<'a> TwoWay<'a> {
         })
     }
 
-    /// Records all of it or nothing; `on_disk`: it is on the disk when this returns, with all that
-    /// came before it.
+    /// Records all changes or none. With `on_disk`, they are on disk when this returns, along with
+    /// everything before them.
     ///
     /// # Errors
     /// The disk fails or is full; then nothing is recorded.
@@ -380,17 +381,17 @@ impl<'a> TwoWay<'a> {
         Ok(())
     }
 
-    /// From the order of the file to that of the run, or back.
+    /// Converts from the order of the file to that of the run, or back.
     fn turn<T>(&self, both: Both<T>) -> Both<T> {
         if self.exchanged { both.turned() } else { both }
     }
 
-    /// The side in the order of the file, for one in the order of the run; or back.
+    /// Returns the side in the order of the file for one in the order of the run, or vice versa.
     pub(super) fn place(&self, side: Side) -> Side {
         if self.exchanged { side.other() } else { side }
     }
 
-    /// How the file writes a side: 1 or 2.
+    /// Returns how the file writes a side: 1 or 2.
     fn number(&self, side: Side) -> u32 {
         match self.place(side) {
             Side::First => 1,
@@ -407,7 +408,7 @@ impl<'a> TwoWay<'a> {
     }
 }
 
-/// One side, from the seven columns that begin at `at`.
+/// Reads one side from the seven columns that begin at `at`.
 fn side(row: &Row<'_>, at: usize) -> Result<TwoWaySide, rusqlite::Error> {
     Ok(TwoWaySide {
         name: MailboxName::new(row.get::<_, Vec<u8>>(at)?),

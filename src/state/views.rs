@@ -1,31 +1,31 @@
-//! Views that were looked through for messages that are in no folder. A view's record is that of a
-//! folder whose other side has no name: there the generation is 1, and HIGHESTMODSEQ is a print of
+//! Views that were searched for messages that are in no folder. A view is recorded as a folder
+//! without a name on the other side: there UIDVALIDITY is 1, and HIGHESTMODSEQ is a fingerprint of
 //! all other folders' counters.
 
 use super::{Checkpoint, FolderInStep, FolderRecord, FolderStart, State, TwoWay};
 use crate::mail::{MailboxName, Side, UidValidity};
 use crate::store::Error;
 
-/// What stands in a view's record for the other side's folder: none has this name.
+/// The name of the other side's folder in a view's record; no folder has it.
 const NO_FOLDER: &str = "";
-/// The generation of what is no folder.
+/// The UIDVALIDITY of that side, which has no folder.
 const NO_GENERATION: UidValidity = UidValidity(1);
 
-/// A view that was looked through.
+/// A view that was searched.
 #[derive(Clone, Debug)]
 pub struct SeenView {
     /// Its name.
     pub view: MailboxName,
-    /// How it was.
+    /// Its counters then.
     pub then: Checkpoint,
-    /// The print of all other folders.
+    /// The fingerprint of all other folders' counters.
     pub print: u64,
-    /// How many messages it alone has.
+    /// How many messages only it has.
     pub messages: u64,
 }
 
 impl SeenView {
-    /// What the record of a source's view says; `None`: it is that of a folder.
+    /// Reads the record of a source's view; `None` if it is that of a folder.
     pub fn of_source(record: &FolderRecord) -> Option<Self> {
         let is_view = record.target.as_bytes() == NO_FOLDER.as_bytes();
         let (then, other) = record.checkpoint.as_ref().filter(|_| is_view)?;
@@ -49,7 +49,7 @@ impl SeenView {
 }
 
 impl State {
-    /// Records that a view of the source was looked through.
+    /// Records that a view of the source was searched.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails or is full.
@@ -88,7 +88,7 @@ impl State {
 }
 
 impl TwoWay<'_> {
-    /// The views of a side that were looked through.
+    /// Returns the views of a side that were searched.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails.
@@ -101,7 +101,7 @@ impl TwoWay<'_> {
         Ok(self.state.folders()?.iter().filter_map(of).collect())
     }
 
-    /// Records that a view of a side was looked through.
+    /// Records that a view of a side was searched.
     ///
     /// # Errors
     /// The file is damaged, or the disk fails or is full.

@@ -31,7 +31,7 @@ pub struct Outcome {
     /// The deliveries' tokens, in the order of delivery.
     pub tokens: Vec<u32>,
     /// Where they are now, or why the server refused all of them.
-    pub result: Result<Option<Placed>, Refusal>,
+    pub result: Answer<Option<Placed>>,
 }
 
 /// Where delivered messages are (APPENDUID, RFC 4315).
@@ -42,6 +42,12 @@ pub struct Placed {
     /// The UIDs, ascending, one for each delivery.
     pub uids: UidSet,
 }
+
+/// A store's answer to a request about one folder or some messages: done, or refused. An [`Error`]
+/// instead ends the connection, and with it all other requests.
+///
+/// [`Error`]: super::Error
+pub type Answer<T> = Result<T, Refusal>;
 
 /// A server's NO or BAD to something about one message or one folder.
 #[derive(Clone, Debug, PartialEq, Eq)]

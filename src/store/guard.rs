@@ -2,11 +2,12 @@
 //! errors.
 
 use super::{
-    Access, AccountName, Connections, ContentId, Delivery, Error, ErrorKind, Fetched, FlagChange,
-    FolderScan, MessageSink, NewFolder, Outcome, Prepared, Quota, ReadStore, Refusal, Relocated,
+    Access, AccountName, Answer, Connections, ContentId, Delivery, Error, ErrorKind, Fetched,
+    FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Prepared, Quota, ReadStore, Relocated,
     Relocation, Removal, ScanRequest, SomeMessages, Store, Traffic,
 };
 use crate::mail::{InternalDate, Listing, MailboxName, Uid, UidSet, UidValidity};
+use crate::provider::Provider;
 use std::collections::HashMap;
 
 /// A store that refuses any change to a read-only account before anything is sent or written,
@@ -49,6 +50,10 @@ impl<S: ReadStore> ReadStore for Guarded<S> {
         self.store.server()
     }
 
+    fn provider(&self) -> Option<&'static Provider> {
+        self.store.provider()
+    }
+
     fn is_compressed(&self) -> bool {
         self.store.is_compressed()
     }
@@ -82,7 +87,7 @@ impl<S: ReadStore> ReadStore for Guarded<S> {
     fn scan(
         &mut self,
         requests: &[ScanRequest<'_>],
-        done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
+        done: &mut dyn FnMut(usize, Answer<FolderScan>),
     ) -> Result<(), Error> {
         let result = self.store.scan(requests, done);
         self.named(result)
@@ -126,20 +131,17 @@ impl<S: ReadStore> ReadStore for Guarded<S> {
 }
 
 impl<S: Store> Store for Guarded<S> {
-    fn create(
-        &mut self,
-        folders: &[NewFolder],
-    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Answer<MailboxName>>, Error> {
         let result = self.writable()?.create(folders);
         self.named(result)
     }
 
-    fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
+    fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Answer<Prepared>>, Error> {
         let result = self.writable()?.prepare(folders);
         self.named(result)
     }
 
-    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Answer<()>>, Error> {
         let result = self.writable()?.subscribe(mailboxes);
         self.named(result)
     }
@@ -168,28 +170,22 @@ impl<S: Store> Store for Guarded<S> {
         self.named(result)
     }
 
-    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Answer<()>>, Error> {
         let result = self.writable()?.remove(removals);
         self.named(result)
     }
 
-    fn rename(
-        &mut self,
-        renames: &[(MailboxName, MailboxName)],
-    ) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Answer<()>>, Error> {
         let result = self.writable()?.rename(renames);
         self.named(result)
     }
 
-    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Answer<()>>, Error> {
         let result = self.writable()?.delete(mailboxes);
         self.named(result)
     }
 
-    fn change_flags(
-        &mut self,
-        changes: &[FlagChange],
-    ) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
+    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Answer<UidSet>>, Error> {
         let result = self.writable()?.change_flags(changes);
         self.named(result)
     }

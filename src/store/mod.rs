@@ -23,18 +23,22 @@ pub mod mbox;
 mod scan;
 
 pub use change::{
-    Delivery, FlagChange, FlagEdit, NewFolder, Outcome, Placed, Prepared, Refusal, RefusalMeaning,
-    Relocated, Relocation, Removal,
+    Answer, Delivery, FlagChange, FlagEdit, NewFolder, Outcome, Placed, Prepared, Refusal,
+    RefusalMeaning, Relocated, Relocation, Removal,
 };
 pub use disk::IfAbsent;
 pub use error::{AccountName, Error, ErrorKind};
 pub use scan::{Baseline, FolderScan, KnownDepth, ScanDepth, ScanRequest, Unchanged};
 
-use crate::mail::{InternalDate, Listing, MailboxName, Uid, UidSet, UidValidity};
+use crate::address::{Form, LocalAddress};
+use crate::event::Observer;
+use crate::mail::{InternalDate, Listing, MailboxName, Side, Uid, UidSet, UidValidity};
+use crate::provider::Provider;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Makes read-only connections to one account. Shared by all lanes.
 pub trait ReadConnector: Sync {
@@ -61,6 +65,21 @@ pub trait Connector: ReadConnector {
     /// # Errors
     /// As [`ReadConnector::connect_to_read`].
     fn connect(&self) -> Result<Box<dyn Store>, Error>;
+}
+
+/// Returns the account in a directory. Nothing is opened yet.
+pub fn local(
+    address: &LocalAddress,
+    side: Side,
+    access: Access,
+    if_absent: IfAbsent,
+    observer: Arc<dyn Observer + Send + Sync>,
+) -> Box<dyn Connector> {
+    let path = &address.path;
+    match address.form {
+        Form::Maildir => Box::new(maildir::Account::new(path, side, access, if_absent)),
+        Form::Mbox => Box::new(mbox::Account::new(path, side, access, if_absent, observer)),
+    }
 }
 
 /// What may be done to an account.
@@ -199,6 +218,11 @@ pub trait ReadStore: Send {
     /// Returns the server's name for itself.
     fn server(&self) -> &str;
 
+    /// Returns the provider or kind of server that it is treated as, if it is a known one.
+    fn provider(&self) -> Option<&'static Provider> {
+        None
+    }
+
     /// Reports whether the connection is compressed.
     fn is_compressed(&self) -> bool {
         false
@@ -236,7 +260,7 @@ pub trait ReadStore: Send {
     fn scan(
         &mut self,
         requests: &[ScanRequest<'_>],
-        done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
+        done: &mut dyn FnMut(usize, Answer<FolderScan>),
     ) -> Result<(), Error>;
 
     /// Requests whole messages in a folder, without waiting for them. `uid_validity` is the one of
@@ -297,12 +321,11 @@ impl AsReadStore for Box<dyn Store> {
 pub trait Store: ReadStore {
     /// Creates folders, all at once. One that exists already counts as created. Returns the final
     /// name of each.
-    fn create(&mut self, folders: &[NewFolder])
-    -> Result<Vec<Result<MailboxName, Refusal>>, Error>;
+    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Answer<MailboxName>>, Error>;
 
     /// Creates folders, and also subscribes to and opens each of them, existing ones too, if that
     /// costs no extra wait.
-    fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
+    fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Answer<Prepared>>, Error> {
         let prepared = |name| Prepared {
             name,
             opened: None,
@@ -326,7 +349,7 @@ pub trait Store: ReadStore {
     }
 
     /// Subscribes to folders, all at once.
-    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error>;
+    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Answer<()>>, Error>;
 
     /// Unsubscribes from folders, all at once. A missing subscription isn't a refusal.
     fn unsubscribe(&mut self, mailboxes: &[MailboxName]) -> Result<(), Error>;
@@ -348,22 +371,16 @@ pub trait Store: ReadStore {
 
     /// Removes messages, and no others. Returns for each request the server's text if it refused;
     /// then some or all of its messages may still exist.
-    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error>;
+    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Answer<()>>, Error>;
 
     /// Renames folders, each with its subfolders, one after the other: the old name and the new
     /// one. Subscriptions stay with the names (RFC 3501 section 6.3.9).
-    fn rename(
-        &mut self,
-        renames: &[(MailboxName, MailboxName)],
-    ) -> Result<Vec<Result<(), Refusal>>, Error>;
+    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Answer<()>>, Error>;
 
     /// Deletes folders with everything in them. Subfolders and subscriptions stay.
-    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error>;
+    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Answer<()>>, Error>;
 
     /// Changes messages' flags, all at once. Returns for each change the messages that were left
     /// alone because someone else has changed them since.
-    fn change_flags(
-        &mut self,
-        changes: &[FlagChange],
-    ) -> Result<Vec<Result<UidSet, Refusal>>, Error>;
+    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Answer<UidSet>>, Error>;
 }

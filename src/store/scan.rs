@@ -32,6 +32,22 @@ pub struct Baseline {
     pub probe: [Option<Uid>; 2],
 }
 
+impl Baseline {
+    /// Returns what is known of a folder since its UIDNEXT and HIGHESTMODSEQ were these; `None`
+    /// without a UIDNEXT.
+    pub fn since(
+        uid_next: Option<u32>,
+        mod_seq: Option<u64>,
+        probe: [Option<Uid>; 2],
+    ) -> Option<Self> {
+        Some(Self {
+            uid_next: Uid::new(uid_next?)?,
+            known: mod_seq.map_or(KnownDepth::Flags, KnownDepth::Changes),
+            probe,
+        })
+    }
+}
+
 /// How much a scan requests of known messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KnownDepth {

@@ -1,11 +1,11 @@
-//! Finds out what both sides hold and which messages are the same: the ground of `copy` and
-//! `verify`.
+//! Scans both sides and finds out which messages are the same: the basis of `copy` and `verify`.
 //!
-//! Both sides are scanned at the same time, and each pair of folders is matched as soon as both
-//! scans are there, so that only one folder's scans are in memory at a time.
+//! Both sides are scanned in parallel, and each pair of folders is matched as soon as both scans
+//! have arrived, so only one folder's scans are in memory at a time.
 
 mod bodies;
 mod compared;
+mod merged;
 
 pub(super) use compared::{Compared, only};
 
@@ -17,75 +17,77 @@ use crate::exec::Link;
 use crate::mail::{HeaderKey, MailboxName, Message, Side, UidSet};
 use crate::plan::{MatchRules, Matching};
 use crate::store::{
-    AsReadStore, Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth,
-    ScanRequest,
+    Answer, AsReadStore, Error, ErrorKind, FolderScan, ReadStore, Refusal, RefusalMeaning,
+    ScanDepth, ScanRequest,
 };
 use std::collections::{HashMap, HashSet};
 use std::iter::Peekable;
 use std::slice;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-/// How often a folder is scanned when the servers contradict themselves or refuse in passing.
+/// How often a folder is scanned if servers contradict themselves or refuse temporarily.
 const ATTEMPTS: usize = 3;
 
-/// What was learnt of the target's folders in passing, by their pairs' indices: that need not be
-/// asked for.
+/// What is already known about the target's folders, by their pairs' indices, and need not be
+/// requested.
 pub(super) type Learnt = HashMap<usize, FolderScan>;
 
 /// Two folders to compare.
 pub(super) struct Pair {
     pub(super) source: MailboxName,
-    /// `None`: it does not exist yet.
+    /// `None` if it doesn't exist yet.
     pub(super) target: Option<MailboxName>,
-    /// Whether headers are needed: not where the target's folder is known to be empty.
+    /// Whether headers are needed: not if the target's folder is known to be empty.
     pub(super) by_identity: bool,
     pub(super) drafts: bool,
-    /// What earlier runs know of it.
+    /// What earlier runs recorded about it.
     pub(super) known: Option<Known>,
-    /// Only these messages of the source take part: of a view, what is in no other folder.
+    /// Only these messages on the source are compared: those of a view that are in no other folder.
     pub(super) only: Option<UidSet>,
 }
 
-/// What is compared and how.
+/// The folders to compare, and how.
 pub(super) struct Comparison<'a, C> {
-    /// What is done on the target before its folders are scanned, while the source's are.
+    /// Is done on the target before its folders are scanned, while the source's are.
     pub(super) first_on_target: &'a (dyn Fn(&mut C) -> Result<Learnt, Error> + Sync),
     pub(super) pairs: &'a [Pair],
     pub(super) filter: &'a MessageFilter,
-    /// Whether the filter limits the target's messages too: for `verify`, where what is left out is
-    /// no difference.
+    /// Whether the filter also limits the target's messages: for `verify`, as omitted messages
+    /// aren't differences.
     pub(super) filter_target: bool,
-    /// Whether the target will be written to, so that its folders tell what they can keep.
+    /// Whether the target will be written to, so its folders report the flags that they can keep.
     pub(super) for_writing: bool,
-    /// Whether the target's flags are looked at where the source's have not changed.
+    /// Whether the target's flags are read even if the source's have not changed.
     pub(super) target_flags: bool,
+    /// Whether the target keeps one of several equal messages.
+    pub(super) target_merges: bool,
 }
 
-/// Takes a pair's index with its result, or with the reason why it could not be compared.
+/// Receives a pair's index with its result, or with the reason why it could not be compared.
 type Each<'e> = dyn FnMut(usize, Result<Compared, String>) + 'e;
 
-/// What has come of a comparison so far, and which pairs it waits for.
+/// The progress of a comparison, and the pairs that it waits for.
 struct Progress<'e> {
     each: &'e mut Each<'e>,
-    /// Whether nothing is scanned again after this.
+    /// Whether this is the last scan.
     is_last: bool,
-    /// The target's messages that stand for one of the source's already.
+    /// The target's messages that already count as one of the source's.
     used: HashMap<MailboxName, UidSet>,
-    /// The pairs of which everything is listed, whatever is known of them.
+    /// The pairs to list in full, whatever is known about them.
     whole: HashSet<usize>,
     /// To be scanned again.
     again: Vec<usize>,
-    /// To be compared once headers or bodies of them are read.
+    /// To be compared once some of their headers or bodies are read.
     keyless: Vec<(usize, Compared)>,
-    /// Compared but for their ties.
+    /// Compared except for their ties.
     tied: Vec<(usize, Compared)>,
 }
 
-/// The pairs that are scanned together.
+/// The pairs scanned together.
 #[derive(Clone, Copy)]
 struct Pass<'p> {
     open: &'p [usize],
-    /// Those of which everything is listed, whatever is known of them.
+    /// Those to list in full, whatever is known about them.
     whole: &'p HashSet<usize>,
     /// Whether the target is used for the first time.
     is_first: bool,
@@ -115,8 +117,8 @@ impl<'e> Progress<'e> {
 }
 
 impl<C: AsReadStore> Comparison<'_, C> {
-    /// Compares the pairs with these indices. `each` gets a pair's index with its result, or with
-    /// the reason why it could not be compared.
+    /// Compares the pairs with these indices. `each` receives a pair's index with its result, or
+    /// with the reason why it could not be compared.
     pub(super) fn run(
         &self,
         link: &mut Link<C>,
@@ -134,7 +136,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
                 is_first: attempt == 1,
             };
             self.pass(link, pass, &mut |index, scans| {
-                self.take_scans(index, scans, &mut progress)
+                self.take_scans(index, scans, &mut progress);
             })?;
             for (index, compared) in std::mem::take(&mut progress.keyless) {
                 self.take_keyless(link, index, compared, &mut progress)?;
@@ -153,7 +155,8 @@ impl<C: AsReadStore> Comparison<'_, C> {
         Ok(())
     }
 
-    /// Takes a pair's scans: it is compared now, or once more of it is read, or scanned again.
+    /// Takes a pair's scans: compares them now, or once more has been read, or has them scanned
+    /// again.
     fn take_scans(&self, index: usize, scans: Scans, progress: &mut Progress<'_>) {
         match scans.and_then(|scans| complete(scans, progress.is_last)) {
             Ok((source, target)) => self.take_complete(index, source, target, progress),
@@ -161,7 +164,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         }
     }
 
-    /// Compares a pair of complete scans, as far as what they tell is enough.
+    /// Compares a pair of complete scans, as far as they suffice.
     fn take_complete(
         &self,
         index: usize,
@@ -170,7 +173,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         progress: &mut Progress<'_>,
     ) {
         let Some((source, target)) = self.fill_in(index, source, target) else {
-            // What was not listed can't be told from what is gone: everything is listed now.
+            // Unlisted messages can't be told from deleted ones, so list everything.
             progress.whole.insert(index);
             progress.again.push(index);
             return;
@@ -184,17 +187,18 @@ impl<C: AsReadStore> Comparison<'_, C> {
             return;
         }
         let compared = self.compare(index, compared, &mut progress.used);
-        if compared.matching.ties.is_empty() {
+        let may_merge = self.target_merges && !merged::alike(&compared).is_empty();
+        if compared.matching.ties.is_empty() && !may_merge {
             progress.finish(index, compared);
         } else {
             progress.tied.push((index, compared));
         }
     }
 
-    /// Has a pair scanned again where that may help, else names why it can't be compared.
+    /// Has a pair scanned again if that may help, otherwise reports why it can't be compared.
     fn take_refusal(&self, index: usize, refusal: Refusal, progress: &mut Progress<'_>) {
-        // A server may offer what it then refuses: it is asked in the plainest way before it is
-        // believed.
+        // A server may refuse an extension that it offers, so ask in the plainest way before
+        // believing it.
         let may_ask_simpler = self.pairs[index].known.is_some() && progress.whole.insert(index);
         let may_help = may_ask_simpler || refusal.meaning == RefusalMeaning::Transient;
         if may_help && !progress.is_last {
@@ -204,7 +208,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         }
     }
 
-    /// Compares a pair of which more than its scans is needed, but for its ties.
+    /// Compares a pair that needs more than its scans, except for its ties.
     fn take_keyless(
         &self,
         link: &mut Link<C>,
@@ -229,7 +233,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         Ok(())
     }
 
-    /// Settles the ties of a pair, which is all that it lacked.
+    /// Settles the ties of a pair, which completes it.
     fn take_tied(
         &self,
         link: &mut Link<C>,
@@ -238,6 +242,9 @@ impl<C: AsReadStore> Comparison<'_, C> {
         progress: &mut Progress<'_>,
     ) -> Result<(), Error> {
         self.settle_ties(link, index, &mut compared)?;
+        if self.target_merges {
+            self.leave_merged(link, index, &mut compared)?;
+        }
         if let Some(target) = &self.pairs[index].target {
             mark_used(&mut progress.used, target, &compared);
         }
@@ -274,7 +281,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
                 each(index, source.and_then(|source| Ok((source, target?))));
             });
             drop(scans);
-            let target_scanned = crate::exec::join(target_thread.join());
+            let target_scanned = crate::exec::join(target_thread);
             scanned.and(target_scanned)?;
             if lost_target {
                 return Err(Error::new(
@@ -286,12 +293,12 @@ impl<C: AsReadStore> Comparison<'_, C> {
         })
     }
 
-    /// Does on the target what comes first, then scans the folders of these pairs there.
+    /// Does the preceding work on the target, then scans the folders of these pairs there.
     fn scan_target(
         &self,
         target: &mut C,
         pass: Pass<'_>,
-        sender: SyncSender<Result<FolderScan, Refusal>>,
+        sender: SyncSender<Answer<FolderScan>>,
     ) -> Result<(), Error> {
         let exists = |index: &&usize| self.pairs[**index].target.is_some();
         let on_target: Vec<usize> = pass.open.iter().filter(exists).copied().collect();
@@ -320,12 +327,12 @@ impl<C: AsReadStore> Comparison<'_, C> {
             .scan(&requests, &mut |_, scan| in_order.pass(scan))
     }
 
-    /// The next scan from the target's thread, if this pair has a folder there.
+    /// Returns the next scan from the target's thread, if this pair has a folder there.
     fn target_scan(
         &self,
         index: usize,
-        scans: &Receiver<Result<FolderScan, Refusal>>,
-    ) -> Result<Result<Option<FolderScan>, Refusal>, ()> {
+        scans: &Receiver<Answer<FolderScan>>,
+    ) -> Result<Answer<Option<FolderScan>>, ()> {
         if self.pairs[index].target.is_none() {
             return Ok(Ok(None));
         }
@@ -353,7 +360,8 @@ impl<C: AsReadStore> Comparison<'_, C> {
         })
     }
 
-    /// How much is asked of a side's folder: of what is known, only what may have changed.
+    /// Returns how much to request from a side's folder: only what may have changed since the
+    /// record.
     fn depth(&self, pair: &Pair, side: Side, whole: bool) -> ScanDepth {
         let asking = Asking {
             attributes: *self.filter != MessageFilter::default(),
@@ -371,7 +379,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         }
     }
 
-    /// Fills in what was not listed, as it is as it was. `None` where that can't be believed.
+    /// Fills in unlisted messages as they were recorded. `None` if the record can't be trusted.
     fn fill_in(
         &self,
         index: usize,
@@ -392,7 +400,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         ))
     }
 
-    /// Limits two scans to what takes part, and finds what earlier runs have paired.
+    /// Limits two scans to the selected messages, and finds the pairs of earlier runs.
     fn recognise(
         &self,
         index: usize,
@@ -409,8 +417,8 @@ impl<C: AsReadStore> Comparison<'_, C> {
                 scan.messages
                     .retain(|message| self.filter.refuses(message).is_none());
             }
-            // Where two folders are mapped to one, a message of the target stands for one of one of
-            // them only.
+            // If two folders are mapped to one, a message on the target counts for only one of
+            // them.
             if let Some(used) = used.get(name) {
                 scan.messages
                     .retain(|message| !used.contains(message.uid()));
@@ -437,7 +445,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         }
     }
 
-    /// Limits the source's scan to what takes part. Gives what options left out.
+    /// Limits the source's scan to the selected messages. Returns what options left out.
     fn filter_source(&self, pair: &Pair, source: &mut FolderScan) -> FilteredOut {
         if let Some(only) = &pair.only {
             source
@@ -463,7 +471,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         filtered_out
     }
 
-    /// Matches what no earlier run has paired.
+    /// Matches messages that no earlier run has paired.
     fn compare(
         &self,
         index: usize,
@@ -479,13 +487,13 @@ impl<C: AsReadStore> Comparison<'_, C> {
         compared
     }
 
-    /// Asks for what is lacking of unpaired messages and of those that are to be probed.
+    /// Requests missing attributes of unpaired messages and of those to be probed.
     fn read_keys(
         &self,
         link: &mut Link<C>,
         index: usize,
         compared: &mut Compared,
-    ) -> Result<Result<(), Refusal>, Error> {
+    ) -> Result<Answer<()>, Error> {
         let pair = &self.pairs[index];
         let (mut on_source, mut on_target) = compared.lacking();
         for (source, target) in compared.to_probe(pair.known.as_ref()) {
@@ -505,7 +513,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         Ok(source.and(target))
     }
 
-    /// Reads the contents of what headers can't tell apart.
+    /// Reads the contents of messages that headers can't tell apart.
     fn settle_ties(
         &self,
         link: &mut Link<C>,
@@ -527,13 +535,13 @@ impl<C: AsReadStore> Comparison<'_, C> {
     }
 }
 
-/// Adds the header keys of these messages, as far as they were not asked for.
+/// Adds the header keys of these messages, if they have not been requested yet.
 fn add_keys(
     store: &mut dyn ReadStore,
     (mailbox, side): (&MailboxName, &str),
     scan: &mut FolderScan,
     which: &[u32],
-) -> Result<Result<(), Refusal>, Error> {
+) -> Result<Answer<()>, Error> {
     let lacking = |at: &&u32| scan.messages[**at as usize].key() == HeaderKey::Unknown;
     let lacking: Vec<usize> = which
         .iter()
@@ -552,20 +560,20 @@ fn add_keys(
                 .binary_search_by_key(&message.uid(), Message::uid)
             {
                 Ok(known) => *message = found.messages[known].with_flags(message.flags()),
-                // One that is gone meanwhile has nothing that could be matched.
+                // One that has been deleted since can't be matched.
                 Err(_) => message.set_key(HeaderKey::Empty),
             }
         }
     }))
 }
 
-/// Lets a pair of scans pass that list as many messages as there are. A server that contradicts
-/// itself is asked again; at `last` the source's messages that were listed are taken, but a target
-/// of which something is hidden is not copied to, as what is hidden could be doubled.
+/// Accepts a pair of scans that list as many messages as the folders have. If a server contradicts
+/// itself, it is scanned again. With `last`, the source's listed messages are used; but nothing is
+/// copied to a target that hides messages, as these could be duplicated.
 fn complete(
     scans: (FolderScan, Option<FolderScan>),
     last: bool,
-) -> Result<(FolderScan, Option<FolderScan>), Refusal> {
+) -> Answer<(FolderScan, Option<FolderScan>)> {
     let (source, target) = &scans;
     let on_target = target
         .as_ref()
@@ -581,17 +589,16 @@ fn complete(
     })
 }
 
-/// Passes the target's scans on in the order of their pairs, those that are known already at their
-/// places.
+/// Passes on the target's scans in the order of their pairs, including those already known.
 struct InOrder<'a> {
     pairs: Peekable<slice::Iter<'a, usize>>,
     known: Learnt,
-    sender: SyncSender<Result<FolderScan, Refusal>>,
+    sender: SyncSender<Answer<FolderScan>>,
 }
 
 impl InOrder<'_> {
-    fn pass(&mut self, scan: Result<FolderScan, Refusal>) {
-        // Nobody listens any more once the source has failed: that error is the one that is told.
+    fn pass(&mut self, scan: Answer<FolderScan>) {
+        // Once the source has failed, nothing receives this: that error is the one reported.
         let _ = self.sender.send(scan);
         self.pairs.next();
         self.pass_known();
@@ -605,8 +612,8 @@ impl InOrder<'_> {
     }
 }
 
-/// Both scans of a pair, or why one of them failed.
-type Scans = Result<(FolderScan, Option<FolderScan>), Refusal>;
+/// Returns both scans of a pair, or why one of them failed.
+type Scans = Answer<(FolderScan, Option<FolderScan>)>;
 
 fn uids(scan: &FolderScan, which: &[u32]) -> UidSet {
     which

@@ -13,38 +13,38 @@ use crate::store::{AsReadStore, Error, ReadConnector, ReadStore};
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-/// The pairs of one folder whose contents are to be compared.
+/// The pairs of one folder to compare by content.
 pub(super) struct DeepFolder {
-    /// The source's decoded name, for people.
+    /// The source's decoded name.
     pub(super) name: String,
     source: MailboxName,
     source_uid_validity: Option<UidValidity>,
     target: MailboxName,
     target_uid_validity: Option<UidValidity>,
     pairs: Vec<(Uid, Uid)>,
-    /// What both sides say that their messages have, in bytes.
+    /// The size of their messages according to both sides, in bytes.
     bytes: u64,
 }
 
-/// What the contents of one folder's pairs showed.
+/// The result for one folder.
 #[derive(Default)]
 pub(super) struct Contrast {
     /// Bytes read and hashed on both sides.
     pub(super) bytes: u64,
     /// The source's UIDs of pairs with different content, and how they differ.
     pub(super) changed: Vec<(Uid, String)>,
-    /// The source's UIDs of pairs of which one or both could not be read.
+    /// The source's UIDs of pairs that could not be read on one or both sides.
     pub(super) unread: Vec<Uid>,
-    /// What is to be sent again, where the target's copies say something else.
+    /// The messages to resend, because the target's copies have other content.
     pub(super) damaged: Vec<Unlike>,
 }
 
-/// A message of the source, and a copy on the target that is like no message of the source any
-/// more.
+/// A message on the source, and its damaged copy on the target, which equals no message on the
+/// source.
 pub(super) struct Unlike {
     pub(super) source: Uid,
     pub(super) target: Uid,
-    /// What the source's bytes are.
+    /// The keys of the source's bytes.
     pub(super) content: ContentKeys,
 }
 
@@ -88,7 +88,7 @@ impl DeepFolder {
         &self.source
     }
 
-    /// Some pairs of messages of two folders.
+    /// Some pairs of messages in two folders.
     pub(super) fn of_pairs(
         name: &str,
         source: (&MailboxName, Option<UidValidity>),
@@ -109,7 +109,7 @@ impl DeepFolder {
     /// Reads and compares the messages of these pairs.
     ///
     /// # Errors
-    /// What ends a connection.
+    /// A failure that ends a connection.
     pub(super) fn contrast<C: AsReadStore>(
         &self,
         link: &mut Link<C>,
@@ -142,7 +142,7 @@ impl DeepFolder {
             Side::TARGET => (&self.target, self.target_uid_validity),
         };
         read_contents(store, mailbox, uid_validity, uids, &mut |bytes| {
-            readings.tell(side, bytes)
+            readings.tell(side, bytes);
         })
     }
 
@@ -167,16 +167,17 @@ impl DeepFolder {
     }
 }
 
-/// How many messages of a folder were read of either side.
+/// How many messages of a folder were read on each side.
 struct Readings<'a> {
     folder: &'a str,
     observer: &'a dyn Observer,
-    /// Of the source and of the target.
+    /// On the source and on the target.
     read: Mutex<[u64; 2]>,
 }
 
 impl Readings<'_> {
-    /// One more was read. It counts as a message once the other side has been read as far.
+    /// Counts a message that was read. It counts as compared once the other side has been read as
+    /// far.
     fn tell(&self, side: Side, bytes: u64) {
         let messages = {
             let mut read = lock(&self.read);
@@ -197,8 +198,8 @@ impl Readings<'_> {
     }
 }
 
-/// Of pairs with unlike contents, those whose content has no equal among the others: messages with
-/// the same header may have been paired crosswise.
+/// Returns the pairs with different contents, except those whose content equals that of another
+/// one: messages with the same header may have been paired crosswise.
 fn truly_changed(unlike: &[(Uid, &ContentKeys, &ContentKeys)]) -> Vec<(Uid, String)> {
     let mut on_target: HashMap<[u8; 32], usize> = HashMap::new();
     for (_, _, theirs) in unlike {
@@ -214,9 +215,9 @@ fn truly_changed(unlike: &[(Uid, &ContentKeys, &ContentKeys)]) -> Vec<(Uid, Stri
     changed
 }
 
-/// Of pairs with unlike contents, the sources that no target says the same as, each with a target
-/// that says the same as no source. What differs in line ends and added fields only is what servers
-/// do, and no damage.
+/// Returns, from pairs with different contents, each source that no target equals, with a target
+/// that equals no source. Differences in line ends and added fields alone are made by servers, and
+/// aren't damage.
 fn damaged(unlike: &[(Uid, &ContentKeys, &ContentKeys)], targets: &[Uid]) -> Vec<Unlike> {
     let mut on_source: HashMap<[u8; 16], usize> = HashMap::new();
     let mut on_target: HashMap<[u8; 16], usize> = HashMap::new();
@@ -247,8 +248,7 @@ fn damaged(unlike: &[(Uid, &ContentKeys, &ContentKeys)], targets: &[Uid]) -> Vec
             content: *content,
         }
     };
-    // A pair of which both are left over belongs together; what was paired crosswise takes what is
-    // left.
+    // If both messages of a pair are left over, they belong together; the others take what is left.
     let all = 0..unlike.len();
     let mut found: Vec<Unlike> = all
         .clone()
@@ -273,11 +273,11 @@ fn describe(ours: &ContentKeys, theirs: &ContentKeys) -> String {
     )
 }
 
-/// A folder with what its contents showed, or why they could not be compared.
+/// A folder with its result, or the reason why it could not be compared.
 pub(super) type Outcome = (DeepFolder, Result<Contrast, String>);
 
-/// Compares the contents of all folders, in lanes with a connection to either side each. Gives each
-/// folder with what it showed, or why it could not be compared.
+/// Compares the contents of all folders, in lanes with a connection to each side. Returns each
+/// folder with its result, or the reason why it could not be compared.
 pub(super) fn compare_contents(
     connectors: Both<&dyn ReadConnector>,
     first: ReadLink,
@@ -294,7 +294,7 @@ pub(super) fn compare_contents(
     }
     let lanes = lanes.clamp(1, folders.len().max(1));
     let mut waiting = folders;
-    // Taken from the end: the largest first.
+    // Taken from the end, so the largest comes first.
     waiting.sort_by_key(|folder| folder.pairs.len());
     let work = Work {
         waiting: Mutex::new(waiting),
@@ -303,7 +303,8 @@ pub(super) fn compare_contents(
     std::thread::scope(|scope| {
         for _ in 1..lanes {
             scope.spawn(|| {
-                // A lane more is a gain and no need: without a connection there is one fewer.
+                // A further lane is useful, not required: if it gets no connection, there is one
+                // less.
                 let Both {
                     first: source,
                     second: target,

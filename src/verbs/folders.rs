@@ -1,4 +1,4 @@
-//! `folders`: what an account holds, folder by folder.
+//! `folders`: the contents of an account, folder by folder.
 
 use super::unlisted::tell_gaps;
 use super::{FolderListing, FolderRow};
@@ -9,10 +9,10 @@ use crate::store::{Error, ReadConnector, ReadStore, ScanDepth, ScanRequest};
 use std::time::Instant;
 
 /// Lists an account's folders with role, messages, unread, bytes and quota. Opens folders read-only
-/// where the server does not tell their size.
+/// if the server doesn't report their size.
 ///
 /// # Errors
-/// What kept the account from being read.
+/// The account can't be read.
 pub fn folders(
     mailbox: &dyn ReadConnector,
     observer: &dyn Observer,
@@ -23,6 +23,7 @@ pub fn folders(
     observer.observe(&Event::Connected {
         side: Side::SOURCE,
         server: store.server(),
+        provider: store.provider().map(|provider| provider.name),
         is_compressed: store.is_compressed(),
     });
     let listing = listing?;
@@ -54,8 +55,8 @@ pub fn folders(
     })
 }
 
-/// Adds up the sizes of folders whose bytes the server did not tell. Returns how many could not be
-/// read.
+/// Adds up the sizes of folders whose bytes the server did not report. Returns how many could not
+/// be read.
 fn measure(
     store: &mut dyn ReadStore,
     mailboxes: &[&ListedMailbox],

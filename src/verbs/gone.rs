@@ -1,6 +1,6 @@
-//! Whether a mailbox that earlier runs have filled is gone: not there, or empty and not the one it
-//! was. Nothing is written below an empty mount point, and nothing is deleted on one side because
-//! the other side's disk is not there.
+//! Detects that a mailbox filled by earlier runs is gone: missing, or empty and not the same one.
+//! So nothing is written below an empty mount point, and nothing is deleted on one side because the
+//! other side's disk is missing.
 
 use crate::mail::{Listing, MailboxName, Side, UidValidity, counted};
 use crate::store::{Connector, Error, ErrorKind};
@@ -8,23 +8,22 @@ use crate::store::{Connector, Error, ErrorKind};
 /// What earlier runs left in a mailbox.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    /// How many messages.
+    /// The number of messages.
     pub(super) messages: u64,
-    /// In which folders, with the generation of their UIDs.
+    /// The folders, with their UIDVALIDITY.
     pub(super) folders: Vec<(MailboxName, Option<UidValidity>)>,
 }
 
 impl Held {
-    /// Refuses a directory that is not there any more, or has nothing in it, before anything is
-    /// made in it.
+    /// Refuses a directory that no longer exists, or is empty, before anything is created in it.
     ///
     /// # Errors
-    /// That it is gone.
+    /// It is gone.
     pub(super) fn check_place(&self, side: Side, connector: &dyn Connector) -> Result<(), Error> {
         let Some(path) = connector.directory().filter(|_| self.messages > 0) else {
             return Ok(());
         };
-        // A new file system has a `lost+found` of its own.
+        // A new file system has its own `lost+found`.
         let is_idle = |entry: std::io::Result<std::fs::DirEntry>| {
             entry.is_ok_and(|entry| entry.file_name() == "lost+found")
         };
@@ -33,7 +32,7 @@ impl Held {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(self.refusal(side, "is now missing"));
             }
-            // Whoever opens it says why it can't be read.
+            // Opening it reports why it can't be read.
             Err(_) => true,
         };
         if has_something {
@@ -43,7 +42,7 @@ impl Held {
         }
     }
 
-    /// Whether a mailbox holds nothing, and none of its folders is one that earlier runs have seen.
+    /// Reports whether a mailbox is empty and has none of the folders that earlier runs have seen.
     pub(super) fn is_gone(&self, listing: &Listing) -> bool {
         let is_empty = |at: &crate::mail::ListedMailbox| !at.selectable || at.is_empty();
         let is_known = |at: &crate::mail::ListedMailbox| {
@@ -51,7 +50,7 @@ impl Held {
                 .status
                 .as_ref()
                 .and_then(|status| status.counters.uid_validity);
-            // One of which the generation was not told may be what it was.
+            // One without a known UIDVALIDITY may be the same.
             self.folders
                 .iter()
                 .any(|(name, was)| *name == at.name && (was.is_none() || *was == validity))
@@ -63,7 +62,7 @@ impl Held {
                 .all(|at| is_empty(at) && !is_known(at))
     }
 
-    /// The error that ends a run.
+    /// Returns the error that ends a run.
     pub(super) fn refusal(&self, side: Side, what: &str) -> Error {
         let text = format!(
             "the {} held {} after the last run and {what}",
@@ -75,7 +74,7 @@ impl Held {
         )
     }
 
-    /// What is said where an empty mailbox on a server is filled again.
+    /// Returns the warning for an empty mailbox on a server that is filled again.
     pub(super) fn warning(&self) -> String {
         format!(
             "the target held {} after the last run and is now empty: copying everything again",
@@ -84,7 +83,7 @@ impl Held {
     }
 }
 
-/// How an empty mailbox is told of.
+/// Returns how to describe an empty mailbox.
 pub(super) const EMPTY: &str = "is now empty, and not the same mailbox as before";
 
 #[cfg(test)]

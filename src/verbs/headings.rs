@@ -1,17 +1,17 @@
-//! The headings of messages that are listed to people: read for these alone, folder after folder in
-//! one flight.
+//! The headings of listed messages (subject, sender, date): read only for these, all folders in one
+//! flight.
 //!
-//! A list is of use without them too, so what a server does not tell is left out and ends nothing.
+//! A list is useful without them, so a missing heading is omitted and never an error.
 
 use crate::engine::scans::scan_each;
 use crate::mail::{Heading, MailboxName, Uid, UidSet};
 use crate::store::{ReadStore, ScanDepth};
 use std::collections::HashMap;
 
-/// How many messages of one folder have their headings read for a list.
+/// The maximum number of headings per folder.
 const MOST: u64 = 1000;
 
-/// Messages of one side that are to be listed.
+/// Messages on one side to be listed.
 #[derive(Default)]
 pub(super) struct Wanted {
     folders: Vec<(MailboxName, UidSet)>,
@@ -19,7 +19,7 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// Adds a message, if its folder does not have its share already.
+    /// Adds a message, unless its folder has reached the maximum.
     pub(super) fn add(&mut self, mailbox: &MailboxName, uid: Uid) {
         let at = self.places.get(mailbox).copied().unwrap_or_else(|| {
             self.folders.push((mailbox.clone(), UidSet::default()));
@@ -32,12 +32,12 @@ impl Wanted {
         }
     }
 
-    /// Whether there is nothing to read.
+    /// Reports whether there is nothing to read.
     pub(super) fn is_empty(&self) -> bool {
         self.folders.is_empty()
     }
 
-    /// Reads the headings, as far as the server tells them.
+    /// Reads the headings, as far as the server returns them.
     pub(super) fn read(self, store: &mut dyn ReadStore) -> Headings {
         let mut found = HashMap::new();
         if self.folders.is_empty() {
@@ -65,7 +65,7 @@ impl Wanted {
 pub(super) struct Headings(HashMap<MailboxName, HashMap<Uid, Heading>>);
 
 impl Headings {
-    /// That of a message, if it was read.
+    /// Returns the heading of a message, if it was read.
     pub(super) fn get(&self, mailbox: &MailboxName, uid: Uid) -> Option<&Heading> {
         self.0.get(mailbox)?.get(&uid)
     }

@@ -1,7 +1,7 @@
-//! What mailboxes hold, for reports: summed while the scans are at hand, so that nothing is kept of
-//! a message but of the few that are named.
+//! The contents of mailboxes, for reports: summed up while a folder's scan is in memory, so only
+//! the few listed messages are kept.
 //!
-//! Only where an observer asks for it; else every function here does nothing.
+//! Without an observer that wants them, every function here does nothing.
 
 use super::headings::Wanted;
 use crate::event::{Event, FolderHoldings, Holdings, NamedMessage, Observer, YearSum};
@@ -9,12 +9,12 @@ use crate::mail::{HeaderKey, InternalDate, MailboxName, Message, Side};
 use crate::store::{Error, ReadStore};
 use std::collections::{BTreeMap, HashSet};
 
-/// How many of the largest messages are named.
+/// The maximum number of largest messages listed.
 const LARGEST: usize = 25;
-/// How many groups of duplicates are named.
+/// The maximum number of groups of duplicates listed.
 const DUPLICATES: usize = 100;
 
-/// Sums up what one side's folders hold.
+/// Sums up the contents of one side's folders.
 pub(super) struct Survey {
     side: Side,
     is_wanted: bool,
@@ -24,7 +24,7 @@ pub(super) struct Survey {
     duplicates: Most<(Named, u64)>,
 }
 
-/// A message that may be named, by the number of its folder.
+/// A message that may be listed, with the number of its folder.
 #[derive(Clone)]
 struct Named {
     mailbox: MailboxName,
@@ -33,7 +33,7 @@ struct Named {
 }
 
 impl Survey {
-    /// Of a side, if the observer wants it.
+    /// Returns it for a side, if the observer wants it.
     pub(super) fn new(side: Side, observer: &dyn Observer) -> Self {
         let (largest, duplicates) = (Most::new(LARGEST), Most::new(DUPLICATES));
         let is_wanted = observer.wants_holdings();
@@ -47,12 +47,12 @@ impl Survey {
         }
     }
 
-    /// Whether headers are to be read where the plan alone does not need them.
+    /// Reports whether to read headers that the plan doesn't need.
     pub(super) fn is_wanted(&self) -> bool {
         self.is_wanted
     }
 
-    /// A folder's messages, as they were read. A folder that is met twice counts once.
+    /// Adds a folder's messages from its scan. A folder that is added twice counts once.
     pub(super) fn add(&mut self, name: &str, mailbox: &MailboxName, messages: &[Message]) {
         if !self.is_wanted || !self.seen.insert(mailbox.clone()) {
             return;
@@ -107,7 +107,7 @@ impl Survey {
         self.folders.push(folder);
     }
 
-    /// A folder that was not opened, as it is known to be as it was.
+    /// Adds a folder that was not opened, because it is unchanged.
     pub(super) fn add_unopened(&mut self, name: &str, messages: u64) {
         if self.is_wanted {
             let folder = name.to_owned();
@@ -122,10 +122,10 @@ impl Survey {
         }
     }
 
-    /// Tells it, with the headings of the messages that are named.
+    /// Reports it, with the headings of the listed messages.
     ///
     /// # Errors
-    /// What ends the connection.
+    /// A failure that ends the connection.
     pub(super) fn tell(
         self,
         store: &mut dyn ReadStore,
@@ -176,8 +176,8 @@ impl Survey {
     }
 }
 
-/// Calls `tell` with the first message of each kind that is there more than once, and with how many
-/// there are. Of one kind are messages with the same identifying header, date and size.
+/// Calls `tell` with the first message of each group of duplicates, and with their number.
+/// Duplicates have the same identifying header, date and size.
 fn each_kind(messages: &[Message], tell: &mut dyn FnMut(&Message, u64)) {
     let kind = |message: &Message| {
         let (with_id, key) = match message.key() {
@@ -192,7 +192,7 @@ fn each_kind(messages: &[Message], tell: &mut dyn FnMut(&Message, u64)) {
             message.date().map(InternalDate::seconds),
         ))
     };
-    // Four bytes for each message of one folder, while it is looked at.
+    // Four bytes per message of one folder, for a moment.
     let mut order: Vec<u32> = (0u32..)
         .zip(messages)
         .filter(|(_, message)| kind(message).is_some())
@@ -207,11 +207,11 @@ fn each_kind(messages: &[Message], tell: &mut dyn FnMut(&Message, u64)) {
     }
 }
 
-/// The things of the most weight among many, in little room.
+/// Keeps the heaviest of many items.
 struct Most<T> {
     limit: usize,
     kept: Vec<(u64, T)>,
-    /// What weighs less than this is not kept any more.
+    /// The weight below which items are dropped.
     least: u64,
     seen: u64,
 }
@@ -246,7 +246,7 @@ impl<T> Most<T> {
         }
     }
 
-    /// What is kept, the heaviest first, and how many things there were besides.
+    /// Returns the items, heaviest first, and the number of others.
     fn take(mut self) -> (Vec<T>, u64) {
         self.shrink();
         let more = self.seen - self.kept.len() as u64;
@@ -344,7 +344,7 @@ mod tests {
         ];
         let mut found = Vec::new();
         each_kind(&messages, &mut |first, count| {
-            found.push((first.uid().get(), count))
+            found.push((first.uid().get(), count));
         });
         assert_eq!(found, [(1, 3)]);
     }

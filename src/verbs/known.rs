@@ -1,7 +1,7 @@
-//! What earlier runs know of a folder: which of its messages are on the target already, and with
-//! which flags both sides last agreed (level 0 of identity). What the servers say now decides
-//! whether it still holds.
+//! The records of earlier runs about a folder: which of its messages are already on the target, and
+//! the flags that both sides last agreed on. The servers decide whether a record still holds.
 
+use crate::engine::scans::seems_capped;
 use crate::mail::{Flags, MailboxName, Message, Side, Uid, UidSet, UidValidity};
 use crate::state::{Checkpoint, FolderId, FolderRecord, PairRecord};
 use crate::store::{Baseline, FolderScan, KnownDepth, ScanDepth};
@@ -14,29 +14,28 @@ pub(super) struct Known {
     pairs: Vec<PairRecord>,
 }
 
-/// What the run needs to know of messages that are known.
+/// What the run needs to know about recorded messages.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Asking {
-    /// Dates and sizes, as a filter looks at them.
+    /// Dates and sizes, for a filter.
     pub(super) attributes: bool,
-    /// All flags on the target, and not only those that have changed since.
+    /// All flags on the target, not only those changed since.
     pub(super) target_flags: bool,
 }
 
-/// A message that was paired by an earlier run and is still on both sides, by the positions in both
-/// scans.
+/// A pair from an earlier run that still exists on both sides, by its positions in both scans.
 pub(super) struct KnownPair {
     pub(super) source: u32,
     pub(super) target: u32,
-    /// The flags as both sides last agreed.
+    /// The flags that both sides last agreed on.
     pub(super) base: Flags,
 }
 
-/// What of a record holds for two scans.
+/// The part of a record that holds for two scans.
 #[derive(Default)]
 pub(super) struct Recognised {
     pub(super) pairs: Vec<KnownPair>,
-    /// Records that hold no longer, as one of the messages is gone; by UID on the source.
+    /// Pairs that no longer hold, because one of the messages is gone; by UID on the source.
     pub(super) stale: UidSet,
 }
 
@@ -45,15 +44,15 @@ impl Known {
         Self { record, pairs }
     }
 
-    /// What is to be asked of one side's folder; `None`: everything, as the two sides were not in
-    /// step.
+    /// Returns what to request from one side's folder; `None`: everything, as the two sides were
+    /// not in sync.
     pub(super) fn depth(&self, side: Side, asking: Asking) -> Option<ScanDepth> {
         let (source, target) = self.record.checkpoint.as_ref()?;
         let was = match side {
             Side::SOURCE => source,
             Side::TARGET => target,
         };
-        // Of a message that was in no pair, nothing is known.
+        // Nothing is known about a message that was in no pair.
         let all_paired = self.record.pairs == u64::from(was.messages);
         let wants_flags = side == Side::TARGET && asking.target_flags;
         let known = match was.mod_seq.filter(|_| all_paired && !wants_flags) {
@@ -75,8 +74,8 @@ impl Known {
         }))
     }
 
-    /// Fills in what a scan did not list, as it is as it was. `None`: the server's count of
-    /// messages says otherwise.
+    /// Fills in unlisted messages as they were recorded. `None` if that contradicts the server's
+    /// number of messages.
     pub(super) fn fill_in(&self, side: Side, scan: FolderScan) -> Option<FolderScan> {
         let next = self
             .record
@@ -93,10 +92,9 @@ impl Known {
         scan.filled_in(known, |uid| uid.get() < next)
     }
 
-    /// The recorded pairs of which it must be seen whether they are still the same messages: of
-    /// those that both sides have, the one with the highest UID on each side. A server that was
-    /// restored from a backup gives the UIDs again that it had given out since, beginning with the
-    /// lowest of them: if the highest is still what it was, all are.
+    /// Returns the recorded pairs to check for still being the same messages: the one with the
+    /// highest UID on each side. A server restored from a backup assigns the UIDs given out since
+    /// the backup again, lowest first: so if the highest is still the same, all are.
     pub(super) fn to_probe(
         &self,
         recognised: &Recognised,
@@ -116,10 +114,10 @@ impl Known {
         pairs
     }
 
-    /// Why the record can't be believed any more, as what the servers say now contradicts it.
+    /// Returns why the record can no longer be trusted, if the servers contradict it.
     pub(super) fn doubt(&self, source: &FolderScan, target: &FolderScan) -> Option<String> {
         let changed = |name: &str, was: Option<UidValidity>, is: Option<UidValidity>| match is {
-            // Such as a Maildir that is only read and that no program has numbered.
+            // Such as a read-only Maildir that no program has numbered.
             None => Some(format!("the {name} has no persistent UIDs")),
             Some(_) if was == is => None,
             Some(_) => Some(format!(
@@ -156,7 +154,7 @@ impl Known {
         .or_else(|| {
             let (was_source, was_target) = self.record.checkpoint.as_ref()?;
             let capped = |name, was: &Checkpoint, is: &FolderScan| {
-                is_capped(was, is).then(|| {
+                seems_capped(was.messages, is.exists).then(|| {
                     format!(
                         "the {name} seems to show only its newest {} messages",
                         is.exists
@@ -167,7 +165,7 @@ impl Known {
         })
     }
 
-    /// Finds the recorded pairs in two scans that do not contradict the record.
+    /// Finds the recorded pairs in two scans that don't contradict the record.
     pub(super) fn recognise(&self, source: &FolderScan, target: &FolderScan) -> Recognised {
         let position = |scan: &FolderScan, uid: Uid| {
             scan.messages.binary_search_by_key(&uid, Message::uid).ok()
@@ -187,12 +185,6 @@ impl Known {
     }
 }
 
-/// Providers let users limit how many messages of a folder IMAP shows (Gmail): one that shows a
-/// round number now and had more before is no proof that the others are gone.
-fn is_capped(was: &Checkpoint, is: &FolderScan) -> bool {
-    [1_000, 2_000, 5_000, 10_000].contains(&is.exists) && was.messages > is.exists
-}
-
 fn uid_on(side: Side, pair: &PairRecord) -> Uid {
     match side {
         Side::SOURCE => pair.source,
@@ -200,7 +192,7 @@ fn uid_on(side: Side, pair: &PairRecord) -> Uid {
     }
 }
 
-/// The records of a state, found by the folders' names.
+/// The records of a state, by the names of the folders.
 #[derive(Default)]
 pub(super) struct Records {
     records: Vec<FolderRecord>,
@@ -216,13 +208,13 @@ impl Records {
         Self { records, by_names }
     }
 
-    /// The record of a folder of the source and the folder of the target that it goes to.
+    /// Returns the record of a folder on the source and its folder on the target.
     pub(super) fn get(&self, source: &MailboxName, target: &MailboxName) -> Option<&FolderRecord> {
         self.of_source(source)
             .find(|record| record.target == *target)
     }
 
-    /// The records of a folder of the source.
+    /// Returns the records of a folder on the source.
     pub(super) fn of_source(&self, source: &MailboxName) -> impl Iterator<Item = &FolderRecord> {
         self.by_names
             .get(source)
@@ -231,7 +223,7 @@ impl Records {
             .map(|at| &self.records[*at])
     }
 
-    /// Makes a record that of other folders.
+    /// Assigns a record to other folders.
     pub(super) fn rename(&mut self, folder: FolderId, source: &MailboxName, target: &MailboxName) {
         let mut records = std::mem::take(&mut self.records);
         for record in records.iter_mut().filter(|record| record.id == folder) {
@@ -240,7 +232,7 @@ impl Records {
         *self = Self::new(records);
     }
 
-    /// All of them.
+    /// Returns all records.
     pub(super) fn iter(&self) -> impl Iterator<Item = &FolderRecord> {
         self.records.iter()
     }
@@ -433,21 +425,5 @@ mod tests {
                 assert!(filled.messages[0].is_bare() && !filled.messages[1].is_bare());
             }
         }
-    }
-
-    #[test]
-    fn a_view_that_is_capped_now_is_no_proof() {
-        let full = Checkpoint {
-            uid_validity: UidValidity(7),
-            uid_next: 9_000,
-            messages: 5_000,
-            mod_seq: None,
-        };
-        let shows = |exists| FolderScan {
-            exists,
-            ..FolderScan::default()
-        };
-        assert!(is_capped(&full, &shows(1_000)));
-        assert!(!is_capped(&full, &shows(999)) && !is_capped(&full, &shows(5_000)));
     }
 }

@@ -1,5 +1,4 @@
-//! What a run leaves out because an option says so: folders by their names, messages by their
-//! number.
+//! What options leave out of a run: folders by name, messages by number.
 
 use super::MessageFilter;
 use crate::folders::{LeavesOut, Pairing};
@@ -10,31 +9,32 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// The option, such as `--exclude`; without one, `shared` (other users' folders), `kept` (what
-    /// `--keep-deleted` has kept) or `chats` (Gmail's).
+    /// `--keep-deleted` has kept), `chats` (Gmail's) or `equal` (messages equal to another one in
+    /// their folder, of which Gmail keeps one).
     pub by: String,
-    /// Folders that took no part.
+    /// Folders that were left out.
     pub folders: Vec<LeftOutFolder>,
-    /// Messages: of these folders, as far as their numbers are known, or of folders that took part.
+    /// Messages: in these folders, as far as known, or in selected folders.
     pub messages: u64,
 }
 
-/// A folder that took no part.
+/// A folder that was left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOutFolder {
     /// Its name.
     pub folder: String,
-    /// How many messages it holds; `None` where the listing did not tell, and of a view, which
-    /// shows what other folders hold.
+    /// Its number of messages; `None` if the listing has none, and for a view, which shows the
+    /// messages of other folders.
     pub messages: Option<u64>,
 }
 
 impl LeftOut {
-    /// Whether an option of the user's did it.
+    /// Reports whether one of the user's options was the reason.
     pub fn is_chosen(&self) -> bool {
         self.by.starts_with("--")
     }
 
-    /// Messages of folders that took part.
+    /// Messages in selected folders.
     pub fn single_messages(&self) -> u64 {
         self.messages.saturating_sub(
             self.folders
@@ -47,10 +47,10 @@ impl LeftOut {
 
 /// Sums up what was left out.
 pub(super) trait LeaveOut {
-    /// A folder.
+    /// Adds a folder.
     fn add_folder(&mut self, by: LeavesOut, folder: String, messages: Option<u64>);
 
-    /// Messages of a folder that took part.
+    /// Adds messages in a selected folder.
     fn add_messages(&mut self, by: &'static str, messages: u64);
 }
 
@@ -62,7 +62,7 @@ impl LeaveOut for Vec<LeftOut> {
             .iter_mut()
             .find(|known| known.folder == folder)
         {
-            // Both sides of a sync have it: the one with more messages counts.
+            // Both sides of a sync have it, so the larger number counts.
             let more = messages
                 .unwrap_or(0)
                 .saturating_sub(known.messages.unwrap_or(0));
@@ -93,7 +93,7 @@ fn of<'a>(all: &'a mut Vec<LeftOut>, by: &str) -> &'a mut LeftOut {
     &mut all[at]
 }
 
-/// The source's folders that were left out.
+/// Returns the source's folders that were left out.
 pub(super) fn folders_of(pairing: &Pairing, source: &Listing) -> Vec<LeftOut> {
     let mut found = Vec::new();
     for skipped in &pairing.skipped {
@@ -113,7 +113,7 @@ pub(super) fn folders_of(pairing: &Pairing, source: &Listing) -> Vec<LeftOut> {
     found
 }
 
-/// How many messages of a folder each option left out.
+/// The number of messages in a folder that each option left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FilteredOut(Vec<(&'static str, u64)>);
 
@@ -126,7 +126,7 @@ impl FilteredOut {
         }
     }
 
-    /// All of them.
+    /// Returns the total.
     pub(super) fn total(&self) -> u64 {
         self.0.iter().map(|(_, messages)| messages).sum()
     }
@@ -140,8 +140,8 @@ impl FilteredOut {
 }
 
 impl MessageFilter {
-    /// The first of the options that leaves a message out, as far as its date and size tell;
-    /// `None`: it takes part. One without a readable date is in time.
+    /// Returns the first option that leaves a message out by its date and size; `None` if it is
+    /// selected. A message without a readable date passes.
     pub(super) fn refuses(&self, message: &Message) -> Option<&'static str> {
         let size = u64::from(message.size());
         let day = message.date().and_then(InternalDate::day);

@@ -1,4 +1,4 @@
-//! What a user can ask for: one function each, inputs left, outputs right, the observer last.
+//! The commands of a user: one function each. Inputs come first, the observer last.
 
 mod compare;
 mod copy;
@@ -13,7 +13,6 @@ mod left_out;
 mod opening;
 mod options;
 mod plan_file;
-mod removing;
 mod same_mailbox;
 mod searching;
 mod summary;

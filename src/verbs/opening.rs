@@ -1,4 +1,4 @@
-//! How every run with two mailboxes begins: connect to both, list both, pair their folders.
+//! The start of every run with two mailboxes: connects to both, lists both, pairs their folders.
 
 use super::compare;
 use super::unlisted::tell_gaps;
@@ -7,12 +7,12 @@ use crate::exec::{self, Lanes, Link, ReadLink, at_once, pause};
 use crate::folders::{Pair, PairError, Pairing, Rules, TargetFolder, pair};
 use crate::mail::{Both, ListedMailbox, Listing, Side, SpecialUse};
 use crate::store::{
-    AsReadStore, Connector, Error, ErrorKind, ReadConnector, ReadStore, Refusal, ScanDepth,
+    Answer, AsReadStore, Connector, Error, ErrorKind, ReadConnector, ReadStore, ScanDepth,
     ScanRequest, Store,
 };
 use std::time::Duration;
 
-/// Both mailboxes, open and listed, and which folder goes to which.
+/// Both mailboxes, open and listed, with their paired folders.
 pub(super) struct Opened<C = Box<dyn Store>> {
     pub(super) link: Link<C>,
     pub(super) source_listing: Listing,
@@ -23,7 +23,7 @@ pub(super) struct Opened<C = Box<dyn Store>> {
 }
 
 impl<C: AsReadStore> Opened<C> {
-    /// The connections, and the folders' names beside them.
+    /// Returns the connections, and the folder names separately.
     pub(super) fn link_and_names(&mut self) -> (&mut Link<C>, Names<'_>) {
         (
             &mut self.link,
@@ -31,8 +31,8 @@ impl<C: AsReadStore> Opened<C> {
         )
     }
 
-    /// Folders of the source that take no part because they can't, and what could not be listed on
-    /// either side; each was named in an event.
+    /// Folders on the source that can't be copied, and gaps in the listings of both sides; each was
+    /// reported in an event.
     pub(super) fn folders_failed(&self) -> u64 {
         self.pairing
             .skipped
@@ -80,7 +80,7 @@ impl<C: AsReadStore> Opened<C> {
     }
 }
 
-/// Why there is nothing to do with two mailboxes as the options say.
+/// Returns why two mailboxes can't be processed with these options.
 pub(super) fn unpaired(error: &PairError) -> Error {
     let text = error.to_string();
     match error {
@@ -91,16 +91,16 @@ pub(super) fn unpaired(error: &PairError) -> Error {
     }
 }
 
-/// Connects to both sides at the same time.
+/// Connects to both sides in parallel.
 ///
 /// # Errors
-/// Why one of them can't be reached or entered. There is no second try: a refused login is not to
-/// be repeated.
+/// One of them can't be reached or logged in to. There is no second try, as a refused login must
+/// not be repeated.
 pub(super) fn connect(connectors: Both<&dyn Connector>) -> Result<Link, Error> {
     exec::connect(connectors).map_err(|(_, error)| error)
 }
 
-/// The same for what only reads.
+/// Connects to both sides for reading only.
 ///
 /// # Errors
 /// The same.
@@ -113,11 +113,11 @@ pub(super) fn connect_to_read(connectors: Both<&dyn ReadConnector>) -> Result<Re
         .map_err(|(_, error)| error)
 }
 
-/// Does what only reads with a connection to either side, and anew with new ones if one of them
-/// breaks.
+/// Does work that only reads, with a connection to each side, and again with new ones if one of
+/// them breaks.
 ///
 /// # Errors
-/// Any other error, and what breaks connections again and again, or for good.
+/// Any other error, or one that breaks connections repeatedly or permanently.
 pub(super) fn patiently<T>(
     connect: impl Fn() -> Result<Link, Error>,
     run: Run<'_>,
@@ -148,7 +148,7 @@ pub(super) fn patiently<T>(
             reason: &error.message,
         });
         pause(wait, run.stop)?;
-        // A server that lets nobody in any more has said why when the connection broke.
+        // A server that no longer accepts logins said why when the connection broke.
         done = match connect() {
             Err(refused) if refused.kind == ErrorKind::Unreachable => return Err(error),
             link => work(link?),
@@ -156,33 +156,34 @@ pub(super) fn patiently<T>(
     }
 }
 
-/// How long to wait before another try; `None` if there is to be none.
+/// Returns how long to wait before retrying; `None` for no retry.
 fn pause_after(error: &Error, failures: usize) -> Option<Duration> {
     const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
     match error.kind {
-        // The next connection leaves that folder out.
+        // The next connection skips that folder.
         _ if error.is_over_folder => Some(PAUSES[0]),
         ErrorKind::Lost => PAUSES.get(failures).copied(),
-        // A stalled one has taken long enough: once more.
+        // A stalled one has taken long already, so retry once.
         ErrorKind::Stalled if failures == 0 => Some(PAUSES[0]),
         _ => None,
     }
 }
 
-/// Lists a side, and tells what it is and how many folders it has.
+/// Lists a side, and reports its server and its number of folders.
 ///
 /// # Errors
-/// What ends the connection.
+/// A failure that ends the connection.
 pub(super) fn list(
     store: &mut dyn ReadStore,
     side: Side,
     observer: &dyn Observer,
 ) -> Result<Listing, Error> {
     let listing = store.list();
-    // The server's name comes with the listing, without a round trip of its own.
+    // The server's name arrives with the listing, without a further round trip.
     observer.observe(&Event::Connected {
         side,
         server: store.server(),
+        provider: store.provider().map(|provider| provider.name),
         is_compressed: store.is_compressed(),
     });
     let listing = listing?;
@@ -193,12 +194,12 @@ pub(super) fn list(
     Ok(listing)
 }
 
-/// So many lanes keep two servers busy that are both near. Measured: with more, they wait for each
+/// The number of lanes that keeps two near servers busy. Measured: with more, they wait for each
 /// other.
 const NEAR_LANES: usize = 2;
 
-/// How many lanes: as asked, else as both servers bear; never more connections than an address
-/// allows.
+/// Returns the number of lanes: as requested, otherwise as many as both servers handle; never more
+/// connections than an address allows.
 pub(super) fn lanes(asked: Option<usize>, connectors: Both<&dyn Connector>, link: &Link) -> Lanes {
     let (one, other) = (link.source.connections(), link.target.connections());
     let usual = one.usual.min(other.usual);
@@ -216,12 +217,11 @@ pub(super) fn lanes(asked: Option<usize>, connectors: Both<&dyn Connector>, link
     asked.map_or(borne, Lanes::fixed).up_to(allowed)
 }
 
-/// How many messages a folder holds, by its counters or else by counting them; or why that can't be
-/// told.
+/// Returns a folder's number of messages, by its counters or by counting; or why it is unknown.
 pub(super) fn count_messages(
     store: &mut dyn ReadStore,
     folder: &ListedMailbox,
-) -> Result<Result<u64, Refusal>, Error> {
+) -> Result<Answer<u64>, Error> {
     if let Some(messages) = folder
         .status
         .as_ref()
@@ -239,12 +239,12 @@ pub(super) fn count_messages(
     };
     let mut count = Ok(0);
     store.scan(&[request], &mut |_, scan| {
-        count = scan.map(|scan| u64::from(scan.exists))
+        count = scan.map(|scan| u64::from(scan.exists));
     })?;
     Ok(count)
 }
 
-/// The pairs beside the listings that they point into.
+/// The pairs, with the listings that they refer to.
 pub(super) struct Names<'a> {
     pub(super) pairs: &'a [Pair],
     pub(super) pairing: &'a Pairing,
@@ -264,8 +264,8 @@ impl<'a> Names<'a> {
 }
 
 impl Names<'_> {
-    /// The pairs as they are compared; with `all_headers`, headers are read also where nothing has
-    /// to be matched.
+    /// Returns the pairs to compare; with `all_headers`, headers are read even if nothing has to be
+    /// matched.
     pub(super) fn comparison_pairs(&self, all_headers: bool) -> Vec<compare::Pair> {
         self.pairs
             .iter()
@@ -275,6 +275,8 @@ impl Names<'_> {
 
     fn comparison_pair(&self, pair: &Pair, all_headers: bool) -> compare::Pair {
         let target = self.existing(pair);
+        // Gmail keeps one of several equal messages, which headers show.
+        let all_headers = all_headers || self.target.are_labels;
         compare::Pair {
             source: self.source.mailboxes[pair.source].name.clone(),
             target: target.map(|folder| folder.name.clone()),
@@ -285,8 +287,8 @@ impl Names<'_> {
         }
     }
 
-    /// How many messages the source's folders hold; `None` where the server did not tell it of each
-    /// with the listing.
+    /// Returns the number of messages in the source's folders; `None` if the listing lacks it for
+    /// one of them.
     pub(super) fn messages_on_source(&self) -> Option<u64> {
         self.pairs
             .iter()
@@ -295,7 +297,7 @@ impl Names<'_> {
             .sum()
     }
 
-    /// The same of one pair.
+    /// Returns the same for one pair.
     pub(super) fn messages(&self, pair: &Pair) -> Option<u64> {
         self.source.mailboxes[pair.source]
             .status

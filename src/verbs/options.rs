@@ -1,4 +1,4 @@
-//! What a verb is asked to do, after the command line has been read and checked.
+//! The options of the verbs, parsed and checked.
 
 use super::same_mailbox::Kinship;
 use crate::mail::{Both, Uid};
@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Which messages take part. Everything, unless limited.
+/// Selects messages; by default all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MessageFilter {
     /// Only messages whose INTERNALDATE, in its own zone, is on this day or later.
@@ -25,115 +25,113 @@ pub struct MessageFilter {
     pub search: Option<String>,
 }
 
-/// What happens to the flags of messages that the target has already.
+/// What to do with the flags of messages that the target already has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FlagPolicy {
-    /// The source's changes since the last run are applied. Where no last run is known, as `Union`.
+    /// Apply the source's changes since the last run. Without a known last run, as `Union`.
     #[default]
     Follow,
-    /// What is set on the source is set on the target; nothing is taken away.
+    /// Set on the target every flag set on the source; clear nothing.
     Union,
-    /// They are left alone.
+    /// Leave them alone.
     Ignore,
 }
 
-/// What is deleted at the end of a copy, once everything that was to be copied is there.
+/// What to delete at the end of a copy, once everything is copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Deleting {
     /// Nothing.
     #[default]
     Nothing,
-    /// Messages and folders of the target that the source does not have (`--delete`), unless they
-    /// are more than this.
+    /// Messages and folders on the target that the source doesn't have (`--delete`), up to this
+    /// limit.
     Mirror(DeletionLimit),
-    /// Messages of the source that are proven to be on the target (`--move`), unless they are more
-    /// than this.
+    /// Messages on the source that are verified to be on the target (`--move`), up to this limit.
     Source(Option<DeletionLimit>),
 }
 
-/// What a copy has to do with a saved plan.
+/// How a copy uses a saved plan.
 #[derive(Clone, Debug, Default)]
 pub enum PlanUse {
     /// Nothing.
     #[default]
     Nothing,
-    /// A dry run's plan is wanted, to be carried out later.
+    /// Returns a dry run's plan, to be applied later.
     Keep,
-    /// This plan is carried out and nothing else; where it no longer holds, the folder is left
-    /// alone and named.
+    /// Applies this plan and nothing else; a folder that has changed since is skipped and reported.
     Only(Arc<Planned>),
 }
 
-/// How `copy` works.
+/// The options of `copy`.
 #[derive(Clone, Debug, Default)]
 pub struct CopyOptions {
-    /// Which messages.
+    /// The messages to process.
     pub filter: MessageFilter,
-    /// What happens to flags of messages that are there already.
+    /// What to do with the flags of messages that the target already has.
     pub flags: FlagPolicy,
-    /// How many lanes, each with one connection to either side; `None`: as many as the servers bear
-    /// well.
+    /// The number of lanes, each with one connection to each side; `None`: as many as the servers
+    /// handle well.
     pub jobs: Option<usize>,
-    /// Bytes a second to deliver, all lanes together; `None`: no limit.
+    /// Bytes per second to deliver, all lanes together; `None`: no limit.
     pub limit_rate: Option<u64>,
-    /// Whether a message is copied whose body has another size than its server says, where it comes
-    /// twice alike.
+    /// Whether to copy a message whose size differs from what its server reports, if two downloads
+    /// are identical.
     pub accept_sizes: bool,
-    /// What is deleted at the end.
+    /// What to delete at the end.
     pub deleting: Deleting,
-    /// What a mirror would delete is moved to a folder of this day instead.
+    /// Move what a mirror would delete to a folder with this date instead.
     pub keep_deleted: Option<Date>,
-    /// Only plan: nothing is written anywhere.
+    /// Only plan; write nothing anywhere.
     pub dry_run: bool,
-    /// What it has to do with a saved plan.
+    /// How to use a saved plan.
     pub plan: PlanUse,
-    /// Whether the bytes of what both sides have are compared, and copies on the target replaced
-    /// that say something else.
+    /// Whether to compare the bytes of all messages on both sides, and replace damaged copies on
+    /// the target.
     pub repair: bool,
-    /// Whether an empty mailbox may be filled anew that earlier runs have filled.
+    /// Whether to refill a mailbox that earlier runs filled and that is now empty.
     pub new_target: bool,
-    /// What the addresses tell of each other.
+    /// What the addresses reveal about each other.
     pub kinship: Kinship,
 }
 
-/// How `sync` works.
+/// The options of `sync`.
 #[derive(Clone, Debug, Default)]
 pub struct SyncOptions {
-    /// What may be done on each side, and how conflicts end.
+    /// What may be done on each side, and how conflicts are resolved.
     pub policy: Policy,
-    /// How many lanes, both directions together; `None`: as many as the servers bear well.
+    /// The number of lanes, both directions together; `None`: as many as the servers handle well.
     pub jobs: Option<usize>,
-    /// Bytes a second to deliver, in each direction; `None`: no limit.
+    /// Bytes per second to deliver, in each direction; `None`: no limit.
     pub limit_rate: Option<u64>,
-    /// Whether a message is copied whose body has another size than its server says, where it comes
-    /// twice alike.
+    /// Whether to copy a message whose size differs from what its server reports, if two downloads
+    /// are identical.
     pub accept_sizes: bool,
-    /// Only plan: nothing is written anywhere.
+    /// Only plan; write nothing anywhere.
     pub dry_run: bool,
-    /// The directory in which this run keeps what it deletes; `None`: it does not.
+    /// The directory in which this run saves what it deletes; `None`: nowhere.
     pub undo: Option<PathBuf>,
-    /// How many bytes it may take together with the runs beside it: the oldest of them make way,
-    /// and what does not fit then is not deleted. `None`: as many as there are.
+    /// The maximum size of this and all earlier runs in the undo store, in bytes: the oldest are
+    /// removed if needed, and what still doesn't fit isn't deleted. `None`: no limit.
     pub undo_size: Option<u64>,
-    /// A folder and a UID: what is done with that message is explained.
+    /// A folder and a UID: explain what is done with that message.
     pub explain: Option<(String, Uid)>,
-    /// Whether an empty mailbox may be filled anew that earlier runs have filled.
+    /// Whether to refill a mailbox that earlier runs filled and that is now empty.
     pub new_target: bool,
-    /// The two mailboxes' identities, by which what is kept is put back.
+    /// The two mailboxes' identities, which `undo` needs.
     pub identities: Both<String>,
-    /// What the addresses tell of each other.
+    /// What the addresses reveal about each other.
     pub kinship: Kinship,
 }
 
-/// How `verify` works.
+/// The options of `verify`.
 #[derive(Clone, Debug, Default)]
 pub struct VerifyOptions {
-    /// Which messages.
+    /// The messages to process.
     pub filter: MessageFilter,
-    /// Whether the SHA-256 of every message's bytes is compared.
+    /// Whether to compare the SHA-256 of every message's bytes.
     pub deep: bool,
-    /// How many lanes for a deep comparison; `None`: as many as the servers bear well.
+    /// The number of lanes for a deep comparison; `None`: as many as the servers handle well.
     pub jobs: Option<usize>,
-    /// What the addresses tell of each other.
+    /// What the addresses reveal about each other.
     pub kinship: Kinship,
 }

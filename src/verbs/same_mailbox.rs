@@ -1,52 +1,52 @@
-//! Whether a run was given the same mailbox twice: by equal addresses, or by two that lead to one
-//! account (another host name, another port, a proxy, another spelling of the user, a directory
-//! that a server serves).
+//! Detects one mailbox given twice: by equal addresses, or by two that lead to one account (another
+//! host name, another port, a proxy, another spelling of the user, a directory that a server
+//! serves).
 //!
 //! Folders are compared, not accounts: mail may move within one account, and two accounts may share
-//! a folder. What servers tell raises a suspicion (MAILBOXID, or UIDVALIDITY with messages that are
-//! equal under equal UIDs). It proves nothing: a restored or replicated server tells the same, and
-//! so may two accounts that were filled in the same second. The proof is a mark: a message of the
-//! target gets a keyword for a moment, and a message of the source that has it then is the same
-//! message. Where no keyword is kept, a flag that the message lacks serves.
+//! a folder. What servers report raises a suspicion (MAILBOXID, or UIDVALIDITY with equal messages
+//! under equal UIDs). It proves nothing: a restored or replicated server reports the same, and so
+//! may two accounts that were filled in the same second. The proof is a mark: a message on the
+//! target gets a keyword for a moment, and a message on the source that has it then is the same
+//! message. If keywords aren't kept, a flag that the message lacks is used.
 
 use crate::engine::scans::scan_each;
+use crate::event::{Event, Observer};
 use crate::exec::Link;
 use crate::mail::{Flags, HeaderKey, ListedMailbox, MailboxName, Message, Uid, UidSet};
 use crate::store::{
-    AsReadStore, Baseline, Error, ErrorKind, FlagChange, FlagEdit, FolderScan, KnownDepth,
-    ScanDepth, ScanRequest, Store,
+    AsReadStore, Baseline, Error, ErrorKind, FlagChange, FlagEdit, FolderScan, ScanDepth,
+    ScanRequest, Store,
 };
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-/// What the addresses of a run tell of each other.
+/// What the addresses of a run reveal about each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kinship {
-    /// Nothing: they are two servers' addresses, which may lead to one account. Its UIDVALIDITYs
-    /// are the same by either.
+    /// Nothing: they are addresses of servers, which may lead to one account. Then UIDVALIDITYs are
+    /// the same.
     #[default]
     Unknown,
-    /// One is a server, the other a directory, which may be what it serves: each numbers the
-    /// messages by itself.
+    /// One is a server, the other a directory, which the server may serve: each assigns its own
+    /// UIDs.
     ServerAndDirectory,
-    /// They are equal, so a folder is told by its name.
+    /// They are equal, so a folder is identified by its name.
     OneAccount,
-    /// Both are directories of this machine, and neither is in the other.
+    /// Both are directories on this machine, and neither is in the other.
     Apart,
 }
 
-/// How many of the newest UIDs are compared where two folders look the same.
+/// The number of newest UIDs compared in two folders that look the same.
 const SAMPLE: u32 = 50;
 
-/// How long a mark may take to show up on the other side.
+/// How long a mark may take to appear on the other side.
 const PATIENCE: Duration = Duration::from_millis(600);
 
-/// The same where MAILBOXIDs are equal: the other side may be a replica, which follows after a
-/// moment.
+/// The same if MAILBOXIDs are equal: the other side may be a replica, which follows after a moment.
 const PATIENCE_WITH_REPLICAS: Duration = Duration::from_secs(5);
 
-/// Whether a listing's counters leave it open that two folders are one. MAILBOXID decides where
-/// both have one (RFC 8474).
+/// Reports whether, by a listing's counters, two folders may be one. MAILBOXID decides if both have
+/// one (RFC 8474).
 pub(super) fn may_be_one(source: &ListedMailbox, target: &ListedMailbox) -> bool {
     let Some((source, target)) = source.status.as_ref().zip(target.status.as_ref()) else {
         return false;
@@ -63,17 +63,17 @@ pub(super) fn may_be_one(source: &ListedMailbox, target: &ListedMailbox) -> bool
     }
 }
 
-/// Whether two MAILBOXIDs are equal; `None` where a side has none.
+/// Reports whether two MAILBOXIDs are equal; `None` if a side has none.
 pub(super) fn has_equal_ids(source: Option<&str>, target: Option<&str>) -> Option<bool> {
     source.zip(target).map(|(source, target)| source == target)
 }
 
-/// Whether two names of one account are the same folder's.
+/// Reports whether two names in one account are of the same folder.
 pub(super) fn is_one_name(source: &MailboxName, target: &MailboxName) -> bool {
     source == target || source.is_inbox() && target.is_inbox()
 }
 
-/// Whether two folders of accounts that may be one are likely the same folder: by their names or
+/// Reports whether two folders of accounts that may be one are likely the same: by their names or
 /// their counters.
 pub(super) fn is_like(source: &ListedMailbox, target: &ListedMailbox) -> bool {
     let counters = |folder: &ListedMailbox| {
@@ -100,7 +100,7 @@ pub(super) struct Suspect {
 }
 
 impl Suspect {
-    /// The source's folder, for people.
+    /// The source's folder, decoded.
     pub(super) fn name(&self) -> String {
         self.source.to_string()
     }
@@ -123,11 +123,10 @@ impl Suspect {
     }
 }
 
-/// Those of some folders, each of the source with one of the target, that look the same by their
-/// messages too. Nothing is written.
+/// Returns the pairs of folders that also look the same by their messages. Writes nothing.
 ///
 /// # Errors
-/// What ends a connection.
+/// A failure that ends a connection.
 pub(super) fn suspects<C: AsReadStore>(
     link: &mut Link<C>,
     folders: &[(&ListedMailbox, &ListedMailbox)],
@@ -160,7 +159,7 @@ pub(super) fn suspects<C: AsReadStore>(
             Sample::Unlike => {}
         }
     }
-    // Where there is nothing among the newest UIDs, all messages are compared.
+    // If there are none among the newest UIDs, all messages are compared.
     let unclear: Vec<_> = unclear.iter().collect();
     for (at, uid) in unclear
         .iter()
@@ -173,11 +172,11 @@ pub(super) fn suspects<C: AsReadStore>(
     Ok(found)
 }
 
-/// Those of some folders of a server and a directory that have a message in common. Each numbers
-/// its messages by itself, so nothing but a mark tells more.
+/// Returns the pairs of folders on a server and in a directory that have a message in common. Each
+/// side assigns its own UIDs, so only a mark reveals more.
 ///
 /// # Errors
-/// What ends a connection.
+/// A failure that ends a connection.
 pub(super) fn possible<C: AsReadStore>(
     link: &mut Link<C>,
     folders: &[(&ListedMailbox, &ListedMailbox)],
@@ -253,9 +252,9 @@ fn suspect((source, target): &(&ListedMailbox, &ListedMailbox), uid: Uid) -> Sus
     }
 }
 
-/// What a sample of two folders shows.
+/// The result of sampling two folders.
 enum Sample {
-    /// This UID stands for equal messages.
+    /// This UID belongs to equal messages.
     Equal(Uid),
     Unlike,
     /// There was nothing to compare.
@@ -301,7 +300,7 @@ fn compare(source: &FolderScan, target: &FolderScan) -> Sample {
             .binary_search_by_key(&message.uid(), Message::uid);
         at.is_ok_and(|at| is_alike(message, &target.messages[at]))
     };
-    // The newest, as a mark on it is found soonest.
+    // The newest, as a mark on it is found fastest.
     source
         .messages
         .iter()
@@ -310,14 +309,15 @@ fn compare(source: &FolderScan, target: &FolderScan) -> Sample {
         .map_or(Sample::Unlike, |message| Sample::Equal(message.uid()))
 }
 
-/// Whether two messages of one UID are alike in all that a scan tells and nobody changes.
+/// Reports whether two messages with one UID are equal in all that a scan returns and that never
+/// changes.
 fn is_alike(one: &Message, other: &Message) -> bool {
     (one.uid(), one.size(), one.key(), one.date())
         == (other.uid(), other.size(), other.key(), other.date())
 }
 
-/// Whether scans of two folders look like scans of one: the same counters, and a message that both
-/// have under its UID.
+/// Reports whether scans of two folders look like scans of one: the same counters, and a common
+/// message with the same UID.
 pub(super) fn scans_look_the_same(source: &FolderScan, target: &FolderScan) -> bool {
     let ids = has_equal_ids(source.mailbox_id.as_deref(), target.mailbox_id.as_deref());
     let may_be =
@@ -326,36 +326,25 @@ pub(super) fn scans_look_the_same(source: &FolderScan, target: &FolderScan) -> b
     may_be && !has_grown && matches!(compare(source, target), Sample::Equal(_))
 }
 
-/// How a source's folder is looked at for what has changed since its counters were these.
+/// Returns how to scan a source's folder for changes since these counters.
 pub(super) fn changes_since(uid_next: Option<u32>, mod_seq: Option<u64>) -> ScanDepth {
-    let known = mod_seq.map_or(KnownDepth::Flags, KnownDepth::Changes);
-    let baseline = |uid_next| {
-        ScanDepth::Since(Baseline {
-            uid_next,
-            known,
-            probe: [None, None],
-        })
-    };
-    uid_next
-        .and_then(Uid::new)
-        .map_or(ScanDepth::Attributes, baseline)
+    Baseline::since(uid_next, mod_seq, [None, None]).map_or(ScanDepth::Attributes, ScanDepth::Since)
 }
 
-/// Two folders of which it is to be shown whether they are one.
+/// Two folders that may be one, to be marked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trial<'a> {
     pub(super) source: &'a MailboxName,
     pub(super) source_depth: ScanDepth,
     pub(super) target: &'a MailboxName,
-    /// The message of the target that is marked.
+    /// The message on the target to mark.
     pub(super) uid: Uid,
-    /// How long a mark may take to show up.
+    /// How long a mark may take to appear.
     pub(super) patience: Duration,
 }
 
 impl<'a> Trial<'a> {
-    /// One of folders that nothing speaks against but that no two may be one where something is
-    /// deleted.
+    /// Returns the trial of two folders without any suspicion, because something will be deleted.
     pub(super) fn new(
         source: &'a MailboxName,
         source_depth: ScanDepth,
@@ -372,23 +361,23 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// What a trial shows.
+/// The result of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// They are one mailbox.
     One,
-    /// They are two.
+    /// They are two mailboxes.
     Two,
-    /// The target keeps no mark that could be looked for.
+    /// The target keeps no mark.
     Unknown,
 }
 
-/// Finds out which of some suspects are one mailbox; the names of those that are, or may be. The
-/// first is looked at alone: in most cases it decides.
+/// Finds out which of some suspects are one mailbox. Returns the names of those that are, or may
+/// be. The first is tried alone: in most cases it decides.
 ///
 /// # Errors
 /// What ends a connection.
-pub(super) fn convict(link: &mut Link, suspects: &[Suspect]) -> Result<Vec<String>, Error> {
+fn convict(link: &mut Link, suspects: &[Suspect]) -> Result<Vec<String>, Error> {
     let Some((first, others)) = suspects.split_first() else {
         return Ok(Vec::new());
     };
@@ -407,10 +396,10 @@ pub(super) fn convict(link: &mut Link, suspects: &[Suspect]) -> Result<Vec<Strin
     guilty(others)
 }
 
-/// The names of those that a mark shows to be one mailbox.
+/// Returns the names of those that a mark proves to be one mailbox.
 ///
 /// # Errors
-/// What ends a connection.
+/// A failure that ends a connection.
 pub(super) fn proven(link: &mut Link, suspects: &[Suspect]) -> Result<Vec<String>, Error> {
     let trials: Vec<Trial<'_>> = suspects.iter().map(Suspect::trial).collect();
     let verdicts = judge(link, &trials)?;
@@ -421,9 +410,42 @@ pub(super) fn proven(link: &mut Link, suspects: &[Suspect]) -> Result<Vec<String
     Ok(proven.map(|(suspect, _)| suspect.name()).collect())
 }
 
-/// The error that ends a run of one mailbox with itself. `folders` are the source's that would go
-/// into themselves.
-pub(super) fn refusal(folders: &[String]) -> Error {
+/// Refuses a run if some of these folders, one of each side, are one mailbox. A dry run only warns
+/// of those that look so.
+///
+/// # Errors
+/// Some are one mailbox, or a connection ends.
+pub(super) fn check(
+    link: &mut Link,
+    folders: &[(&ListedMailbox, &ListedMailbox)],
+    dry_run: bool,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
+    let suspects = suspects(link, folders)?;
+    if !dry_run {
+        return refuse(&convict(link, &suspects)?);
+    }
+    if !suspects.is_empty() {
+        let text = &suspicion(&suspects);
+        observer.observe(&Event::Warning { text });
+    }
+    Ok(())
+}
+
+/// Refuses a run of one mailbox with itself, if there are any folders.
+///
+/// # Errors
+/// The refusal. `folders` are the source's that would be copied into themselves.
+pub(super) fn refuse(folders: &[String]) -> Result<(), Error> {
+    if folders.is_empty() {
+        Ok(())
+    } else {
+        Err(refusal(folders))
+    }
+}
+
+/// Returns the error that ends a run of one mailbox with itself.
+fn refusal(folders: &[String]) -> Error {
     let text = format!(
         "source and target are the same mailbox: {}",
         some_names(folders)
@@ -434,7 +456,7 @@ pub(super) fn refusal(folders: &[String]) -> Error {
     )
 }
 
-/// What a run that writes nothing says of folders that look the same.
+/// Returns the warning of a run that writes nothing about folders that look the same.
 pub(super) fn suspicion(suspects: &[Suspect]) -> String {
     let names: Vec<String> = suspects.iter().map(Suspect::name).collect();
     format!(
@@ -444,7 +466,7 @@ pub(super) fn suspicion(suspects: &[Suspect]) -> String {
     )
 }
 
-/// Some names, for people.
+/// Joins some names for display.
 pub(super) fn some_names(names: &[String]) -> String {
     match names {
         [] => "all folders".to_owned(),
@@ -454,11 +476,11 @@ pub(super) fn some_names(names: &[String]) -> String {
     }
 }
 
-/// Marks a message of the target in each trial and looks for the mark on the source. The marks are
-/// taken away again.
+/// Marks a message on the target in each trial and looks for the mark on the source. Removes the
+/// marks again.
 ///
 /// # Errors
-/// What ends a connection; a mark may stay then until the trial is made again.
+/// What ends a connection; a mark may then stay until the trial is repeated.
 pub(super) fn judge(link: &mut Link, trials: &[Trial<'_>]) -> Result<Vec<Verdict>, Error> {
     let mut verdicts = vec![Verdict::Unknown; trials.len()];
     for mark in [Flags::MARK, "\\Answered", "\\Flagged", "\\Draft"] {
@@ -480,7 +502,7 @@ fn try_mark(link: &mut Link, trials: &[Trial<'_>], mark: &str) -> Result<Vec<Ver
     let flag = Flags::from_names([mark]);
     let mut verdicts = vec![Verdict::Unknown; trials.len()];
     if mark == Flags::MARK {
-        // A run that was killed may have left one.
+        // A killed run may have left one.
         let left = bearers_on_target(link.target.as_mut(), trials, &flag, |_, bears| bears)?;
         change(link.target.as_mut(), trials, &left, &flag, FlagEdit::Remove)?;
     }
@@ -498,7 +520,7 @@ fn try_mark(link: &mut Link, trials: &[Trial<'_>], mark: &str) -> Result<Vec<Ver
         .unzip();
     change(link.target.as_mut(), trials, &fit, &flag, FlagEdit::Add)?;
     let looked = look_for_marks(link, trials, &fit, (&flag, &earlier));
-    // Whatever came of it.
+    // Whatever the result.
     let removed = change(link.target.as_mut(), trials, &fit, &flag, FlagEdit::Remove);
     for (at, verdict) in looked? {
         verdicts[at] = verdict;
@@ -506,8 +528,7 @@ fn try_mark(link: &mut Link, trials: &[Trial<'_>], mark: &str) -> Result<Vec<Ver
     removed.map(|()| verdicts)
 }
 
-/// Looks on both sides for marks that were set; `earlier` are the source's messages that had the
-/// flag before.
+/// Looks for the marks on both sides; `earlier` are the source's messages that had the flag before.
 fn look_for_marks(
     link: &mut Link,
     trials: &[Trial<'_>],
@@ -528,7 +549,7 @@ fn look_for_marks(
                 .position(|one| *one == at)
                 .and_then(|place| earlier.get(place));
             let is_new = |uid: &Uid| before.is_none_or(|before| !before.contains(uid));
-            // What can't be looked at any more shows nothing.
+            // What can no longer be read proves nothing.
             let Some(bearers) = bearers else { continue };
             match bearers.iter().any(is_new) {
                 true => verdicts.push((at, Verdict::One)),
@@ -544,8 +565,7 @@ fn look_for_marks(
     Ok(verdicts)
 }
 
-/// The trials whose message on the target fits, by what its folder tells and whether it has the
-/// flag.
+/// Returns the trials whose message on the target fits, by its folder and whether it has the flag.
 fn bearers_on_target(
     target: &mut dyn Store,
     trials: &[Trial<'_>],
@@ -577,8 +597,8 @@ fn bearers_on_target(
     Ok(fitting)
 }
 
-/// The source's messages that have the flag, for each of these trials; `None`: not all could be
-/// looked at.
+/// Returns the source's messages that have the flag, for each of these trials; `None` if not all
+/// could be read.
 fn bearers_on_source(
     source: &mut dyn Store,
     trials: &[Trial<'_>],
@@ -606,8 +626,7 @@ fn bearers_on_source(
     Ok(bearers)
 }
 
-/// Messages that bear a mark which a run that was killed has left. Seen before a run makes any of
-/// its own.
+/// Returns messages with marks that a killed run has left. Called before a run sets its own.
 pub(super) fn left_marked(scan: &FolderScan) -> UidSet {
     let mark = Flags::from_names([Flags::MARK]);
     let mut bearing: HashMap<u32, bool> = HashMap::new();
@@ -645,6 +664,6 @@ fn change(
         unchanged_since: None,
     };
     let changes: Vec<FlagChange> = which.iter().map(change).collect();
-    // One that is refused shows in what the folder has then.
+    // If one is refused, the folder shows it afterwards.
     target.change_flags(&changes).map(|_| ())
 }

@@ -1,19 +1,18 @@
-//! Whether a server takes the search that a run is limited to. That is asked before anything is
-//! made or compared: a mistyped search is one error, whatever the number of folders and however
-//! much of them is in step.
+//! Checks that a server accepts the search that limits a run, before anything is created or
+//! compared: a mistyped search is one error, however many folders there are, in sync or not.
 
 use super::opening::Names;
 use crate::engine::scans::scan_each;
 use crate::mail::{ListedMailbox, MailboxName, Side, Uid};
 use crate::store::{Error, ErrorKind, ReadStore, RefusalMeaning, ScanDepth, ScanRequest};
 
-/// How many folders are tried: one that can't be opened says nothing about the search.
+/// The maximum number of folders to try: one that can't be opened proves nothing about the search.
 const TRIES: usize = 3;
 
 /// Tries the search in the smallest paired folders of a side.
 ///
 /// # Errors
-/// The server's words where it refuses the search, and what ends the connection.
+/// The server refuses the search, or the connection ends.
 pub(super) fn check_search(
     store: &mut dyn ReadStore,
     search: Option<&str>,
@@ -33,7 +32,7 @@ pub(super) fn check_search(
             .filter_map(|pair| names.existing(pair))
             .collect(),
     };
-    // Some servers read no search in an empty folder.
+    // Some servers don't parse a search in an empty folder.
     folders.sort_by_key(|folder| {
         let messages = folder
             .status
@@ -60,14 +59,14 @@ pub(super) fn check_search(
     Ok(())
 }
 
-/// What the server says against a search in this folder; `None` where it searches, or refuses in
-/// passing.
+/// Returns the server's refusal of a search in this folder; `None` if it searches, or refuses
+/// temporarily.
 fn refused_words(
     store: &mut dyn ReadStore,
     search: &str,
     mailbox: &MailboxName,
 ) -> Result<Option<String>, Error> {
-    // Of one message at most, as it is done again in earnest. A CHARSET stands before everything
+    // For one message at most, as the search is repeated later. A CHARSET comes before everything
     // else.
     let has_charset = search
         .get(..8)

@@ -1,8 +1,8 @@
-//! What came of a verb. Field names and their order are those of the JSON summary; sizes are bytes,
-//! times seconds.
+//! The results of the verbs. Field names and their order are those of the JSON summary; sizes are
+//! in bytes, times in seconds.
 
 use super::left_out::LeftOut;
-use crate::event::Differences;
+use crate::event::{Differences, Stop};
 use crate::mail::{Both, SpecialUse};
 use crate::store::{Error, Quota, Traffic};
 use serde::{Serialize, Serializer};
@@ -11,17 +11,29 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Everything that was to be done is done.
+    /// Everything is done.
     #[default]
     Complete,
-    /// It went through, but more was to be deleted than the limit allows, so nothing was.
+    /// It finished, but deleted nothing, because the limit was exceeded.
     Braked,
-    /// It went through, but some messages or folders failed; each was named in an event.
+    /// It finished, but some messages or folders failed; each was reported in an event.
     Partial,
-    /// It was asked to stop and did; a second run goes on from there.
+    /// It was asked to stop and did; the next run resumes.
     Interrupted,
-    /// It had to stop early.
+    /// It stopped early because of this error.
     Stopped(#[serde(skip)] Error),
+}
+
+impl Status {
+    /// Returns the status of a run at its end, if this is what its steps left.
+    pub(super) fn concluded(self, stop: &Stop, is_braked: bool, failures: u64) -> Self {
+        match self {
+            Self::Complete if stop.is_requested() => Self::Interrupted,
+            Self::Complete if is_braked => Self::Braked,
+            Self::Complete if failures > 0 => Self::Partial,
+            status => status,
+        }
+    }
 }
 
 /// Serializes seconds with three decimals.
@@ -29,21 +41,21 @@ pub fn milliseconds<S: Serializer>(seconds: &f64, to: S) -> Result<S::Ok, S::Err
     to.serialize_f64((seconds * 1000.0).round() / 1000.0)
 }
 
-/// Messages that are in no folder of the source but a view, such as archived mail in All Mail.
+/// Messages that only a view on the source has, such as archived mail in All Mail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OnlyInView {
     /// The view.
     pub view: String,
-    /// The folder of the target that has them, or gets them.
+    /// The folder on the target that has or gets them.
     pub folder: String,
-    /// How many there are.
+    /// Their number.
     pub messages: u64,
 }
 
-/// What `copy` did, or in a dry run would do.
+/// The result of `copy`, or of its dry run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct CopySummary {
-    /// How it ended.
+    /// Its status.
     pub status: Status,
     /// Folders that took part.
     pub folders: u64,
@@ -51,9 +63,9 @@ pub struct CopySummary {
     pub folders_created: u64,
     /// Messages copied and confirmed.
     pub copied: u64,
-    /// Of these, messages that the target copied itself from another of its folders.
+    /// Of these, messages copied server-side, from other folders on the target.
     pub copied_server_side: u64,
-    /// Messages that the target had already.
+    /// Messages that the target already had.
     pub already_there: u64,
     /// Messages whose flags were changed on the target.
     pub flags_updated: u64,
@@ -61,37 +73,36 @@ pub struct CopySummary {
     pub deleted: u64,
     /// Messages that failed.
     pub failed: u64,
-    /// Messages of folders that took part that an option left out, or that were gone before they
-    /// could be copied.
+    /// Messages in selected folders that an option left out, or that were deleted before they could
+    /// be copied.
     pub skipped: u64,
     /// Bytes of the messages copied.
     pub bytes_copied: u64,
-    /// How long it took.
+    /// The time it took.
     #[serde(serialize_with = "milliseconds")]
     pub seconds: f64,
     /// Folders that failed.
     pub folders_failed: u64,
-    /// Folders renamed on the target, as they were on the source.
+    /// Folders renamed on the target, because they were on the source.
     pub folders_renamed: u64,
     /// Folders deleted on the target.
     pub folders_deleted: u64,
-    /// Messages that were moved to a folder of the day on the target, as they vanished from the
-    /// source.
+    /// Messages moved to a dated folder on the target, because the source no longer has them.
     pub kept: u64,
-    /// Messages of which the target's copy was damaged and replaced; they count as copied too.
+    /// Messages whose damaged copy on the target was replaced; they count as copied, too.
     pub repaired: u64,
-    /// Messages that were to be deleted, or moved to a folder of the day, and are still there.
+    /// Messages that should have been deleted, or moved to a dated folder, but still exist.
     pub not_deleted: u64,
-    /// What only views of the source have, which takes part.
+    /// Selected messages that only views on the source have.
     pub only_in_views: Vec<OnlyInView>,
-    /// What went over the connections.
+    /// The traffic on both sides.
     #[serde(flatten, serialize_with = "Both::as_one_way")]
     pub traffic: Both<Traffic>,
     /// What options left out.
     pub left_out: Vec<LeftOut>,
 }
 
-/// What `sync` did on one side, or in a dry run would do.
+/// The result of `sync` on one side, or of its dry run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SyncWay {
     /// Folders created.
@@ -102,27 +113,27 @@ pub struct SyncWay {
     pub folders_deleted: u64,
     /// Messages copied from the other side and confirmed.
     pub copied: u64,
-    /// Of these, messages that the side has copied itself from another of its folders.
+    /// Of these, messages copied server-side, from other folders on this side.
     pub copied_server_side: u64,
-    /// Messages moved between folders by the side itself.
+    /// Messages moved server-side between folders.
     pub moved: u64,
     /// Messages whose flags were changed.
     pub flags_updated: u64,
     /// Messages deleted.
     pub deleted: u64,
-    /// Of what was done here, what the two sides contradicted each other about.
+    /// Of these changes, those that resolved a conflict.
     pub conflicts: u64,
-    /// Messages that it did not take.
+    /// Messages that it did not accept.
     pub failed: u64,
-    /// Bytes of the messages that were sent to it.
+    /// Bytes of the messages sent to it.
     pub bytes_copied: u64,
-    /// Subscriptions made or ended.
+    /// Subscriptions added or removed.
     #[serde(skip)]
     pub subscriptions: u64,
 }
 
 impl SyncWay {
-    /// Whether nothing was to be done.
+    /// Reports whether there was nothing to do.
     pub fn is_idle(&self) -> bool {
         *self
             == Self {
@@ -154,38 +165,38 @@ impl std::ops::Add for SyncWay {
     }
 }
 
-/// What `sync` did, or in a dry run would do.
+/// The result of `sync`, or of its dry run.
 ///
-/// In JSON, sums of both sides stand among the fields: those that are skipped here are written
-/// together with them.
+/// JSON also has totals of both sides among the fields: those skipped here are written together
+/// with them.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SyncSummary {
-    /// How it ended.
+    /// Its status.
     #[serde(skip)]
     pub status: Status,
     /// Folders that took part.
     #[serde(skip)]
     pub folders: u64,
-    /// Messages that were on both sides already.
+    /// Messages that both sides already had.
     #[serde(skip)]
     pub already_there: u64,
-    /// Messages that failed on no side in particular.
+    /// Messages that failed on neither side in particular.
     #[serde(skip)]
     pub failed: u64,
-    /// Changes that are not made now, as the options or the brake forbid them, or a side permits
-    /// none. The next run that may make them does.
+    /// Changes held back, because the options, the deletion limit or a read-only side forbid them.
+    /// The next run that may make them does.
     pub held_back: u64,
-    /// Messages that went before they could be copied.
+    /// Messages deleted before they could be copied.
     pub skipped: u64,
-    /// How long it took.
+    /// The time it took.
     #[serde(serialize_with = "milliseconds")]
     pub seconds: f64,
     /// Folders that failed or were refused.
     pub folders_failed: u64,
-    /// What was done on each side.
+    /// The result on each side.
     #[serde(flatten, serialize_with = "Both::as_ways")]
     pub to: Both<SyncWay>,
-    /// What went over the connections.
+    /// The traffic on both sides.
     #[serde(flatten)]
     pub traffic: Both<Traffic>,
     /// What options left out.
@@ -193,38 +204,38 @@ pub struct SyncSummary {
 }
 
 impl SyncSummary {
-    /// How many messages both sides hold in common now.
+    /// Returns how many messages both sides now have in common.
     pub fn in_both(&self) -> u64 {
         let total = self.total();
         self.already_there + total.copied + total.moved
     }
 
-    /// What was done on both sides together.
+    /// Returns the sum of both sides.
     pub fn total(&self) -> SyncWay {
         self.to.first + self.to.second
     }
 }
 
-/// What `verify` found.
+/// The result of `verify`.
 ///
-/// In JSON, whether all is equal stands after the status, which is skipped here.
+/// In JSON, `equal` comes after the status, which is skipped here.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct VerifySummary {
-    /// How it ended. `Complete` also when the sides differ.
+    /// Its status: `Complete` even if the sides differ.
     #[serde(skip)]
     pub status: Status,
     /// Folders compared.
     pub folders: u64,
     /// Messages that were compared as pairs.
     pub compared: u64,
-    /// How many messages differ.
+    /// The number of messages that differ.
     #[serde(flatten)]
     pub differences: Differences,
-    /// Folders or messages that could not be compared; each was named in an event.
+    /// Folders or messages that could not be compared; each was reported in an event.
     pub failed: u64,
     /// Bytes whose SHA-256 was compared, both sides together (`--deep`).
     pub bytes_compared: u64,
-    /// How long it took.
+    /// The time it took.
     #[serde(serialize_with = "milliseconds")]
     pub seconds: f64,
     /// What options left out of the source.
@@ -232,7 +243,7 @@ pub struct VerifySummary {
 }
 
 impl VerifySummary {
-    /// Whether both sides hold the same.
+    /// Reports whether both sides are equal.
     pub fn is_equal(&self) -> bool {
         self.differences.total() + self.failed == 0
     }
@@ -243,13 +254,13 @@ impl VerifySummary {
 pub struct FolderRow {
     /// Decoded name, `/` between levels.
     pub name: String,
-    /// What it is for, by the server's word or by its name.
+    /// Its role, according to the server or by its name.
     pub role: Option<SpecialUse>,
     /// Whether it can hold messages.
     pub selectable: bool,
     /// Whether the user is subscribed to it.
     pub subscribed: bool,
-    /// Messages in it; `None` where it could not be asked.
+    /// Its number of messages; `None` if unknown.
     pub messages: Option<u64>,
     /// Messages without `\Seen`.
     pub unread: Option<u64>,
@@ -257,17 +268,17 @@ pub struct FolderRow {
     pub bytes: Option<u64>,
 }
 
-/// What `folders` found.
+/// The result of `folders`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct FolderListing {
     /// The folders, in the server's order. In JSON, each has a line of its own.
     #[serde(skip)]
     pub folders: Vec<FolderRow>,
-    /// How much of the account is used.
+    /// The quota of the account.
     pub quota: Option<Quota>,
-    /// How long it took.
+    /// The time it took.
     #[serde(serialize_with = "milliseconds")]
     pub seconds: f64,
-    /// Folders that could not be listed or looked into; each was named in an event.
+    /// Folders that could not be listed or opened; each was reported in an event.
     pub failed: u64,
 }

@@ -1,18 +1,19 @@
-//! Folders that a side has, or may have, and did not list. What was not listed is not absent: it is
-//! named and counted, and a folder is believed to be gone only when the side denies it by name.
+//! Folders that a side has, or may have, but did not list. Such a folder isn't absent: it is
+//! reported and counted, and counts as gone only if the side denies it by name.
 
 use crate::event::{Event, Observer};
 use crate::mail::{Listing, MailboxName, Unread};
 use crate::store::{Error, ReadStore};
 
-/// Names each gap of a side's listing; `side` is how people call it, such as `source`. Returns how
+/// Reports each gap in a side's listing; `side` is its name in texts, such as `source`. Returns how
 /// many count as failed folders.
 pub(super) fn tell_gaps(listing: &Listing, side: &str, observer: &dyn Observer) -> u64 {
     let mut told = 0;
     for gap in listing.gaps.iter() {
         let folder = gap.what.to_string();
         if gap.what == Unread::Subscriptions {
-            // Some servers have none: a warning, as nothing is done for it and no mail is missed.
+            // Some servers have none, so this is only a warning: nothing depends on it and no mail
+            // is missed.
             let text = format!(
                 "{folder} on the {side} are unknown and left alone: {}",
                 gap.why
@@ -30,12 +31,12 @@ pub(super) fn tell_gaps(listing: &Listing, side: &str, observer: &dyn Observer) 
     told
 }
 
-/// Asks a side for folders that it does not show, each by the names that it may have there. Returns
-/// for each folder whether all of its names are denied; a folder without a name to ask for counts
-/// as denied.
+/// Asks a side for folders that it doesn't show, by all names that each may have there. Returns for
+/// each folder whether all of its names are denied; a folder without a possible name counts as
+/// denied.
 ///
 /// # Errors
-/// What ends the connection.
+/// A failure that ends the connection.
 pub(super) fn are_denied(
     store: &mut dyn ReadStore,
     folders: &[Vec<MailboxName>],
@@ -51,7 +52,7 @@ pub(super) fn are_denied(
     Ok(denied.collect())
 }
 
-/// Why a folder counts as failed that a side neither shows nor denies.
+/// Returns why a folder that a side neither shows nor denies counts as failed.
 pub(super) fn undenied(side: &str) -> String {
     format!(
         "the {side} doesn't list it, but doesn't deny it either when asked for it by name: nothing is deleted because \

@@ -1,5 +1,5 @@
-//! `verify`: compares two mailboxes and writes nothing. It uses nothing but what the servers hold
-//! now.
+//! `verify`: compares two mailboxes and writes nothing. It uses no saved state, only what the
+//! servers have now.
 
 use super::compare::{self, Compared, Comparison};
 use super::deep::{Contrast, DeepFolder, compare_contents};
@@ -28,8 +28,7 @@ use std::time::Instant;
 /// Each difference is an event; the summary counts them.
 ///
 /// # Errors
-/// What kept the comparison from beginning or ended it: a connection, a login, folders that
-/// collide.
+/// The comparison could not start, or stopped: a connection, a login, colliding folders.
 pub fn verify(
     connectors: Both<&dyn ReadConnector>,
     rules: &Rules,
@@ -80,7 +79,7 @@ pub fn verify(
     Ok(summary)
 }
 
-/// Says that a mailbox is compared with itself.
+/// Warns that a mailbox is compared with itself.
 fn tell_same(
     link: &mut ReadLink,
     names: &opening::Names<'_>,
@@ -107,7 +106,7 @@ fn tell_same(
     Ok(())
 }
 
-/// Sums up what both sides of a pair hold.
+/// Sums up the contents of both folders of a pair.
 fn survey(
     [source, target]: &mut [Survey; 2],
     pair: &Pair,
@@ -129,13 +128,13 @@ struct Verify<'a> {
     observer: &'a dyn Observer,
     pairs: &'a [Pair],
     summary: VerifySummary,
-    /// What a deep comparison has still to read.
+    /// What a deep comparison still has to read.
     deep: Vec<DeepFolder>,
-    /// Differences that are told once it is known what people know the messages by.
+    /// Differences to report once the headings of their messages are known.
     found: Vec<Found>,
 }
 
-/// A difference of a pair of folders that is still to be told.
+/// A difference in a pair of folders that is still to be reported.
 struct Found {
     pair: usize,
     kind: DifferenceKind,
@@ -143,7 +142,7 @@ struct Found {
     detail: Cow<'static, str>,
 }
 
-/// Once so many differences wait to be told, those of further folders are told at once, without
+/// Once so many differences are waiting, those of further folders are reported immediately, without
 /// headings.
 const MOST_FOUND: usize = 10_000;
 
@@ -172,9 +171,10 @@ impl Verify<'_> {
             filter_target: true,
             for_writing: false,
             target_flags: true,
+            target_merges: names.target.are_labels,
         };
-        // Folders that were mapped to one share the target's messages: what is extra is known after
-        // the last of them.
+        // Folders mapped to one share the target's messages: what is extra is known after the last
+        // of them.
         let mut extra: HashMap<usize, (usize, Vec<Uid>)> = HashMap::new();
         let done = comparison.run(link, to_compare, &mut |index, result| match result {
             Ok(compared) => {
@@ -218,8 +218,8 @@ impl Verify<'_> {
         }
     }
 
-    /// The pairs that can be compared. Names those of which the target may have the folder without
-    /// listing it.
+    /// Returns the pairs that can be compared. Reports those whose folder the target may have
+    /// without listing it.
     fn without_unlisted(&mut self, pairs: Vec<usize>, names: &opening::Names<'_>) -> Vec<usize> {
         if !names.target.gaps.hide_folders() {
             return pairs;
@@ -233,7 +233,7 @@ impl Verify<'_> {
         listed
     }
 
-    /// The views that have something that is in no other folder, limited to that.
+    /// Returns the views with messages that no other folder has, limited to these.
     fn views(
         &mut self,
         link: &mut ReadLink,
@@ -246,7 +246,7 @@ impl Verify<'_> {
         let mut views = Vec::new();
         for outcome in look_through(link.source.as_mut(), names)? {
             match outcome {
-                // The target's folder may have what the view has no more.
+                // The target's folder may have messages that the view no longer has.
                 Ok(looked) if !looked.only.is_empty() || compared[looked.pair].target.is_some() => {
                     compared[looked.pair].only = Some(looked.only);
                     views.push(looked.pair);
@@ -265,7 +265,7 @@ impl Verify<'_> {
         Ok(views)
     }
 
-    /// Tells what differs in one pair of folders. Gives the UIDs that are on the target only.
+    /// Reports the differences in one pair of folders. Returns the UIDs that only the target has.
     fn take_compared(
         &mut self,
         index: usize,
@@ -302,7 +302,7 @@ impl Verify<'_> {
             self.deep
                 .push(DeepFolder::new(&self.pairs[index], compared, target, names));
         }
-        // All Mail shows what is in other folders: nothing in it is extra.
+        // All Mail shows the messages of other folders, so none of them is extra.
         let is_view = names
             .existing(&self.pairs[index])
             .is_some_and(|folder| folder.special_use.is_some_and(SpecialUse::is_view));
@@ -319,7 +319,7 @@ impl Verify<'_> {
         )
     }
 
-    /// Tells what differs in the messages that both sides have.
+    /// Reports the differences in messages that both sides have.
     fn compare_pairs(&mut self, folder: Place, compared: &Compared, target: &FolderScan) {
         for (on_source, on_target) in &compared.matching.pairs {
             let pair = (
@@ -336,7 +336,7 @@ impl Verify<'_> {
         }
     }
 
-    /// Tells what is on the target only.
+    /// Reports the messages that only the target has.
     fn take_extra(&mut self, index: usize, uids: Vec<Uid>) {
         let folder = self.begin_folder(index);
         for uid in uids {
@@ -350,7 +350,7 @@ impl Verify<'_> {
     }
 
     fn differ_folder_missing(&mut self, folder: Place, compared: &Compared) {
-        // A folder without messages has no other way to be missed.
+        // Otherwise a missing empty folder would not be reported.
         if compared.source.messages.is_empty() {
             self.differ(
                 folder,
@@ -405,7 +405,7 @@ impl Verify<'_> {
         }
     }
 
-    /// Tells of the folders that only the target has.
+    /// Reports the folders that only the target has.
     fn take_unmatched(
         &mut self,
         link: &mut ReadLink,
@@ -426,7 +426,7 @@ impl Verify<'_> {
         Ok(())
     }
 
-    /// A folder that only the target has: its messages are extra.
+    /// Reports a folder that only the target has: its messages are extra.
     fn count_unmatched(
         &mut self,
         link: &mut ReadLink,
@@ -441,7 +441,7 @@ impl Verify<'_> {
             }
         };
         if messages == 0 {
-            // Servers make Trash and Junk by themselves; what holds nothing is no difference.
+            // Servers create Trash and Junk themselves; an empty one isn't a difference.
             return Ok(());
         }
         let detail = format!(
@@ -464,7 +464,7 @@ impl Verify<'_> {
         Ok(())
     }
 
-    /// Compares the contents of what is still to be read, in several lanes.
+    /// Compares contents, in several lanes.
     fn compare_deeply(
         &mut self,
         connectors: Both<&dyn ReadConnector>,
@@ -485,7 +485,7 @@ impl Verify<'_> {
         }
     }
 
-    /// What people know the messages by of which the contents differ or could not be read.
+    /// Returns the headings of messages whose contents differ or could not be read.
     fn headings_of_contents(
         &self,
         source: &dyn ReadConnector,
@@ -506,7 +506,7 @@ impl Verify<'_> {
         if wanted.is_empty() {
             return Headings::default();
         }
-        // The connections that have read the contents are closed by now.
+        // The connections that read the contents are closed by now.
         let Ok(mut store) = source.connect_to_read() else {
             return Headings::default();
         };
@@ -559,7 +559,7 @@ impl Verify<'_> {
             .observe(&Event::FolderFailed { folder, reason });
     }
 
-    /// Where differences of a pair of folders go.
+    /// Receives the differences in a pair of folders.
     fn begin_folder(&self, pair: usize) -> Place {
         Place {
             pair,
@@ -568,7 +568,7 @@ impl Verify<'_> {
         }
     }
 
-    /// Counts a difference, and tells it now or once its heading is known.
+    /// Counts a difference, and reports it now or once its heading is known.
     fn differ(
         &mut self,
         place: Place,
@@ -615,7 +615,7 @@ impl Verify<'_> {
         }));
     }
 
-    /// What people know the messages by that wait to be told, on the source and on the target.
+    /// Returns the headings of the waiting messages, on the source and on the target.
     fn headings_of_found(&self, link: &mut ReadLink, names: &opening::Names<'_>) -> [Headings; 2] {
         let mut wanted = [Wanted::default(), Wanted::default()];
         for found in &self.found {
@@ -630,7 +630,7 @@ impl Verify<'_> {
         ]
     }
 
-    /// Tells what waits, with these headings.
+    /// Reports the waiting differences, with these headings.
     fn tell_found(&mut self, headings: &[Headings; 2], names: &opening::Names<'_>) {
         for found in std::mem::take(&mut self.found) {
             let (message, side) = (found.mailbox(names).zip(found.uid), found.side());
@@ -643,7 +643,7 @@ impl Verify<'_> {
 }
 
 impl Found {
-    /// The side that its message is on: 0 is the source.
+    /// Returns the side that its message is on: 0 is the source.
     fn side(&self) -> usize {
         usize::from(self.kind == DifferenceKind::Extra)
     }
@@ -657,12 +657,12 @@ impl Found {
     }
 }
 
-/// Which pair of folders a difference is of, and whether it waits for its heading.
+/// The pair of folders of a difference, and whether it waits for its heading.
 #[derive(Clone, Copy)]
 struct Place {
     pair: usize,
     waits: bool,
 }
 
-/// What came of comparing the contents of a folder.
+/// The result of comparing the contents of a folder.
 type ReadContents = (DeepFolder, Result<Contrast, String>);

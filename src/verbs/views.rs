@@ -1,9 +1,7 @@
-//! Looks through a source's views (`\All`, `\Flagged`, `\Important`) for messages that are in no
-//! folder of their own.
+//! Searches a source's views (`\All`, `\Flagged`, `\Important`) for messages that are in no folder.
 //!
-//! On Gmail an archived message is in All Mail and nowhere else; a copy that leaves the view out
-//! would leave it behind. What a folder has is no matter of the view, whether that folder takes
-//! part or the user has left it out.
+//! On Gmail, an archived message is only in All Mail; a copy without the view would miss it.
+//! Messages in a folder don't concern the view, even if the user has left that folder out.
 
 use super::opening::Names;
 use crate::engine::scans::more_than_listed;
@@ -15,27 +13,26 @@ use crate::state::Checkpoint;
 use crate::store::{ContentId, Error, FolderScan, ReadStore, ScanDepth, ScanRequest, SomeMessages};
 use std::collections::{HashMap, HashSet};
 
-/// Why nothing is said of a view.
+/// Why a view can't be searched.
 const UNTELLABLE: &str = "can't tell what is only here, as not all folders could be listed";
 
-/// A view that was looked through.
+/// A view that was searched.
 pub(super) struct Looked {
     /// The pair's index.
     pub(super) pair: usize,
-    /// How it was when it was opened, and what it holds.
+    /// Its scan.
     pub(super) scan: FolderScan,
-    /// What it alone has.
+    /// The messages that only it has.
     pub(super) only: UidSet,
 }
 
-/// What came of a view: by its pair's index, why it could not be looked through.
+/// The result for a view: by its pair's index, why it could not be searched.
 pub(super) type Outcome = Result<Looked, (usize, String)>;
 
-/// Looks through the views of these pairs, All Mail first: what that has is no matter of another
-/// view.
+/// Searches the views of these pairs, All Mail first: its messages don't concern other views.
 ///
 /// # Errors
-/// What ends the connection.
+/// A failure that ends the connection.
 pub(super) fn look_through(
     store: &mut dyn ReadStore,
     names: &Names<'_>,
@@ -63,11 +60,11 @@ pub(super) fn look_through(
         .collect())
 }
 
-/// What only views of a mailbox have: for each of these places in its listing, in this order, and
-/// by the same means.
+/// Returns what only views of a mailbox have, for each of these indices in its listing, in this
+/// order.
 ///
 /// # Errors
-/// What ends the connection.
+/// A failure that ends the connection.
 pub(super) fn only_in(
     store: &mut dyn ReadStore,
     listing: &Listing,
@@ -83,19 +80,19 @@ pub(super) fn only_in(
     Homes::new(listing, &HashSet::new()).look(store, &names)
 }
 
-/// The folders in which messages are at home.
+/// The folders that aren't views.
 struct Homes<'a> {
     folders: Vec<&'a ListedMailbox>,
 }
 
-/// A folder with its UIDVALIDITY and how many messages it has.
+/// A folder with its UIDVALIDITY and its number of messages.
 type Counted<'a> = (&'a MailboxName, Option<UidValidity>, usize);
 
-/// What was found of each view.
+/// The result for each view.
 pub(super) type Found = Vec<Result<(FolderScan, UidSet), String>>;
 
 impl<'a> Homes<'a> {
-    /// Those of a copy: a view that the user copies by its name is a folder, too.
+    /// Returns those of a copy: a view that the user copies by name counts as a folder.
     fn of(names: &Names<'a>) -> Self {
         let as_folders = names
             .pairs
@@ -106,7 +103,7 @@ impl<'a> Homes<'a> {
         Self::new(names.source, &as_folders)
     }
 
-    /// All folders but the views, of which some count as folders.
+    /// Returns all folders except views, some of which count as folders.
     fn new(listing: &'a Listing, as_folders: &HashSet<usize>) -> Self {
         let is_home = |(at, folder): &(usize, &ListedMailbox)| {
             folder.selectable
@@ -124,7 +121,7 @@ impl<'a> Homes<'a> {
         }
     }
 
-    /// By the server's own names for messages where it has them, else by headers.
+    /// Compares by the server's own message IDs if it has them, otherwise by headers.
     fn look(&self, store: &mut dyn ReadStore, views: &[&MailboxName]) -> Result<Found, Error> {
         let scans = scan_all(store, ScanDepth::Sizes, views)?;
         if let Some(by_id) = self.by_ids(store, views, &scans)? {
@@ -137,7 +134,7 @@ impl<'a> Homes<'a> {
         self.by_looks(store, views)
     }
 
-    /// `None`: the server does not name every message.
+    /// Returns `None` if the server doesn't have an ID for every message.
     fn by_ids(
         &self,
         store: &mut dyn ReadStore,
@@ -198,7 +195,7 @@ impl<'a> Homes<'a> {
         Ok(Some(all))
     }
 
-    /// The folders with their UIDVALIDITY and how many messages they have. `None`: one of them
+    /// Returns the folders with their UIDVALIDITY and number of messages. `None` if one of them
     /// can't be read.
     fn with_counters(&self, store: &mut dyn ReadStore) -> Result<Option<Vec<Counted<'a>>>, Error> {
         let counters = |folder: &ListedMailbox| {
@@ -244,7 +241,7 @@ impl<'a> Homes<'a> {
             .collect();
         let homes: Vec<&MailboxName> = self.folders.iter().map(|folder| &folder.name).collect();
         let mut unread = None;
-        // One folder's scan at a time: together they may be larger than any.
+        // One folder's scan at a time, as together they may be large.
         store.scan(
             &requests(ScanDepth::Identity, &homes),
             &mut |nth, scan| match scan {
@@ -260,7 +257,7 @@ impl<'a> Homes<'a> {
                     }
                 }
                 Err(refusal) => {
-                    unread = Some(format!("{} can't be read: {}", homes[nth], refusal.text))
+                    unread = Some(format!("{} can't be read: {}", homes[nth], refusal.text));
                 }
             },
         )?;
@@ -270,7 +267,7 @@ impl<'a> Homes<'a> {
             later.for_each(|view| {
                 scan.messages
                     .iter()
-                    .for_each(|message| view.place_all(&look(message)))
+                    .for_each(|message| view.place_all(&look(message)));
             });
         }
         let found = |(scan, view): (Result<FolderScan, String>, Option<Unplaced<Look>>)| {
@@ -295,7 +292,7 @@ fn requests<'m>(depth: ScanDepth, mailboxes: &[&'m MailboxName]) -> Vec<ScanRequ
     mailboxes.iter().map(request).collect()
 }
 
-/// Scans folders whole; what lists less than it has counts as not read.
+/// Scans folders in full; one that lists fewer messages than it has counts as unread.
 fn scan_all(
     store: &mut dyn ReadStore,
     depth: ScanDepth,
@@ -309,7 +306,7 @@ fn scan_all(
     Ok(scans)
 }
 
-/// How a view was when it was looked through; `None` where the server tells too little.
+/// Returns the checkpoint of a searched view; `None` if the server reports too little.
 pub(super) fn checkpoint(scan: &FolderScan) -> Option<Checkpoint> {
     Checkpoint::of(Counters {
         uid_next: scan.next_uid(),
@@ -317,13 +314,13 @@ pub(super) fn checkpoint(scan: &FolderScan) -> Option<Checkpoint> {
     })
 }
 
-/// A print of the folders beside the views, as the listing tells them: while it stays, and a view's
-/// own counters, nothing has lost its home. `None` where the server does not tell every counter.
+/// Returns a fingerprint of all other folders' counters: as long as it and a view's own counters
+/// stay the same, no message has left its folder. `None` if the listing lacks a counter.
 pub(super) fn print_of_homes(names: &Names<'_>) -> Option<u64> {
     Homes::of(names).print()
 }
 
-/// The same of one mailbox.
+/// Returns the same for one mailbox.
 pub(super) fn print_of(listing: &Listing) -> Option<u64> {
     Homes::new(listing, &HashSet::new()).print()
 }

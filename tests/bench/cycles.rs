@@ -113,7 +113,7 @@ fn framer_and_parser(bencher: divan::Bencher<'_, '_>) {
             fetched += u32::from(matches!(
                 Response::parse(framer.frame()),
                 Response::Fetch(_)
-            ))
+            ));
         });
         assert_eq!(fetched, MESSAGES);
     });

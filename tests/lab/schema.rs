@@ -80,7 +80,7 @@ impl Schema {
                     self.check(self.root.pointer(pointer).unwrap(), value, at)?;
                 }
                 "oneOf" | "anyOf" => {
-                    self.check_choice(keyword, wanted.as_array().unwrap(), value, at)?
+                    self.check_choice(keyword, wanted.as_array().unwrap(), value, at)?;
                 }
                 "const" if value != wanted => return Err(format!("{at} is {value}, not {wanted}")),
                 "enum" if !wanted.as_array().unwrap().contains(value) => {

@@ -137,7 +137,7 @@ pub type Damage = (&'static str, &'static str, fn(&Tree));
 /// All kinds of damage.
 pub const DAMAGES: [Damage; 14] = [
     ("mbox", "a link to the folder's file", |tree| {
-        symlink(tree.take_away("Work"), tree.path("Work")).unwrap()
+        symlink(tree.take_away("Work"), tree.path("Work")).unwrap();
     }),
     ("mbox", "a link to nothing", |tree| {
         tree.take_away("Work");
@@ -163,7 +163,7 @@ pub const DAMAGES: [Damage; 14] = [
         tree.pipe("Work.sbd");
     }),
     ("maildir", "a link to the folder", |tree| {
-        symlink(tree.take_away(".Work"), tree.path(".Work")).unwrap()
+        symlink(tree.take_away(".Work"), tree.path(".Work")).unwrap();
     }),
     ("maildir", "a link to nothing", |tree| {
         tree.take_away(".Work");
@@ -184,6 +184,6 @@ pub const DAMAGES: [Damage; 14] = [
     }),
     ("maildir", "no cur", |tree| tree.remove(".Work/cur")),
     ("maildir", "a link for cur", |tree| {
-        symlink(tree.take_away(".Work/cur"), tree.path(".Work/cur")).unwrap()
+        symlink(tree.take_away(".Work/cur"), tree.path(".Work/cur")).unwrap();
     }),
 ];

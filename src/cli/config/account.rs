@@ -124,7 +124,7 @@ impl Account {
             // What is missing was already reported.
             _ if address.is_empty() => {}
             Ok(Address::Imap(_)) => {}
-            Ok(Address::Maildir(_) | Address::Mbox(_)) => {
+            Ok(Address::Local(_)) => {
                 if password.file.is_some() || password.command.is_some() {
                     reading.problem(
                         "a directory needs no password; remove password-file and password-command",

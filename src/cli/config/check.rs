@@ -4,6 +4,7 @@ use super::{Config, is_name, usual_path};
 use crate::cli::failure::Failure;
 use crate::cli::password::check_private;
 use crate::cli::session::Session;
+use crate::cli::verb::{Mailbox, Verb};
 use crate::cli::{exit, harmless, job_command, units};
 use clap::{Args, Subcommand};
 use std::fs;
@@ -15,6 +16,9 @@ use std::path::{Path, PathBuf};
 pub(crate) struct ConfigArgs {
     #[command(subcommand)]
     action: Action,
+    /// The file given by `--config`.
+    #[arg(skip)]
+    chosen: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -35,14 +39,29 @@ Examples:
     )
 }
 
-/// Runs it. Returns the exit code.
-pub(crate) fn run(
-    args: &ConfigArgs,
-    chosen: Option<&Path>,
-    session: &Session,
-) -> Result<u8, Failure> {
+impl Verb for ConfigArgs {
+    fn name(&self) -> &'static str {
+        "config"
+    }
+
+    fn prepare(&mut self, config: Option<&Path>) -> Result<(), Failure> {
+        self.chosen = config.map(Path::to_owned);
+        Ok(())
+    }
+
+    /// It reads the file itself, and reports all problems.
+    fn mailboxes(&mut self) -> Option<Vec<Mailbox<'_>>> {
+        None
+    }
+
+    fn run(&self, session: &Session) -> Result<u8, Failure> {
+        run(self, session)
+    }
+}
+
+fn run(args: &ConfigArgs, session: &Session) -> Result<u8, Failure> {
     let Action::Check = args.action;
-    let path = chosen.map(Path::to_owned).or_else(usual_path);
+    let path = args.chosen.clone().or_else(usual_path);
     let path = path.ok_or_else(|| {
         Failure::usage("no home directory found; pass the file with --config FILE")
     })?;

@@ -17,7 +17,7 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Reads one.
+    /// Parses a job.
     ///
     /// # Errors
     /// All problems in it.
@@ -128,7 +128,7 @@ fn read(table: &Table, reading: &mut Reading) -> Option<Job> {
     Some(job)
 }
 
-/// The mailboxes that a command takes.
+/// Returns the mailboxes that a command takes.
 fn positionals(command: &Command, table: &Table, reading: &mut Reading) -> Vec<String> {
     let mut positionals = Vec::new();
     for positional in command.get_positionals() {
@@ -139,7 +139,7 @@ fn positionals(command: &Command, table: &Table, reading: &mut Reading) -> Vec<S
                 positional.get_id()
             )),
             None if positional.is_required_set() => {
-                reading.problem(format!("{} is missing", positional.get_id()))
+                reading.problem(format!("{} is missing", positional.get_id()));
             }
             None => {}
         }

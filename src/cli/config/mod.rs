@@ -96,7 +96,7 @@ impl Config {
         (config, problems)
     }
 
-    /// Checks that others can't do with the file what they must not.
+    /// Checks that others can't write to the file, or read a password command in it.
     fn access(&self) -> Result<(), String> {
         // A file whose metadata can't be read was read a moment ago, or doesn't exist, as in tests.
         let Ok(about) = fs::metadata(&self.path) else {
@@ -332,7 +332,7 @@ mod tests {
                 "account.a: unknown key client-idd; did you mean client-id?",
             ),
             (
-                format!("{account}provider = 'yahoo'"),
+                format!("{account}provider = 'goggle'"),
                 "account.a: `provider=` in the address must be",
             ),
             (

@@ -1,4 +1,4 @@
-//! Each line with every field filled, and with all absent that may be: what scripts rely on, byte
+//! Each line with every field set, and with all optional ones absent: what scripts rely on, byte
 //! for byte.
 
 use super::*;
@@ -17,7 +17,7 @@ use std::io::Write;
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// A stream that keeps what is written.
+/// A stream that keeps everything written to it.
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<u8>>>);
 
@@ -31,7 +31,7 @@ impl Write for Kept {
     }
 }
 
-/// What `print` writes.
+/// Returns what `print` writes.
 fn printed(print: impl FnOnce(Arc<Output>)) -> String {
     let kept = Kept::default();
     let console = Arc::new(Console::new(When::Never));
@@ -44,7 +44,7 @@ fn printed(print: impl FnOnce(Arc<Output>)) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// Compares line by line, so that a difference can be read.
+/// Compares line by line, which makes a difference readable.
 fn compare(found: &str, golden: &str) {
     for (nth, (line, expected)) in found.lines().zip(golden.lines()).enumerate() {
         assert_eq!(line, expected, "line {}", nth + 1);
@@ -62,7 +62,7 @@ fn events_keep_their_form() {
     compare(&found, include_str!("golden/events.jsonl"));
 }
 
-/// Asserts that serde skips what is progress, and nothing else.
+/// Asserts that serde skips progress events, and no others.
 struct Agreeing;
 
 impl Observer for Agreeing {
@@ -83,6 +83,7 @@ fn what_is_progress_is_no_line() {
         Event::Connected {
             side,
             server: "",
+            provider: None,
             is_compressed: false,
         },
         Event::Listed { side, folders: 1 },
@@ -188,9 +189,8 @@ fn other_lines_keep_their_form() {
     compare(&found, include_str!("golden/lines.jsonl"));
 }
 
-/// Makes a line of each command, and of those in which something may be absent a second one without
-/// it.
-fn each_summary(take: &mut dyn FnMut(&Line<'_>)) {
+/// Makes a line for each command, and a second one for those with optional fields, without them.
+fn each_summary(take: &mut dyn FnMut(&Summarised<Summary<'_>>)) {
     let mut options = Choice::default();
     options.flag("--delete", true);
     options.value("--since", Some("2024-01-31"));
@@ -250,7 +250,7 @@ fn each_summary(take: &mut dyn FnMut(&Line<'_>)) {
         Summary::folders(&unknown),
     ];
     for summary in filled {
-        take(&Line::of_summary(
+        take(&Summarised::new(
             summary,
             mailboxes.clone(),
             options.clone(),
@@ -266,7 +266,7 @@ fn each_summary(take: &mut dyn FnMut(&Line<'_>)) {
         Summary::sync(&sync, false),
         Summary::verify(&verify),
     ] {
-        take(&Line::of_summary(
+        take(&Summarised::new(
             summary,
             Mailboxes::default(),
             Choice::default(),

@@ -1,7 +1,6 @@
-//! The lines that are no events, with their fields in the order in which they are printed.
+//! The lines that are neither events nor the summary, with their fields in the order in which they
+//! are printed.
 
-use super::summary::{Mailboxes, Summarised, Summary};
-use crate::cli::chosen::Choice;
 use crate::cli::failure::Failure;
 use mailferry::verbs::FolderRow;
 use serde::Serialize;
@@ -12,7 +11,7 @@ use serde::Serialize;
 pub(crate) enum Line<'a> {
     /// A folder of a listing.
     Folder(&'a FolderRow),
-    /// A run whose deletions `undo` can take back.
+    /// A run whose deletions can be undone.
     UndoRun {
         run: &'a str,
         messages: u64,
@@ -20,25 +19,12 @@ pub(crate) enum Line<'a> {
     },
     /// The run ended early.
     Error(&'a Failure),
-    /// What came of it all.
-    Summary(Summarised<'a>),
 }
 
-/// What a run has kept of a folder.
+/// How many of a folder's messages a run has saved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct KeptFolder {
     pub(crate) side: &'static str,
     pub(crate) folder: String,
     pub(crate) messages: u64,
-}
-
-impl<'a> Line<'a> {
-    /// The last line.
-    pub(crate) fn of_summary(summary: Summary<'a>, mailboxes: Mailboxes, options: Choice) -> Self {
-        Self::Summary(Summarised {
-            summary,
-            mailboxes,
-            options,
-        })
-    }
 }

@@ -1,15 +1,15 @@
-//! Results as NDJSON: one object a line on stdout, each with `"event"`, the summary last.
-//! docs/json.md describes them.
+//! Results as JSON Lines: one object per line on stdout, each with `"event"`, the summary last; see
+//! docs/json.md.
 //!
-//! Names are part of the contract: fields may be added, none is ever renamed. What a terminal could
-//! obey is written as `\u` escapes even where JSON would not need it, so that looking at the lines
-//! is safe too.
+//! Names are part of the contract: fields may be added, but are never renamed. Anything that a
+//! terminal could obey is written as `\u` escapes, even if JSON doesn't require it, so the lines
+//! are safe to look at.
 
 mod lines;
 mod summary;
 
 pub(crate) use lines::{KeptFolder, Line};
-pub(crate) use summary::{Mailboxes, Summary};
+pub(crate) use summary::{Mailboxes, Summarised, Summary};
 
 use super::harmless;
 use super::output::Output;
@@ -27,7 +27,7 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Lines on `output`.
+    /// Writes to `output`.
     pub(crate) fn new(output: Arc<Output>, messages: bool) -> Self {
         Self { output, messages }
     }
@@ -54,14 +54,14 @@ pub(crate) fn print(output: &Output, line: &impl Serialize) {
 /// Returns one line without its end.
 pub(crate) fn text(line: &impl Serialize) -> String {
     let mut bytes = Vec::with_capacity(256);
-    // Nothing in a line has a reason to fail: there are no maps with odd keys, and a Vec takes
-    // everything.
+    // A line can't fail to serialize: it has no maps with keys other than strings, and writing to a
+    // Vec can't fail.
     let written = line.serialize(&mut Serializer::with_formatter(&mut bytes, Harmless));
     debug_assert!(written.is_ok(), "{written:?}");
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// Compact JSON in which nothing moves a terminal.
+/// Compact JSON that is harmless on a terminal.
 struct Harmless;
 
 impl Formatter for Harmless {
@@ -98,15 +98,15 @@ mod tests {
     use mailferry::verbs::{FolderListing, FolderRow};
     use proptest::prelude::*;
 
-    fn of(summary: Summary<'_>) -> Line<'_> {
-        Line::of_summary(
+    fn of(summary: Summary<'_>) -> Summarised<Summary<'_>> {
+        Summarised::new(
             summary,
             Mailboxes::default(),
             crate::cli::chosen::Choice::default(),
         )
     }
 
-    fn text(line: &Line<'_>) -> String {
+    fn text(line: &impl Serialize) -> String {
         super::text(line)
     }
 
@@ -274,7 +274,7 @@ mod tests {
         );
     }
 
-    /// The members that docs/json.schema.json has for an event.
+    /// Returns the members that docs/json.schema.json has for an event.
     fn documented(event: &str) -> Vec<String> {
         let schema: serde_json::Value =
             serde_json::from_str(include_str!("../../../docs/json.schema.json")).unwrap();

@@ -1,4 +1,4 @@
-//! The last line: what came of the verb, and before and after it what the command line knows.
+//! The last line: the result of the command, with its mailboxes and options.
 
 use crate::cli::chosen::Choice;
 use crate::cli::failure::kind_name;
@@ -9,21 +9,34 @@ use mailferry::verbs::{
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The last line, with what the run was about.
+/// The last line. `S` is the result of the command.
 #[derive(Serialize)]
-pub(crate) struct Summarised<'a> {
+#[serde(tag = "event", rename = "summary")]
+pub(crate) struct Summarised<S: Serialize> {
     #[serde(flatten)]
-    pub(super) summary: Summary<'a>,
-    pub(super) mailboxes: Mailboxes,
-    pub(super) options: Choice,
+    summary: S,
+    mailboxes: Mailboxes,
+    options: Choice,
 }
 
-/// The mailboxes of a run, by what its command calls them. Their addresses have no secrets.
+impl<S: Serialize> Summarised<S> {
+    /// Returns the last line.
+    pub(crate) fn new(summary: S, mailboxes: Mailboxes, options: Choice) -> Self {
+        Self {
+            summary,
+            mailboxes,
+            options,
+        }
+    }
+}
+
+/// The mailboxes of a run, by their names in its command. Their addresses contain no secrets.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Mailboxes(pub(crate) BTreeMap<&'static str, String>);
 
-/// What came of the verb. What is flattened has the rest of the fields.
+/// The result of a command. The flattened fields come from the library. A new command can define
+/// its own struct beside its arguments instead.
 #[derive(Serialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub(crate) enum Summary<'a> {
@@ -68,7 +81,7 @@ pub(crate) enum Summary<'a> {
         #[serde(flatten)]
         found: &'a VerifySummary,
     },
-    /// Of `folders`. What could not be asked counts as nothing.
+    /// Of `folders`. Unknown numbers count as 0.
     Folders {
         folders: u64,
         messages: u64,
@@ -119,7 +132,7 @@ impl Summary<'_> {
         }
     }
 
-    /// Of `undo`: how many runs were looked at, and what came of them.
+    /// Returns the summary of `undo`, for so many runs.
     pub(crate) fn undo(
         runs: usize,
         dry_run: bool,

@@ -182,7 +182,7 @@ fn none_found(side: Side, address: &ImapAddress) -> Failure {
     ))
 }
 
-/// What the command line names: a file or a command.
+/// Reads the source given on the command line: a file or a command.
 fn from_options(
     options: PasswordOptions<'_>,
     around: &dyn Surroundings,
@@ -195,7 +195,7 @@ fn from_options(
     }
 }
 
-/// What the config file names: a command or a file.
+/// Reads the source given in the config file: a command or a file.
 fn from_config(
     configured: Option<&Configured>,
     around: &dyn Surroundings,
@@ -264,7 +264,7 @@ mod tests {
     use secrecy::ExposeSecret as _;
     use std::cell::RefCell;
 
-    /// Has only the given sources, and remembers which were tried.
+    /// Has only the given sources, and records which were tried.
     #[derive(Default)]
     struct Fake {
         has: &'static [&'static str],

@@ -1,5 +1,4 @@
-//! Takes events and keeps of them what a report says. Its room grows with folders, never with
-//! messages.
+//! Collects from events what a report needs. Its memory grows with folders, never with messages.
 
 use super::facts::{
     Capped, Change, Folder, FolderChange, Holdings, Planned, SideFacts, Throughput, Told,
@@ -15,13 +14,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
-/// What was told so far.
+/// What was reported so far.
 #[derive(Debug)]
 pub(crate) struct Collected {
     started: Instant,
     pub(crate) sides: Both<SideFacts>,
     pub(crate) told: Told,
-    /// The place of each folder, by its name on either side.
+    /// The index of each folder, by its name on either side.
     places: Both<HashMap<String, usize>>,
     meter: Meter,
 }
@@ -34,7 +33,7 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    /// Nothing was told yet. `names` are what the command calls its sides.
+    /// Returns an empty collector. `names` are those of the sides in the command.
     pub(crate) fn new(names: [&'static str; 2], empties_source: bool) -> Self {
         let collected = Collected {
             started: Instant::now(),
@@ -53,7 +52,7 @@ impl Collector {
         }
     }
 
-    /// What was told until now.
+    /// Returns what was reported so far.
     pub(crate) fn collected(&self) -> MutexGuard<'_, Collected> {
         lock(&self.collected)
     }
@@ -61,7 +60,7 @@ impl Collector {
 
 impl Observer for Collector {
     fn observe(&self, event: &Event<'_>) {
-        // There are thousands of these, with nothing for a report.
+        // There are thousands of these, and none matters to a report.
         if matches!(
             event,
             Event::Trace { .. } | Event::Sent { .. } | Event::Settled { .. }
@@ -85,12 +84,12 @@ impl Observer for Collector {
 }
 
 impl Collected {
-    /// What went through by when.
+    /// Returns the throughput over time.
     pub(crate) fn throughput(&self) -> Throughput {
         self.meter.throughput()
     }
 
-    /// What a side is called.
+    /// Returns the name of a side.
     pub(crate) fn name(&self, side: Side) -> &'static str {
         self.sides[side].name
     }
@@ -98,7 +97,7 @@ impl Collected {
     fn take(&mut self, event: &Event<'_>) {
         match event {
             Event::Connected { side, server, .. } => {
-                self.sides[*side].server = Some((*server).to_owned())
+                self.sides[*side].server = Some((*server).to_owned());
             }
             Event::SyncPlanned(plan) => self.plan_sync(plan),
             Event::FolderPaired { from, to, reason } => {
@@ -112,7 +111,7 @@ impl Collected {
                 to, folder, bytes, ..
             } => self.copied(*to, folder, *bytes),
             Event::MessageDeleted { side, folder, .. } => {
-                self.named(*side, folder).done.deleted += 1
+                self.named(*side, folder).done.deleted += 1;
             }
             Event::MessageKept { folder, .. } => self.named(Side::TARGET, folder).done.kept += 1,
             Event::MessageFailed {
@@ -135,7 +134,7 @@ impl Collected {
         }
     }
 
-    /// The folder with these names; it is added if it is new.
+    /// Returns the folder with these names; adds it if it is new.
     fn folder(&mut self, from: Option<&str>, to: Option<&str>) -> &mut Folder {
         let place = from.map_or_else(
             || to.and_then(|to| self.places.second.get(to)),
@@ -148,7 +147,7 @@ impl Collected {
         });
         for (side, name) in Side::BOTH.into_iter().zip([from, to]) {
             if let Some(name) = name {
-                // Where two folders go to one, the first has what is told of that.
+                // If two folders go to one, what is reported of that one belongs to the first.
                 self.places[side].entry(name.to_owned()).or_insert(place);
             }
         }
@@ -158,7 +157,7 @@ impl Collected {
         folder
     }
 
-    /// The folder with this name on a side.
+    /// Returns the folder with this name on a side.
     fn named(&mut self, side: Side, name: &str) -> &mut Folder {
         match (self.places[side].get(name).copied(), side) {
             (Some(place), _) => &mut self.told.folders[place],
@@ -221,8 +220,8 @@ impl Collected {
 
     fn copied(&mut self, to: Side, name: &str, bytes: u64) {
         self.meter.note(self.started.elapsed(), 1, bytes);
-        // What a side moved itself is told by its name there in two-way sync, by the source's in a
-        // copy.
+        // What a side moved itself is reported with that side's folder name by two-way sync, with
+        // the source's by a copy.
         let is_known = |side: Side| self.places[side].contains_key(name);
         let side = if bytes == 0 && is_known(to) && self.sides.first.name == "first" {
             to
@@ -309,7 +308,7 @@ impl Collected {
             sum.messages += one.messages;
             sum.bytes += one.bytes;
         }
-        // A plan that is made anew is told anew.
+        // A new plan replaces the old one.
         self.told.holdings.retain(|before| before.side != side);
         self.told.holdings.push(Holdings {
             side,
@@ -343,8 +342,8 @@ mod tests {
         });
     }
 
-    /// What was done in each folder: its name on the first side, copied, of these by the side
-    /// itself, deleted.
+    /// Returns what was done in each folder: its name on the first side, copied, of these
+    /// server-side, deleted.
     fn done(collector: &Collector) -> Vec<(String, u64, u64, u64)> {
         let of = |folder: &Folder| {
             let name = folder.from.clone().unwrap_or_default();
@@ -361,7 +360,7 @@ mod tests {
     #[test]
     fn a_sync_counts_by_the_names_of_the_side_where_mail_comes_from() {
         let collector = Collector::new(["first", "second"], false);
-        // Each name means another folder on the other side.
+        // Each name belongs to a different folder on the other side.
         for (first, second) in [("A", "B"), ("B", "A")] {
             collector.observe(&Event::SyncPlanned(SyncPlanned {
                 first,

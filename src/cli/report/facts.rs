@@ -1,5 +1,5 @@
-//! What a report says: the fields of `--report FILE.json` in their order, and what the page is made
-//! of. docs/json.md describes them; names are part of the contract.
+//! The contents of a report: the fields of `--report FILE.json` in their order, and the input of
+//! the page. docs/json.md describes them; names are part of the contract.
 
 use crate::cli::chosen::Choice;
 use crate::cli::failure;
@@ -8,13 +8,13 @@ use mailferry::mail::{Heading, Uid};
 use serde::Serialize;
 use serde_json::Value;
 
-/// How many things of a kind are listed; the rest is counted.
+/// The maximum number of entries in a list; the rest is counted.
 pub(crate) const LISTED: usize = 1000;
 
 /// A report.
 #[derive(Debug, Serialize)]
 pub(crate) struct Facts {
-    /// The form of the report; another number means that something has changed its meaning.
+    /// The version of the report; it changes when the meaning of a field changes.
     pub(crate) report: u32,
     pub(crate) version: &'static str,
     pub(crate) command: &'static str,
@@ -27,16 +27,16 @@ pub(crate) struct Facts {
     pub(crate) exit_reason: String,
     pub(crate) error: Option<failure::Failure>,
     pub(crate) sides: Vec<SideFacts>,
-    /// What was given on the command line, or is in the plan.
+    /// From the command line, or from the plan.
     pub(crate) options: Choice,
-    /// The summary as `--output json` prints it; `None`: the run did not come so far.
+    /// The summary as `--output json` prints it; `None` if the run ended before.
     pub(crate) summary: Option<Value>,
     #[serde(flatten)]
     pub(crate) told: Told,
     pub(crate) throughput: Throughput,
 }
 
-/// What the run has told of its work.
+/// What the run has reported.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Told {
     pub(crate) folders: Vec<Folder>,
@@ -59,7 +59,7 @@ pub(crate) struct SideFacts {
     pub(crate) server: Option<String>,
 }
 
-/// A folder of both sides.
+/// A pair of folders.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Folder {
     /// Its name on the source, or the first.
@@ -76,7 +76,7 @@ pub(crate) struct Folder {
     pub(crate) error: Option<String>,
 }
 
-/// What is to be done in a folder of one side.
+/// The plan for a folder on one side.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Planned {
     pub(crate) on: &'static str,
@@ -87,7 +87,7 @@ pub(crate) struct Planned {
     pub(crate) moved: u64,
     pub(crate) flags: u64,
     pub(crate) delete: u64,
-    /// Messages that are moved to a folder of the day.
+    /// Messages that are moved to a dated folder.
     pub(crate) keep: u64,
 }
 
@@ -111,7 +111,7 @@ pub(crate) struct FolderChange {
     pub(crate) to: Option<String>,
 }
 
-/// What `sync` does because of the other side.
+/// A change that `sync` makes on one side because of the other.
 #[derive(Debug, Serialize)]
 pub(crate) struct Change {
     pub(crate) action: &'static str,
@@ -120,7 +120,7 @@ pub(crate) struct Change {
     pub(crate) uid: Option<Uid>,
     pub(crate) detail: String,
     pub(crate) reason: &'static str,
-    /// What each side did and how it was settled, where they contradicted each other.
+    /// What each side did and how it was resolved, if there was a conflict.
     pub(crate) first_did: Option<&'static str>,
     pub(crate) second_did: Option<&'static str>,
     pub(crate) settled: Option<&'static str>,
@@ -128,7 +128,7 @@ pub(crate) struct Change {
     pub(crate) heading: Option<Heading>,
 }
 
-/// What a side's folders hold.
+/// The contents of a side's folders.
 #[derive(Debug, Serialize)]
 pub(crate) struct Holdings {
     pub(crate) side: &'static str,
@@ -138,27 +138,27 @@ pub(crate) struct Holdings {
     pub(crate) duplicates: Capped<NamedMessage>,
 }
 
-/// What went through by when.
+/// The throughput over time.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Throughput {
-    /// How long a step is.
+    /// The length of a step.
     pub(crate) seconds: f64,
-    /// From the beginning of the run.
+    /// Since the start of the run.
     pub(crate) steps: Vec<Step>,
 }
 
-/// What went through in a step.
+/// The amounts of one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Step {
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
 }
 
-/// A list that does not grow beyond [`LISTED`].
+/// A list that doesn't grow beyond [`LISTED`].
 #[derive(Debug, Serialize)]
 pub(crate) struct Capped<T> {
     pub(crate) listed: Vec<T>,
-    /// How many more there are.
+    /// The number of further entries.
     pub(crate) more: u64,
 }
 
@@ -172,7 +172,7 @@ impl<T> Default for Capped<T> {
 }
 
 impl<T> Capped<T> {
-    /// Adds one, or counts it.
+    /// Adds an entry, or counts it.
     pub(crate) fn add(&mut self, thing: impl FnOnce() -> T) {
         if self.listed.len() < LISTED {
             self.listed.push(thing());
@@ -181,7 +181,7 @@ impl<T> Capped<T> {
         }
     }
 
-    /// How many there are.
+    /// Returns the number of entries, including those not listed.
     pub(crate) fn count(&self) -> u64 {
         self.listed.len() as u64 + self.more
     }

@@ -1,14 +1,13 @@
-//! The JSON of a report with every field filled, and with all absent that may be: what scripts rely
+//! The JSON of a report with every field set, and with all optional ones absent: what scripts rely
 //! on, byte for byte.
 
 use super::facts::{Step, Throughput};
 use super::*;
-use crate::cli::json::{Line, Mailboxes, Summary};
+use crate::cli::json::{Mailboxes, Summarised, Summary};
 use crate::cli::samples;
 use mailferry::verbs::Status;
-use std::path::PathBuf;
 
-/// A report of all that can be told.
+/// Returns a report with everything that it can contain.
 fn report(command: &'static str, filled: bool) -> String {
     let directory = tempfile::tempdir().unwrap();
     let destination = Destination::new(directory.path().join("x.json")).unwrap();
@@ -21,21 +20,21 @@ fn report(command: &'static str, filled: bool) -> String {
     samples::tell_events(report.collector().as_ref(), filled);
     let mut options = Choice::default();
     if filled {
-        report.note_address(Side::SOURCE, &Address::Maildir(PathBuf::from("/x\u{202e}")));
+        report.note_address(Side::SOURCE, &Address::parse("maildir:/x\u{202e}").unwrap());
         report.note_failure(&Failure::local("why").with_hint("what to do"));
         options.flag("--delete", true);
         options.value("--since", Some("2024-01-31"));
         report.note_options(&options);
     }
     let summary = samples::full_copy_summary(Status::Braked);
-    let line = Line::of_summary(
+    let line = Summarised::new(
         Summary::copy(&summary, filled),
         Mailboxes::default(),
         options,
     );
     let line = serde_json::to_value(line).unwrap();
     let facts = report.facts(filled.then_some(&line), 3);
-    // What no two runs have in common.
+    // These differ in every run.
     let throughput = Throughput {
         seconds: 0.125,
         steps: vec![Step {

@@ -1,10 +1,9 @@
-//! `--report`: what a run did or would do, as a page for people or as JSON, written when it ends,
-//! however it ends.
+//! `--report`: what a run did or would do, as an HTML page or as JSON, written at the end, whatever
+//! the outcome.
 //!
-//! A run's events are collected by [`collector`], what ended it is told to [`Report`], and
-//! [`facts`] are both together: the JSON as they stand, the page ([`page`]) made of them. The file
-//! is replaced as a whole, and is its owner's alone, as subjects and names are nobody else's
-//! business.
+//! [`collector`] collects a run's events, [`Report`] adds its end, and [`facts`] holds both: JSON
+//! is serialized from it, and the page ([`page`]) made of it. The file is replaced as a whole, and
+//! private to its owner, as it contains subjects and names.
 
 mod collector;
 mod facts;
@@ -31,10 +30,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tempfile::NamedTempFile;
 
-/// The form of the JSON.
+/// The version of the JSON.
 const FORM: u32 = 1;
 
-/// Where a report goes, and in which form.
+/// The file and format of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Destination {
     path: PathBuf,
@@ -48,10 +47,10 @@ enum Form {
 }
 
 impl Destination {
-    /// Reads the option's value.
+    /// Parses the option's value.
     ///
     /// # Errors
-    /// A name that says neither form.
+    /// The name has neither ending.
     pub(crate) fn new(path: PathBuf) -> Result<Self, String> {
         let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
         let form = match extension.as_ref().and_then(|extension| extension.to_str()) {
@@ -63,18 +62,18 @@ impl Destination {
     }
 }
 
-/// Which run a report is about.
+/// The run that a report is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct About {
     /// The command's name.
     pub(crate) command: &'static str,
-    /// Whether it only shows what it would do.
+    /// Whether it is a dry run.
     pub(crate) dry_run: bool,
     /// Whether it deletes on the source (`--move`).
     pub(crate) empties_source: bool,
 }
 
-/// The report of a run that is under way.
+/// The report of a run in progress.
 pub(crate) struct Report {
     destination: Destination,
     about: About,
@@ -85,10 +84,10 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Begins one.
+    /// Starts a report.
     ///
     /// # Errors
-    /// That the file can't be written, which is better known now than when the run has ended.
+    /// The file can't be written, which is better reported now than after the run.
     pub(crate) fn begin(destination: &Destination, about: About) -> Result<Self, Failure> {
         let path = &destination.path;
         let cannot = |why: String| {
@@ -100,7 +99,7 @@ impl Report {
         if path.is_dir() {
             return Err(cannot("it is a directory".to_owned()));
         }
-        // Not kept until the end: a run that is killed would leave it behind.
+        // Deleted again: a killed run would leave it.
         temporary(path)
             .and_then(|mut file| file.write_all(b" "))
             .map_err(|error| cannot(error.to_string()))?;
@@ -119,30 +118,30 @@ impl Report {
         })
     }
 
-    /// Who is to be told of events.
+    /// Returns the observer that collects events.
     pub(crate) fn collector(&self) -> Arc<Collector> {
         Arc::clone(&self.collector)
     }
 
-    /// Where a side is.
+    /// Adds a side's address.
     pub(crate) fn note_address(&self, side: Side, address: &Address) {
         self.collector.collected().sides[side].address = Some(address.to_string());
     }
 
-    /// Which options it has.
+    /// Adds the options.
     pub(crate) fn note_options(&self, options: &Choice) {
         lock(&self.options).clone_from(options);
     }
 
-    /// What ends the run early.
+    /// Adds the error that ends the run early.
     pub(crate) fn note_failure(&self, failure: &Failure) {
         lock(&self.error).get_or_insert_with(|| failure.clone());
     }
 
-    /// Writes it.
+    /// Writes the report.
     ///
     /// # Errors
-    /// That it could not be written.
+    /// It could not be written.
     pub(crate) fn write(&self, summary: Option<&Value>, code: u8) -> Result<(), Failure> {
         let facts = self.facts(summary, code);
         let path = &self.destination.path;
@@ -199,7 +198,7 @@ impl Report {
     }
 }
 
-/// The summary's own fields: in a report it is no event.
+/// Returns the summary's own fields: in a report it isn't an event.
 fn without_event(summary: &Value) -> Value {
     let mut summary = summary.clone();
     if let Value::Object(fields) = &mut summary {
@@ -208,16 +207,16 @@ fn without_event(summary: &Value) -> Value {
     summary
 }
 
-/// Indented JSON in which nothing moves a terminal: what could is written as `\u` escapes.
+/// Indented JSON that is harmless on a terminal, using `\u` escapes.
 fn json(facts: &Facts) -> serde_json::Result<String> {
     let text = serde_json::to_string_pretty(facts)?;
     let mut shown = String::with_capacity(text.len() + 1);
     for c in text.chars() {
-        // Outside of strings there are no harmful characters but line ends, within them there are
-        // none of these.
+        // Outside of strings, the only harmful characters are line ends; inside, there are no line
+        // ends.
         if c != '\n' && harmless::is_harmful(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                // A String takes everything.
+                // Writing to a String can't fail.
                 let _ = write!(shown, "\\u{unit:04x}");
             }
         } else {
@@ -228,7 +227,7 @@ fn json(facts: &Facts) -> serde_json::Result<String> {
     Ok(shown)
 }
 
-/// A file beside the report's, for its owner only.
+/// Creates a file beside the report's, private to its owner.
 fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     let directory = path
         .parent()
@@ -253,7 +252,7 @@ mod golden;
 mod tests {
     use super::*;
     use crate::cli::chosen::Choice;
-    use crate::cli::json::{Line, Mailboxes, Summary};
+    use crate::cli::json::{Mailboxes, Summarised, Summary};
     use crate::cli::samples::copy_summary;
     use mailferry::event::{Event, Observer as _};
     use std::fs;
@@ -306,7 +305,7 @@ mod tests {
     fn a_report_replaces_the_last_one_and_is_private() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("report.json");
-        let summary = serde_json::to_value(Line::of_summary(
+        let summary = serde_json::to_value(Summarised::new(
             Summary::copy(&copy_summary(), false),
             Mailboxes::default(),
             Choice::default(),

@@ -1,12 +1,12 @@
-//! What went through over time, in a fixed number of steps however long a run takes: when there are
-//! too many, two become one.
+//! The throughput over time, in a limited number of steps however long a run takes: when there are
+//! too many, each two become one.
 
 use super::facts::{Step, Throughput};
 use std::time::Duration;
 
-/// How long a step is at first.
+/// The initial length of a step.
 const FIRST: Duration = Duration::from_millis(125);
-/// How many steps there are at most.
+/// The maximum number of steps.
 const STEPS: usize = 120;
 
 /// Collects the steps.
@@ -26,7 +26,7 @@ impl Default for Meter {
 }
 
 impl Meter {
-    /// Something went through, at this time since the beginning.
+    /// Adds an amount, at this time since the beginning.
     pub(crate) fn note(&mut self, at: Duration, messages: u64, bytes: u64) {
         while self.place(at) >= STEPS {
             self.halve();
@@ -39,7 +39,7 @@ impl Meter {
         self.steps[place].bytes += bytes;
     }
 
-    /// The steps until now.
+    /// Returns the steps until now.
     pub(crate) fn throughput(&self) -> Throughput {
         Throughput {
             seconds: self.length.as_secs_f64(),

@@ -1,4 +1,4 @@
-//! `copy` for people: a dry run's table, and the summary.
+//! `copy` for users: a dry run's table, and the summary.
 
 use super::deletions::{self, Deletions};
 use crate::cli::console::Paint;
@@ -23,13 +23,13 @@ struct Found {
     kept: Vec<Kept>,
 }
 
-/// What would be kept of a folder.
+/// The messages of a folder that would be moved to Vanished.
 struct Kept {
     folder: String,
-    /// The folder of the day.
+    /// The dated folder.
     to: String,
     uids: UidSet,
-    /// What people know some of them by.
+    /// Headings of some of them.
     known: Vec<String>,
 }
 
@@ -130,8 +130,8 @@ impl Row {
 }
 
 impl PlanTable {
-    /// `FROM → TO`, what would be copied, and why a name differs. No lines where there are no
-    /// folders.
+    /// Returns rows of `FROM → TO`, what would be copied, and why a name differs; no lines if there
+    /// are no folders.
     pub(crate) fn lines(&self, paint: Paint) -> Vec<String> {
         let found = lock(&self.0);
         if found.rows.is_empty() {
@@ -197,7 +197,7 @@ impl PlanTable {
     }
 }
 
-/// What was done, or in a dry run would be.
+/// Returns the lines of the summary.
 pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec<String> {
     let mut table = Table::new([Align::Left, Align::Right, Align::Left]);
     let (copied, detail) = copied(summary, dry_run);
@@ -239,7 +239,7 @@ pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec
     lines
 }
 
-/// How many messages were copied, and how many bytes in what time.
+/// Writes how many messages were copied, their bytes and the time.
 fn copied(summary: &CopySummary, dry_run: bool) -> (String, String) {
     let (count, bytes) = (
         units::count(summary.copied),
@@ -249,7 +249,7 @@ fn copied(summary: &CopySummary, dry_run: bool) -> (String, String) {
     let detail = if dry_run {
         bytes
     } else if summary.copied == 0 {
-        // A rate of nothing says nothing.
+        // A rate without bytes is meaningless.
         format!("in {took}")
     } else {
         let rate =
@@ -259,7 +259,7 @@ fn copied(summary: &CopySummary, dry_run: bool) -> (String, String) {
     (count, detail)
 }
 
-/// The counts that are shown where they are not zero, each with its explanation.
+/// Returns the counts that are shown if they aren't zero, each with its explanation.
 fn further_counts(summary: &CopySummary, dry_run: bool) -> [(&'static str, u64, &'static str); 9] {
     let either = |to_do, done| if dry_run { to_do } else { done };
     let single = left_out::single_messages(&summary.left_out);

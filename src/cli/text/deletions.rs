@@ -1,11 +1,11 @@
-//! What a dry run would delete, by folder, with the UIDs.
+//! Deletions of a dry run, by folder, with the UIDs.
 
 use crate::cli::harmless;
 use crate::cli::heading;
 use crate::cli::units;
 use mailferry::mail::{Heading, Uid, UidSet};
 
-/// How many messages are listed per folder; the rest is counted.
+/// The maximum number of messages listed per folder; the rest is counted.
 pub(super) const LISTED: usize = 20;
 
 /// Writes a message on its own line.

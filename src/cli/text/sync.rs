@@ -1,4 +1,4 @@
-//! `sync` for people: each change of a dry run, conflicts, and the summary.
+//! `sync` for users: each change of a dry run, conflicts, and the summary.
 
 use super::deletions::Deletions;
 use crate::cli::console::Paint;
@@ -13,18 +13,18 @@ use mailferry::mail::{Both, Side};
 use mailferry::verbs::{Status, SyncSummary, SyncWay};
 use std::sync::Mutex;
 
-/// How much of a plan is shown.
+/// How much of a plan to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
-    /// Nothing: it is carried out, and only conflicts are named.
+    /// Nothing: it is carried out, and only conflicts are shown.
     Conflicts,
-    /// A table of the folders, and the changes that it has no column for.
+    /// A table of the folders, and the changes without a column in it.
     Folders,
-    /// Each change, after the table.
+    /// The table, then each change.
     Changes,
 }
 
-/// Collects what is told of the plan.
+/// Collects the plan.
 pub(crate) struct ChangeList {
     detail: Detail,
     found: Mutex<Found>,
@@ -33,7 +33,7 @@ pub(crate) struct ChangeList {
 #[derive(Default)]
 struct Found {
     folders: Vec<[String; 7]>,
-    /// The sums of the columns that are numbers: to the first, to the second, bytes, on both.
+    /// The totals of the numeric columns: to the first, to the second, bytes, on both.
     sums: [u64; 4],
     deleted: Deletions,
     /// Subscriptions to change, on each side.
@@ -76,7 +76,7 @@ impl Observer for ChangeList {
 }
 
 impl ChangeList {
-    /// Nothing yet.
+    /// Returns an empty list.
     pub(crate) fn new(detail: Detail) -> Self {
         Self {
             detail,
@@ -84,7 +84,7 @@ impl ChangeList {
         }
     }
 
-    /// The table, what would be deleted, and changes in their order.
+    /// Returns the table, the deletions, and the changes in their order.
     pub(crate) fn lines(&self, paint: Paint) -> Vec<String> {
         let found = lock(&self.found);
         let mut lines = found.table(paint);
@@ -181,7 +181,7 @@ fn folder(plan: &SyncPlanned<'_>) -> [String; 7] {
     ]
 }
 
-/// What has no column.
+/// Returns the changes without a column.
 fn notes(side: &str, step: SyncStep) -> Vec<String> {
     let counted = [
         (step.moved, "to move in"),
@@ -223,10 +223,10 @@ fn line(change: &Change<'_>) -> String {
     format!("{from} → {to}: {action} {folder}{uid}{detail}{why}")
 }
 
-/// A row of the summary: its name and its number on a side.
+/// A row of the summary: its name, and its number on one side.
 type Row = (&'static str, fn(&SyncWay) -> u64);
 
-/// What was done, or in a dry run would be.
+/// Returns the lines of the summary.
 pub(crate) fn summary(summary: &SyncSummary, dry_run: bool, paint: Paint) -> Vec<String> {
     let mut table = Table::new([Align::Left, Align::Right, Align::Right]);
     table.row(["", "FIRST", "SECOND"]);

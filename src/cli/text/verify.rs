@@ -1,4 +1,4 @@
-//! `verify` for people: the differences, folder by folder, and the verdict.
+//! `verify` for users: the differences, folder by folder, and the verdict.
 
 use crate::cli::console::Paint;
 use crate::cli::harmless;
@@ -12,10 +12,10 @@ use mailferry::verbs::{Status, VerifySummary};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-/// How many differences of one kind are listed for one folder; the rest is counted.
+/// The maximum number of differences of one kind listed per folder; the rest is counted.
 const LISTED: usize = 20;
 
-/// The kinds in the order in which they are listed, with what each is called.
+/// The kinds in the order in which they are listed, with their names.
 const KINDS: [(DifferenceKind, &str); 5] = [
     (DifferenceKind::Missing, "missing on the target"),
     (DifferenceKind::Extra, "only on the target"),
@@ -24,7 +24,7 @@ const KINDS: [(DifferenceKind, &str); 5] = [
     (DifferenceKind::Date, "different date"),
 ];
 
-/// Collects differences; of each kind a few for each folder.
+/// Collects differences, only a few of each kind per folder.
 #[derive(Default)]
 pub(crate) struct Differences(Mutex<BTreeMap<String, [Found; KINDS.len()]>>);
 
@@ -32,7 +32,7 @@ pub(crate) struct Differences(Mutex<BTreeMap<String, [Found; KINDS.len()]>>);
 struct Found {
     listed: Vec<String>,
     more: u64,
-    /// How many messages differ so.
+    /// How many messages differ in this way.
     messages: u64,
 }
 
@@ -73,7 +73,7 @@ impl Found {
 }
 
 impl Differences {
-    /// The differences, and the verdict as the last line.
+    /// Returns the differences, and the verdict as the last line.
     pub(crate) fn lines(&self, summary: &VerifySummary, paint: Paint) -> Vec<String> {
         let folders = lock(&self.0);
         let mut lines = by_folder(&folders, paint);
@@ -100,7 +100,7 @@ impl Differences {
     }
 }
 
-/// How many differences each folder has, where more than one has some.
+/// Returns the number of differences per folder, if more than one folder has any.
 fn by_folder(folders: &BTreeMap<String, [Found; KINDS.len()]>, paint: Paint) -> Vec<String> {
     if folders.len() < 2 {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! Which of a run's messages to restore: those of some folders, or single ones.
+//! Selects a run's messages to restore: those of some folders, or single ones.
 
 use crate::cli::args::folder_rules;
 use crate::cli::failure::Failure;

@@ -71,7 +71,7 @@ fn fetch<'a>(seq: u32, items: Vec<AttributeValue<'a>>) -> Option<Fetch<'a>> {
             AttributeValue::Uid(uid) => fetch.set_uid(Some(uid)).ok()?,
             AttributeValue::Flags(flags) => fetch.set_flags(flags),
             AttributeValue::InternalDate(date @ Cow::Borrowed(_)) => {
-                fetch.set_internal_date(Some(date))
+                fetch.set_internal_date(Some(date));
             }
             AttributeValue::Rfc822Size(size) => fetch.set_size(Some(size.into())),
             AttributeValue::ModSeq(mod_seq) => fetch.set_mod_seq(Some(mod_seq)),

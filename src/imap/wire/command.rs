@@ -235,10 +235,10 @@ impl Command {
                 }
                 Part::Text { bytes, .. } => line.extend_from_slice(bytes),
                 Part::Literal { bytes, .. } => {
-                    line.extend_from_slice(format!("{{{}}}", bytes.len()).as_bytes())
+                    line.extend_from_slice(format!("{{{}}}", bytes.len()).as_bytes());
                 }
                 Part::Stream { size, .. } => {
-                    line.extend_from_slice(format!("{{{size}}}").as_bytes())
+                    line.extend_from_slice(format!("{{{size}}}").as_bytes());
                 }
             }
         }

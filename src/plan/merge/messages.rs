@@ -120,7 +120,7 @@ impl Merger<'_> {
             }
             match record.state {
                 PairState::DeletedOn(side) => {
-                    self.try_deletion_again(pair, side, seen[side.other()])
+                    self.try_deletion_again(pair, side, seen[side.other()]);
                 }
                 PairState::Settled => self.merge_pair(base, pair, record, seen),
             }
@@ -165,10 +165,10 @@ impl Merger<'_> {
             (Gone, Here(index)) => self.delete(base, pair, record, Side::Second, index),
             (Here(index), Gone) => self.delete(base, pair, record, Side::First, index),
             (Here(index), Unseen) => {
-                self.leave(Side::First, vec![index], self.why_unseen(Side::Second))
+                self.leave(Side::First, vec![index], self.why_unseen(Side::Second));
             }
             (Unseen, Here(index)) => {
-                self.leave(Side::Second, vec![index], self.why_unseen(Side::First))
+                self.leave(Side::Second, vec![index], self.why_unseen(Side::First));
             }
             (Unseen, Gone) => self.remember_unseen(pair, Side::Second),
             (Gone, Unseen) => self.remember_unseen(pair, Side::First),

@@ -85,7 +85,7 @@ pub fn merge_moves(
             let places = traces.destinations(&origin);
             match vanished.here {
                 Some((side, index)) => {
-                    moves.gone_from_other(&origin, side, index, places[side.other()])
+                    moves.gone_from_other(&origin, side, index, places[side.other()]);
                 }
                 None => moves.gone_from_both(origin, places),
             }

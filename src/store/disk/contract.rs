@@ -2,8 +2,9 @@
 
 use crate::mail::{Flags, InternalDate, MailboxName, Uid, UidSet, UidValidity};
 use crate::store::{
-    Body, Connector, Delivery, Error, Fetched, FlagChange, FlagEdit, FolderScan, MessageSink,
-    NewFolder, Refusal, RefusalMeaning, Relocation, Removal, ScanDepth, ScanRequest, Store,
+    Answer, Body, Connector, Delivery, Error, Fetched, FlagChange, FlagEdit, FolderScan,
+    MessageSink, NewFolder, Refusal, RefusalMeaning, Relocation, Removal, ScanDepth, ScanRequest,
+    Store,
 };
 use std::collections::BTreeMap;
 
@@ -51,7 +52,7 @@ impl Bench {
         }
     }
 
-    pub(in crate::store) fn create(&mut self, name: &str) -> Result<MailboxName, Refusal> {
+    pub(in crate::store) fn create(&mut self, name: &str) -> Answer<MailboxName> {
         self.store
             .create(&[NewFolder::new(name.into(), Vec::new())])
             .unwrap()
@@ -64,7 +65,7 @@ impl Bench {
         to: &str,
         flag_names: &str,
         body: &[u8],
-    ) -> Result<u32, Refusal> {
+    ) -> Answer<u32> {
         self.deliver_with(to, flag_names, body, false)
     }
 
@@ -74,7 +75,7 @@ impl Bench {
         flag_names: &str,
         body: &[u8],
         careful: bool,
-    ) -> Result<u32, Refusal> {
+    ) -> Answer<u32> {
         let flags = flags(flag_names);
         let date = InternalDate::new(1_700_000_000, 60);
         let mut cursor = body;
@@ -106,11 +107,7 @@ impl Bench {
             .map(|placed| placed.unwrap().uids.iter().next().unwrap().get())
     }
 
-    pub(in crate::store) fn scan(
-        &mut self,
-        mailbox: &str,
-        depth: ScanDepth,
-    ) -> Result<FolderScan, Refusal> {
+    pub(in crate::store) fn scan(&mut self, mailbox: &str, depth: ScanDepth) -> Answer<FolderScan> {
         let mailbox = mailbox.into();
         let request = ScanRequest {
             mailbox: &mailbox,
@@ -195,7 +192,7 @@ impl Bench {
         uid: u32,
         edit: FlagEdit,
         names: &str,
-    ) -> Result<UidSet, Refusal> {
+    ) -> Answer<UidSet> {
         self.change_since(mailbox, uid, edit, names, None)
     }
 
@@ -206,7 +203,7 @@ impl Bench {
         edit: FlagEdit,
         names: &str,
         unchanged_since: Option<u64>,
-    ) -> Result<UidSet, Refusal> {
+    ) -> Answer<UidSet> {
         let change = FlagChange {
             mailbox: mailbox.into(),
             uids: uids(&[uid]),

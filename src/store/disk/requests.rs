@@ -2,7 +2,7 @@
 
 use super::lines::CHUNK;
 use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
-use crate::store::{Body, Error, Fetched, MessageSink, Refusal};
+use crate::store::{Answer, Body, Error, Fetched, MessageSink, Refusal};
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -22,14 +22,10 @@ pub(in crate::store) struct Letter {
 /// What requests are read from.
 pub(in crate::store) trait Reading {
     /// Opens a folder, whose UIDs must have this UIDVALIDITY.
-    fn enter(
-        &mut self,
-        mailbox: &MailboxName,
-        generation: Option<UidValidity>,
-    ) -> Result<(), Refusal>;
+    fn enter(&mut self, mailbox: &MailboxName, generation: Option<UidValidity>) -> Answer<()>;
 
     /// Opens a message in that folder; `None` if it is gone.
-    fn letter(&mut self, uid: Uid) -> Result<Option<Letter>, Refusal>;
+    fn letter(&mut self, uid: Uid) -> Answer<Option<Letter>>;
 }
 
 /// What was requested but not read yet.
@@ -134,7 +130,7 @@ fn pass(
     letter: Letter,
     whole: &mut Vec<u8>,
     sink: &mut dyn MessageSink,
-) -> Result<Result<(), Refusal>, Error> {
+) -> Result<Answer<()>, Error> {
     let Letter { size, reader, path } = letter;
     let mut exact = Exact { reader, left: size };
     if size > WHOLE {

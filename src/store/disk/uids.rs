@@ -234,7 +234,7 @@ impl Numbers {
         };
         let mut matched = 0;
         let read = read_own(place, &mut |uid, name| {
-            matched += u64::from(messages.set(name, uid))
+            matched += u64::from(messages.set(name, uid));
         })?;
         let (validity, next, rewrite) = match read {
             Some(lines) => (

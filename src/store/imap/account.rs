@@ -2,11 +2,12 @@
 
 use super::breaks::Breaks;
 use super::session::Session;
-use crate::address::{ImapAddress, Provider};
+use crate::address::ImapAddress;
 use crate::event::{Event, Observer, Stop};
 use crate::imap::{self, Credentials, NoSecret, NoSecretCause, Recall, Secret, Trace};
 use crate::mail::Side;
 use crate::net::{self, DialSettings, Dialer, FaultInjector};
+use crate::provider::Provider;
 use crate::store::guard::Guarded;
 use crate::store::{
     Access, AccountName, Connector, Error, ErrorKind, ReadConnector, ReadStore, Store,
@@ -27,7 +28,8 @@ pub struct Account {
     prefix: Option<String>,
     separator: Option<char>,
     max_connections: Option<usize>,
-    provider: Option<Provider>,
+    /// The provider that the address names, or whose host it is.
+    provider: Option<&'static Provider>,
     pub(super) name: AccountName,
     access: Access,
     observer: Arc<dyn Observer + Send + Sync>,
@@ -133,7 +135,7 @@ impl Account {
         let logged_in = logged_in.map_err(|error| Error::from(error).of(&self.name))?;
         let session = Session::begin(logged_in, self.prefix.as_deref(), self.separator);
         let mut session = session.map_err(|error| Error::from(error).of(&self.name))?;
-        session.provider = self.provider;
+        session.is_at(self.provider);
         session.breaks = Arc::clone(&self.breaks);
         Ok(Guarded::new(session, self.access, self.name.clone()))
     }

@@ -5,6 +5,7 @@ use super::account::Account;
 use super::session::Session;
 use crate::imap::{self, Capabilities, Command, Introduction, ignore};
 use crate::net::{self, CertificateFacts, DialSettings, Stream};
+use crate::provider::Provider;
 use crate::store::guard::Guarded;
 use crate::store::{Error, ReadStore};
 use std::thread;
@@ -71,6 +72,11 @@ impl Checkup {
     /// Returns the connection as other code uses it.
     pub fn store(&mut self) -> &mut dyn ReadStore {
         &mut self.guarded
+    }
+
+    /// Returns the provider or kind of server, if it is a known one.
+    pub fn provider(&self) -> Option<&'static Provider> {
+        self.guarded.provider()
     }
 
     /// Returns the server's capabilities.

@@ -32,7 +32,7 @@ impl Session {
             let nth = nth / 2;
             match response {
                 Response::List(item) => {
-                    shown[nth] |= item.is_selectable() && item.name == names[asked[nth]].as_bytes()
+                    shown[nth] |= item.is_selectable() && item.name == names[asked[nth]].as_bytes();
                 }
                 Response::MailboxStatus(_) | Response::Unreadable(_) => shown[nth] = true,
                 _ => {}

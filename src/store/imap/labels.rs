@@ -11,7 +11,7 @@ use super::refusal::{Asked, all_accepted, refusal};
 use super::session::{SET_BYTES, Session};
 use crate::imap::{Command, Error, Fetch, Response};
 use crate::mail::{ListedMailbox, MailboxName, SpecialUse, Uid, UidSet};
-use crate::store::{Refusal, RefusalMeaning, Relocation};
+use crate::store::{Answer, Refusal, RefusalMeaning, Relocation};
 use std::collections::HashMap;
 
 /// Labels that aren't folders: a message that has only these is in no other folder.
@@ -123,7 +123,7 @@ impl Session {
         folders: &LabelledFolders,
         mailbox: &MailboxName,
         uids: &UidSet,
-    ) -> Result<Result<(), Refusal>, Error> {
+    ) -> Result<Answer<()>, Error> {
         let role = folders.role(mailbox);
         // What is in the Trash is deleted. Removed from the other two, a message loses a mark, not
         // a folder.
@@ -193,7 +193,7 @@ impl Session {
         folders: &LabelledFolders,
         mailbox: &MailboxName,
         uids: &UidSet,
-    ) -> Result<Result<Told, Refusal>, Error> {
+    ) -> Result<Answer<Told>, Error> {
         let mut told = Told::default();
         let ask = |set: &String| {
             Command::new("UID FETCH")
@@ -224,7 +224,7 @@ impl Session {
         &mut self,
         folders: &LabelledFolders,
         uids: &UidSet,
-    ) -> Result<Result<(), Refusal>, Error> {
+    ) -> Result<Answer<()>, Error> {
         let Some(trash) = &folders.trash else {
             return self.expunge_from_folder(uids);
         };
@@ -235,7 +235,7 @@ impl Session {
     }
 
     /// Leaves messages alone whose labels were not reported, and refuses them if they exist.
-    fn refuse_untold(&mut self, uids: &UidSet, told: &Told) -> Result<Result<(), Refusal>, Error> {
+    fn refuse_untold(&mut self, uids: &UidSet, told: &Told) -> Result<Answer<()>, Error> {
         let untold = uids.minus(&told.elsewhere).minus(&told.only_here);
         let mut there = UidSet::default();
         let search = |set: &String| Command::new("UID SEARCH UID").text(set);
@@ -255,7 +255,7 @@ impl Session {
 }
 
 /// Refuses messages that are left where they are, for this reason; does nothing if there are none.
-fn left(uids: &UidSet, why: &str) -> Result<(), Refusal> {
+fn left(uids: &UidSet, why: &str) -> Answer<()> {
     if uids.is_empty() {
         return Ok(());
     }

@@ -99,13 +99,20 @@ impl Session {
         })
     }
 
-    /// Sends LIST and LSUB, with XLIST's roles if there is no SPECIAL-USE.
+    /// Lists with XLIST's roles if there is no SPECIAL-USE, and with LIST where XLIST is only
+    /// announced: some servers answer it with nothing, or refuse it.
     fn list_plain(&mut self) -> Result<Found, Error> {
-        let list = if self.has("XLIST") && !self.has("SPECIAL-USE") {
-            "XLIST"
-        } else {
-            "LIST"
-        };
+        if self.has("XLIST") && !self.has("SPECIAL-USE") {
+            let found = self.list_by("XLIST")?;
+            if !found.mailboxes.is_empty() {
+                return Ok(found);
+            }
+        }
+        self.list_by("LIST")
+    }
+
+    /// Sends this command and LSUB. A refused XLIST lists nothing.
+    fn list_by(&mut self, list: &str) -> Result<Found, Error> {
         let patterns: Vec<String> = self.patterns().collect();
         let commands: Vec<Command> = [list, "LSUB"]
             .iter()
@@ -130,6 +137,9 @@ impl Session {
             .take(patterns.len())
             .find(|reply| !reply.is_ok())
         {
+            if list == "XLIST" {
+                return Ok(Found::default());
+            }
             return Err(Error::Protocol(format!(
                 "it does not list its folders: {}",
                 refused.text

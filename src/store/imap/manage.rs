@@ -4,7 +4,7 @@ use super::refusal::{Asked, refusal};
 use super::session::{SET_BYTES, Session, open_command};
 use crate::imap::{Code, Command, Error, ListedItem, Reply, Response};
 use crate::mail::{Flattened, MailboxName, SpecialUse, UidSet};
-use crate::store::{FlagChange, FlagEdit, NewFolder, Quota, Refusal};
+use crate::store::{Answer, FlagChange, FlagEdit, NewFolder, Quota};
 use std::collections::HashSet;
 
 /// Makes a CREATE, with the folder's role (RFC 6154 section 3).
@@ -24,7 +24,7 @@ impl Session {
     pub(super) fn create_all(
         &mut self,
         folders: &[NewFolder],
-    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+    ) -> Result<Vec<Answer<MailboxName>>, Error> {
         let wanted: Vec<_> = folders
             .iter()
             .map(|folder| (&folder.name, folder.role))
@@ -37,7 +37,7 @@ impl Session {
     pub(super) fn create_refused(
         &mut self,
         folders: &[NewFolder],
-    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+    ) -> Result<Vec<Answer<MailboxName>>, Error> {
         let plain: Vec<Wanted<'_>> = folders.iter().map(|folder| (&folder.name, None)).collect();
         let results = self.try_to_create(&plain)?;
         self.create_fallbacks(folders, results)
@@ -47,8 +47,8 @@ impl Session {
     fn create_fallbacks(
         &mut self,
         folders: &[NewFolder],
-        mut results: Vec<Result<MailboxName, Refusal>>,
-    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+        mut results: Vec<Answer<MailboxName>>,
+    ) -> Result<Vec<Answer<MailboxName>>, Error> {
         for round in 0.. {
             let fallbacks: Vec<_> = (folders.iter().enumerate())
                 .filter(|(at, _)| results[*at].is_err())
@@ -73,8 +73,8 @@ impl Session {
     fn create_flattened(
         &mut self,
         folders: &[NewFolder],
-        mut results: Vec<Result<MailboxName, Refusal>>,
-    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+        mut results: Vec<Answer<MailboxName>>,
+    ) -> Result<Vec<Answer<MailboxName>>, Error> {
         let refused: Vec<usize> = (0..folders.len())
             .filter(|at| results[*at].is_err())
             .collect();
@@ -100,10 +100,7 @@ impl Session {
     }
 
     /// Creates folders with their roles if the server supports that, and without if it refuses.
-    fn create_each(
-        &mut self,
-        wanted: &[Wanted<'_>],
-    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+    fn create_each(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<Answer<MailboxName>>, Error> {
         if !self.capabilities.has("CREATE-SPECIAL-USE") {
             let plain: Vec<Wanted<'_>> = wanted.iter().map(|(name, _)| (*name, None)).collect();
             return self.try_to_create(&plain);
@@ -118,10 +115,7 @@ impl Session {
         Ok(results)
     }
 
-    fn try_to_create(
-        &mut self,
-        wanted: &[Wanted<'_>],
-    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+    fn try_to_create(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<Answer<MailboxName>>, Error> {
         let names: Vec<&MailboxName> = wanted.iter().map(|(name, _)| *name).collect();
         let commands: Vec<Command> = wanted
             .iter()
@@ -186,7 +180,7 @@ impl Session {
     pub(super) fn subscribe_all(
         &mut self,
         mailboxes: &[MailboxName],
-    ) -> Result<Vec<Result<(), Refusal>>, Error> {
+    ) -> Result<Vec<Answer<()>>, Error> {
         let commands: Vec<Command> = mailboxes
             .iter()
             .map(|name| Command::new("SUBSCRIBE").mailbox(name))
@@ -197,7 +191,7 @@ impl Session {
     pub(super) fn rename_all(
         &mut self,
         renames: &[(MailboxName, MailboxName)],
-    ) -> Result<Vec<Result<(), Refusal>>, Error> {
+    ) -> Result<Vec<Answer<()>>, Error> {
         let rename = |(from, to): &(MailboxName, MailboxName)| {
             Command::new("RENAME").mailbox(from).mailbox(to)
         };
@@ -207,7 +201,7 @@ impl Session {
     pub(super) fn delete_all(
         &mut self,
         mailboxes: &[MailboxName],
-    ) -> Result<Vec<Result<(), Refusal>>, Error> {
+    ) -> Result<Vec<Answer<()>>, Error> {
         let delete = |name: &MailboxName| Command::new("DELETE").mailbox(name);
         self.change_each(&mailboxes.iter().map(delete).collect::<Vec<_>>())
     }
@@ -222,7 +216,7 @@ impl Session {
         Ok(())
     }
 
-    fn change_each(&mut self, commands: &[Command]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn change_each(&mut self, commands: &[Command]) -> Result<Vec<Answer<()>>, Error> {
         let replies = self.connection.run_all(commands, |_, _| Ok(()))?;
         Ok(replies
             .iter()
@@ -234,7 +228,7 @@ impl Session {
     pub(super) fn store_all(
         &mut self,
         changes: &[FlagChange],
-    ) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
+    ) -> Result<Vec<Answer<UidSet>>, Error> {
         let mut commands = Vec::new();
         // The change that a command belongs to.
         let mut change_of = Vec::new();
@@ -313,7 +307,7 @@ fn store_command(set: &str, change: &FlagChange, unchanged_since: Option<u64>) -
     store.text(item).flags(&change.flags)
 }
 
-fn accepted(reply: &Reply, asked: Asked) -> Result<(), Refusal> {
+fn accepted(reply: &Reply, asked: Asked) -> Answer<()> {
     if reply.is_ok() {
         Ok(())
     } else {

@@ -44,7 +44,7 @@ impl Opening {
     fn take_code(&mut self, code: &Code) {
         match code {
             Code::UidValidity(value) if *value > 0 => {
-                self.scan.uid_validity = Some(UidValidity(*value))
+                self.scan.uid_validity = Some(UidValidity(*value));
             }
             Code::UidNext(value) if *value > 0 => self.scan.uid_next = Some(*value),
             Code::HighestModSeq(value) if *value > 0 => self.scan.highest_mod_seq = Some(*value),

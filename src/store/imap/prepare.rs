@@ -6,7 +6,7 @@ use super::opening::Opening;
 use super::session::{Open, Session, open_command};
 use crate::imap::{Command, Error, Reply, Response};
 use crate::mail::MailboxName;
-use crate::store::{NewFolder, Prepared, Refusal};
+use crate::store::{Answer, NewFolder, Prepared};
 
 /// The purpose of a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,13 +31,13 @@ impl Session {
     pub(super) fn prepare_all(
         &mut self,
         folders: &[NewFolder],
-    ) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
+    ) -> Result<Vec<Answer<Prepared>>, Error> {
         let progress = self.try_to_prepare(folders)?;
         // A folder that was not created but opens exists already, whatever a listing says.
         let is_refused = |at: &usize| !progress[*at].created && !progress[*at].is_opened;
         let refused: Vec<usize> = (0..folders.len()).filter(is_refused).collect();
         let again: Vec<NewFolder> = refused.iter().map(|at| folders[*at].clone()).collect();
-        let mut names: Vec<Result<MailboxName, Refusal>> = folders
+        let mut names: Vec<Answer<MailboxName>> = folders
             .iter()
             .map(|folder| Ok(folder.name.clone()))
             .collect();

@@ -4,7 +4,7 @@
 //! bandwidth limit, and Courier says NO to a syntax error. Texts are compared in lower case.
 
 use crate::imap::{Code, Completion, Reply};
-use crate::store::{Error, ErrorKind, Refusal, RefusalMeaning};
+use crate::store::{Answer, Error, ErrorKind, Refusal, RefusalMeaning};
 
 /// What was requested when the refusal came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +94,7 @@ pub(super) fn refusal(reply: &Reply, asked: Asked) -> Refusal {
 }
 
 /// Returns the first refusal among the replies to changes.
-pub(super) fn all_accepted(replies: &[Reply]) -> Result<(), Refusal> {
+pub(super) fn all_accepted(replies: &[Reply]) -> Answer<()> {
     replies
         .iter()
         .find(|reply| !reply.is_ok())

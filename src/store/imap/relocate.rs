@@ -9,7 +9,7 @@ use super::refusal::{Asked, all_accepted, refusal};
 use super::session::{Open, SET_BYTES, Session, open_command};
 use crate::imap::{Code, Command, Error, Reply, Response, Ticket};
 use crate::mail::{MailboxName, UidSet, UidValidity};
-use crate::store::{Refusal, RefusalMeaning, Relocated, Relocation, Removal};
+use crate::store::{Answer, Refusal, RefusalMeaning, Relocated, Relocation, Removal};
 
 impl Session {
     pub(super) fn relocate_all(
@@ -151,10 +151,7 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn remove_all(
-        &mut self,
-        removals: &[Removal],
-    ) -> Result<Vec<Result<(), Refusal>>, Error> {
+    pub(super) fn remove_all(&mut self, removals: &[Removal]) -> Result<Vec<Answer<()>>, Error> {
         self.ensure_alive()?;
         self.learn_labels()?;
         let mut results = Vec::with_capacity(removals.len());
@@ -179,7 +176,7 @@ impl Session {
         mailbox: &MailboxName,
         for_writing: bool,
         expected: Option<UidValidity>,
-    ) -> Result<Result<(), Refusal>, Error> {
+    ) -> Result<Answer<()>, Error> {
         let mut found = None;
         self.open = None;
         let reply = self.connection.run(
@@ -218,7 +215,7 @@ impl Session {
         &mut self,
         mailbox: &MailboxName,
         uids: &UidSet,
-    ) -> Result<Result<(), Refusal>, Error> {
+    ) -> Result<Answer<()>, Error> {
         match self.labelled.clone() {
             Some(folders) => self.remove_labelled(&folders, mailbox, uids),
             None => self.expunge_from_folder(uids),
@@ -226,10 +223,7 @@ impl Session {
     }
 
     /// Marks messages in the open folder and expunges them.
-    pub(super) fn expunge_from_folder(
-        &mut self,
-        uids: &UidSet,
-    ) -> Result<Result<(), Refusal>, Error> {
+    pub(super) fn expunge_from_folder(&mut self, uids: &UidSet) -> Result<Answer<()>, Error> {
         if uids.is_empty() {
             return Ok(Ok(()));
         }
@@ -263,7 +257,7 @@ impl Session {
     }
 
     /// Returns the result of commands that remove messages.
-    fn removed(&mut self, replies: &[Reply], uids: &UidSet) -> Result<Result<(), Refusal>, Error> {
+    fn removed(&mut self, replies: &[Reply], uids: &UidSet) -> Result<Answer<()>, Error> {
         if let Err(refusal) = all_accepted(replies) {
             return Ok(Err(refusal));
         }
@@ -276,7 +270,7 @@ impl Session {
     }
 
     /// Expunges without UID EXPUNGE: only while exactly the requested messages are marked.
-    fn expunge_alone(&mut self, uids: &UidSet) -> Result<Result<(), Refusal>, Error> {
+    fn expunge_alone(&mut self, uids: &UidSet) -> Result<Answer<()>, Error> {
         let is_ours = |marked: &UidSet| marked.iter().all(|uid| uids.contains(uid));
         let before = match self.marked_deleted()? {
             Ok(marked) if is_ours(&marked) => marked,
@@ -318,7 +312,7 @@ impl Session {
     }
 
     /// Returns the messages in the open folder that are marked `\Deleted`.
-    fn marked_deleted(&mut self) -> Result<Result<UidSet, Refusal>, Error> {
+    fn marked_deleted(&mut self) -> Result<Answer<UidSet>, Error> {
         let mut marked = UidSet::default();
         let search = Command::new("UID SEARCH DELETED");
         let reply = self.connection.run(

@@ -12,7 +12,9 @@ use crate::imap::wire::Answers;
 use crate::imap::{Command, Content, Error, Fetch, Reply, Response, Ticket, Unreadable};
 use crate::mail::{Flags, HeaderKey, InternalDate, Message, Uid, UidSet};
 use crate::net::Phase;
-use crate::store::{FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Unchanged};
+use crate::store::{
+    Answer, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest, Unchanged,
+};
 use std::collections::VecDeque;
 
 /// The most messages for which memory is reserved on a server's word alone.
@@ -22,7 +24,7 @@ impl Session {
     pub(super) fn scan_all(
         &mut self,
         requests: &[ScanRequest<'_>],
-        done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
+        done: &mut dyn FnMut(usize, Answer<FolderScan>),
     ) -> Result<(), Error> {
         if requests.is_empty() {
             return Ok(());
@@ -81,8 +83,8 @@ impl Session {
     fn search_all(
         &mut self,
         requests: &[ScanRequest<'_>],
-    ) -> Result<Vec<Option<Result<UidSet, Refusal>>>, Error> {
-        let mut results: Vec<Option<Result<UidSet, Refusal>>> = vec![None; requests.len()];
+    ) -> Result<Vec<Option<Answer<UidSet>>>, Error> {
+        let mut results: Vec<Option<Answer<UidSet>>> = vec![None; requests.len()];
         let searching: Vec<(usize, &str)> = requests
             .iter()
             .enumerate()
@@ -124,7 +126,7 @@ impl Session {
         &mut self,
         index: usize,
         request: &ScanRequest<'_>,
-        found: Option<Result<UidSet, Refusal>>,
+        found: Option<Answer<UidSet>>,
     ) -> Result<UnderWay, Error> {
         let mut scan = UnderWay::new(index, request);
         if let Some(refusal) = self.breaks.refusal(request.mailbox) {
@@ -176,7 +178,7 @@ impl Session {
     }
 
     /// Takes the replies to one folder's commands.
-    fn end_scan(&mut self, mut scan: UnderWay) -> Result<Result<FolderScan, Refusal>, Error> {
+    fn end_scan(&mut self, mut scan: UnderWay) -> Result<Answer<FolderScan>, Error> {
         if let Some(opening) = scan.opening {
             let mut told = Opening::default();
             let reply = self.connection.wait(
@@ -305,7 +307,7 @@ impl UnderWay {
             } => self.gone.add(uids),
             Response::Search(uids) => self.found.get_or_insert_default().add(uids),
             Response::ESearch(found) if found.uid => {
-                self.found.get_or_insert_default().add(&found.all)
+                self.found.get_or_insert_default().add(&found.all);
             }
             Response::Vanished {
                 earlier: false,
@@ -363,7 +365,7 @@ impl UnderWay {
             .push(Message::new(uid, fetch.size.unwrap_or(0), date, flags, key));
     }
 
-    fn finish(self) -> Result<FolderScan, Refusal> {
+    fn finish(self) -> Answer<FolderScan> {
         if let Some(refusal) = self.refusal {
             return Err(refusal);
         }

@@ -3,15 +3,16 @@
 use super::breaks::Breaks;
 use super::labels::LabelledFolders;
 use super::{append::Appends, fetch::Requests};
-use crate::address::{NEAR, Provider};
+use crate::address::NEAR;
 use crate::imap::{Capabilities, Command, Connection, LiteralMode, LoggedIn, Ticket, ignore};
 use crate::mail::{
     FolderStatus, InternalDate, ListedMailbox, Listing, MailboxName, Uid, UidSet, UidValidity,
 };
+use crate::provider::{self, ConnectionCount, Provider};
 use crate::store::{
-    Connections, ContentId, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink,
-    NewFolder, Outcome, Prepared, Quota, ReadStore, Refusal, Relocated, Relocation, Removal,
-    ScanRequest, SomeMessages, Store, Traffic,
+    Answer, Connections, ContentId, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink,
+    NewFolder, Outcome, Prepared, Quota, ReadStore, Relocated, Relocation, Removal, ScanRequest,
+    SomeMessages, Store, Traffic,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,8 +31,8 @@ pub(super) struct Session {
     pub(super) capabilities: Capabilities,
     /// The server's name for itself: its greeting, until its ID is known.
     pub(super) server: String,
-    /// The provider, if known.
-    pub(super) provider: Option<Provider>,
+    /// The provider or kind of server, if known.
+    pub(super) provider: Option<&'static Provider>,
     /// The personal namespace, and those that aren't the user's own.
     pub(super) namespaces: Namespaces,
     /// The separator set in the address, overriding the server's.
@@ -126,11 +127,28 @@ impl Session {
         })
     }
 
+    /// Takes note of the provider that the address names, or whose host it is; without one, what
+    /// the server says of itself tells.
+    pub(super) fn is_at(&mut self, provider: Option<&'static Provider>) {
+        self.provider = provider;
+        self.recognise();
+    }
+
+    /// Finds out by what the server calls itself who it is, and leaves out what such servers
+    /// announce and do not have.
+    fn recognise(&mut self) {
+        self.provider = self.provider.or_else(|| Provider::of_server(&self.server));
+        if let Some(provider) = self.provider {
+            self.capabilities.remove(provider.lacks);
+        }
+    }
+
     /// Takes the server's answers to [`Session::begin`]. They have arrived once a later command is
     /// answered.
     pub(super) fn take_introduction(&mut self) {
         if let Some(name) = server_name(self.connection.server_id()) {
             self.server = name;
+            self.recognise();
         }
         if let Some(namespace) = self.connection.namespace() {
             self.namespaces = Namespaces::from(namespace);
@@ -219,29 +237,6 @@ pub(super) fn open_command(mailbox: &MailboxName, for_writing: bool) -> Command 
     Command::new(if for_writing { "SELECT" } else { "EXAMINE" }).mailbox(mailbox)
 }
 
-/// Returns how many connections a server with this name handles, from measurements and users'
-/// reports; Dovecot allows ten per user and address, Gmail fifteen per account.
-fn connections(server: &str, is_near: bool) -> Connections {
-    let name = server.to_ascii_lowercase();
-    let is = |known: &[&str]| known.iter().any(|known| name.contains(known));
-    let (usual, most) = if is(&["dovecot", "cyrus", "gimap", "courier"]) {
-        (4, 8)
-    } else if is(&["coremail"]) {
-        (1, 1)
-    } else if is(&["exchange", "zimbra"]) {
-        (2, 3)
-    } else if is(&["yahoo", "yandex", "zoho", "proton", "gmx", "web.de"]) {
-        (2, 2)
-    } else {
-        (2, 4)
-    };
-    Connections {
-        usual,
-        most,
-        is_near,
-    }
-}
-
 /// Returns the server's name from its ID.
 fn server_name(fields: &[(String, Option<String>)]) -> Option<String> {
     let value = |key: &str| {
@@ -263,6 +258,10 @@ impl ReadStore for Session {
         &self.server
     }
 
+    fn provider(&self) -> Option<&'static Provider> {
+        self.provider
+    }
+
     fn is_compressed(&self) -> bool {
         self.connection.is_compressed()
     }
@@ -272,8 +271,8 @@ impl ReadStore for Session {
     }
 
     fn estimates_sizes(&self) -> bool {
-        let is_exchange = self.server.to_ascii_lowercase().contains("exchange");
-        is_exchange || self.provider.is_some_and(Provider::estimates_sizes)
+        self.provider
+            .is_some_and(|provider| provider.estimates_sizes)
     }
 
     /// No known server keeps a date before 1970: they refuse it, or wrap it to one after 2030.
@@ -282,7 +281,14 @@ impl ReadStore for Session {
     }
 
     fn connections(&self) -> Connections {
-        connections(&self.server, self.is_near())
+        let ConnectionCount { usual, most } = self
+            .provider
+            .map_or(provider::UNKNOWN, |provider| provider.connections);
+        Connections {
+            usual,
+            most,
+            is_near: self.is_near(),
+        }
     }
 
     fn list(&mut self) -> Result<Listing, Error> {
@@ -296,7 +302,7 @@ impl ReadStore for Session {
     fn scan(
         &mut self,
         requests: &[ScanRequest<'_>],
-        done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
+        done: &mut dyn FnMut(usize, Answer<FolderScan>),
     ) -> Result<(), Error> {
         let scanned = self.scan_all(requests, done).map_err(Error::from);
         match self.scanned.take() {
@@ -353,18 +359,15 @@ impl ReadStore for Session {
 }
 
 impl Store for Session {
-    fn create(
-        &mut self,
-        folders: &[NewFolder],
-    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Answer<MailboxName>>, Error> {
         Ok(self.create_all(folders)?)
     }
 
-    fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Result<Prepared, Refusal>>, Error> {
+    fn prepare(&mut self, folders: &[NewFolder]) -> Result<Vec<Answer<Prepared>>, Error> {
         Ok(self.prepare_all(folders)?)
     }
 
-    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Answer<()>>, Error> {
         Ok(self.subscribe_all(mailboxes)?)
     }
 
@@ -388,25 +391,19 @@ impl Store for Session {
         Ok(self.relocate_all(relocations)?)
     }
 
-    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Answer<()>>, Error> {
         Ok(self.remove_all(removals)?)
     }
 
-    fn rename(
-        &mut self,
-        renames: &[(MailboxName, MailboxName)],
-    ) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Answer<()>>, Error> {
         Ok(self.rename_all(renames)?)
     }
 
-    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Answer<()>>, Error> {
         Ok(self.delete_all(mailboxes)?)
     }
 
-    fn change_flags(
-        &mut self,
-        changes: &[FlagChange],
-    ) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
+    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Answer<UidSet>>, Error> {
         Ok(self.store_all(changes)?)
     }
 }

@@ -10,11 +10,11 @@ use super::keywords::Keywords;
 use super::session::Session;
 use crate::mail::{Uid, UidSet, counted};
 use crate::store::disk::{made_anew, permanent, refused};
-use crate::store::{FlagChange, FlagEdit, Refusal, RefusalMeaning, Removal};
+use crate::store::{Answer, FlagChange, FlagEdit, Refusal, RefusalMeaning, Removal};
 use std::io;
 
 impl Session {
-    pub(super) fn change_one(&self, change: &FlagChange) -> Result<UidSet, Refusal> {
+    pub(super) fn change_one(&self, change: &FlagChange) -> Answer<UidSet> {
         let folder = Folder::complete(self.tree.root_of(&change.mailbox)?, &change.mailbox)?;
         let keywords = self.keywords_for(change, &folder)?;
         let mut left_alone = UidSet::default();
@@ -53,7 +53,7 @@ impl Session {
     }
 
     /// Returns the folder's keywords, with letters for those to be set.
-    fn keywords_for(&self, change: &FlagChange, folder: &Folder) -> Result<Keywords, Refusal> {
+    fn keywords_for(&self, change: &FlagChange, folder: &Folder) -> Answer<Keywords> {
         let failed =
             |error: io::Error| refused("write", &folder.dir.path_of(super::keywords::NAME), &error);
         let keywords = Keywords::read(&folder.dir).map_err(failed)?;
@@ -70,7 +70,7 @@ impl Session {
         }
     }
 
-    pub(super) fn remove_one(&self, removal: &Removal) -> Result<(), Refusal> {
+    pub(super) fn remove_one(&self, removal: &Removal) -> Answer<()> {
         let folder = Folder::complete(self.tree.root_of(&removal.mailbox)?, &removal.mailbox)?;
         let index = self.tree.index(&removal.mailbox, &folder, true)?;
         if index.validity() != removal.uid_validity {
@@ -97,7 +97,7 @@ impl Session {
         folder: &Folder,
         uids: UidSet,
         act: &mut dyn FnMut(&Found<'_>) -> io::Result<()>,
-    ) -> Result<(), Refusal> {
+    ) -> Answer<()> {
         let mut open = uids;
         for _ in 0..LOOKS {
             let index = self.tree.index(mailbox, folder, true)?;
@@ -105,7 +105,7 @@ impl Session {
             for found in index.all().filter(|found| open.contains(found.uid)) {
                 match act(&found) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                        renamed.push(found.uid)
+                        renamed.push(found.uid);
                     }
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                         let path = folder.dir.path_of(found.name);

@@ -11,7 +11,9 @@ use super::keywords::{Keywords, LETTERS};
 use super::tree::{DRAFT, Tree};
 use crate::mail::{Flags, MailboxName, Uid, UidSet};
 use crate::store::disk::{CHUNK, Dir, Measure, refused, set_modified, stopped, unique};
-use crate::store::{Body, Delivery, Error, ErrorKind, Outcome, Placed, Refusal, RefusalMeaning};
+use crate::store::{
+    Answer, Body, Delivery, Error, ErrorKind, Outcome, Placed, Refusal, RefusalMeaning,
+};
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
@@ -190,7 +192,7 @@ impl From<Refusal> for Failure {
 }
 
 impl Open {
-    fn new(tree: &Tree, mailbox: &MailboxName) -> Result<Self, Refusal> {
+    fn new(tree: &Tree, mailbox: &MailboxName) -> Answer<Self> {
         let folder = Folder::complete(tree.root_of(mailbox)?, mailbox)?;
         let keywords = Keywords::read(&folder.dir)
             .map_err(|error| refused("read", folder.dir.path(), &error))?;
@@ -209,7 +211,7 @@ impl Open {
     /// Returns the letters for a message's flags, assigning letters to new keywords. If none are
     /// left, the message is refused once because of its flags; delivered with care, it goes without
     /// them.
-    fn letters(&mut self, flags: &Flags, careful: bool) -> Result<Vec<u8>, Refusal> {
+    fn letters(&mut self, flags: &Flags, careful: bool) -> Answer<Vec<u8>> {
         let (letters, without) = filename::letters_of(flags, &self.keywords);
         if without.is_empty() {
             return Ok(letters);

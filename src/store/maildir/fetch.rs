@@ -6,7 +6,7 @@ use super::folder::Folder;
 use super::index::Index;
 use super::tree::Tree;
 use crate::mail::{MailboxName, Uid, UidValidity};
-use crate::store::Refusal;
+use crate::store::Answer;
 use crate::store::disk::{Dir, Letter, Measure, Reading, WireReader, gone, made_anew, refused};
 use std::fs::File;
 use std::io::{self, Seek as _};
@@ -35,11 +35,7 @@ impl Shelf {
 }
 
 impl Reading for Shelf {
-    fn enter(
-        &mut self,
-        mailbox: &MailboxName,
-        generation: Option<UidValidity>,
-    ) -> Result<(), Refusal> {
+    fn enter(&mut self, mailbox: &MailboxName, generation: Option<UidValidity>) -> Answer<()> {
         // The previous folder's index isn't kept longer than needed.
         self.open = None;
         let folder = Folder::open(self.tree.root_of(mailbox)?, mailbox)?;
@@ -55,7 +51,7 @@ impl Reading for Shelf {
         Ok(())
     }
 
-    fn letter(&mut self, uid: Uid) -> Result<Option<Letter>, Refusal> {
+    fn letter(&mut self, uid: Uid) -> Answer<Option<Letter>> {
         let Some(open) = &mut self.open else {
             return Err(gone(Path::new("that was asked for")));
         };

@@ -3,7 +3,7 @@
 
 use super::{keywords, uidlist};
 use crate::mail::MailboxName;
-use crate::store::Refusal;
+use crate::store::Answer;
 use crate::store::disk::{Dir, gone, permanent, refused};
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -33,7 +33,7 @@ pub(super) fn directory_name(mailbox: &MailboxName) -> Option<Vec<u8>> {
 
 impl Folder {
     /// Opens a mailbox in a tree.
-    pub(super) fn open(root: &Dir, mailbox: &MailboxName) -> Result<Self, Refusal> {
+    pub(super) fn open(root: &Dir, mailbox: &MailboxName) -> Answer<Self> {
         let dir = match directory_name(mailbox) {
             None => root.clone(),
             Some(name) => {
@@ -50,7 +50,7 @@ impl Folder {
     }
 
     /// Opens it after creating its missing directories: for a folder that is written to.
-    pub(super) fn complete(root: &Dir, mailbox: &MailboxName) -> Result<Self, Refusal> {
+    pub(super) fn complete(root: &Dir, mailbox: &MailboxName) -> Answer<Self> {
         let folder = Self::open(root, mailbox)?;
         if folder.new.is_some() && folder.cur.is_some() && inner(&folder.dir, b"tmp")?.is_some() {
             return Ok(folder);
@@ -60,7 +60,7 @@ impl Folder {
     }
 
     /// Creates a mailbox's directories. An existing mailbox is completed.
-    pub(super) fn make(root: &Dir, mailbox: &MailboxName) -> Result<(), Refusal> {
+    pub(super) fn make(root: &Dir, mailbox: &MailboxName) -> Answer<()> {
         let dir = match directory_name(mailbox) {
             None => {
                 check_not_emptied(root)?;
@@ -91,7 +91,7 @@ impl Folder {
     }
 
     /// Returns the directory where messages are written before they become visible.
-    pub(super) fn drafts(&self) -> Result<Dir, Refusal> {
+    pub(super) fn drafts(&self) -> Answer<Dir> {
         self.dir
             .directory(b"tmp")
             .map_err(|error| refused("open", &self.dir.path_of(b"tmp"), &error))
@@ -151,7 +151,7 @@ fn now() -> u64 {
         .map_or(0, |age| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX))
 }
 
-fn inner(dir: &Dir, name: &[u8]) -> Result<Option<Dir>, Refusal> {
+fn inner(dir: &Dir, name: &[u8]) -> Answer<Option<Dir>> {
     match dir.directory(name) {
         Ok(inner) => Ok(Some(inner)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -162,7 +162,7 @@ fn inner(dir: &Dir, name: &[u8]) -> Result<Option<Dir>, Refusal> {
 /// Refuses a directory without `cur` and `new` that has a list of UIDs, since it held messages.
 /// They may come back (a backup, a disk mounted late), so it isn't filled a second time. Without
 /// such a list, a run was killed while creating the folder.
-fn check_not_emptied(dir: &Dir) -> Result<(), Refusal> {
+fn check_not_emptied(dir: &Dir) -> Answer<()> {
     let lacks = |names: &[&[u8]]| names.iter().all(|name| dir.lacks(name));
     if !lacks(&[b"cur", b"new"]) || lacks(&uidlist::KNOWN) {
         return Ok(());
@@ -186,7 +186,7 @@ fn make_inner(dir: &Dir) -> io::Result<()> {
 
 /// Checks that a name from a listing or a request leads to a directory in the tree and nowhere
 /// else.
-fn check_reachable(root: &Dir, name: &[u8]) -> Result<(), Refusal> {
+fn check_reachable(root: &Dir, name: &[u8]) -> Answer<()> {
     if name.contains(&b'/') || name.contains(&0) || matches!(name, b"." | b"..") {
         let text = format!(
             "the folder name {} would lead out of {}",
@@ -200,7 +200,7 @@ fn check_reachable(root: &Dir, name: &[u8]) -> Result<(), Refusal> {
 
 /// Checks whether a new folder may have this name: printable ASCII (modified UTF-7), no empty
 /// level, no more bytes than a file name.
-pub(super) fn check_new_name(root: &Dir, mailbox: &MailboxName) -> Result<(), Refusal> {
+pub(super) fn check_new_name(root: &Dir, mailbox: &MailboxName) -> Answer<()> {
     let name = mailbox.as_bytes();
     let refuse = |why: &str| {
         Err(permanent(format!(

@@ -12,7 +12,7 @@ use super::filename;
 use super::folder::Folder;
 use super::uidlist;
 use crate::mail::{Uid, UidValidity};
-use crate::store::Refusal;
+use crate::store::Answer;
 use crate::store::disk::{Dir, Generation, Kind, ListPlace, Numbered, Numbers, refused};
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -70,7 +70,7 @@ impl Index {
         numbers: &mut Numbers,
         root: &Dir,
         may_write: bool,
-    ) -> Result<Self, Refusal> {
+    ) -> Answer<Self> {
         let failed = |error: io::Error| refused("read", folder.dir.path(), &error);
         let mut index = Self::list(folder).map_err(failed)?;
         let place = ListPlace {

@@ -6,11 +6,11 @@ use super::subscriptions::Subscriptions;
 use super::tree::{DELETED, path_of};
 use crate::mail::MailboxName;
 use crate::store::disk::{Dir, gone, permanent, refused, unique};
-use crate::store::{NewFolder, Refusal};
+use crate::store::{Answer, NewFolder};
 use std::io;
 
 impl Session {
-    pub(super) fn create_one(&self, folder: &NewFolder) -> Result<MailboxName, Refusal> {
+    pub(super) fn create_one(&self, folder: &NewFolder) -> Answer<MailboxName> {
         let root = self.tree.root_of(&folder.name)?;
         let mut refusal = match Folder::make(root, &folder.name) {
             Ok(()) => return Ok(folder.name.clone()),
@@ -30,7 +30,7 @@ impl Session {
     pub(super) fn change_subscriptions(
         &self,
         change: &mut dyn FnMut(&mut Subscriptions) -> bool,
-    ) -> Result<(), Refusal> {
+    ) -> Answer<()> {
         let root = self.tree.root_of(&MailboxName::from("INBOX"))?;
         let failed = |error: io::Error| refused("write", &root.path_of(b"subscriptions"), &error);
         let mut subscriptions = Subscriptions::read(root).map_err(failed)?;
@@ -42,7 +42,7 @@ impl Session {
     }
 
     /// Renames a folder and its subfolders. Nothing is renamed if any of the new names is taken.
-    pub(super) fn rename_one(&self, from: &MailboxName, to: &MailboxName) -> Result<(), Refusal> {
+    pub(super) fn rename_one(&self, from: &MailboxName, to: &MailboxName) -> Answer<()> {
         let root = self.tree.root_of(from)?;
         if from.is_inbox() || to.is_inbox() {
             return Err(permanent(
@@ -90,7 +90,7 @@ impl Session {
 
     /// Deletes a folder with its contents; subfolders stay. For every reader it is gone before its
     /// files are.
-    pub(super) fn delete_one(&self, mailbox: &MailboxName) -> Result<(), Refusal> {
+    pub(super) fn delete_one(&self, mailbox: &MailboxName) -> Answer<()> {
         let root = self.tree.root_of(mailbox)?;
         let Some(name) = directory_name(mailbox) else {
             return Err(permanent(

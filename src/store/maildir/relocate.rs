@@ -8,7 +8,7 @@ use super::keywords::Keywords;
 use super::session::Session;
 use crate::mail::Uid;
 use crate::store::disk::{Dir, made_anew, refused, set_modified, unique};
-use crate::store::{Refusal, Relocated, Relocation};
+use crate::store::{Answer, Relocated, Relocation};
 use std::io;
 
 impl Session {
@@ -20,11 +20,7 @@ impl Session {
         result
     }
 
-    fn relocate_into(
-        &self,
-        relocation: &Relocation,
-        result: &mut Relocated,
-    ) -> Result<(), Refusal> {
+    fn relocate_into(&self, relocation: &Relocation, result: &mut Relocated) -> Answer<()> {
         let from = Folder::complete(self.tree.root_of(&relocation.from)?, &relocation.from)?;
         let to = Folder::complete(self.tree.root_of(&relocation.to)?, &relocation.to)?;
         let index = self.tree.index(&relocation.from, &from, true)?;

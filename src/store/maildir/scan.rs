@@ -12,13 +12,13 @@ use crate::mail::{
     SystemFlag, Uid, UidSet,
 };
 use crate::store::disk::{Measure, header_fields, permanent, refused};
-use crate::store::{FolderScan, KnownDepth, Refusal, ScanDepth, ScanRequest};
+use crate::store::{Answer, FolderScan, KnownDepth, ScanDepth, ScanRequest};
 use std::collections::HashMap;
 use std::io::{self, Seek as _};
 use std::sync::Arc;
 
 impl Session {
-    pub(super) fn scan_one(&self, request: &ScanRequest<'_>) -> Result<FolderScan, Refusal> {
+    pub(super) fn scan_one(&self, request: &ScanRequest<'_>) -> Answer<FolderScan> {
         if request.search.is_some() {
             return Err(permanent(
                 "a directory of mail cannot be searched by IMAP's SEARCH",
@@ -71,7 +71,7 @@ impl Session {
         Ok(scan)
     }
 
-    fn look_again(&self, mailbox: &MailboxName, folder: &Folder) -> Result<Arc<Index>, Refusal> {
+    fn look_again(&self, mailbox: &MailboxName, folder: &Folder) -> Answer<Arc<Index>> {
         self.tree.index(mailbox, folder, true)
     }
 }
@@ -121,7 +121,7 @@ impl Reader<'_> {
         wanted: Option<&UidSet>,
         letters: &mut LetterTable,
         scan: &mut FolderScan,
-    ) -> Result<UidSet, Refusal> {
+    ) -> Answer<UidSet> {
         let mut renamed = UidSet::default();
         for found in index
             .all()

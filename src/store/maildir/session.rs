@@ -11,8 +11,8 @@ use crate::mail::{
 };
 use crate::store::disk::{Requests, stopped};
 use crate::store::{
-    Connections, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder, Outcome,
-    Quota, ReadStore, Refusal, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
+    Answer, Connections, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder,
+    Outcome, Quota, ReadStore, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
 };
 use std::io;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ impl Session {
         })
     }
 
-    fn status(&self, mailbox: &MailboxName) -> Result<FolderStatus, Refusal> {
+    fn status(&self, mailbox: &MailboxName) -> Answer<FolderStatus> {
         let folder = Folder::open(self.tree.root_of(mailbox)?, mailbox)?;
         let index = self.tree.index(mailbox, &folder, false)?;
         let unseen = index
@@ -137,7 +137,7 @@ impl ReadStore for Session {
     fn scan(
         &mut self,
         requests: &[ScanRequest<'_>],
-        done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
+        done: &mut dyn FnMut(usize, Answer<FolderScan>),
     ) -> Result<(), Error> {
         for (at, request) in requests.iter().enumerate() {
             done(at, self.scan_one(request));
@@ -171,17 +171,14 @@ impl ReadStore for Session {
 }
 
 impl Store for Session {
-    fn create(
-        &mut self,
-        folders: &[NewFolder],
-    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Answer<MailboxName>>, Error> {
         Ok(folders
             .iter()
             .map(|folder| self.create_one(folder))
             .collect())
     }
 
-    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Answer<()>>, Error> {
         let done = self.change_subscriptions(&mut |subscriptions| {
             mailboxes.iter().fold(false, |changed, mailbox| {
                 subscriptions.add(mailbox) | changed
@@ -219,34 +216,28 @@ impl Store for Session {
             .collect())
     }
 
-    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Answer<()>>, Error> {
         Ok(removals
             .iter()
             .map(|removal| self.remove_one(removal))
             .collect())
     }
 
-    fn rename(
-        &mut self,
-        renames: &[(MailboxName, MailboxName)],
-    ) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Answer<()>>, Error> {
         Ok(renames
             .iter()
             .map(|(from, to)| self.rename_one(from, to))
             .collect())
     }
 
-    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Answer<()>>, Error> {
         Ok(mailboxes
             .iter()
             .map(|mailbox| self.delete_one(mailbox))
             .collect())
     }
 
-    fn change_flags(
-        &mut self,
-        changes: &[FlagChange],
-    ) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
+    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Answer<UidSet>>, Error> {
         Ok(changes
             .iter()
             .map(|change| self.change_one(change))

@@ -8,7 +8,7 @@ use crate::mail::{Gaps, MailboxName, UidValidity, Unread};
 use crate::store::disk::{
     Dir, IfAbsent, Kind, ListPlace, Numbers, Place, TreeLock, permanent, refused, stopped,
 };
-use crate::store::{Access, Error, ErrorKind, Refusal};
+use crate::store::{Access, Answer, Error, ErrorKind};
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
@@ -96,7 +96,7 @@ impl Tree {
     }
 
     /// Returns the root for a folder, which must exist.
-    pub(super) fn root_of(&self, mailbox: &MailboxName) -> Result<&Dir, Refusal> {
+    pub(super) fn root_of(&self, mailbox: &MailboxName) -> Answer<&Dir> {
         self.root
             .as_ref()
             .ok_or_else(|| crate::store::disk::gone(Path::new(&mailbox.to_string())))
@@ -171,7 +171,7 @@ impl Tree {
         mailbox: &MailboxName,
         folder: &Folder,
         anew: bool,
-    ) -> Result<Arc<Index>, Refusal> {
+    ) -> Answer<Arc<Index>> {
         if folder.cur.is_none() {
             let path = folder.dir.path_of(b"cur");
             let text = format!(

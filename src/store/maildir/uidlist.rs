@@ -95,7 +95,7 @@ mod tests {
     fn listed(text: &str) -> Option<Listed> {
         let mut all = Vec::new();
         let lines = read(text.as_bytes(), &mut |uid, name| {
-            all.push((uid, String::from_utf8_lossy(name).into_owned()))
+            all.push((uid, String::from_utf8_lossy(name).into_owned()));
         })?;
         Some((lines.validity, lines.next, all))
     }

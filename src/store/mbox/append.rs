@@ -7,7 +7,7 @@ use super::index::{Identity, Stamp, identity_hash, identity_name, identity_of};
 use super::tree::{Spot, Tree};
 use crate::mail::{Flags, InternalDate, MailboxName, Uid, UidSet};
 use crate::store::disk::{CHUNK, Measure, refused, stopped};
-use crate::store::{Body, Delivery, Error, ErrorKind, Outcome, Placed, Refusal};
+use crate::store::{Answer, Body, Delivery, Error, ErrorKind, Outcome, Placed, Refusal};
 use sha2::Digest as _;
 use std::collections::HashMap;
 use std::fs::File;
@@ -208,7 +208,7 @@ struct Spool {
 }
 
 impl Open {
-    fn new(tree: &Tree, mailbox: &MailboxName) -> Result<Self, Refusal> {
+    fn new(tree: &Tree, mailbox: &MailboxName) -> Answer<Self> {
         let spot = tree.spot(mailbox, false)?;
         spot.dir
             .file(&spot.name)
@@ -231,7 +231,7 @@ impl Open {
         messages: &[(u32, Identity)],
         text: &[u8],
         spool: Option<File>,
-    ) -> io::Result<Result<Placed, Refusal>> {
+    ) -> io::Result<Answer<Placed>> {
         let (mut file, _lock) = match self.spot.lock() {
             Ok(locked) => locked,
             Err(refusal) => return Ok(Err(refusal)),

@@ -6,7 +6,7 @@ use super::index::{Entry, Index, identity_name};
 use super::tree::Tree;
 use super::view::{FieldFilter, Region};
 use crate::mail::{Flags, MailboxName};
-use crate::store::Refusal;
+use crate::store::Answer;
 use crate::store::disk::{CHUNK, refused};
 use std::collections::HashMap;
 use std::io::{self, Read as _, Write};
@@ -24,9 +24,9 @@ impl Tree {
     pub(super) fn rewrite(
         &self,
         mailbox: &MailboxName,
-        check: impl FnOnce(&Index) -> Result<(), Refusal>,
+        check: impl FnOnce(&Index) -> Answer<()>,
         fate: &mut dyn FnMut(&Index, &Entry) -> Fate,
-    ) -> Result<(), Refusal> {
+    ) -> Answer<()> {
         let spot = self.spot(mailbox, false)?;
         let (_file, _lock) = spot.lock()?;
         let index = self.index(mailbox)?;

@@ -12,8 +12,8 @@ use crate::store::disk::{
     Letter, Reading, Requests, gone, header_fields, made_anew, permanent, stopped,
 };
 use crate::store::{
-    Body, Connections, Delivery, Error, Fetched, FlagChange, FlagEdit, FolderScan, MessageSink,
-    NewFolder, Outcome, Quota, ReadStore, Refusal, Relocated, Relocation, Removal, ScanDepth,
+    Answer, Body, Connections, Delivery, Error, Fetched, FlagChange, FlagEdit, FolderScan,
+    MessageSink, NewFolder, Outcome, Quota, ReadStore, Relocated, Relocation, Removal, ScanDepth,
     ScanRequest, Store, Traffic,
 };
 use std::path::Path;
@@ -66,7 +66,7 @@ impl Session {
         })
     }
 
-    fn status(&self, mailbox: &MailboxName) -> Result<FolderStatus, Refusal> {
+    fn status(&self, mailbox: &MailboxName) -> Answer<FolderStatus> {
         let Some(index) = self.index(mailbox)? else {
             let counters = Counters {
                 messages: Some(0),
@@ -96,7 +96,7 @@ impl Session {
     }
 
     /// Returns a folder's messages; `None` for an INBOX that doesn't exist yet.
-    fn index(&self, mailbox: &MailboxName) -> Result<Option<Arc<Index>>, Refusal> {
+    fn index(&self, mailbox: &MailboxName) -> Answer<Option<Arc<Index>>> {
         if mailbox.is_inbox()
             && self
                 .tree
@@ -109,7 +109,7 @@ impl Session {
         self.tree.index(mailbox).map(Some)
     }
 
-    fn scan_one(&self, request: &ScanRequest<'_>) -> Result<FolderScan, Refusal> {
+    fn scan_one(&self, request: &ScanRequest<'_>) -> Answer<FolderScan> {
         if request.search.is_some() {
             return Err(permanent(
                 "a directory of mail cannot be searched by IMAP's SEARCH",
@@ -157,7 +157,7 @@ impl Session {
     }
 
     /// Changes flags in one folder, in one go.
-    fn change_all(&self, changes: &[FlagChange]) -> Result<(), Refusal> {
+    fn change_all(&self, changes: &[FlagChange]) -> Answer<()> {
         let Some(first) = changes.first() else {
             return Ok(());
         };
@@ -185,7 +185,7 @@ impl Session {
         mailbox: &MailboxName,
         validity: Option<UidValidity>,
         uids: &UidSet,
-    ) -> Result<(), Refusal> {
+    ) -> Answer<()> {
         let path = self.tree.spot(mailbox, false)?.path();
         let check = |index: &Index| {
             if index.validity() == validity {
@@ -262,7 +262,7 @@ impl Session {
         Ok(result)
     }
 
-    fn create_one(&self, folder: &NewFolder) -> Result<MailboxName, Refusal> {
+    fn create_one(&self, folder: &NewFolder) -> Answer<MailboxName> {
         let refusal = match self.tree.create(&folder.name) {
             Ok(()) => return Ok(folder.name.clone()),
             Err(refusal) => refusal,
@@ -298,11 +298,7 @@ struct Shelf {
 }
 
 impl Reading for Shelf {
-    fn enter(
-        &mut self,
-        mailbox: &MailboxName,
-        generation: Option<UidValidity>,
-    ) -> Result<(), Refusal> {
+    fn enter(&mut self, mailbox: &MailboxName, generation: Option<UidValidity>) -> Answer<()> {
         self.open = None;
         let index = self.tree.index(mailbox)?;
         if index.validity() != generation {
@@ -312,7 +308,7 @@ impl Reading for Shelf {
         Ok(())
     }
 
-    fn letter(&mut self, uid: Uid) -> Result<Option<Letter>, Refusal> {
+    fn letter(&mut self, uid: Uid) -> Answer<Option<Letter>> {
         let Some((mailbox, index)) = &mut self.open else {
             return Err(gone(Path::new("that was asked for")));
         };
@@ -355,7 +351,7 @@ impl ReadStore for Session {
     fn scan(
         &mut self,
         requests: &[ScanRequest<'_>],
-        done: &mut dyn FnMut(usize, Result<FolderScan, Refusal>),
+        done: &mut dyn FnMut(usize, Answer<FolderScan>),
     ) -> Result<(), Error> {
         for (at, request) in requests.iter().enumerate() {
             done(at, self.scan_one(request));
@@ -389,17 +385,14 @@ impl ReadStore for Session {
 }
 
 impl Store for Session {
-    fn create(
-        &mut self,
-        folders: &[NewFolder],
-    ) -> Result<Vec<Result<MailboxName, Refusal>>, Error> {
+    fn create(&mut self, folders: &[NewFolder]) -> Result<Vec<Answer<MailboxName>>, Error> {
         Ok(folders
             .iter()
             .map(|folder| self.create_one(folder))
             .collect())
     }
 
-    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn subscribe(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Answer<()>>, Error> {
         let done = self.tree.change_subscriptions(&mut |names| {
             mailboxes.iter().fold(false, |changed, mailbox| {
                 names.insert(mailbox.clone()) | changed
@@ -437,24 +430,21 @@ impl Store for Session {
             .collect()
     }
 
-    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn remove(&mut self, removals: &[Removal]) -> Result<Vec<Answer<()>>, Error> {
         let remove = |removal: &Removal| {
             self.remove_one(&removal.mailbox, removal.uid_validity, &removal.uids)
         };
         Ok(removals.iter().map(remove).collect())
     }
 
-    fn rename(
-        &mut self,
-        renames: &[(MailboxName, MailboxName)],
-    ) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn rename(&mut self, renames: &[(MailboxName, MailboxName)]) -> Result<Vec<Answer<()>>, Error> {
         Ok(renames
             .iter()
             .map(|(from, to)| self.tree.rename(from, to))
             .collect())
     }
 
-    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Result<(), Refusal>>, Error> {
+    fn delete(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Answer<()>>, Error> {
         Ok(mailboxes
             .iter()
             .map(|mailbox| self.tree.delete(mailbox))
@@ -463,10 +453,7 @@ impl Store for Session {
 
     /// A file has one time for all its messages: it doesn't show which ones others have changed
     /// since.
-    fn change_flags(
-        &mut self,
-        changes: &[FlagChange],
-    ) -> Result<Vec<Result<UidSet, Refusal>>, Error> {
+    fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Answer<UidSet>>, Error> {
         let mut results = Vec::with_capacity(changes.len());
         for group in changes.chunk_by(|a, b| a.mailbox == b.mailbox) {
             let done = self.change_all(group);

@@ -11,7 +11,7 @@ use crate::store::disk::{
     Dir, IfAbsent, Kind, ListPlace, MAX_SETTINGS, Numbers, Place, TreeLock, gone, permanent,
     refused, stopped,
 };
-use crate::store::{Access, Error, ErrorKind, Refusal};
+use crate::store::{Access, Answer, Error, ErrorKind};
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -55,7 +55,7 @@ impl Spot {
     }
 
     /// Returns the file with its locks, to be changed.
-    pub(super) fn lock(&self) -> Result<(File, MboxLock), Refusal> {
+    pub(super) fn lock(&self) -> Answer<(File, MboxLock)> {
         let failed = |error: io::Error| refused("lock", &self.path(), &error);
         loop {
             let file = self.dir.file_for_writing(&self.name).map_err(failed)?;
@@ -163,7 +163,7 @@ impl Tree {
     }
 
     /// Returns where a folder is or would be. With `make`, creates the directories above it.
-    pub(super) fn spot(&self, mailbox: &MailboxName, make: bool) -> Result<Spot, Refusal> {
+    pub(super) fn spot(&self, mailbox: &MailboxName, make: bool) -> Answer<Spot> {
         let Some(root) = &self.root else {
             return Err(gone(mailbox.to_string().as_ref()));
         };
@@ -193,7 +193,7 @@ impl Tree {
     }
 
     /// Creates a folder. One that exists already counts as created.
-    pub(super) fn create(&self, mailbox: &MailboxName) -> Result<(), Refusal> {
+    pub(super) fn create(&self, mailbox: &MailboxName) -> Answer<()> {
         let spot = self.spot(mailbox, true)?;
         let failed = |error: io::Error| refused("create", &spot.path(), &error);
         match spot.dir.new_file(&spot.name) {
@@ -213,7 +213,7 @@ impl Tree {
     }
 
     /// Returns a folder's messages, as last read if the file has not changed since.
-    pub(super) fn index(&self, mailbox: &MailboxName) -> Result<Arc<Index>, Refusal> {
+    pub(super) fn index(&self, mailbox: &MailboxName) -> Answer<Arc<Index>> {
         let spot = self.spot(mailbox, false)?;
         let failed = |error: io::Error| refused("read", &spot.path(), &error);
         let mut folders = self.folders();
@@ -318,7 +318,7 @@ impl Tree {
     }
 
     /// Renames a folder and its subfolders.
-    pub(super) fn rename(&self, from: &MailboxName, to: &MailboxName) -> Result<(), Refusal> {
+    pub(super) fn rename(&self, from: &MailboxName, to: &MailboxName) -> Answer<()> {
         if from.is_inbox() || to.is_inbox() {
             return Err(permanent("INBOX keeps its name"));
         }
@@ -354,7 +354,7 @@ impl Tree {
     }
 
     /// Checks that a folder's subfolders are still listed under its new name.
-    fn check_depth_below(&self, from: &MailboxName, to: &MailboxName) -> Result<(), Refusal> {
+    fn check_depth_below(&self, from: &MailboxName, to: &MailboxName) -> Answer<()> {
         let Some(root) = &self.root else {
             return Ok(());
         };
@@ -371,7 +371,7 @@ impl Tree {
     }
 
     /// Deletes a folder with its messages; subfolders stay.
-    pub(super) fn delete(&self, mailbox: &MailboxName) -> Result<(), Refusal> {
+    pub(super) fn delete(&self, mailbox: &MailboxName) -> Answer<()> {
         if mailbox.is_inbox() {
             return Err(permanent("INBOX cannot be deleted"));
         }
@@ -403,7 +403,7 @@ impl Tree {
     pub(super) fn change_subscriptions(
         &self,
         change: &mut dyn FnMut(&mut BTreeSet<MailboxName>) -> bool,
-    ) -> Result<(), Refusal> {
+    ) -> Answer<()> {
         let Some(root) = &self.root else {
             return Ok(());
         };
@@ -442,7 +442,7 @@ fn below(dir: &Dir, level: &[u8], make: bool) -> io::Result<Dir> {
 }
 
 /// Checks that a new folder will be listed.
-fn check_depth(root: &Dir, mailbox: &MailboxName, levels: usize) -> Result<(), Refusal> {
+fn check_depth(root: &Dir, mailbox: &MailboxName, levels: usize) -> Answer<()> {
     if levels <= MAX_LEVELS {
         return Ok(());
     }
@@ -452,7 +452,7 @@ fn check_depth(root: &Dir, mailbox: &MailboxName, levels: usize) -> Result<(), R
     )))
 }
 
-fn check_level(root: &Dir, mailbox: &MailboxName, level: &[u8]) -> Result<(), Refusal> {
+fn check_level(root: &Dir, mailbox: &MailboxName, level: &[u8]) -> Answer<()> {
     let refuse = |why: &str| {
         Err(permanent(format!(
             "{} cannot hold a folder {mailbox}: {why}",

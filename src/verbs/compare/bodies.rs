@@ -8,9 +8,8 @@ use crate::plan::{Likeness, Settled, Tie, look_alike, settle};
 use crate::store::{AsReadStore, Error};
 
 impl<C: AsReadStore> Comparison<'_, C> {
-    /// Looks whether recorded pairs are still the same messages, by the headers of those with the
-    /// highest UIDs. If not, none of them is believed. Returns the pairs that only their bodies can
-    /// tell apart.
+    /// Checks whether recorded pairs are still the same messages, by the headers of those with the
+    /// highest UIDs. If not, none is trusted. Returns the pairs that only their bodies can decide.
     pub(super) fn probe(&self, index: usize, compared: &mut Compared) -> Vec<(u32, u32)> {
         let differing = self.differing(index, compared);
         if differing.iter().any(|(_, looks_alike)| !looks_alike) {
@@ -47,7 +46,8 @@ impl<C: AsReadStore> Comparison<'_, C> {
         Ok(())
     }
 
-    /// The recorded pairs to probe whose header keys differ, and whether they look alike otherwise.
+    /// Returns the recorded pairs to probe whose header keys differ, and whether they look alike
+    /// otherwise.
     fn differing(&self, index: usize, compared: &Compared) -> Vec<((u32, u32), bool)> {
         let (Some(known), Some(target)) = (&self.pairs[index].known, &compared.target) else {
             return Vec::new();
@@ -71,8 +71,8 @@ impl<C: AsReadStore> Comparison<'_, C> {
         found
     }
 
-    /// Reads the bodies of a tie and decides which is which. Nothing is settled where the target
-    /// has no folder.
+    /// Reads the bodies of a tie and decides which is which. Does nothing if the target has no
+    /// folder.
     pub(super) fn settle_by_bodies(
         &self,
         link: &mut Link<C>,

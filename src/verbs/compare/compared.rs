@@ -9,39 +9,38 @@ use crate::verbs::known::{Known, KnownPair, Recognised};
 use crate::verbs::left_out::FilteredOut;
 use std::collections::HashSet;
 
-/// Two folders' contents and which messages of them are the same.
+/// The contents of two folders, and which of their messages are the same.
 pub(in crate::verbs) struct Compared {
     pub(in crate::verbs) source: FolderScan,
-    /// Without messages where the folder does not exist.
+    /// Without messages if the folder doesn't exist.
     pub(in crate::verbs) target: Option<FolderScan>,
-    /// What an earlier run has paired.
+    /// The pairs of earlier runs.
     pub(in crate::verbs) recognised: Recognised,
-    /// What was matched now, and what has no match.
+    /// The new matches, and the unmatched messages.
     pub(in crate::verbs) matching: Matching,
-    /// Why what earlier runs knew was not believed.
+    /// Why the record of earlier runs was not trusted.
     pub(in crate::verbs) doubt: Option<String>,
-    /// The source's messages of which it can't be told whether the target has them, as content
-    /// could not be read.
+    /// The source's messages that the target may or may not have, because content could not be
+    /// read.
     pub(in crate::verbs) doubtful: Vec<u32>,
-    /// Those of the pairs whose headers differ in that one has `X` for each 8-bit byte of the
-    /// other.
+    /// The pairs whose headers differ only because one has `X` for each 8-bit byte of the other.
     pub(in crate::verbs) munged: HashSet<(u32, u32)>,
-    /// Whether something on the target could not be read, so that it can't be told whether the
-    /// source has it.
+    /// Whether something on the target could not be read, so it is unknown whether the source has
+    /// it.
     pub(in crate::verbs) has_doubtful_target: bool,
     /// The source's messages that options left out.
     pub(in crate::verbs) filtered_out: FilteredOut,
 }
 
 impl Compared {
-    /// Forgets what the record says of pairs, as it is contradicted.
+    /// Drops the recorded pairs, because the servers contradict them.
     pub(super) fn believe_no_record(&mut self) {
         let doubt = "UIDs that were known belong to other messages now, as after a restoration from a backup";
         self.doubt = Some(doubt.to_owned());
         self.recognised = Recognised::default();
     }
 
-    /// The positions of messages that no earlier run has paired, in both scans.
+    /// Returns the positions of messages that no earlier run has paired, in both scans.
     pub(super) fn unpaired(&self) -> (Vec<u32>, Vec<u32>) {
         let rest = |length: usize, taken: &dyn Fn(&KnownPair) -> u32| {
             let mut is_taken = vec![false; length];
@@ -60,11 +59,10 @@ impl Compared {
         )
     }
 
-    /// Matches what no earlier run has paired, by positions in the whole scans.
+    /// Matches messages that no earlier run has paired, by positions in the full scans.
     pub(super) fn match_unpaired(&self, rules: &MatchRules) -> Matching {
         if self.recognised.pairs.is_empty() {
-            // Everything takes part: the scans are matched as they are, without a copy of their
-            // messages.
+            // Every message is unpaired, so the scans are matched without copying their messages.
             let on_target = self.target.as_ref().map_or(&[][..], |scan| &scan.messages);
             return match_folder(&self.source.messages, on_target, rules);
         }
@@ -78,9 +76,10 @@ impl Compared {
             .as_ref()
             .map_or_else(Vec::new, |scan| pick(scan, &on_target));
         let mut matching = match_folder(&source, &target, rules);
-        // The matching counts among the unpaired; here every position is one in the whole scan.
+        // The matching uses positions among the unpaired; here they become positions in the full
+        // scan.
         let whole = |all: &[u32], which: &mut Vec<u32>| {
-            which.iter_mut().for_each(|at| *at = all[*at as usize])
+            which.iter_mut().for_each(|at| *at = all[*at as usize]);
         };
         whole(&on_source, &mut matching.missing);
         whole(&on_target, &mut matching.extra);
@@ -94,8 +93,8 @@ impl Compared {
         matching
     }
 
-    /// The positions of unpaired messages of which something is lacking: date and size of any, and
-    /// the header where there is something to match on both sides.
+    /// Returns the positions of unpaired messages with missing attributes: date and size, and the
+    /// header if both sides have messages to match.
     pub(super) fn lacking(&self) -> (Vec<u32>, Vec<u32>) {
         let (mut on_source, mut on_target) = self.unpaired();
         let is_matched = !on_source.is_empty() && !on_target.is_empty();
@@ -108,7 +107,8 @@ impl Compared {
         (on_source, on_target)
     }
 
-    /// The recorded pairs of which the header is looked at, and was not asked for on both sides.
+    /// Returns the recorded pairs whose headers are to be checked but were not requested on both
+    /// sides.
     pub(super) fn to_probe(&self, known: Option<&Known>) -> Vec<(u32, u32)> {
         let (Some(known), Some(target)) = (known, &self.target) else {
             return Vec::new();
@@ -120,13 +120,13 @@ impl Compared {
         pairs
     }
 
-    /// Whether something must be asked for before the messages can be matched.
+    /// Reports whether something must be requested before the messages can be matched.
     pub(super) fn lacks_keys(&self, known: Option<&Known>) -> bool {
         let (on_source, on_target) = self.lacking();
         !on_source.is_empty() || !on_target.is_empty() || !self.to_probe(known).is_empty()
     }
 
-    /// Whether what only the target has is known for certain: everything was listed, read and told
+    /// Reports whether it is certain what only the target has: everything was listed, read and told
     /// apart.
     pub(in crate::verbs) fn is_certain(&self) -> bool {
         let all_listed = |scan: &FolderScan| scan.unlisted == 0;
@@ -137,7 +137,7 @@ impl Compared {
             && self.target.as_ref().is_none_or(all_listed)
     }
 
-    /// The messages that only the target has.
+    /// Returns the messages that only the target has.
     pub(in crate::verbs) fn extra(&self) -> UidSet {
         let Some(target) = &self.target else {
             return UidSet::default();
@@ -149,7 +149,7 @@ impl Compared {
             .collect()
     }
 
-    /// What is to be said of messages that the source has but does not list.
+    /// Returns a warning about messages that the source has but doesn't list.
     pub(in crate::verbs) fn unlisted(&self) -> Option<String> {
         let count = self.source.unlisted;
         (count > 0).then(|| {
@@ -160,8 +160,7 @@ impl Compared {
         })
     }
 
-    /// Names the messages of which it can't be told whether the target has them. Gives how many
-    /// there are.
+    /// Reports the messages that the target may or may not have. Returns how many there are.
     pub(in crate::verbs) fn tell_doubtful(
         &self,
         pair: &folders::Pair,
@@ -182,7 +181,7 @@ impl Compared {
     }
 }
 
-/// Keeps only these messages of a scan, and the flags.
+/// Keeps only these messages of a scan, and their flags.
 pub(in crate::verbs) fn only(scan: &FolderScan, which: &[u32]) -> (Vec<Message>, FlagTable) {
     (
         which.iter().map(|at| scan.messages[*at as usize]).collect(),

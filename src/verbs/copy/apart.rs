@@ -35,25 +35,9 @@ impl Copy<'_> {
                 .iter()
                 .filter(|(source, target)| same_mailbox::is_one_name(&source.name, &target.name));
             let same: Vec<String> = same.map(|(source, _)| source.name.to_string()).collect();
-            if !same.is_empty() {
-                return Err(same_mailbox::refusal(&same));
-            }
+            same_mailbox::refuse(&same)?;
         }
-        let suspects = same_mailbox::suspects(link, &folders)?;
-        if self.options.dry_run {
-            if !suspects.is_empty() {
-                self.observer.observe(&Event::Warning {
-                    text: &same_mailbox::suspicion(&suspects),
-                });
-            }
-            return Ok(());
-        }
-        let same = same_mailbox::convict(link, &suspects)?;
-        if same.is_empty() {
-            Ok(())
-        } else {
-            Err(same_mailbox::refusal(&same))
-        }
+        same_mailbox::check(link, &folders, self.options.dry_run, self.observer)
     }
 
     /// Each folder of the source beside that of the target which must be another one. Nothing is
@@ -145,7 +129,7 @@ impl Copy<'_> {
                 .collect();
             folders.sort();
             self.doomed.clear();
-            return Err(same_mailbox::refusal(&folders));
+            return same_mailbox::refuse(&folders);
         }
         self.spare_unproven(&unknown);
         Ok(())

@@ -7,11 +7,11 @@ use super::relocate::without;
 use super::{Copy, Status};
 use crate::engine::relocate::{self, Errand, Outcome};
 use crate::engine::sent::Sent;
-use crate::engine::way::Way;
+use crate::engine::way::{self, Way};
 use crate::exec::{self, Context, Fate, Journal, Lanes, Link, Tally};
 use crate::mail::{Message, Side, SpecialUse, Uid, UidSet};
 use crate::plan::FolderTask;
-use crate::store::{Error, ErrorKind};
+use crate::store::Error;
 use crate::verbs::opening::Names;
 use crate::verbs::{Deleting, MessageFilter};
 use std::collections::HashMap;
@@ -29,18 +29,18 @@ impl Copy<'_> {
         context: &Context<'_>,
         mut early: Option<Early<'_>>,
     ) {
-        let mut way = Way::new(context, link);
-        if let Err(error) = self.steps(&mut way, names, &mut early)
-            && error.kind != ErrorKind::Interrupted
-        {
+        let (traffic, failure) = way::carry_out(context, link, |way| {
+            let done = self.steps(way, names, &mut early);
+            if let Some(early) = early.take() {
+                let tally = self.end_early(early);
+                way.settle(tally);
+            }
+            done
+        });
+        self.summary.traffic += traffic;
+        if let Some(error) = failure {
             self.summary.status = Status::Stopped(error);
         }
-        if let Some(early) = early.take() {
-            let tally = self.end_early(early);
-            way.settle(tally);
-        }
-        way.end();
-        self.summary.traffic += way.traffic;
     }
 
     /// How many lanes there will be work for, as far as the listings tell: where the target is
@@ -105,9 +105,9 @@ impl Copy<'_> {
         self.rename_folders(way, names)?;
         let link = way.link()?;
         self.create_folders(link, names.pairs)?;
-        self.subscribe(link, names)?;
-        self.change_flags(link, names.pairs)?;
-        self.mark_damaged(link)?;
+        self.subscribe(way, names)?;
+        self.change_flags(way, names.pairs)?;
+        self.mark_damaged(way)?;
         self.memory.begin(names, &self.folders);
         let jobs = std::mem::take(&mut self.elsewhere.jobs);
         if !jobs.is_empty() {

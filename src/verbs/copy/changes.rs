@@ -281,17 +281,17 @@ impl Changes<'_> {
     /// The flags to change: each is still to be changed, or is as it is to be.
     fn of_flags(&mut self) {
         let mut changed: HashSet<Uid> = HashSet::new();
-        for ((edit, flags), uids) in &self.needs.flag_changes {
+        for (edit, flags, uids) in self.needs.flag_changes.iter() {
             // A message that arrived since is not in the plan, whatever flags it is to have.
             let is_known = |uid: &Uid| !is_new(*uid, self.target_next());
-            let is_unplanned = |uid: &Uid| !is_planned_edit(self.folder, *edit, flags, *uid);
+            let is_unplanned = |uid: &Uid| !is_planned_edit(self.folder, edit, flags, *uid);
             changed.extend(uids.iter().filter(|uid| is_known(uid) && is_unplanned(uid)));
         }
         for planned in &self.folder.flag_changes {
             let is_open = |uid: &Uid| {
                 let now = self.needs.flag_changes.iter();
-                now.filter(|((edit, _), _)| *edit == planned.edit)
-                    .any(|(_, uids)| uids.contains(*uid))
+                now.filter(|(edit, ..)| *edit == planned.edit)
+                    .any(|(.., uids)| uids.contains(*uid))
             };
             let is_undone =
                 |uid: &Uid| !is_open(uid) && !self.is_done(planned.edit, &planned.flags, *uid);

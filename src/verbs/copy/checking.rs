@@ -5,15 +5,16 @@
 //! Where a folder lists what it keeps and all dates are usual, as is mostly so, nothing is asked.
 
 use super::Copy;
+use crate::engine::flagging::{FlagChanges, FlagWork, change_flags_on};
 use crate::engine::kept::{LostDates, told_flags};
 use crate::engine::scans::scan_each;
 use crate::engine::sent::Sent;
 use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::Fate;
-use crate::mail::{Flags, MailboxName, Message, Uid, UidSet, UidValidity};
+use crate::mail::{Flags, Message, Side, Uid, UidSet, UidValidity};
 use crate::plan::FolderTask;
-use crate::store::{Error, FlagChange, FlagEdit, FolderScan, ScanDepth};
+use crate::store::{Error, FlagEdit, FolderScan, ScanDepth};
 use std::collections::BTreeMap;
 
 /// What is looked at in one folder.
@@ -93,8 +94,8 @@ impl Copy<'_> {
             return Ok(());
         }
         let scans = look_at(way, &looks)?;
-        let mut changes = Vec::new();
-        for (look, scan) in looks.iter().zip(&scans) {
+        let mut works = Vec::new();
+        for (of, (look, scan)) in looks.iter().zip(&scans).enumerate() {
             let Some(scan) = scan else { continue };
             let mut lost = LostDates::default();
             for (message, uid) in &look.dates {
@@ -103,22 +104,19 @@ impl Copy<'_> {
                     .for_each(|copy| lost.compare(message, copy));
             }
             self.tell(lost.told(&look.task.to, "target", "source"));
+            let mut changes = FlagChanges::default();
             for (flags, uids) in look.lacking(scan) {
-                let (mailbox, edit) = (MailboxName::clone(&look.task.target), FlagEdit::Add);
-                changes.push(FlagChange {
-                    mailbox,
-                    uids,
-                    edit,
-                    flags,
-                    unchanged_since: None,
-                });
+                changes.add_all(FlagEdit::Add, flags, &uids);
+            }
+            if !changes.is_empty() {
+                works.push(FlagWork::new(of, &look.task.target, changes));
             }
         }
-        if changes.is_empty() {
+        if works.is_empty() {
             return Ok(());
         }
-        // A refusal says no more than what is looked at next.
-        way.repeatable(|link| link.target.change_flags(&changes))?;
+        // What the folders have afterwards says more than a refusal.
+        change_flags_on(way, Side::TARGET, works)?;
         let again: Vec<Look<'_>> = looks
             .into_iter()
             .filter(|look| !look.flags.is_empty())

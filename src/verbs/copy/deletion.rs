@@ -5,19 +5,20 @@
 use super::Copy;
 use super::relocate::Leftover;
 use super::removals::Doomed;
-use crate::engine::scans::scan_each;
+use crate::engine::deleting::{
+    Deletion, Emptied, Removed, Unsent, delete_empty, look_again, remove,
+};
+use crate::engine::folders::FolderRef;
 use crate::engine::sent::Sent;
 use crate::engine::way::Way;
 use crate::event::{self, Event};
 use crate::exec::{Fate, Link};
-use crate::mail::{MailboxName, Message, Side, Uid, UidSet, counted};
-use crate::plan::elsewhere::Looks;
-use crate::store::{Error, ReadStore, Removal, ScanDepth};
+use crate::mail::{Side, UidSet, counted};
+use crate::store::{Error, Removal, ScanDepth};
 use crate::verbs::Deleting;
 use crate::verbs::headings::{Headings, Wanted};
 use crate::verbs::opening::Names;
-use crate::verbs::removing::{Removed, remove};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 impl Copy<'_> {
     /// Tells each message and folder that is deleted, or would be.
@@ -79,10 +80,8 @@ impl Copy<'_> {
             let from = leftover.job.from;
             let removal = folders
                 .entry(from.mailbox.as_bytes().to_vec())
-                .or_insert_with(|| Removal {
-                    mailbox: from.mailbox.clone(),
-                    uid_validity: from.uid_validity,
-                    uids: UidSet::default(),
+                .or_insert_with(|| {
+                    FolderRef::new(&from.mailbox, from.uid_validity).removal(UidSet::default())
                 });
             removal.uids.insert(from.uid);
             if leftover.is_sent {
@@ -90,10 +89,7 @@ impl Copy<'_> {
             }
         }
         let removals: Vec<Removal> = folders.into_values().collect();
-        if removals.is_empty() {
-            return Ok(());
-        }
-        let results = way.repeatable(|link| remove(link.target.as_mut(), &removals))?;
+        let results = remove(way, Side::TARGET, &removals)?;
         for (removal, removed) in removals.iter().zip(results) {
             if let Some((left, why)) = removed.left {
                 let reason = format!(
@@ -118,25 +114,11 @@ impl Copy<'_> {
         if unsent.is_empty() {
             return Ok(());
         }
-        let scans = way.repeatable(|link| {
-            let asked = self
-                .doomed
-                .iter()
-                .map(|doomed| (&doomed.mailbox, Some(doomed.uids.clone())));
-            scan_each(link.target.as_mut(), ScanDepth::Attributes, asked)
-        })?;
+        let removals: Vec<Removal> = self.doomed.iter().map(removal).collect();
+        let scans = look_again(way, Side::TARGET, ScanDepth::Attributes, &removals)?;
         let mut held_back = Vec::new();
         for (doomed, scan) in self.doomed.iter_mut().zip(scans) {
-            // The removal itself leaves a folder alone that can't be opened.
-            let Ok(scan) = scan else { continue };
-            let is_unsent =
-                |message: &&Message| Looks::of(message).is_none_or(|looks| unsent.contains(&looks));
-            let held: UidSet = scan
-                .messages
-                .iter()
-                .filter(is_unsent)
-                .map(Message::uid)
-                .collect();
+            let held = scan.map(|scan| unsent.held(&scan)).unwrap_or_default();
             if !held.is_empty() {
                 doomed.uids = doomed.uids.minus(&held);
                 doomed.whole = false;
@@ -155,24 +137,14 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// What was to come into a folder and is not known to be there, by its looks.
-    fn unsent(&self, sent: &Sent, unproven: &HashMap<usize, UidSet>) -> HashSet<Looks> {
-        let mut unsent: HashSet<Looks> = HashSet::new();
-        for (pair, task, fates) in sent.each() {
-            let is_unproven = |uid: Uid| {
-                unproven
-                    .get(&pair)
-                    .is_some_and(|unproven| unproven.contains(uid))
-            };
-            let is_open = |fate: &Fate| !fate.is_copied() && *fate != Fate::Vanished;
-            let messages = task.messages.iter().zip(fates);
-            let open =
-                messages.filter(|(message, fate)| is_open(fate) || is_unproven(message.uid()));
-            unsent.extend(open.filter_map(|(message, _)| Looks::of(message)));
-        }
+    /// Returns what was to come into folders and is not known to be there.
+    fn unsent(&self, sent: &Sent, unproven: &HashMap<usize, UidSet>) -> Unsent {
+        let mut unsent = Unsent::of(sent, |pair, uid, fate| {
+            let is_unproven = unproven.get(&pair).is_some_and(|uids| uids.contains(uid));
+            is_unproven || !fate.is_copied() && *fate != Fate::Vanished
+        });
         // What is left of the plan had no folder to be sent to.
-        let left = self.folders.all_needs().flat_map(|needs| &needs.missing);
-        unsent.extend(left.filter_map(Looks::of));
+        unsent.add(self.folders.all_needs().flat_map(|needs| &needs.missing));
         unsent
     }
 
@@ -193,7 +165,7 @@ impl Copy<'_> {
             );
         }
         let removals: Vec<Removal> = doomed.iter().map(removal).collect();
-        let results = way.repeatable(|link| remove(link.target.as_mut(), &removals))?;
+        let results = remove(way, Side::TARGET, &removals)?;
         let mut emptied = Vec::new();
         for (doomed, removed) in doomed.into_iter().zip(results) {
             let gone = self.take_removed(&doomed, removed);
@@ -234,51 +206,32 @@ impl Copy<'_> {
             .observe(&Event::FolderFailed { folder, reason });
     }
 
-    /// Deletes folders that are empty now: what has come in meanwhile stays, and its folder with
-    /// it.
+    /// Deletes folders that are empty now.
     fn delete_folders(&mut self, way: &mut Way<'_>, emptied: Vec<Doomed>) -> Result<(), Error> {
-        if emptied.is_empty() {
-            return Ok(());
-        }
-        let exists = way.repeatable(|link| count_again(link.target.as_mut(), &emptied))?;
-        let (empty, full): (Vec<_>, Vec<_>) = emptied
-            .into_iter()
-            .zip(exists)
-            .partition(|(_, exists)| *exists == Some(0));
-        for (doomed, _) in full {
-            let text = format!("{}: not deleted: new mail has arrived in it", doomed.folder);
-            self.observer.observe(&Event::Warning { text: &text });
-        }
-        let names: Vec<MailboxName> = empty
-            .iter()
-            .map(|(doomed, _)| doomed.mailbox.clone())
-            .collect();
-        let subscribed = |is_deleted: &dyn Fn(usize) -> bool| -> Vec<MailboxName> {
-            let of = empty
-                .iter()
-                .enumerate()
-                .filter(|(at, (doomed, _))| doomed.subscribed && !is_deleted(*at));
-            of.map(|(_, (doomed, _))| doomed.mailbox.clone()).collect()
-        };
-        // First, so that no run that breaks leaves a subscription to what is no more.
-        let target = &mut way.link()?.target;
-        target.unsubscribe(&subscribed(&|_| false))?;
-        let results = target.delete(&names)?;
-        target.subscribe(&subscribed(&|at| results[at].is_ok()))?;
-        for ((doomed, _), result) in empty.into_iter().zip(results) {
+        let folders = emptied.iter().map(|doomed| Emptied {
+            mailbox: &doomed.mailbox,
+            uid_validity: doomed.uid_validity,
+            is_subscribed: doomed.subscribed,
+        });
+        let folders: Vec<Emptied<'_>> = folders.collect();
+        let results = delete_empty(way, Side::TARGET, &folders)?;
+        for (doomed, result) in emptied.iter().zip(results) {
+            let folder = &doomed.folder;
             match result {
-                Ok(()) => {
+                Deletion::Done => {
                     self.summary.folders_deleted += 1;
-                    self.observer.observe(&Event::FolderDeleted {
-                        folder: &doomed.folder,
-                    });
+                    self.observer.observe(&Event::FolderDeleted { folder });
                     self.memory.forget_target(&doomed.mailbox);
                 }
-                Err(refusal) => {
-                    let reason = format!("the target did not delete it: {}", refusal.text);
+                Deletion::NotEmpty => {
+                    let text = format!("{folder}: not deleted: new mail has arrived in it");
+                    self.observer.observe(&Event::Warning { text: &text });
+                }
+                Deletion::Refused(why) => {
+                    let reason = format!("the target did not delete it: {why}");
                     self.summary.folders_failed += 1;
                     self.observer.observe(&Event::FolderFailed {
-                        folder: &doomed.folder,
+                        folder,
                         reason: &reason,
                     });
                 }
@@ -289,23 +242,5 @@ impl Copy<'_> {
 }
 
 pub(super) fn removal(doomed: &Doomed) -> Removal {
-    Removal {
-        mailbox: doomed.mailbox.clone(),
-        uid_validity: doomed.uid_validity,
-        uids: doomed.uids.clone(),
-    }
-}
-
-/// How many messages folders hold now; `None` where that can't be told.
-fn count_again(store: &mut dyn ReadStore, folders: &[Doomed]) -> Result<Vec<Option<u32>>, Error> {
-    // Opening tells the number; of the messages nothing need be asked.
-    let none = UidSet::from_iter(Uid::new(u32::MAX));
-    let asked = folders
-        .iter()
-        .map(|doomed| (&doomed.mailbox, Some(none.clone())));
-    let scans = scan_each(store, ScanDepth::Sizes, asked)?;
-    Ok(scans
-        .into_iter()
-        .map(|scan| scan.ok().map(|scan| scan.exists))
-        .collect())
+    FolderRef::new(&doomed.mailbox, doomed.uid_validity).removal(doomed.uids.clone())
 }

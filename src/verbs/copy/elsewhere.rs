@@ -5,9 +5,9 @@ use super::Copy;
 use crate::engine::scans::scan_each;
 use crate::engine::twins::{self, Place as OnSource};
 use crate::exec::{Link, join};
-use crate::mail::{Flags, MailboxName, Message, Uid, UidSet, UidValidity};
+use crate::mail::{Flags, MailboxName, Message, SpecialUse, Uid, UidSet, UidValidity};
 use crate::plan::elsewhere::{self, Candidates, From, Held, Looks, Sameness, Shelf, Wanted};
-use crate::store::{Error, FolderScan, ReadStore, ScanDepth};
+use crate::store::{ContentId, Error, FolderScan, ReadStore, ScanDepth};
 use crate::verbs::Deleting;
 use crate::verbs::compare::Compared;
 use crate::verbs::opening::Names;
@@ -156,7 +156,11 @@ impl Copy<'_> {
             .collect();
         let may_leave = matches!(self.options.deleting, Deleting::Mirror(_));
         let mut assigned = elsewhere::assign(held, &pairs, may_leave);
-        self.part_twins(link, names, wanted, &mut assigned)?;
+        if names.source.are_labels {
+            self.find_twins(link, names, wanted, &mut assigned)?;
+        } else {
+            self.part_twins(link, names, wanted, &mut assigned)?;
+        }
         for (at, from) in assigned.into_iter().enumerate() {
             let (place, message, Some(same)) = wanted[at] else {
                 continue;
@@ -293,13 +297,7 @@ impl Copy<'_> {
         };
         let (twins, pairs): (Vec<usize>, Vec<(OnSource, OnSource)>) =
             assigned.iter().enumerate().filter_map(twin).unzip();
-        let folder = |at: usize| {
-            let mailbox = &names.source.mailboxes[names.pairs.get(at)?.source].name;
-            Some((
-                mailbox,
-                self.folders.needs(at)?.source.counters.uid_validity,
-            ))
-        };
+        let folder = |at: usize| self.on_source(names, at);
         let are_same = twins::are_same(link.source.as_mut(), &pairs, &folder)?;
         for (at, _) in twins
             .into_iter()
@@ -311,14 +309,60 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// What folders lack. Of drafts, each is a version of its own.
+    /// Lets every message be sent once that the source shows in several folders, by its own IDs:
+    /// Gmail names each message.
+    fn find_twins(
+        &self,
+        link: &mut Link,
+        names: &Names<'_>,
+        wanted: &[(Wanted, Message, Option<Sameness>)],
+        assigned: &mut [Option<From>],
+    ) -> Result<(), Error> {
+        let place = |at: usize| (wanted[at].0.folder as usize, wanted[at].1.uid());
+        // Drafts with one header are versions: the target's may be another one.
+        let is_draft = |at: usize| names.pairs[place(at).0].role == Some(SpecialUse::Drafts);
+        for (at, from) in assigned.iter_mut().enumerate() {
+            if is_draft(at) {
+                *from = None;
+            }
+        }
+        let is_sent = |at: &usize| !matches!(assigned[*at], Some(From::Held { .. }));
+        let to_send: Vec<usize> = (0..wanted.len()).filter(is_sent).collect();
+        let places: Vec<OnSource> = to_send.iter().map(|at| place(*at)).collect();
+        let folder = |at: usize| self.on_source(names, at);
+        let ids = twins::ids(link.source.as_mut(), &places, &folder)?;
+        let mut first_of: HashMap<ContentId, usize> = HashMap::new();
+        for at in to_send {
+            let first = ids
+                .get(&place(at))
+                .map(|id| *first_of.entry(*id).or_insert(at));
+            let other = first.filter(|first| place(*first).0 != place(at).0);
+            assigned[at] = other.map(From::Twin);
+        }
+        Ok(())
+    }
+
+    /// A pair's folder on the source.
+    fn on_source<'n>(
+        &self,
+        names: &Names<'n>,
+        pair: usize,
+    ) -> Option<(&'n MailboxName, Option<UidValidity>)> {
+        let validity = self.folders.needs(pair)?.source.counters.uid_validity;
+        let mailbox = &names.source.mailboxes[names.pairs.get(pair)?.source].name;
+        Some((mailbox, validity))
+    }
+
+    /// What folders lack. Of drafts, each is a version of its own, unless the source has IDs for
+    /// them.
     fn wanted(&self, names: &Names<'_>) -> Vec<Wanted> {
         let mut wanted = Vec::new();
         for (index, needs) in self.folders.compared() {
             let Ok(folder) = u32::try_from(index) else {
                 break;
             };
-            if names.pairs[index].role == Some(crate::mail::SpecialUse::Drafts) {
+            let are_drafts = names.pairs[index].role == Some(SpecialUse::Drafts);
+            if are_drafts && !names.source.are_labels {
                 continue;
             }
             let looks = |(position, message): (u32, &Message)| {
@@ -393,11 +437,18 @@ impl Copy<'_> {
                 .get(folder)
                 .map(|(name, validity)| (name, *validity))
         };
+        // Where the source names each message, headers need not tell which is which.
+        let same = if names.source.are_labels {
+            Sameness::among_new
+        } else {
+            Sameness::of
+        };
         let Link { source, target } = link;
         std::thread::scope(|scope| {
-            let of_target = scope.spawn(|| headers(target.as_mut(), &on_target, &target_of));
-            let of_source = headers(source.as_mut(), &on_source, &source_of);
-            Ok((of_source?, join(of_target.join())?))
+            let of_target =
+                scope.spawn(|| headers(target.as_mut(), &on_target, &target_of, Sameness::of));
+            let of_source = headers(source.as_mut(), &on_source, &source_of, same);
+            Ok((of_source?, join(of_target)?))
         })
     }
 }
@@ -411,6 +462,7 @@ fn headers<'n>(
     store: &mut dyn ReadStore,
     wanted: &BTreeMap<u32, UidSet>,
     folder_of: &(dyn Fn(u32) -> Option<(&'n MailboxName, Option<UidValidity>)> + Sync),
+    same: fn(&Message) -> Option<Sameness>,
 ) -> Result<Headers, Error> {
     let asked: Vec<(u32, &MailboxName, Option<UidValidity>, &UidSet)> = (wanted.iter())
         .filter_map(|(folder, uids)| {
@@ -426,7 +478,7 @@ fn headers<'n>(
         let Some(scan) = scan.ok().filter(|scan| scan.uid_validity == *validity) else {
             continue;
         };
-        let of = |message: &Message| (Sameness::of(message), scan.flags.get(message.flags()));
+        let of = |message: &Message| (same(message), scan.flags.get(message.flags()));
         headers.extend(
             scan.messages
                 .iter()

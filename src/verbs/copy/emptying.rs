@@ -12,14 +12,14 @@ use super::Copy;
 use super::deletion::removal;
 use super::needs::There;
 use super::removals::Doomed;
+use crate::engine::deleting::remove;
+use crate::engine::folders::FolderRef;
 use crate::engine::scans::scan_each;
 use crate::engine::sent::Sent;
 use crate::engine::way::Way;
 use crate::event::Event;
-use crate::exec::read_contents;
-use crate::mail::{InternalDate, MailboxName, Message, Uid, UidSet, counted};
+use crate::mail::{InternalDate, MailboxName, Message, Side, Uid, UidSet, counted};
 use crate::store::{Error, FolderScan, Removal, ScanDepth};
-use crate::verbs::removing::remove;
 use std::collections::HashMap;
 
 impl Copy<'_> {
@@ -42,28 +42,20 @@ impl Copy<'_> {
             copied
                 .filter(|uid| now.is_as_sent(sent, pair, *uid))
                 .for_each(|uid| proven.insert(uid));
-            let unproven = folder
-                .uids
-                .iter()
-                .filter(|uid| !proven.contains(*uid))
-                .count();
+            let unproven = folder.uids.minus(&proven).len();
             if unproven > 0 {
                 let text = format!(
                     "{}: {} kept on the source: not verified on the target",
                     folder.folder,
-                    counted(unproven as u64, "message")
+                    counted(unproven, "message")
                 );
                 self.observer.observe(&Event::Warning { text: &text });
             }
-            folder.uids = folder
-                .uids
-                .iter()
-                .filter(|uid| proven.contains(*uid))
-                .collect();
+            folder.uids = folder.uids.in_common(&proven);
         }
         doomed.retain(|doomed| !doomed.uids.is_empty());
         let removals: Vec<Removal> = doomed.iter().map(removal).collect();
-        let results = way.repeatable(|link| remove(link.source.as_mut(), &removals))?;
+        let results = remove(way, Side::SOURCE, &removals)?;
         for (doomed, removed) in doomed.into_iter().zip(results) {
             let gone = self.take_removed(&doomed, removed);
             self.memory.emptied(&doomed.pairs, &gone);
@@ -137,22 +129,10 @@ impl Copy<'_> {
         };
         let contents = way.repeatable(|link| {
             let uids = to_read.iter().map(|there| there.source).collect();
-            let on_source = read_contents(
-                link.source.as_mut(),
-                source,
-                needs.source.counters.uid_validity,
-                &uids,
-                &mut |_| {},
-            )?;
+            let source = FolderRef::new(source, needs.source.counters.uid_validity);
+            let on_source = source.contents(link.source.as_mut(), &uids)?;
             let uids = to_read.iter().map(|there| there.target).collect();
-            let validity = target.side.counters.uid_validity;
-            let on_target = read_contents(
-                link.target.as_mut(),
-                &target.name,
-                validity,
-                &uids,
-                &mut |_| {},
-            )?;
+            let on_target = target.folder().contents(link.target.as_mut(), &uids)?;
             Ok((on_source, on_target))
         })?;
         let is_same = |there: &&There| {

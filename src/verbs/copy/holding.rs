@@ -142,16 +142,12 @@ impl Copy<'_> {
 
     /// Takes what the plan does not have off a folder's needs.
     fn leave_the_rest(&mut self, folder: &PlannedFolder, needs: &mut Needs) {
-        let before = (needs.missing.len() as u64, needs.flags_to_change());
+        let before = needs.missing.len();
         needs.missing.retain(|message| folder.copies(message.uid()));
-        for ((edit, flags), uids) in &mut needs.flag_changes {
-            *uids = uids
-                .iter()
-                .filter(|uid| changes::is_planned_edit(folder, *edit, flags, *uid))
-                .collect();
-        }
-        needs.flag_changes.retain(|_, uids| !uids.is_empty());
-        if before != (needs.missing.len() as u64, needs.flags_to_change()) {
+        let has_dropped = needs
+            .flag_changes
+            .retain(|edit, flags, uid| changes::is_planned_edit(folder, edit, flags, uid));
+        if has_dropped || needs.missing.len() < before {
             needs.news.unfinished = true;
             self.unplanned += 1;
         }

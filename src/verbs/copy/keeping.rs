@@ -8,13 +8,13 @@
 
 use super::Copy;
 use super::removals::Doomed;
+use crate::engine::folders::FolderRef;
 use crate::engine::scans::scan_each;
 use crate::engine::way::{Way, is_broken};
 use crate::event::Event;
-use crate::exec::read_contents;
 use crate::folders::{FolderName, TargetFolder, kept_folders, kept_name, place};
 use crate::mail::{Heading, InternalDate, MailboxName, Message, Uid, UidSet, UidValidity, counted};
-use crate::store::{Error, NewFolder, Relocation, Removal, ScanDepth};
+use crate::store::{Error, NewFolder, Relocation, ScanDepth};
 use crate::verbs::opening::Names;
 use jiff::civil::Date;
 use std::collections::{HashMap, HashSet};
@@ -177,16 +177,7 @@ impl Copy<'_> {
                     continue;
                 }
                 let kept = same_bytes(way, leaving, at, scan.uid_validity, &alike)?;
-                let Leaving {
-                    mailbox,
-                    uid_validity,
-                    ..
-                } = &*leaving;
-                let removal = Removal {
-                    mailbox: mailbox.clone(),
-                    uid_validity: *uid_validity,
-                    uids: kept.clone(),
-                };
+                let removal = leaving.source().removal(kept.clone());
                 let target = &mut way.link()?.target;
                 match target.remove(&[removal])?.pop() {
                     Some(Err(refusal)) => leaving.refusal = Some(refusal.text),
@@ -238,6 +229,10 @@ impl Shelf {
 }
 
 impl Leaving {
+    fn source(&self) -> FolderRef<'_> {
+        FolderRef::new(&self.mailbox, self.uid_validity)
+    }
+
     fn relocation(&self) -> Relocation {
         let (uids, to) = (self.left.clone(), self.shelves[0].mailbox.clone());
         Relocation {
@@ -396,13 +391,8 @@ fn same_bytes(
 ) -> Result<UidSet, Error> {
     let target = way.link()?.target.as_mut();
     let uids = on_shelf.keys().copied().collect();
-    let there = read_contents(
-        target,
-        &leaving.shelves[shelf].mailbox,
-        uid_validity,
-        &uids,
-        &mut |_| {},
-    )?;
+    let there = FolderRef::new(&leaving.shelves[shelf].mailbox, uid_validity);
+    let there = there.contents(target, &uids)?;
     let wanted: HashSet<&Looks> = on_shelf.values().collect();
     let is_alike = |uid: &Uid| {
         leaving
@@ -411,13 +401,7 @@ fn same_bytes(
             .is_some_and(|looks| wanted.contains(looks))
     };
     let uids = leaving.left.iter().filter(is_alike).collect();
-    let here = read_contents(
-        target,
-        &leaving.mailbox,
-        leaving.uid_validity,
-        &uids,
-        &mut |_| {},
-    )?;
+    let here = leaving.source().contents(target, &uids)?;
     let mut copies: HashMap<[u8; 32], usize> = HashMap::new();
     for keys in there.values() {
         *copies.entry(keys.raw).or_default() += 1;

@@ -43,7 +43,7 @@ use crate::mail::{Both, MailboxName, Side, UidValidity};
 use crate::plan::elsewhere::Shelf;
 use crate::plan::planned::Planned;
 use crate::state::State;
-use crate::store::{Connector, Error, Prepared, Refusal};
+use crate::store::{Answer, Connector, Error, Prepared};
 use early::Early;
 use elsewhere::Elsewhere;
 use memory::Memory;
@@ -246,16 +246,10 @@ impl<'a> Request<'a> {
 
     fn context<'c>(&'c self, lanes: Lanes, ahead: &'c Ahead) -> Context<'c> {
         Context {
-            connectors: self.connectors,
-            to: Side::TARGET,
-            names: Side::PARTS,
-            lanes,
             limit_rate: self.options.limit_rate,
             accept_sizes: self.options.accept_sizes,
-            stop: self.run.stop,
-            observer: self.run.observer,
-            journal: None,
             ahead: Some(ahead),
+            ..Context::new(self.connectors, Side::PARTS, lanes, self.run)
         }
     }
 }
@@ -314,7 +308,7 @@ struct Copy<'a> {
     /// The target's folders of which it was said that they were made, by their planned names.
     made: HashSet<MailboxName>,
     /// What became of the target's new folders, where they were made ahead.
-    prepared: Option<Vec<Result<Prepared, Refusal>>>,
+    prepared: Option<Vec<Answer<Prepared>>>,
     /// Folders that were subscribed to as they were made or opened.
     subscribed: HashSet<MailboxName>,
     /// Folders to rename on the target.
@@ -374,15 +368,9 @@ impl Copy<'_> {
     }
 
     fn finish(mut self, started: Instant, stop: &Stop) -> CopySummary {
-        if matches!(self.summary.status, Status::Complete) {
-            if stop.is_requested() {
-                self.summary.status = Status::Interrupted;
-            } else if self.braked {
-                self.summary.status = Status::Braked;
-            } else if self.summary.failed + self.summary.folders_failed > 0 {
-                self.summary.status = Status::Partial;
-            }
-        }
+        let failures = self.summary.failed + self.summary.folders_failed;
+        let status = std::mem::take(&mut self.summary.status);
+        self.summary.status = status.concluded(stop, self.braked, failures);
         self.summary.seconds = started.elapsed().as_secs_f64();
         self.summary
     }

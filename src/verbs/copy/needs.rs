@@ -1,6 +1,8 @@
 //! What one folder needs, as its comparison shows.
 
 use super::damage::ToCheck;
+use crate::engine::flagging::FlagChanges;
+use crate::engine::folders::FolderRef;
 use crate::mail::{Counters, FlagTable, Flags, MailboxName, Message, PermanentFlags, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::plan::planned::{Flagged, by_flags};
@@ -8,11 +10,7 @@ use crate::store::{FlagEdit, FolderScan};
 use crate::verbs::compare::{Compared, only};
 use crate::verbs::same_mailbox::left_marked;
 use crate::verbs::{Deleting, FlagPolicy};
-use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Flags to change on the target, and of which messages: one STORE serves many.
-pub(super) type FlagChanges = HashMap<(FlagEdit, Flags), UidSet>;
 
 /// UIDs of source and target, and the flags that are recorded.
 pub(super) type FlaggedPair = (Uid, Uid, Flags);
@@ -27,6 +25,7 @@ pub(super) struct Needs {
     pub(super) sending: Option<Arc<FolderTask>>,
     pub(super) flags: FlagTable,
     pub(super) already_there: u64,
+    /// Flags to change on the target.
     pub(super) flag_changes: FlagChanges,
     /// What opening the target's folder told; `None` where it does not exist yet.
     pub(super) target: Option<TargetState>,
@@ -114,6 +113,14 @@ impl TargetState {
             name,
             side: SideState::new(scan),
             permanent_flags: scan.permanent_flags.clone(),
+        }
+    }
+
+    /// Returns the folder as it was when it was opened.
+    pub(super) fn folder(&self) -> FolderRef<'_> {
+        FolderRef {
+            mailbox: &self.name,
+            counters: self.side.counters,
         }
     }
 }
@@ -215,8 +222,9 @@ impl Needs {
         (self.in_lanes().len() + self.missing.len()) as u64
     }
 
+    /// Counts the messages whose flags are to be changed.
     pub(super) fn flags_to_change(&self) -> u64 {
-        self.flag_changes.values().map(UidSet::len).sum()
+        self.flag_changes.messages().len()
     }
 }
 
@@ -287,9 +295,8 @@ fn with_marks_taken_off(mut changes: FlagChanges, compared: &Compared) -> FlagCh
         .as_ref()
         .map(left_marked)
         .unwrap_or_default();
-    if !marked.is_empty() {
-        changes.insert((FlagEdit::Remove, Flags::from_names([Flags::MARK])), marked);
-    }
+    let mark = Flags::from_names([Flags::MARK]);
+    changes.add_all(FlagEdit::Remove, mark, &marked);
     changes
 }
 
@@ -351,7 +358,7 @@ fn doomed_flags(compared: &Compared, deleting: Deleting) -> Vec<Flagged> {
 /// since then are carried over, and what was changed on the target stays; of any other pair, what
 /// the source has is set.
 fn flag_changes(compared: &Compared, rules: NeedRules) -> FlagChanges {
-    let mut changes = FlagChanges::new();
+    let mut changes = FlagChanges::default();
     let Some(target) = compared
         .target
         .as_ref()
@@ -369,12 +376,7 @@ fn flag_changes(compared: &Compared, rules: NeedRules) -> FlagChanges {
         }
     };
     let mut change = |edit, flags: Flags, at: u32| {
-        if !flags.is_empty() {
-            changes
-                .entry((edit, flags))
-                .or_default()
-                .insert(target.messages[at as usize].uid());
-        }
+        changes.add(edit, flags, target.messages[at as usize].uid());
     };
     let on_source = |at: u32| {
         compared

@@ -139,6 +139,7 @@ impl Copy<'_> {
             filter_target: false,
             for_writing: !self.options.dry_run,
             target_flags: self.options.flags == FlagPolicy::Union,
+            target_merges: names.target.are_labels,
         };
         comparison.run(link, open, &mut |index, result| match result {
             Ok(mut compared) => {

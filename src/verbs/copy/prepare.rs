@@ -3,13 +3,17 @@
 
 use super::needs::TargetState;
 use super::{Copy, opening};
-use crate::engine::folders::{Made, open_made, other_name};
+use crate::engine::flagging::{FlagWork, change_flags_on};
+use crate::engine::folders::{
+    Made, Subscriptions, open_made, other_name, subscribe, told_unsubscribed,
+};
+use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{Pair, TargetFolder};
 use crate::locks::{lock, unlocked, wait};
-use crate::mail::{MailboxName, UidSet};
-use crate::store::{Error, FlagChange, NewFolder, Prepared, Refusal, Store};
+use crate::mail::{Both, MailboxName, Side};
+use crate::store::{Answer, Error, NewFolder, Prepared, Store};
 use crate::verbs::PlanUse;
 use crate::verbs::compare::Learnt;
 use std::collections::HashMap;
@@ -45,7 +49,7 @@ impl Drop for Ending<'_> {
 }
 
 /// What became of each of some folders.
-type AllPrepared = Vec<Result<Prepared, Refusal>>;
+type AllPrepared = Vec<Answer<Prepared>>;
 
 impl Preparing {
     /// Does it. Gives what there is to know of the empty folders, by their pairs.
@@ -88,7 +92,7 @@ impl Preparing {
 
     /// What there is to know of the empty folders, by their pairs; not of one that has a message by
     /// now.
-    fn found_empty(&self, prepared: &[Result<Prepared, Refusal>]) -> Learnt {
+    fn found_empty(&self, prepared: &[Answer<Prepared>]) -> Learnt {
         let mut found = Learnt::new();
         for (folder, (_, pairs)) in prepared.iter().skip(self.new.len()).zip(&self.empty) {
             let opened = folder
@@ -263,85 +267,47 @@ impl Copy<'_> {
     /// Subscribes on the target to what the source is subscribed to.
     pub(super) fn subscribe(
         &mut self,
-        link: &mut Link,
+        way: &mut Way<'_>,
         names: &opening::Names<'_>,
     ) -> Result<(), Error> {
-        let wanted: Vec<(String, MailboxName)> = names
-            .pairs
-            .iter()
-            .enumerate()
-            .filter(|(_, pair)| pair.subscribe && !names.is_subscribed_on_target(pair))
-            .filter_map(|(index, pair)| {
-                Some((
-                    pair.to.to_string(),
-                    self.folders.target(index)?.name.clone(),
-                ))
-            })
-            .filter(|(_, name)| !self.subscribed.contains(name))
-            .collect();
-        let mailboxes: Vec<_> = wanted.iter().map(|(_, name)| name.clone()).collect();
-        for (result, (folder, _)) in link.target.subscribe(&mailboxes)?.into_iter().zip(&wanted) {
+        let mut changes: Both<Subscriptions> = Both::default();
+        for (index, pair) in names.pairs.iter().enumerate() {
+            let is_wanted = pair.subscribe && !names.is_subscribed_on_target(pair);
+            let target = self.folders.target(index).filter(|_| is_wanted);
+            let name = target.map(|target| target.name.clone());
+            let new = name.filter(|name| !self.subscribed.contains(name));
+            let make = &mut changes[Side::TARGET].make;
+            make.extend(new.map(|name| (pair.to.clone(), name)));
+        }
+        let results = subscribe(way, &changes)?;
+        let made = changes[Side::TARGET].make.iter();
+        for ((folder, _), result) in made.zip(&results[Side::TARGET]) {
             if let Err(refusal) = result {
-                let text = format!(
-                    "{folder}: the target did not subscribe to it: {}",
-                    refusal.text
-                );
+                let text = told_unsubscribed(folder, "target", refusal);
                 self.observer.observe(&Event::Warning { text: &text });
             }
         }
         Ok(())
     }
 
-    /// Changes the flags of messages that the target has already. What somebody else has changed
-    /// since the comparison is left to the next run.
-    pub(super) fn change_flags(&mut self, link: &mut Link, pairs: &[Pair]) -> Result<(), Error> {
-        let mut changes = Vec::new();
-        let mut pair_of = Vec::new();
-        for (index, needs) in self.folders.compared() {
-            let Some(target) = &needs.target else {
-                continue;
-            };
-            // A change of ours makes a message one that was changed: only the first can ask for
-            // unchanged ones.
-            let mut changed = UidSet::default();
-            for ((edit, flags), uids) in &needs.flag_changes {
-                let is_first = !uids.iter().any(|uid| changed.contains(uid));
-                changed.add(uids);
-                pair_of.push(index);
-                changes.push(FlagChange {
-                    mailbox: target.name.clone(),
-                    uids: uids.clone(),
-                    edit: *edit,
-                    flags: flags.clone(),
-                    unchanged_since: target.side.counters.mod_seq.filter(|_| is_first),
-                });
+    /// Changes the flags of messages that the target has already. Messages that someone else has
+    /// changed since the comparison are left to the next run.
+    pub(super) fn change_flags(&mut self, way: &mut Way<'_>, pairs: &[Pair]) -> Result<(), Error> {
+        let works = self.folders.compared().filter_map(|(of, needs)| {
+            let target = needs.target.as_ref()?;
+            let changes = needs.flag_changes.clone();
+            (!changes.is_empty()).then(|| FlagWork::conditional(of, target.folder(), changes))
+        });
+        let outcomes = change_flags_on(way, Side::TARGET, works.collect())?;
+        for outcome in outcomes {
+            for refused in &outcome.refused {
+                let text = format!("{}: {}", pairs[outcome.of].to, refused.told("target"));
+                self.observer.observe(&Event::Warning { text: &text });
             }
-        }
-        if changes.is_empty() {
-            return Ok(());
-        }
-        for ((result, change), index) in link
-            .target
-            .change_flags(&changes)?
-            .into_iter()
-            .zip(&changes)
-            .zip(pair_of)
-        {
-            match result {
-                Ok(left_alone) => {
-                    self.summary.flags_updated += change.uids.len() - left_alone.len();
-                    if let Some(needs) = self.folders.needs_mut(index) {
-                        needs.news.left_alone.add(&left_alone);
-                    }
-                }
-                Err(refusal) => {
-                    let to = &pairs[index].to;
-                    let text = format!(
-                        "{to}: the target did not change {}: {}",
-                        change.flags, refusal.text
-                    );
-                    self.observer.observe(&Event::Warning { text: &text });
-                }
+            if let Some(needs) = self.folders.needs_mut(outcome.of) {
+                let messages = needs.flag_changes.messages();
+                self.summary.flags_updated += messages.minus(&outcome.unchanged()).len();
+                needs.news.left_alone.add(&outcome.left_alone);
             }
         }
         Ok(())

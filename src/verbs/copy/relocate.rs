@@ -8,11 +8,12 @@
 
 use super::Copy;
 use super::elsewhere::Job;
-use crate::engine::relocate::{self, Errand, Goal};
+use crate::engine::flagging::{FlagChanges, FlagWork, change_flags_on};
+use crate::engine::relocate::{self, Errand};
 use crate::engine::way::Way;
 use crate::event::Event;
 use crate::mail::{MailboxName, Message, Side, Uid, UidSet};
-use crate::store::{Error, FlagChange, FlagEdit, Refusal};
+use crate::store::{Error, FlagEdit, Refusal};
 use crate::verbs::opening::Names;
 use std::collections::BTreeMap;
 
@@ -74,11 +75,7 @@ impl Copy<'_> {
             from: &job.from.mailbox,
             from_uid_validity: job.from.uid_validity,
             uid: job.from.uid,
-            to: Goal {
-                mailbox: &target.name,
-                uid_validity: target.side.counters.uid_validity,
-                uid_next: target.side.counters.uid_next,
-            },
+            to: target.folder(),
             leave: job.leave,
             same: Some(job.same),
         })
@@ -101,39 +98,23 @@ impl Copy<'_> {
         jobs: &[Job],
         placed: &[Option<Uid>],
     ) -> Result<(), Error> {
-        let mut changes: BTreeMap<(usize, String), FlagChange> = BTreeMap::new();
+        let mut changes: BTreeMap<usize, FlagChanges> = BTreeMap::new();
         for (job, uid) in jobs.iter().zip(placed) {
-            let Some((uid, mailbox)) = uid.zip(self.target_name(job.pair)) else {
-                continue;
-            };
+            let Some(uid) = *uid else { continue };
             let flags = self
                 .wanted_flags(job.pair, &job.message)
                 .minus(&job.from.flags);
-            if flags.is_empty() {
-                continue;
-            }
-            let change = changes
-                .entry((job.pair, flags.to_string()))
-                .or_insert_with(|| FlagChange {
-                    mailbox: mailbox.clone(),
-                    uids: UidSet::default(),
-                    edit: FlagEdit::Add,
-                    flags,
-                    unchanged_since: None,
-                });
-            change.uids.insert(uid);
+            let of_pair = changes.entry(job.pair).or_default();
+            of_pair.add(FlagEdit::Add, flags, uid);
         }
-        let changes: Vec<FlagChange> = changes.into_values().collect();
-        if changes.is_empty() {
-            return Ok(());
-        }
-        let results = way.repeatable(|link| link.target.change_flags(&changes))?;
-        for (change, result) in changes.iter().zip(results) {
-            if let Err(refusal) = result {
-                let text = format!(
-                    "{}: the target did not change {}: {}",
-                    change.mailbox, change.flags, refusal.text
-                );
+        let works = changes
+            .into_iter()
+            .filter_map(|(of, changes)| Some(FlagWork::new(of, self.target_name(of)?, changes)));
+        for outcome in change_flags_on(way, Side::TARGET, works.collect())? {
+            for refused in &outcome.refused {
+                let mailbox = self.target_name(outcome.of);
+                let mailbox = mailbox.map(MailboxName::to_string).unwrap_or_default();
+                let text = format!("{mailbox}: {}", refused.told("target"));
                 self.observer.observe(&Event::Warning { text: &text });
             }
         }

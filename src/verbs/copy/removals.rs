@@ -7,11 +7,12 @@
 
 use super::Copy;
 use super::needs::Needs;
+use crate::engine::deleting::{told_braked, told_departures};
 use crate::engine::scans::scan_each;
 use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::Pair;
-use crate::mail::{MailboxName, SpecialUse, UidSet, UidValidity, counted};
+use crate::mail::{MailboxName, Side, SpecialUse, UidSet, UidValidity};
 use crate::plan::planned::Flagged;
 use crate::plan::{DeletionLimit, Deletions};
 use crate::store::{Error, ScanDepth};
@@ -197,11 +198,7 @@ impl Copy<'_> {
                 subscribed: false,
             });
             // Where several folders are mapped to one, only what is in none of them is extra.
-            doomed.uids = doomed
-                .uids
-                .iter()
-                .filter(|uid| extra.contains(*uid))
-                .collect();
+            doomed.uids = doomed.uids.in_common(extra);
             doomed.of = doomed.of.max(needs.on_target);
             doomed.pairs.push(index);
         }
@@ -229,13 +226,8 @@ impl Copy<'_> {
             .iter()
             .filter(|doomed| !doomed.uids.is_empty())
         {
-            let text = format!(
-                "{}: not deleted on the target: {}, which the source may have moved to a folder that could not be \
-                 compared ({}); run again, or skip that folder with --exclude",
-                doomed.folder,
-                counted(doomed.uids.len(), "message"),
-                hiding.join(", ")
-            );
+            let (folder, count) = (&doomed.folder, doomed.uids.len());
+            let text = told_departures(folder, Side::TARGET, Side::PARTS, count, &hiding);
             self.observer.observe(&Event::Warning { text: &text });
             self.summary.not_deleted += doomed.uids.len();
         }
@@ -338,11 +330,7 @@ impl Copy<'_> {
         } else {
             "source"
         };
-        let text = format!(
-            "not deleting anything on the {side}: {} would be deleted{folders} (limit: {limit}); if this is intended, \
-             rerun with --max-delete {} or more",
-            verdict.account, verdict.account.deleted
-        );
+        let text = told_braked(side, &verdict, limit, &folders);
         self.observer.observe(&Event::Warning { text: &text });
         self.braked = true;
         self.doomed.clear();

@@ -10,15 +10,16 @@ use super::Copy;
 use super::damage::{Damaged, ToCheck, ended_earlier, is_equal, take_equal};
 use super::needs::TargetState;
 use super::removals::Doomed;
-use super::work::FolderWork;
+use crate::engine::deleting::{Removed, remove};
+use crate::engine::flagging::{FlagChanges, FlagWork, change_flags_on};
 use crate::engine::scans::scan_each;
 use crate::engine::sent::Sent;
 use crate::engine::way::Way;
 use crate::event::Event;
-use crate::exec::{Contents, Fate, Link, read_contents};
+use crate::exec::{Contents, Fate, Link};
 use crate::folders::Pair;
-use crate::mail::{Flags, Message, Uid, UidSet};
-use crate::store::{Error, FlagChange, FlagEdit, Removal, ScanDepth};
+use crate::mail::{Flags, Message, Side, Uid, UidSet};
+use crate::store::{Error, FlagEdit, ScanDepth};
 use crate::verbs::deep::{DeepFolder, Unlike};
 use crate::verbs::opening::Names;
 use std::collections::HashMap;
@@ -118,26 +119,25 @@ impl Copy<'_> {
         self.summary.repaired += 1;
     }
 
-    /// Gives the damaged copies a keyword, where the target keeps one.
-    pub(super) fn mark_damaged(&mut self, link: &mut Link) -> Result<(), Error> {
-        let flags = Flags::from_names([Flags::DAMAGED]);
-        let change = |work: &FolderWork| {
-            let target = work.needs.as_ref()?.target.as_ref()?;
-            let change = FlagChange {
-                mailbox: target.name.clone(),
-                uids: work.damaged.iter().map(|one| one.target).collect(),
-                edit: FlagEdit::Add,
-                flags: flags.clone(),
-                unchanged_since: None,
+    /// Adds a keyword to the damaged copies, where the target keeps one.
+    pub(super) fn mark_damaged(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
+        let mark = Flags::from_names([Flags::DAMAGED]);
+        let mut works = Vec::new();
+        for (of, work) in self.folders.iter().enumerate() {
+            let Some(target) = self.folders.target(of) else {
+                continue;
             };
-            (!change.uids.is_empty() && target.permanent_flags.keeps(&flags)).then_some(change)
-        };
-        let changes: Vec<FlagChange> = self.folders.iter().filter_map(change).collect();
-        if !changes.is_empty() {
-            // One that is refused has none, and goes all the same.
-            link.target.change_flags(&changes)?;
+            if !target.permanent_flags.keeps(&mark) {
+                continue;
+            }
+            let mut changes = FlagChanges::default();
+            for damaged in &work.damaged {
+                changes.add(FlagEdit::Add, mark.clone(), damaged.target);
+            }
+            works.push(FlagWork::new(of, &target.name, changes));
         }
-        Ok(())
+        // A copy that stays without a keyword is deleted all the same.
+        change_flags_on(way, Side::TARGET, works).map(|_| ())
     }
 
     /// Deletes the damaged copies of which the good ones are on the target now.
@@ -201,7 +201,7 @@ impl Copy<'_> {
         })?;
         let mut replaced = UidSet::default();
         let mut useless = UidSet::default();
-        let mut flags = Vec::new();
+        let mut changes = FlagChanges::default();
         for one in damaged.iter().filter(is_sent) {
             let uid = one.uid();
             let placed = one
@@ -218,7 +218,7 @@ impl Copy<'_> {
                 Some(at) => {
                     replaced.insert(one.target);
                     self.memory.pair(index, &[(uid, at, one.flags.clone())]);
-                    flags.extend(self.flags_as_before(index, one, at));
+                    self.add_flags_as_before(index, one, at, &mut changes);
                     self.tell_repaired(&names.pairs[index], uid);
                 }
                 None => {
@@ -227,9 +227,8 @@ impl Copy<'_> {
                 }
             }
         }
-        if !flags.is_empty() {
-            way.repeatable(|link| link.target.change_flags(&flags))?;
-        }
+        let works = vec![FlagWork::new(index, &target.name, changes)];
+        change_flags_on(way, Side::TARGET, works)?;
         if !useless.is_empty() {
             self.remove_from(way, &target, &useless)?;
         }
@@ -240,29 +239,18 @@ impl Copy<'_> {
         }
     }
 
-    /// What is to be changed for a new copy to have the flags that the damaged one had.
-    fn flags_as_before(&self, pair: usize, one: &Damaged, at: Uid) -> Vec<FlagChange> {
+    /// Adds the changes that give a new copy the flags that the damaged one had.
+    fn add_flags_as_before(&self, pair: usize, one: &Damaged, at: Uid, changes: &mut FlagChanges) {
         let (Some(needs), Some(target)) = (self.folders.needs(pair), self.folders.target(pair))
         else {
-            return Vec::new();
+            return;
         };
         let sent = target
             .permanent_flags
             .split(&needs.flags.get(one.message.flags()))
             .0;
-        let change = |edit, flags: Flags| FlagChange {
-            mailbox: target.name.clone(),
-            uids: UidSet::from_iter([at]),
-            edit,
-            flags,
-            unchanged_since: None,
-        };
-        let wanted = [
-            (FlagEdit::Add, one.flags.minus(&sent)),
-            (FlagEdit::Remove, sent.minus(&one.flags)),
-        ];
-        let needed = wanted.into_iter().filter(|(_, flags)| !flags.is_empty());
-        needed.map(|(edit, flags)| change(edit, flags)).collect()
+        changes.add(FlagEdit::Add, one.flags.minus(&sent), at);
+        changes.add(FlagEdit::Remove, sent.minus(&one.flags), at);
     }
 
     fn fail_repair(&mut self, pair: &Pair, index: usize, uid: Uid) {
@@ -314,24 +302,15 @@ impl Copy<'_> {
         target: &TargetState,
         uids: &UidSet,
     ) -> Result<(), Error> {
-        let (mailbox, uid_validity) = (target.name.clone(), target.side.counters.uid_validity);
-        let removal = Removal {
-            mailbox,
-            uid_validity,
-            uids: uids.clone(),
-        };
-        let results = way.repeatable(|link| link.target.remove(std::slice::from_ref(&removal)))?;
-        if let Some(refusal) = results.into_iter().find_map(Result::err) {
-            let text = format!(
-                "{}: {} damaged messages could not be deleted: {}",
-                target.name,
-                uids.len(),
-                refusal.text
-            );
-            self.observer.observe(&Event::Warning { text: &text });
-            return Ok(());
+        let removal = target.folder().removal(uids.clone());
+        for Removed { gone, left } in remove(way, Side::TARGET, &[removal])? {
+            self.memory.removed(&target.name, gone.len());
+            if let Some((left, why)) = left {
+                let (name, count) = (&target.name, left.len());
+                let text = format!("{name}: {count} damaged messages could not be deleted: {why}");
+                self.observer.observe(&Event::Warning { text: &text });
+            }
         }
-        self.memory.removed(&target.name, uids.len());
         Ok(())
     }
 }
@@ -340,13 +319,7 @@ fn read(link: &mut Link, target: &TargetState, uids: &UidSet) -> Result<Contents
     if uids.is_empty() {
         return Ok(Contents::new());
     }
-    read_contents(
-        link.target.as_mut(),
-        &target.name,
-        target.side.counters.uid_validity,
-        uids,
-        &mut |_| {},
-    )
+    target.folder().contents(link.target.as_mut(), uids)
 }
 
 fn new_messages(way: &mut Way<'_>, target: &TargetState) -> Result<UidSet, Error> {

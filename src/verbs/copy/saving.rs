@@ -112,16 +112,9 @@ pub(super) fn name_on_target(pair: &Pair, names: &Names<'_>) -> MailboxName {
 }
 
 fn planned_deletion(doomed: &Doomed) -> PlannedDeletion {
-    let within = |group: &Flagged| {
-        let uids = group
-            .uids
-            .iter()
-            .filter(|uid| doomed.uids.contains(*uid))
-            .collect();
-        Flagged {
-            flags: group.flags.clone(),
-            uids,
-        }
+    let within = |group: &Flagged| Flagged {
+        flags: group.flags.clone(),
+        uids: group.uids.in_common(&doomed.uids),
     };
     PlannedDeletion {
         folder: doomed.folder.clone(),
@@ -139,8 +132,8 @@ fn planned_deletion(doomed: &Doomed) -> PlannedDeletion {
 
 fn flag_changes(needs: &Needs) -> Vec<PlannedFlags> {
     let mut changes: Vec<PlannedFlags> = (needs.flag_changes.iter())
-        .map(|((edit, flags), uids)| PlannedFlags {
-            edit: *edit,
+        .map(|(edit, flags, uids)| PlannedFlags {
+            edit,
             flags: writable(flags),
             uids: uids.clone(),
         })

@@ -1,11 +1,12 @@
 //! D5 and D6: whether the user is let in, and finds a mailbox there.
 
+use super::Patient;
 use super::report::{SideReport, seen};
 use super::words::{counted, some};
-use super::{Patient, provider};
 use crate::event::Check;
 use crate::folders::Roster;
 use crate::mail::Listing;
+use crate::provider::Provider;
 use crate::store::imap::Checkup;
 use crate::store::{Error, ErrorKind};
 
@@ -53,9 +54,9 @@ fn refused(patient: &Patient<'_>, error: &Error) -> (&'static str, String) {
     match error.kind {
         ErrorKind::Authentication => {
             let provider =
-                provider::of_host(&patient.address.host).or_else(|| provider::of_user(user));
-            let advice = match provider {
-                Some(provider) => format!("{} ({})", provider.login, hint()),
+                Provider::of_host(&patient.address.host).or_else(|| Provider::of_user(user));
+            let advice = match provider.and_then(|provider| provider.login) {
+                Some(login) => format!("{login} ({})", hint()),
                 None if !user.contains('@') => {
                     format!("{}; the user here is {user}, without a domain", hint())
                 }

@@ -19,7 +19,6 @@ mod content;
 mod entry;
 mod folders;
 mod protocol;
-mod provider;
 mod report;
 mod room;
 mod speed;

@@ -1,10 +1,10 @@
 //! D7: whether everything fits, by quota, by the largest message, by what a provider carries in a
 //! day.
 
+use super::Reached;
 use super::report::{Report, SideReport, seen};
 use super::survey::Survey;
 use super::words::{bytes, counted, some};
-use super::{Reached, provider};
 use crate::event::Check;
 use crate::mail::Side;
 use crate::store::{Error, ErrorKind, Quota};
@@ -85,16 +85,16 @@ fn room(
 
 /// How many days a provider with a daily limit takes.
 fn a_day(one: &Reached<'_>, amount: Option<u64>, report: &mut SideReport<'_, '_>) {
-    let Some(provider) = provider::of_host(&one.patient.address.host) else {
+    let Some(provider) = one.checkup.provider() else {
         return;
     };
-    let (Some([down, up]), Some(amount)) = (provider.daily, amount) else {
+    let (Some(daily), Some(amount)) = (provider.daily, amount) else {
         return;
     };
     let (limit, way) = if one.patient.side == Side::SOURCE {
-        (down, "delivers")
+        (daily.read, "delivers")
     } else {
-        (up, "takes")
+        (daily.written, "takes")
     };
     let days = amount.div_ceil(limit);
     if days > 1 {

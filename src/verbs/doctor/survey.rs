@@ -2,7 +2,7 @@
 
 use crate::folders::{FolderName, Roster};
 use crate::mail::{HeaderKey, Listing, Message, SpecialUse};
-use crate::store::{Error, FolderScan, ReadStore, Refusal, ScanDepth, ScanRequest};
+use crate::store::{Answer, Error, FolderScan, ReadStore, ScanDepth, ScanRequest};
 use std::collections::HashMap;
 
 /// Where more messages are, their headers are not asked for: it would take too long for a look.
@@ -22,7 +22,7 @@ pub(super) struct Surveyed {
     /// Which mailbox of the listing.
     pub(super) index: usize,
     pub(super) name: FolderName,
-    pub(super) scan: Result<FolderScan, Refusal>,
+    pub(super) scan: Answer<FolderScan>,
 }
 
 impl Survey {

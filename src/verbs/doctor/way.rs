@@ -1,10 +1,11 @@
 //! D1 and D2: from a name to addresses, and from an address to an open port.
 
+use super::Patient;
 use super::report::{SideReport, seen};
-use super::{Patient, provider};
 use crate::event::Check;
 use crate::net::probe::{self, Shut};
 use crate::net::{Error, TlsMode};
+use crate::provider::Provider;
 use crate::store::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -62,14 +63,11 @@ pub(super) fn name(
 
 fn name_advice(patient: &Patient<'_>) -> String {
     let (host, user) = (&patient.address.host, &patient.address.user);
-    if let Some(provider) = provider::misspelled(host) {
-        return format!(
-            "did you mean {}, {}'s server?",
-            provider.host, provider.name
-        );
+    if let Some((known, name)) = Provider::misspelled(host) {
+        return format!("did you mean {known}, {name}'s server?");
     }
-    match provider::of_user(user) {
-        Some(provider) => format!("{user} is hosted by {}, whose IMAP server is {}", provider.name, provider.host),
+    match Provider::of_user(user).and_then(|provider| Some((provider.name, provider.host()?))) {
+        Some((name, known)) => format!("{user} is hosted by {name}, whose IMAP server is {known}"),
         None => {
             "check the spelling of the host (the provider's help pages name it), and this machine's network".to_owned()
         }

@@ -8,10 +8,10 @@ use crate::verbs::same_mailbox::{self, Kinship};
 use std::collections::HashSet;
 
 impl Sync<'_> {
-    /// Compares the folders of both sides that look the same. A dry run says what it sees.
+    /// Compares the folders of both sides that look the same. A dry run only warns.
     ///
     /// # Errors
-    /// That some are one mailbox; else what ends a connection.
+    /// Some are one mailbox, or a connection ends.
     pub(super) fn check_apart(&self, link: &mut Link) -> Result<(), Error> {
         if self.options.kinship == Kinship::Apart {
             return Ok(());
@@ -36,25 +36,14 @@ impl Sync<'_> {
                 .filter(|second| same_mailbox::is_like(first, second));
             folders.extend(alike.map(|second| (*first, *second)));
         }
-        let suspects = same_mailbox::suspects(link, &folders)?;
-        if self.options.dry_run {
-            if !suspects.is_empty() {
-                self.warn(&same_mailbox::suspicion(&suspects));
-            }
+        same_mailbox::check(link, &folders, self.options.dry_run, self.observer)?;
+        if self.options.dry_run || self.options.kinship != Kinship::ServerAndDirectory {
             return Ok(());
         }
-        let mut same = same_mailbox::convict(link, &suspects)?;
-        if same.is_empty() && self.options.kinship == Kinship::ServerAndDirectory {
-            // Only where nothing is known yet: two that were told apart once stay two.
-            folders.retain(|(first, second)| self.is_new_and_equal(first, second));
-            let possible = same_mailbox::possible(link, &folders)?;
-            same = same_mailbox::proven(link, &possible)?;
-        }
-        if same.is_empty() {
-            Ok(())
-        } else {
-            Err(same_mailbox::refusal(&same))
-        }
+        // Folders that were told apart once stay apart, so only new ones are checked.
+        folders.retain(|(first, second)| self.is_new_and_equal(first, second));
+        let possible = same_mailbox::possible(link, &folders)?;
+        same_mailbox::refuse(&same_mailbox::proven(link, &possible)?)
     }
 
     /// Whether nothing is known of two folders, and they hold as many messages.

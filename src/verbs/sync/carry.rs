@@ -3,24 +3,21 @@
 
 use super::memory::{changed, pair_record};
 use super::{Sync, Work};
-use crate::engine::way::Way;
+use crate::engine::way::{self, Way};
 use crate::exec::{Context, Link};
 use crate::mail::{Both, Message, Side};
 use crate::plan::merge::{PairState, Prints, Row};
 use crate::state::{TwoWayChange, TwoWayFolder, TwoWayRefused, TwoWaySide};
-use crate::store::{Error, ErrorKind};
+use crate::store::Error;
 use crate::verbs::Status;
 
 impl Sync<'_> {
     pub(super) fn carry_out(&mut self, link: Link, context: &Context<'_>) {
-        let mut way = Way::new(context, link);
-        if let Err(error) = self.steps(&mut way)
-            && error.kind != ErrorKind::Interrupted
-        {
+        let (traffic, failure) = way::carry_out(context, link, |way| self.steps(way));
+        self.summary.traffic += traffic;
+        if let Some(error) = failure {
             self.summary.status = Status::Stopped(error);
         }
-        way.end();
-        self.summary.traffic += way.traffic;
     }
 
     fn steps(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
@@ -42,8 +39,8 @@ impl Sync<'_> {
         if way.context.stop.is_requested() {
             return Ok(());
         }
-        self.prove(way, &sent)?;
-        self.delete_messages(way, &sent)?;
+        let unproven = self.prove(way, &sent)?;
+        self.delete_messages(way, &sent, &unproven)?;
         self.look_for_strays(way)?;
         self.delete_folders(way)?;
         self.end_folders()

@@ -4,17 +4,18 @@
 use super::memory::changed;
 use super::strays::Departed;
 use super::{Sync, Work};
-use crate::engine::scans::scan_each;
+use crate::engine::deleting::{Removed, Unsent, look_again, remove};
 use crate::engine::sent::Sent;
 use crate::engine::way::Way;
 use crate::event::Event;
 use crate::mail::{Both, Message, Side, Uid, UidSet, counted};
-use crate::plan::elsewhere::Sameness;
-use crate::plan::merge::{Former, PairState};
+use crate::plan::merge::{Deletion, Former, PairState};
 use crate::state::TwoWayChange;
 use crate::store::{Error, Removal, ScanDepth};
-use crate::verbs::removing::{Removed, remove};
-use std::collections::HashSet;
+use std::collections::HashMap;
+
+/// Sent messages that may not have arrived, by folder and UID on the other side.
+pub(super) type Unproven = HashMap<usize, UidSet>;
 
 /// Messages of one folder that go.
 pub(super) struct Doomed {
@@ -25,19 +26,20 @@ pub(super) struct Doomed {
 }
 
 impl Sync<'_> {
+    /// Deletes on each side what was deleted on the other. `unproven` are messages that were sent
+    /// to a side and may not be there, by folder and UID on the other side.
     pub(super) fn delete_messages(
         &mut self,
         way: &mut Way<'_>,
         sent: &Both<Sent>,
+        unproven: &Both<Unproven>,
     ) -> Result<(), Error> {
         for side in Side::BOTH {
-            let unsent = unsent(sent, side);
-            let mut doomed = Vec::new();
-            for at in 0..self.works.len() {
-                doomed.extend(self.doomed(at, side, &unsent));
-            }
+            let all = 0..self.works.len();
+            let mut doomed: Vec<Doomed> = all.filter_map(|at| self.doomed(at, side)).collect();
             if !doomed.is_empty() {
-                self.spare_others(way, side, &mut doomed)?;
+                let unsent = self.unsent(side, &sent[side], &unproven[side]);
+                self.spare(way, side, &mut doomed, &unsent)?;
                 self.keep_first(way, side, &mut doomed)?;
                 self.remove(way, side, &doomed)?;
             }
@@ -45,33 +47,20 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// What goes in one folder. A message that may be on its way to another folder stays until it
-    /// has come there.
-    fn doomed(&mut self, at: usize, side: Side, unsent: &HashSet<Sameness>) -> Option<Doomed> {
-        let work = &mut self.works[at];
-        if work.rests() || work.merge.deletions[side].is_empty() {
+    /// Returns what is to be deleted in one folder.
+    fn doomed(&self, at: usize, side: Side) -> Option<Doomed> {
+        let work = &self.works[at];
+        if work.rests() {
             return None;
         }
-        let mailbox = work.raw[side].clone()?;
-        let mut messages = Vec::new();
-        let mut is_held = false;
-        for deletion in &work.merge.deletions[side] {
-            let Some(message) = work.message(side, deletion.index) else {
-                continue;
-            };
-            if Sameness::of(message).is_some_and(|same| unsent.contains(&same)) {
-                is_held = true;
-            } else {
-                messages.push((deletion.pair, message.uid()));
-            }
-        }
-        work.open |= is_held;
-        let uids = messages.iter().map(|(_, uid)| *uid).collect();
-        let removal = Removal {
-            mailbox,
-            uid_validity: work.state[side].counters.uid_validity,
-            uids,
+        let deletions = work.merge.deletions[side].iter();
+        let message = |deletion: &Deletion| {
+            let message = work.message(side, deletion.index)?;
+            Some((deletion.pair, message.uid()))
         };
+        let messages: Vec<(u32, Uid)> = deletions.filter_map(message).collect();
+        let uids = messages.iter().map(|(_, uid)| *uid).collect();
+        let removal = work.folder_on(side)?.removal(uids);
         (!messages.is_empty()).then_some(Doomed {
             work: at,
             messages,
@@ -79,45 +68,57 @@ impl Sync<'_> {
         })
     }
 
-    /// Takes off what is to go the UIDs that stand for other messages by now: a server that has
-    /// lost its list of UIDs may give them out again, in the same generation.
-    fn spare_others(
+    /// Returns what was to come to a side and is not known to be there: the message may have been
+    /// moved, and its old copy stays until it has arrived.
+    fn unsent(&self, side: Side, sent: &Sent, unproven: &Unproven) -> Unsent {
+        let mut unsent = Unsent::of(sent, |at, uid, fate| {
+            let is_unproven = unproven.get(&at).is_some_and(|uids| uids.contains(uid));
+            is_unproven || !fate.is_copied()
+        });
+        // These have no folder that they could be sent to.
+        let unsendable = self
+            .works
+            .iter()
+            .filter(|work| work.rests() || work.raw[side].is_none());
+        unsent.add(unsendable.flat_map(|work| work.incoming(side)));
+        unsent
+    }
+
+    /// Spares messages that may still have to arrive in another folder, and UIDs that belong to
+    /// other messages by now: a server that has lost its list of UIDs may assign them again in the
+    /// same generation.
+    fn spare(
         &mut self,
         way: &mut Way<'_>,
         side: Side,
         doomed: &mut [Doomed],
+        unsent: &Unsent,
     ) -> Result<(), Error> {
-        let scans = way.repeatable(|link| {
-            let asked = doomed
-                .iter()
-                .map(|one| (&one.removal.mailbox, Some(one.removal.uids.clone())));
-            scan_each(link.side(side), ScanDepth::Identity, asked)
-        })?;
+        let removals: Vec<Removal> = doomed.iter().map(|one| one.removal.clone()).collect();
+        let scans = look_again(way, side, ScanDepth::Identity, &removals)?;
         for (one, scan) in doomed.iter_mut().zip(scans) {
-            // The removal itself leaves a folder alone that can't be opened or has other UIDs.
-            let Some(scan) = scan
-                .ok()
-                .filter(|scan| scan.uid_validity == one.removal.uid_validity)
-            else {
-                continue;
-            };
+            let Some(scan) = scan else { continue };
             let work = &self.works[one.work];
             let is_other = |(pair, uid): &(u32, Uid)| {
                 scan.message(*uid)
                     .is_some_and(|now| work.is_other(side, *pair, now))
             };
-            let before = one.messages.len();
+            let all = one.messages.len();
             one.messages.retain(|doomed| !is_other(doomed));
-            let spared = before - one.messages.len();
-            if spared > 0 {
-                one.removal.uids = one.messages.iter().map(|(_, uid)| *uid).collect();
-                self.works[one.work].open = true;
-                let (name, word) = (self.works[one.work].name(side), side.ordinal());
+            let others = all - one.messages.len();
+            if others > 0 {
+                let (name, word) = (work.name(side), side.ordinal());
                 self.warn(&format!(
                     "{name}: not deleted on the {word}: {}, as those UIDs now belong to other messages; the \
                      next run rechecks the folder",
-                    counted(spared as u64, "message")
+                    counted(others as u64, "message")
                 ));
+            }
+            let held = unsent.held(&scan);
+            one.messages.retain(|(_, uid)| !held.contains(*uid));
+            if one.messages.len() < all {
+                one.removal.uids = one.messages.iter().map(|(_, uid)| *uid).collect();
+                self.works[one.work].open = true;
             }
         }
         Ok(())
@@ -129,7 +130,7 @@ impl Sync<'_> {
             .filter(|doomed| !doomed.messages.is_empty())
             .map(|doomed| doomed.removal.clone())
             .collect();
-        let results = way.repeatable(|link| remove(link.side(side), &removals))?;
+        let results = remove(way, side, &removals)?;
         let mut changes = Vec::new();
         let with_some = doomed.iter().filter(|doomed| !doomed.messages.is_empty());
         for (doomed, Removed { gone, left }) in with_some.zip(results) {
@@ -203,18 +204,4 @@ impl Work {
         let has_changed = shown.is_some_and(|shown| !shown.is_bare() && looks(shown) != looks(now));
         has_changed || pair.is_some_and(|pair| pair.prints().contradict(side, now))
     }
-}
-
-/// What was to come to a side and did not.
-fn unsent(sent: &Both<Sent>, side: Side) -> HashSet<Sameness> {
-    let mut unsent = HashSet::new();
-    for (_, task, fates) in sent[side].each() {
-        let open = task
-            .messages
-            .iter()
-            .zip(fates)
-            .filter(|(_, fate)| !fate.is_copied());
-        unsent.extend(open.filter_map(|(message, _): (&Message, _)| Sameness::of(message)));
-    }
-    unsent
 }

@@ -3,13 +3,14 @@
 
 use super::Sync;
 use super::memory::pair_record;
+use crate::engine::flagging::{FlagChanges, FlagOutcome, FlagWork, change_flags};
 use crate::engine::kept::told_flags;
 use crate::engine::scans::scan_each;
 use crate::engine::way::Way;
-use crate::mail::{Both, Flags, MailboxName, Message, Side, Uid, UidSet};
+use crate::mail::{Both, Flags, Message, Side, Uid, UidSet};
 use crate::plan::merge::{FlagMerge, PairState, Prints};
 use crate::state::TwoWayChange;
-use crate::store::{Error, FlagChange, FlagEdit, FolderScan, ScanDepth};
+use crate::store::{Error, FlagEdit, FolderScan, ScanDepth};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What a side's messages lack of what was set, by the number of the folder's work and their UID.
@@ -29,66 +30,61 @@ impl Sync<'_> {
         if flagged.is_empty() {
             return Ok(());
         }
-        let first = self.store_flags(way, &flagged, FlagEdit::Add, &Both::default())?;
-        let both = self.store_flags(way, &flagged, FlagEdit::Remove, &first)?;
+        let outcomes = change_flags(way, &Both::of(|side| self.flag_works(&flagged, side)))?;
+        let unchanged = Both::of(|side| self.unchanged(side, &outcomes[side]));
         let lost = self.lost_flags(way, &flagged)?;
         let mut changes = Vec::new();
-        for mut flagged in flagged {
-            let uids = flagged.messages.map(|message| message.uid());
-            let is_done = Side::BOTH
-                .into_iter()
-                .all(|side| !both[side].contains(&(flagged.work, uids[side])));
-            if !is_done {
+        for flagged in flagged {
+            let of = Both::of(|side| (flagged.work, flagged.messages[side].uid()));
+            if Side::BOTH
+                .iter()
+                .any(|side| unchanged[*side].contains(&of[*side]))
+            {
                 self.works[flagged.work].open = true;
-                continue;
-            }
-            for side in Side::BOTH {
-                if let Some(lost) = lost[side].get(&(flagged.work, uids[side])) {
-                    let FlagMerge { add, agreed, .. } = &mut flagged.outcome;
-                    add[side] = add[side].minus(lost);
-                    agreed.lacks[side] = agreed.lacks[side].union(lost);
-                }
-                let FlagMerge { add, remove, .. } = &flagged.outcome;
-                if !add[side].is_empty() || !remove[side].is_empty() {
-                    self.way(side).flags_updated += 1;
-                }
-            }
-            if let Some(id) = self.works[flagged.work].record {
-                let record = pair_record(
-                    uids,
-                    &flagged.outcome.agreed,
-                    flagged.prints,
-                    PairState::Settled,
-                );
-                changes.push(TwoWayChange::Pair(id, Box::new(record)));
+            } else {
+                changes.extend(self.note_changed(flagged, &lost));
             }
         }
         self.memory.write(&changes, false)
     }
 
+    /// Counts a pair whose flags were changed. Returns its new record.
+    fn note_changed(&mut self, mut flagged: Flagged, lost: &Both<Lost>) -> Option<TwoWayChange> {
+        let uids = flagged.messages.map(|message| message.uid());
+        let FlagMerge {
+            add,
+            remove,
+            agreed,
+            ..
+        } = &mut flagged.outcome;
+        for side in Side::BOTH {
+            if let Some(lost) = lost[side].get(&(flagged.work, uids[side])) {
+                add[side] = add[side].minus(lost);
+                agreed.lacks[side] = agreed.lacks[side].union(lost);
+            }
+            if !add[side].is_empty() || !remove[side].is_empty() {
+                self.way(side).flags_updated += 1;
+            }
+        }
+        let id = self.works[flagged.work].record?;
+        let record = pair_record(uids, agreed, flagged.prints, PairState::Settled);
+        Some(TwoWayChange::Pair(id, Box::new(record)))
+    }
+
     /// Takes off the marks that a killed run has left. Where that is refused, the next run sees
     /// them again.
     pub(super) fn take_marks_off(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
-        for side in Side::BOTH {
-            let marked = self
-                .works
-                .iter()
-                .filter(|work| !work.marked[side].is_empty());
-            let change = |work: &super::Work| {
-                Some(FlagChange {
-                    mailbox: work.raw[side].clone()?,
-                    uids: work.marked[side].clone(),
-                    edit: FlagEdit::Remove,
-                    flags: Flags::from_names([Flags::MARK]),
-                    unchanged_since: None,
-                })
-            };
-            let changes: Vec<FlagChange> = marked.filter_map(change).collect();
-            if !changes.is_empty() {
-                way.repeatable(|link| link.side(side).change_flags(&changes))?;
-            }
-        }
-        Ok(())
+        let mark = Flags::from_names([Flags::MARK]);
+        let work = |of: usize, side: Side| {
+            let work = &self.works[of];
+            let mut changes = FlagChanges::default();
+            changes.add_all(FlagEdit::Remove, mark.clone(), &work.marked[side]);
+            let mailbox = work.raw[side].as_ref().filter(|_| !changes.is_empty())?;
+            Some(FlagWork::new(of, mailbox, changes))
+        };
+        let all = 0..self.works.len();
+        let works = Both::of(|side| all.clone().filter_map(|of| work(of, side)).collect());
+        change_flags(way, &works).map(|_| ())
     }
 
     /// What was set and is not there, of flags that the folder does not list. It is recorded as
@@ -228,61 +224,9 @@ impl Sync<'_> {
         found
     }
 
-    /// Sets or takes away. Gives the messages of which that was not done, with those of `before`.
-    fn store_flags(
-        &mut self,
-        way: &mut Way<'_>,
-        flagged: &[Flagged],
-        edit: FlagEdit,
-        before: &Both<HashSet<(usize, Uid)>>,
-    ) -> Result<Both<HashSet<(usize, Uid)>>, Error> {
-        let mut undone = before.clone();
-        let changes = Both::of(|side| self.flag_changes(flagged, edit, side, &before[side]));
-        if changes.all(Vec::is_empty) {
-            return Ok(undone);
-        }
-        let results = way.repeatable(|link| {
-            link.on_both(|side, store| {
-                let changes: Vec<FlagChange> = changes[side]
-                    .iter()
-                    .map(|(_, change)| change.clone())
-                    .collect();
-                if changes.is_empty() {
-                    Ok(Vec::new())
-                } else {
-                    store.change_flags(&changes)
-                }
-            })
-        })?;
-        for side in Side::BOTH {
-            for ((work, change), result) in changes[side].iter().zip(&results[side]) {
-                let left = match result {
-                    Ok(left_alone) => left_alone,
-                    Err(refusal) => {
-                        let (name, flags) = (self.works[*work].name(side), &change.flags);
-                        let text = format!(
-                            "the {} did not change {flags}: {}",
-                            side.ordinal(),
-                            refusal.text
-                        );
-                        self.fail_folder(&name, &text);
-                        &change.uids
-                    }
-                };
-                undone[side].extend(left.iter().map(|uid| (*work, uid)));
-            }
-        }
-        Ok(undone)
-    }
-
-    fn flag_changes(
-        &self,
-        flagged: &[Flagged],
-        edit: FlagEdit,
-        side: Side,
-        undone: &HashSet<(usize, Uid)>,
-    ) -> Vec<(usize, FlagChange)> {
-        let mut changes: BTreeMap<(usize, bool, String), FlagChange> = BTreeMap::new();
+    /// Returns what is to be changed in each folder of a side.
+    fn flag_works(&self, flagged: &[Flagged], side: Side) -> Vec<FlagWork<'_>> {
+        let mut changes: BTreeMap<usize, FlagChanges> = BTreeMap::new();
         for Flagged {
             work,
             messages,
@@ -290,36 +234,34 @@ impl Sync<'_> {
             ..
         } in flagged
         {
-            let uid = messages[side].uid();
-            let (flags, other): (&Flags, &Flags) = match edit {
-                FlagEdit::Add => (&outcome.add[side], &outcome.remove[side]),
-                FlagEdit::Remove => (&outcome.remove[side], &outcome.add[side]),
-            };
-            let Some(mailbox) = self.works[*work].raw[side].as_ref() else {
-                continue;
-            };
-            if flags.is_empty() || undone.contains(&(*work, uid)) {
-                continue;
-            }
-            // What was set a moment ago is a change of our own.
-            let is_ours = edit == FlagEdit::Remove && !other.is_empty();
-            let change = changes
-                .entry((*work, is_ours, flags.to_string()))
-                .or_insert_with(|| FlagChange {
-                    mailbox: MailboxName::clone(mailbox),
-                    uids: UidSet::default(),
-                    edit,
-                    flags: flags.clone(),
-                    unchanged_since: self.works[*work].state[side]
-                        .counters
-                        .mod_seq
-                        .filter(|_| !is_ours),
-                });
-            change.uids.insert(uid);
+            let (uid, changes) = (messages[side].uid(), changes.entry(*work).or_default());
+            changes.add(FlagEdit::Add, outcome.add[side].clone(), uid);
+            changes.add(FlagEdit::Remove, outcome.remove[side].clone(), uid);
         }
-        changes
-            .into_iter()
-            .map(|((work, ..), change)| (work, change))
-            .collect()
+        let work = |(of, changes): (usize, FlagChanges)| {
+            let folder = self.works[of]
+                .folder_on(side)
+                .filter(|_| !changes.is_empty())?;
+            Some(FlagWork::conditional(of, folder, changes))
+        };
+        changes.into_iter().filter_map(work).collect()
+    }
+
+    /// Names the folders of a side that refused changes. Returns the messages that were not
+    /// changed, or not in all that was to be changed.
+    pub(super) fn unchanged(
+        &mut self,
+        side: Side,
+        outcomes: &[FlagOutcome],
+    ) -> HashSet<(usize, Uid)> {
+        let mut unchanged = HashSet::new();
+        for outcome in outcomes {
+            let name = self.works[outcome.of].name(side);
+            for refused in &outcome.refused {
+                self.fail_folder(&name, &refused.told(side.ordinal()));
+            }
+            unchanged.extend(outcome.unchanged().iter().map(|uid| (outcome.of, uid)));
+        }
+        unchanged
     }
 }

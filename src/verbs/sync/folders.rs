@@ -3,7 +3,10 @@
 //! innermost first and only when they are empty.
 
 use super::{SideState, Sync, Work};
-use crate::engine::folders::{Made, open_made, other_name};
+use crate::engine::deleting::{Deletion, Emptied, delete_empty};
+use crate::engine::folders::{
+    Made, Subscriptions, open_made, other_name, subscribe, told_unsubscribed,
+};
 use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::Link;
@@ -11,7 +14,7 @@ use crate::folders::{FolderName, TargetFolder, place, place_all};
 use crate::mail::{Both, Counters, ListedMailbox, Listing, MailboxName, Side, SpecialUse};
 use crate::plan::merge::{Fate, Rename};
 use crate::state::TwoWayChange;
-use crate::store::{Error, NewFolder, ScanDepth, ScanRequest};
+use crate::store::{Error, NewFolder};
 use std::collections::{HashMap, HashSet};
 
 /// The raw names of the folders that a side has now, by what both sides call them.
@@ -306,39 +309,21 @@ impl Sync<'_> {
     /// subscriptions.
     pub(super) fn subscribe(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
         let raw_names = Both::of(|side| self.raw_names(side));
-        let wanted = Both::of(|side| self.subscriptions_to_make(side, &raw_names[side]));
-        let ended = Both::of(|side| self.subscriptions_to_end(side, &raw_names[side]));
+        let changes = Both::of(|side| Subscriptions {
+            end: self.subscriptions_to_end(side, &raw_names[side]),
+            make: self.subscriptions_to_make(side, &raw_names[side]),
+        });
         for side in Side::BOTH {
             self.way(side).subscriptions +=
-                (self.subscribed[side].len() + ended[side].len()) as u64;
+                (self.subscribed[side].len() + changes[side].end.len()) as u64;
         }
-        if wanted.all(Vec::is_empty) && ended.all(Vec::is_empty) {
-            return Ok(());
-        }
-        let results = way.repeatable(|link| {
-            link.on_both(|side, store| {
-                if !ended[side].is_empty() {
-                    store.unsubscribe(&ended[side])?;
-                }
-                let names: Vec<MailboxName> =
-                    wanted[side].iter().map(|(_, raw)| raw.clone()).collect();
-                if names.is_empty() {
-                    Ok(Vec::new())
-                } else {
-                    store.subscribe(&names)
-                }
-            })
-        })?;
+        let results = subscribe(way, &changes)?;
         for side in Side::BOTH {
-            for ((name, _), result) in wanted[side].iter().zip(&results[side]) {
+            for ((name, _), result) in changes[side].make.iter().zip(&results[side]) {
                 match result {
                     Ok(()) => self.way(side).subscriptions += 1,
                     Err(refusal) => {
-                        self.warn(&format!(
-                            "{name}: the {} did not subscribe to it: {}",
-                            side.ordinal(),
-                            refusal.text
-                        ));
+                        self.warn(&told_unsubscribed(name, side.ordinal(), refusal));
                         self.not_subscribed.insert(name.key());
                     }
                 }
@@ -419,54 +404,49 @@ impl Sync<'_> {
 
     /// Deletes the folders that were deleted on the other side, if they are empty now.
     pub(super) fn delete_folders(&mut self, way: &mut Way<'_>) -> Result<(), Error> {
-        let mut doomed: Vec<(usize, Side, MailboxName)> = Vec::new();
-        for (at, work) in self.works.iter().enumerate().filter(|(_, work)| !work.open) {
-            if let Some(Fate::Deleted(side)) = work.fate(at, &self.moves)
-                && let Some(raw) = &work.raw[side]
-            {
-                doomed.push((at, side, raw.clone()));
-            }
-        }
-        doomed.sort_by_key(|(at, side, _)| {
-            std::cmp::Reverse(self.works[*at].pair.names[*side].levels().len())
-        });
-        for (at, side, raw) in doomed {
-            let name = self.works[at].name(side);
-            let generation = self.works[at].state[side].counters.uid_validity;
-            let request = ScanRequest {
-                mailbox: &raw,
-                depth: ScanDepth::Sizes,
-                uids: None,
-                search: None,
-                for_writing: false,
+        for side in Side::BOTH {
+            let is_doomed = |at: &usize| {
+                let work = &self.works[*at];
+                !work.open && work.fate(*at, &self.moves) == Some(Fate::Deleted(side))
             };
-            let link = way.link()?;
-            let mut is_empty = false;
-            link.side(side).scan(&[request], &mut |_, scan| {
-                is_empty =
-                    scan.is_ok_and(|scan| scan.exists == 0 && scan.uid_validity == generation);
-            })?;
-            if !is_empty {
-                continue;
+            let all = (0..self.works.len()).filter(is_doomed);
+            let (doomed, folders): (Vec<usize>, Vec<Emptied<'_>>) = all
+                .filter_map(|at| Some((at, self.emptied(at, side)?)))
+                .unzip();
+            let results = delete_empty(way, side, &folders)?;
+            let mut changes = Vec::new();
+            for (at, result) in doomed.into_iter().zip(results) {
+                let name = self.works[at].name(side);
+                match result {
+                    Deletion::Done => {
+                        self.way(side).folders_deleted += 1;
+                        let event = Event::FolderDeleted { folder: &name };
+                        self.observer.observe(&event);
+                        self.works[at].raw[side] = None;
+                        changes.extend(self.works[at].record.map(TwoWayChange::Forget));
+                    }
+                    Deletion::NotEmpty => {}
+                    Deletion::Refused(why) => {
+                        let text = format!("the {} did not delete it: {why}", side.ordinal());
+                        self.fail_folder(&name, &text);
+                    }
+                }
             }
-            let results = link.side(side).delete(std::slice::from_ref(&raw))?;
-            if let Some(Err(refusal)) = results.into_iter().next() {
-                self.fail_folder(
-                    &name,
-                    &format!("the {} did not delete it: {}", side.ordinal(), refusal.text),
-                );
-                continue;
-            }
-            link.side(side).unsubscribe(std::slice::from_ref(&raw))?;
-            self.way(side).folders_deleted += 1;
-            self.observer
-                .observe(&Event::FolderDeleted { folder: &name });
-            self.works[at].raw[side] = None;
-            if let Some(id) = self.works[at].record {
-                self.memory.write(&[TwoWayChange::Forget(id)], false)?;
-            }
+            self.memory.write(&changes, false)?;
         }
         Ok(())
+    }
+
+    /// Returns a side's folder as one to be deleted, if it exists.
+    fn emptied(&self, at: usize, side: Side) -> Option<Emptied<'_>> {
+        let work = &self.works[at];
+        let mailbox = work.raw[side].as_ref()?;
+        let mut listed = self.listed.listings[side].mailboxes.iter();
+        Some(Emptied {
+            mailbox,
+            uid_validity: work.state[side].counters.uid_validity,
+            is_subscribed: listed.any(|listed| listed.subscribed && listed.name == *mailbox),
+        })
     }
 }
 

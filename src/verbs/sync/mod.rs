@@ -31,7 +31,8 @@ mod views;
 use super::gone::{self, Held};
 use super::opening::{self, patiently};
 use super::undo::UndoRun;
-use super::{Status, SyncOptions, SyncSummary, SyncWay};
+use super::{SyncOptions, SyncSummary, SyncWay};
+use crate::engine::folders::FolderRef;
 use crate::engine::latecomers;
 use crate::event::{Event, Observer, Run, Stop};
 use crate::exec::{Context, Link};
@@ -93,18 +94,10 @@ pub fn sync(
         sync.close(link);
     } else {
         let lanes = opening::lanes(options.jobs, connectors, &link);
-        let (limit_rate, accept_sizes) = (options.limit_rate, options.accept_sizes);
         let context = Context {
-            connectors,
-            to: Side::Second,
-            names: Side::ORDINALS,
-            lanes,
-            limit_rate,
-            accept_sizes,
-            stop,
-            observer,
-            journal: None,
-            ahead: None,
+            limit_rate: options.limit_rate,
+            accept_sizes: options.accept_sizes,
+            ..Context::new(connectors, Side::ORDINALS, lanes, run)
         };
         sync.carry_out(link, &context);
     }
@@ -180,6 +173,14 @@ struct SideState {
 }
 
 impl Work {
+    /// Returns a side's folder as it was when it was read, if it exists.
+    fn folder_on(&self, side: Side) -> Option<FolderRef<'_>> {
+        Some(FolderRef {
+            mailbox: self.raw[side].as_ref()?,
+            counters: self.state[side].counters,
+        })
+    }
+
     /// Its name, for people.
     fn name(&self, side: Side) -> String {
         self.pair.names[side].to_string()
@@ -300,19 +301,11 @@ impl<'a> Sync<'a> {
     }
 
     fn finish(mut self, started: Instant, stop: &Stop) -> SyncSummary {
-        if matches!(self.summary.status, Status::Complete) {
-            if stop.is_requested() {
-                self.summary.status = Status::Interrupted;
-            } else if self.verdicts.any(crate::plan::Verdict::stops) {
-                self.summary.status = Status::Braked;
-            } else if self.summary.failed
-                + self.summary.total().failed
-                + self.summary.folders_failed
-                > 0
-            {
-                self.summary.status = Status::Partial;
-            }
-        }
+        let is_braked = self.verdicts.any(crate::plan::Verdict::stops);
+        let failures =
+            self.summary.failed + self.summary.total().failed + self.summary.folders_failed;
+        let status = std::mem::take(&mut self.summary.status);
+        self.summary.status = status.concluded(stop, is_braked, failures);
         self.summary.seconds = started.elapsed().as_secs_f64();
         self.summary
     }

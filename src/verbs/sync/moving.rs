@@ -7,49 +7,17 @@
 use super::Sync;
 use super::memory::pair_record;
 use super::strays::Departed;
-use crate::engine::relocate::{self, Errand, Goal};
+use crate::engine::deleting::remove;
+use crate::engine::flagging::{FlagChanges, FlagWork, change_flags};
+use crate::engine::relocate::{self, Errand};
 use crate::engine::way::Way;
 use crate::event::Event;
-use crate::mail::{Both, Flags, MailboxName, Message, Side, Uid, UidSet, counted};
+use crate::mail::{Both, Message, Side, Uid, counted};
 use crate::plan::elsewhere::Sameness;
 use crate::plan::merge::{AgreedFlags, FlagMerge, Move, PairState, Prints};
 use crate::state::TwoWayChange;
-use crate::store::{Error, FlagChange, FlagEdit, Removal};
+use crate::store::{Error, FlagEdit, Removal};
 use std::collections::{BTreeMap, HashSet};
-
-/// What one side is to change in the flags of moved messages.
-#[derive(Default)]
-struct MovedFlags {
-    /// By folder, kind of change, and flags.
-    changes: BTreeMap<(usize, u8, String), FlagChange>,
-    /// How many messages they are of.
-    messages: u64,
-}
-
-impl MovedFlags {
-    /// Adds what is to be changed in a message of this folder.
-    fn add(
-        &mut self,
-        (to, mailbox): (usize, &MailboxName),
-        uid: Uid,
-        edits: [(FlagEdit, &Flags); 2],
-    ) {
-        let mut any = false;
-        for (nth, (edit, flags)) in (0..).zip(edits).filter(|(_, (_, flags))| !flags.is_empty()) {
-            let key = (to, nth, Flags::to_string(flags));
-            let change = self.changes.entry(key).or_insert_with(|| FlagChange {
-                mailbox: mailbox.clone(),
-                uids: UidSet::default(),
-                edit,
-                flags: flags.clone(),
-                unchanged_since: None,
-            });
-            change.uids.insert(uid);
-            any = true;
-        }
-        self.messages += u64::from(any);
-    }
-}
 
 /// The flags that both sides agree on, but for what a side did not change: that stays as it was, so
 /// that the next run finds the same change to make.
@@ -90,16 +58,12 @@ impl Sync<'_> {
     /// What is asked of a side for a move. `None`: it is not possible.
     fn errand<'m>(&'m self, moved: &Move) -> Option<Errand<'m>> {
         let (side, from, to) = (moved.side, &self.works[moved.from], &self.works[moved.to]);
-        let mark = to.state[side].counters;
+        let folder = from.folder_on(side)?;
         Some(Errand {
-            from: from.raw[side].as_ref()?,
-            from_uid_validity: from.state[side].counters.uid_validity,
+            from: folder.mailbox,
+            from_uid_validity: folder.counters.uid_validity,
             uid: from.message(side, moved.index)?.uid(),
-            to: Goal {
-                mailbox: to.raw[side].as_ref()?,
-                uid_validity: mark.uid_validity,
-                uid_next: mark.uid_next,
-            },
+            to: to.folder_on(side)?,
             leave: true,
             // The other side's message is the same, and its header was read.
             same: to
@@ -171,7 +135,7 @@ impl Sync<'_> {
     }
 
     /// Removes what was to leave and may still be where it was; where that is refused, the copy.
-    /// Gives the moves of which the message may be in both places.
+    /// Returns the moves whose message may be in both places.
     fn clear_leftovers(
         &mut self,
         way: &mut Way<'_>,
@@ -180,58 +144,53 @@ impl Sync<'_> {
         leftover: &HashSet<usize>,
         placed: &mut [Option<Uid>],
     ) -> Result<HashSet<usize>, Error> {
-        let mut kept: Vec<usize> = Vec::new();
-        let mut folders: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for at in leftover.iter().filter(|at| placed[**at].is_some()) {
-            folders.entry(moves[*at].from).or_default().push(*at);
+        let moved = leftover.iter().filter(|at| placed[**at].is_some());
+        let originals = moved.filter_map(|at| {
+            let from = moves[*at].from;
+            let message = self.works[from].message(side, moves[*at].index)?;
+            Some((*at, from, message.uid()))
+        });
+        let stay = self.remove_moved(way, side, originals.collect())?;
+        let copies = stay
+            .iter()
+            .filter_map(|at| Some((*at, moves[*at].to, placed[*at]?)));
+        let in_both = self.remove_moved(way, side, copies.collect())?;
+        // Where it was, the next run moves it.
+        for at in stay.difference(&in_both) {
+            placed[*at] = None;
         }
-        for (from, of_folder) in folders {
-            let work = &self.works[from];
-            let Some(mailbox) = work.raw[side].clone() else {
-                continue;
-            };
-            let uids = of_folder
-                .iter()
-                .filter_map(|at| work.message(side, moves[*at].index))
-                .map(Message::uid);
-            let removal = Removal {
-                mailbox,
-                uid_validity: work.state[side].counters.uid_validity,
-                uids: uids.collect(),
-            };
-            let results =
-                way.repeatable(|link| link.side(side).remove(std::slice::from_ref(&removal)))?;
-            if results.iter().any(Result::is_err) {
-                kept.extend(of_folder);
-            }
-        }
-        let mut copies: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        kept.iter()
-            .for_each(|at| copies.entry(moves[*at].to).or_default().push(*at));
-        for (to, of_folder) in copies {
-            let work = &self.works[to];
-            let Some(mailbox) = work.raw[side].clone() else {
-                continue;
-            };
-            let uids = of_folder.iter().filter_map(|at| placed[*at]).collect();
-            let removal = Removal {
-                mailbox,
-                uid_validity: work.state[side].counters.uid_validity,
-                uids,
-            };
-            let results =
-                way.repeatable(|link| link.side(side).remove(std::slice::from_ref(&removal)))?;
-            if results.iter().all(Result::is_ok) {
-                // It is where it was, and is moved by the next run.
-                of_folder.iter().for_each(|at| placed[*at] = None);
-                kept.retain(|at| !of_folder.contains(at));
-            }
-        }
-        Ok(kept.into_iter().collect())
+        Ok(in_both)
     }
 
-    /// Gives both messages of each moved pair the flags that they are to have. Gives the UIDs, by
-    /// folder, of which a side refused that.
+    /// Removes a message of each of these moves, given with its folder. Returns the moves whose
+    /// message is still there.
+    fn remove_moved(
+        &self,
+        way: &mut Way<'_>,
+        side: Side,
+        doomed: Vec<(usize, usize, Uid)>,
+    ) -> Result<HashSet<usize>, Error> {
+        let mut by_folder: BTreeMap<usize, Vec<(usize, Uid)>> = BTreeMap::new();
+        for (moved, folder, uid) in doomed {
+            by_folder.entry(folder).or_default().push((moved, uid));
+        }
+        let removal = |(folder, messages): (&usize, &Vec<(usize, Uid)>)| {
+            let uids = messages.iter().map(|(_, uid)| *uid).collect();
+            Some(self.works[*folder].folder_on(side)?.removal(uids))
+        };
+        let removals: Vec<Removal> = by_folder.iter().filter_map(removal).collect();
+        let results = remove(way, side, &removals)?;
+        let mut still_there = HashSet::new();
+        for (messages, removed) in by_folder.values().zip(results) {
+            let gone = |(_, uid): &&(usize, Uid)| removed.gone.contains(*uid);
+            let left = messages.iter().filter(|message| !gone(message));
+            still_there.extend(left.map(|(moved, _)| *moved));
+        }
+        Ok(still_there)
+    }
+
+    /// Changes the flags of both messages of each moved pair to what they should be. Returns the
+    /// UIDs, by folder, for which a side refused that.
     fn set_moved_flags(
         &mut self,
         way: &mut Way<'_>,
@@ -240,66 +199,49 @@ impl Sync<'_> {
         placed: &[Option<Uid>],
     ) -> Result<Both<HashSet<(usize, Uid)>>, Error> {
         let wanted = self.moved_flags(side, moves, placed);
-        let mut refused: Both<HashSet<(usize, Uid)>> = Both::default();
-        for (here, wanted) in wanted.each() {
-            refused[here] = self.change_moved_flags(way, here, wanted)?;
+        let messages = wanted
+            .as_ref()
+            .map(|works| works.iter().map(FlagWork::messages).sum::<u64>());
+        let outcomes = change_flags(way, &wanted)?;
+        let unchanged = Both::of(|here| self.unchanged(here, &outcomes[here]));
+        for here in Side::BOTH {
+            self.way(here).flags_updated += messages[here] - unchanged[here].len() as u64;
         }
-        Ok(refused)
+        Ok(unchanged)
     }
 
-    /// What is to be changed in the flags of moved messages, on each side.
-    fn moved_flags(&self, side: Side, moves: &[Move], placed: &[Option<Uid>]) -> Both<MovedFlags> {
-        let mut wanted: Both<MovedFlags> = Both::default();
+    /// Returns the flags of moved messages that are to be changed on each side.
+    fn moved_flags(
+        &self,
+        side: Side,
+        moves: &[Move],
+        placed: &[Option<Uid>],
+    ) -> Both<Vec<FlagWork<'_>>> {
+        let mut wanted: Both<BTreeMap<usize, FlagChanges>> = Both::default();
         for (moved, uid) in moves.iter().zip(placed) {
-            let Some(uid) = uid else { continue };
+            let Some(uid) = *uid else { continue };
+            let partner = self.works[moved.to].message(side.other(), moved.partner);
             for here in Side::BOTH {
-                let work = &self.works[moved.to];
-                let uid = if here == side {
-                    Some(*uid)
-                } else {
-                    work.message(here, moved.partner).map(Message::uid)
-                };
-                let (Some(uid), Some(mailbox)) = (uid, &work.raw[here]) else {
+                let partner = partner.filter(|_| here != side).map(Message::uid);
+                let Some(uid) = partner.or((here == side).then_some(uid)) else {
                     continue;
                 };
-                let edits = [
-                    (FlagEdit::Add, &moved.flags.add[here]),
-                    (FlagEdit::Remove, &moved.flags.remove[here]),
-                ];
-                wanted[here].add((moved.to, mailbox), uid, edits);
+                let changes = wanted[here].entry(moved.to).or_default();
+                changes.add(FlagEdit::Add, moved.flags.add[here].clone(), uid);
+                changes.add(FlagEdit::Remove, moved.flags.remove[here].clone(), uid);
             }
         }
-        wanted
-    }
-
-    /// Changes the flags of moved messages on one side. Gives the UIDs, by folder, of which that
-    /// was refused.
-    fn change_moved_flags(
-        &mut self,
-        way: &mut Way<'_>,
-        here: Side,
-        wanted: MovedFlags,
-    ) -> Result<HashSet<(usize, Uid)>, Error> {
-        let mut refused = HashSet::new();
-        let (keys, changes): (Vec<_>, Vec<FlagChange>) = wanted.changes.into_iter().unzip();
-        if changes.is_empty() {
-            return Ok(refused);
-        }
-        let results = way.repeatable(|link| link.side(here).change_flags(&changes))?;
-        for (((to, ..), change), result) in keys.iter().zip(&changes).zip(results) {
-            if let Err(refusal) = result {
-                let (name, flags) = (self.works[*to].name(here), &change.flags);
-                let text = format!(
-                    "the {} did not change {flags}: {}",
-                    here.ordinal(),
-                    refusal.text
-                );
-                self.fail_folder(&name, &text);
-                refused.extend(change.uids.iter().map(|uid| (*to, uid)));
-            }
-        }
-        self.way(here).flags_updated += wanted.messages;
-        Ok(refused)
+        let work = |here: Side, of: usize, changes: FlagChanges| {
+            let mailbox = self.works[of].raw[here].as_ref()?;
+            Some(FlagWork::new(of, mailbox, changes))
+        };
+        let works = |here: Side| {
+            let wanted = std::mem::take(&mut wanted[here]).into_iter();
+            wanted
+                .filter_map(|(of, changes)| work(here, of, changes))
+                .collect()
+        };
+        Both::of(works)
     }
 
     fn conclude_moves(

@@ -5,6 +5,7 @@
 //! other.
 
 use super::copying::sent_pair;
+use super::deleting::Unproven;
 use super::{Sync, Work};
 use crate::engine::departures;
 use crate::engine::kept::LostDates;
@@ -22,21 +23,35 @@ use crate::store::Error;
 use std::collections::HashMap;
 
 impl Sync<'_> {
-    pub(super) fn prove(&mut self, way: &mut Way<'_>, sent: &Both<Sent>) -> Result<(), Error> {
-        for side in Side::BOTH
-            .into_iter()
-            .filter(|side| sent[*side].has_copies())
-        {
-            self.prove_side(way, side, &sent[side])?;
+    /// Asks each side what it holds of what was sent to it. Returns the messages that may not be
+    /// there.
+    pub(super) fn prove(
+        &mut self,
+        way: &mut Way<'_>,
+        sent: &Both<Sent>,
+    ) -> Result<Both<Unproven>, Error> {
+        let mut unproven: Both<Unproven> = Both::default();
+        for side in Side::BOTH {
+            if sent[side].has_copies() {
+                unproven[side] = self.prove_side(way, side, &sent[side])?;
+            }
         }
-        Ok(())
+        Ok(unproven)
     }
 
-    fn prove_side(&mut self, way: &mut Way<'_>, side: Side, sent: &Sent) -> Result<(), Error> {
+    fn prove_side(
+        &mut self,
+        way: &mut Way<'_>,
+        side: Side,
+        sent: &Sent,
+    ) -> Result<Unproven, Error> {
         latecomers::await_those_of_a_dead_run(self.memory.follows_a_death(), way.context.stop)?;
         let answer = proof::ask(way, side, sent, Closeness::Attributes)?;
-        for (at, _) in answer.silent {
+        let mut unproven = Unproven::new();
+        for (at, task) in answer.silent {
             self.works[at].open = true;
+            let uids = task.messages.iter().map(Message::uid).collect();
+            unproven.entry(at).or_default().add(&uids);
         }
         let mut changes = Vec::new();
         for corrected in answer.corrected {
@@ -46,7 +61,9 @@ impl Sync<'_> {
         for proof in &answer.proofs {
             let taken = taken.entry(proof.of).or_default();
             taken.add(&self.works[proof.of].paired(side, proof));
-            changes.extend(self.take_word(side, proof, taken));
+            let (recorded, lost) = self.take_word(side, proof, taken);
+            changes.extend(recorded);
+            unproven.entry(proof.of).or_default().add(&lost);
         }
         self.memory.write(&changes, false)?;
         let proofs: Vec<&Proof<'_>> = answer.proofs.iter().collect();
@@ -58,7 +75,7 @@ impl Sync<'_> {
         {
             self.take_back(way, side, proof, &twice)?;
         }
-        Ok(())
+        Ok(unproven)
     }
 
     /// Forgets pairs by UIDs that are not those of what was sent. Those of the messages that were
@@ -123,18 +140,20 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// Gives what is to be recorded of a side's word on one folder.
+    /// Returns what is to be recorded of a side's word on one folder, and the messages that it has
+    /// lost.
     fn take_word(
         &mut self,
         side: Side,
         proof: &Proof<'_>,
         taken: &mut UidSet,
-    ) -> Vec<TwoWayChange> {
+    ) -> (Vec<TwoWayChange>, UidSet) {
         let Proof { of, task, scan, .. } = proof;
         let words = proof.words(Closeness::Attributes, taken);
         let mut changes = Vec::new();
         let mut lost_dates = LostDates::default();
         let mut left: Vec<(&Message, Uid)> = Vec::new();
+        let mut lost = UidSet::default();
         for Word { message, says } in &words {
             match says {
                 Says::There(copy) | Says::Resized(copy, _) => {
@@ -155,6 +174,7 @@ impl Sync<'_> {
                         side.ordinal()
                     );
                     self.take_off(side, proof, message, &reason);
+                    lost.insert(message.uid());
                     let uids = uids(side, message.uid(), *told);
                     changes.extend(
                         self.works[*of]
@@ -176,7 +196,7 @@ impl Sync<'_> {
             .into_iter()
             .flatten()
             .for_each(|text| self.warn(&text));
-        changes
+        (changes, lost)
     }
 
     /// Leaves a message that a side took for another one where it is, as if it had been refused.

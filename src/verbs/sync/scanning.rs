@@ -2,25 +2,22 @@
 //! the counts do not agree with what is filled in, everything is.
 
 use super::{SideState, Sync, Work};
-use crate::engine::scans::read_listed;
+use crate::engine::scans::{read_listed, seems_capped};
 use crate::exec::Link;
 use crate::mail::{
-    Both, Counters, FlagTable, Flags, HeaderKey, MailboxName, Message, PermanentFlags, Side, Uid,
-    UidSet,
+    Both, Counters, FlagTable, Flags, HeaderKey, MailboxName, Message, PermanentFlags, Side, UidSet,
 };
 use crate::plan::merge::{BaseFolder, PairState, View};
 use crate::store::{
-    Baseline, Error, FolderScan, KnownDepth, Refusal, RefusalMeaning, ScanDepth, ScanRequest,
+    Answer, Baseline, Error, FolderScan, Refusal, RefusalMeaning, ScanDepth, ScanRequest,
 };
 use crate::verbs::same_mailbox::left_marked;
 
 /// How often a folder is scanned when a server contradicts itself or refuses in passing.
 const ATTEMPTS: usize = 3;
-/// Folders of which providers show no more than so many messages (Gmail's setting).
-const CAPS: [u32; 4] = [1_000, 2_000, 5_000, 10_000];
 
 /// What a scan of one side's folder gave.
-type Scanned = Option<Result<FolderScan, Refusal>>;
+type Scanned = Option<Answer<FolderScan>>;
 
 impl Sync<'_> {
     /// Scans these folders on both sides.
@@ -146,7 +143,7 @@ impl Work {
             .stored
             .as_ref()
             .and_then(|stored| stored.sides[side].counters.messages);
-        let is_capped = CAPS.contains(&scan.exists) && had.is_some_and(|had| had > scan.exists);
+        let is_capped = had.is_some_and(|had| seems_capped(had, scan.exists));
         let exists = u32::try_from(scan.messages.len() as u64 + scan.unlisted).unwrap_or(u32::MAX);
         let mailbox_id = scan
             .mailbox_id
@@ -247,22 +244,17 @@ fn baseline(base: &BaseFolder, work: &Work, side: Side) -> Option<Baseline> {
             .max_by_key(|pair| pair.uids()[of])
             .map(|pair| pair.uids()[side])
     };
-    let known = then.mod_seq.map_or(KnownDepth::Flags, KnownDepth::Changes);
     let probe = [highest(Side::First), highest(Side::Second)];
-    Some(Baseline {
-        uid_next: Uid::new(then.uid_next?)?,
-        known,
-        probe,
-    })
+    Baseline::since(then.uid_next, then.mod_seq, probe)
 }
 
 /// What a scan gave, and whether it can be relied on; else it is to be made again, of everything.
 fn take(
     work: &Work,
     side: Side,
-    scan: Result<FolderScan, Refusal>,
+    scan: Answer<FolderScan>,
     whole: &mut bool,
-) -> (Result<FolderScan, Refusal>, bool) {
+) -> (Answer<FolderScan>, bool) {
     match scan {
         Ok(scan) => match work
             .base

@@ -10,13 +10,14 @@
 //! headers.
 
 use super::Sync;
-use crate::engine::relocate::{self, Errand, Goal};
+use crate::engine::folders::FolderRef;
+use crate::engine::relocate::{self, Errand};
 use crate::engine::sent::Sent;
 use crate::engine::twins;
 use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::{Fate, Link};
-use crate::mail::{Flags, MailboxName, Message, Side, Uid, UidSet, UidValidity};
+use crate::mail::{Counters, Flags, MailboxName, Message, Side, Uid, UidSet, UidValidity};
 use crate::plan::FolderTask;
 use crate::plan::elsewhere::{self, Looks, Sameness, Wanted};
 use crate::store::Error;
@@ -56,10 +57,13 @@ impl Wish<'_> {
             from: &self.from.mailbox,
             from_uid_validity: self.from.uid_validity,
             uid: self.from.uid,
-            to: Goal {
+            to: FolderRef {
                 mailbox: &task.target,
-                uid_validity: task.target_uid_validity,
-                uid_next: task.target_uid_next,
+                counters: Counters {
+                    uid_validity: task.target_uid_validity,
+                    uid_next: task.target_uid_next,
+                    ..Counters::default()
+                },
             },
             leave: false,
             same: task.messages.get(self.position).and_then(Sameness::of),

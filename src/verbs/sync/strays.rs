@@ -10,15 +10,16 @@
 
 use super::memory::changed;
 use super::{Sync, Work};
+use crate::engine::folders::FolderRef;
 use crate::engine::scans::scan_each;
 use crate::engine::way::Way;
-use crate::exec::{Link, read_contents};
+use crate::exec::Link;
 use crate::mail::{MailboxName, Message, Side, Uid, UidSet, UidValidity};
 use crate::plan::merge::{
     BaseFolder, BasePair, Extent, Former, PairState, Prints, Row, Trace, leave_alone, trace,
 };
 use crate::state::{TwoWayChange, TwoWayPair};
-use crate::store::{Error, FolderScan, Removal, ScanDepth};
+use crate::store::{Error, FolderScan, ScanDepth};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// A message that is no longer where both sides knew it, as far as this run can tell.
@@ -37,6 +38,12 @@ struct Stray {
     mailbox: MailboxName,
     uid_validity: Option<UidValidity>,
     message: Message,
+}
+
+impl Stray {
+    fn folder(&self) -> FolderRef<'_> {
+        FolderRef::new(&self.mailbox, self.uid_validity)
+    }
 }
 
 /// A folder that may have something new.
@@ -321,27 +328,13 @@ impl Sync<'_> {
         ours: (usize, Uid),
         others: &mut VecDeque<Stray>,
     ) -> Result<Option<(usize, Uid)>, Error> {
-        let Some(wanted) = self.content(
-            way,
-            side,
-            &stray.mailbox,
-            stray.uid_validity,
-            stray.message.uid(),
-        )?
-        else {
+        let Some(wanted) = self.content(way, side, stray.folder(), stray.message.uid())? else {
             return Ok(None);
         };
-        let work = &self.works[ours.0];
-        let Some(mailbox) = &work.raw[side] else {
+        let Some(folder) = self.works[ours.0].folder_on(side) else {
             return Ok(None);
         };
-        if let Some(found) = self.content(
-            way,
-            side,
-            mailbox,
-            work.state[side].counters.uid_validity,
-            ours.1,
-        )? {
+        if let Some(found) = self.content(way, side, folder, ours.1)? {
             return Ok((found == wanted).then_some(ours));
         }
         for at in 0..others.len() {
@@ -353,7 +346,7 @@ impl Sync<'_> {
                 continue;
             };
             let uid = other.message.uid();
-            if self.content(way, side, &other.mailbox, other.uid_validity, uid)? == Some(wanted) {
+            if self.content(way, side, other.folder(), uid)? == Some(wanted) {
                 others.remove(at);
                 return Ok(Some((work, uid)));
             }
@@ -366,14 +359,11 @@ impl Sync<'_> {
         &self,
         way: &mut Way<'_>,
         side: Side,
-        mailbox: &MailboxName,
-        validity: Option<UidValidity>,
+        folder: FolderRef<'_>,
         uid: Uid,
     ) -> Result<Option<[u8; 32]>, Error> {
         let uids = UidSet::from_iter([uid]);
-        let contents = way.repeatable(|link| {
-            read_contents(link.side(side), mailbox, validity, &uids, &mut |_| {})
-        })?;
+        let contents = way.repeatable(|link| folder.contents(link.side(side), &uids))?;
         Ok(contents.get(&uid).map(|keys| keys.raw))
     }
 
@@ -386,15 +376,10 @@ impl Sync<'_> {
     ) -> Result<(), Error> {
         let work = &self.works[at];
         let (name, word) = (work.name(side), side.ordinal());
-        let Some(mailbox) = work.raw[side].clone() else {
+        let Some(folder) = work.folder_on(side) else {
             return Ok(());
         };
-        let uid_validity = work.state[side].counters.uid_validity;
-        let removal = Removal {
-            mailbox,
-            uid_validity,
-            uids: UidSet::from_iter([uid]),
-        };
+        let removal = folder.removal(UidSet::from_iter([uid]));
         let done = way.repeatable(|link| link.side(side).remove(std::slice::from_ref(&removal)))?;
         let found = format!(
             "{name}: another program moved a message on the {word} while this run was putting it there"

@@ -3,10 +3,11 @@
 
 use super::conflicts::contradiction;
 use super::{Sync, Work};
+use crate::engine::deleting::{told_braked, told_departures};
 use crate::event::{Change, Event, Headings};
 use crate::exec::Link;
 use crate::folders::FolderName;
-use crate::mail::{Both, MailboxName, Message, Side, Uid, counted};
+use crate::mail::{Both, MailboxName, Message, Side, Uid};
 use crate::plan::merge::{Fate, FlagMerge, Left, Move, Row};
 use crate::state::TwoWayRefused;
 use crate::verbs::headings::Wanted;
@@ -153,14 +154,8 @@ impl Sync<'_> {
             } else {
                 format!(" (too many in {})", names.join(", "))
             };
-            self.warn(&format!(
-                "not deleting anything on the {}: {} would be deleted{names} (limit: {}); if this is intended, \
-                 rerun with --max-delete {} or more",
-                side.ordinal(),
-                verdict.account,
-                self.options.policy.limits[side],
-                verdict.account.deleted
-            ));
+            let limit = self.options.policy.limits[side];
+            self.warn(&told_braked(side.ordinal(), verdict, limit, &names));
         }
     }
 
@@ -174,14 +169,13 @@ impl Sync<'_> {
                 .zip(&held[side])
                 .filter(|(_, count)| **count > 0)
             {
-                self.warn(&format!(
-                    "{}: not deleted on the {}: {}, which the {} may have moved to a folder that could not be read \
-                     ({}); run again, or skip that folder with --exclude",
-                    work.name(side),
-                    side.ordinal(),
-                    counted(*count, "message"),
-                    side.other().ordinal(),
-                    hiding[side.other()].join(", ")
+                let (folder, unread) = (work.name(side), &hiding[side.other()]);
+                self.warn(&told_departures(
+                    &folder,
+                    side,
+                    Side::ORDINALS,
+                    *count,
+                    unread,
                 ));
             }
         }

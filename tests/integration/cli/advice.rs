@@ -304,7 +304,7 @@ fn a_plan_that_others_may_write_is_taken_once_it_is_ones_own() {
     let directory = tempfile::tempdir().unwrap();
     let plan = directory.path().join("move.plan");
     let set_mode = |path: &Path, mode| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap()
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     };
     let plan_text = plan.to_str().unwrap();
     copy(&source, &target, &["--dry-run", "--save-plan", plan_text]).ended(0);

@@ -7,7 +7,7 @@ use crate::lab::client::Client;
 use crate::lab::mailboxes::each;
 use crate::lab::pair::{Pair, letters, snapshot};
 use crate::lab::proxy::twist::{Damage, Kind, Twist};
-use crate::lab::proxy::{Plan, Proxy};
+use crate::lab::proxy::{Meanwhile, Plan, Proxy};
 use crate::lab::run::{Run, copy, sync};
 use crate::lab::servers::{Account, Dovecot, Personality};
 use mailferry::mail::Side;
@@ -93,7 +93,7 @@ fn only_what_has_changed_is_asked_for() {
         );
         match kind {
             Personality::Plain => {
-                assert!(all_of("CHANGEDSINCE") && all_of("VANISHED"), "{fetches:?}")
+                assert!(all_of("CHANGEDSINCE") && all_of("VANISHED"), "{fetches:?}");
             }
             Personality::NoQresync => {
                 assert!(all_of("CHANGEDSINCE") && !all_of("VANISHED"), "{fetches:?}");
@@ -161,6 +161,47 @@ fn a_flag_that_somebody_else_changes_meanwhile_is_seen_to_by_the_next_run() {
     let there = snapshot(&ground.pair.target);
     let flags: Vec<_> = there.folder(&["INBOX"])[1].flags.iter().cloned().collect();
     assert_eq!(flags, ["\\Answered", "\\Flagged"]);
+}
+
+/// A message that gets a flag and loses another has two changes: it counts once, and if somebody
+/// else changes it first, neither is made.
+#[test]
+fn two_changes_of_one_message_are_both_made_or_neither() {
+    let pair = Pair::new("two", Personality::Plain);
+    let is_watched = Arc::<AtomicBool>::default();
+    let own = pair.target.clone();
+    let reader_sets_a_flag = move || {
+        let mut reader = Client::login(&own);
+        reader.select(&["INBOX"]);
+        reader.store("1", "+FLAGS", "\\Seen");
+    };
+    let plan = Plan::default()
+        .meanwhile(Meanwhile::before("UID STORE", reader_sets_a_flag))
+        .only_while(&is_watched);
+    let proxy = Proxy::start(pair.target.port, plan);
+    let target = pair.target.by_port(proxy.port);
+    let run = || copy(&pair.source, &target, &pair.state_options());
+    let flags = || -> Vec<Vec<String>> {
+        let there = snapshot(&pair.target);
+        let messages = there.folder(&["INBOX"]).iter();
+        messages
+            .map(|message| message.flags.iter().cloned().collect())
+            .collect()
+    };
+    let mut client = Client::login(&pair.source);
+    client.append(&["INBOX"], letters("mail", 2));
+    client.select(&["INBOX"]);
+    client.store("1:2", "+FLAGS", "\\Flagged");
+    run().ended(0).counts(&[("copied", 2)]);
+    client.store("1:2", "-FLAGS", "\\Flagged");
+    client.store("1:2", "+FLAGS", "\\Answered");
+    is_watched.store(true, Ordering::Relaxed);
+    run().ended(0).counts(&[("flags_updated", 1)]);
+    is_watched.store(false, Ordering::Relaxed);
+    assert_eq!(flags(), [vec!["\\Flagged", "\\Seen"], vec!["\\Answered"]]);
+    run().ended(0).counts(&[("flags_updated", 1)]);
+    assert_eq!(flags(), [vec!["\\Answered", "\\Seen"], vec!["\\Answered"]]);
+    run().ended(0).counts(&[("flags_updated", 0)]);
 }
 
 #[test]
@@ -307,7 +348,7 @@ fn a_conditional_change_leaves_alone_what_somebody_else_has_changed() {
     let mut unchanged_since = None;
     store
         .scan(&[request], &mut |_, scan| {
-            unchanged_since = scan.unwrap().highest_mod_seq
+            unchanged_since = scan.unwrap().highest_mod_seq;
         })
         .unwrap();
     let mut other = Client::login(&account);

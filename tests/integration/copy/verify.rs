@@ -102,10 +102,10 @@ const CASES: [Case; 9] = [
         );
     }),
     ("bytes more", "changed", 2, false, |target| {
-        replace(target, "2", letter("two", "body and more", DATE))
+        replace(target, "2", letter("two", "body and more", DATE));
     }),
     ("a byte changed", "changed", 3, true, |target| {
-        replace(target, "3", letter("three", "bodx", DATE))
+        replace(target, "3", letter("three", "bodx", DATE));
     }),
     ("a header field changed", "changed", 1, true, |target| {
         let mut message = letter("one", "body", DATE);

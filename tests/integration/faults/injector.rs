@@ -58,7 +58,7 @@ pub(crate) fn lock(directory: &StateDirectory, pair: &PairName) -> PairLock {
     for _ in 0..1_000 {
         match PairLock::take(directory, pair, "a test") {
             Err(error) if error.kind == ErrorKind::Locked => {
-                std::thread::sleep(Duration::from_millis(10))
+                std::thread::sleep(Duration::from_millis(10));
             }
             taken => return taken.unwrap(),
         }

@@ -122,7 +122,7 @@ fn state() {
         assert!(
             targets::state(&place, whole),
             "one of each version is opened as it is"
-        )
+        );
     });
     fuzz("state", &states, |bytes| _ = targets::state(&place, bytes));
 }

@@ -426,7 +426,7 @@ fn a_login_shows_and_leaves_nothing_but_the_file_of_its_tokens() {
                         .iter()
                         .any(|secret| secret.starts_with(kind)),
                     "{kind}"
-                )
+                );
             });
 
             let desk = Desk::new(&account.user, tls(&account, ""));

@@ -500,7 +500,7 @@ fn a_secret_goes_where_it_was_meant_to_go_and_nowhere_else() {
                 307,
                 Some(format!("{place}?{{device_code}}")),
                 "{}".to_owned(),
-            ))
+            ));
         });
         let run = by_device(&home, &tls(&account, ""), &client, &[]).ended(6);
         assert!(run.says("doesn't follow") && run.says(place), "{run:?}");
@@ -524,7 +524,7 @@ fn a_secret_goes_where_it_was_meant_to_go_and_nowhere_else() {
     // What answers is no OAuth server, and repeats what it was sent.
     for status in [200, 400] {
         client.change(|manner| {
-            manner.instead = Some((status, None, "<p>{device_code}</p>".to_owned()))
+            manner.instead = Some((status, None, "<p>{device_code}</p>".to_owned()));
         });
         let run = by_device(&home, &tls(&account, ""), &client, &[]).ended(5);
         assert!(run.says("not an OAuth server"), "{run:?}");
@@ -637,7 +637,7 @@ fn an_account_of_the_config_file_has_all_that_a_login_needs() {
     // What ends the login names the account as it was typed.
     client.change(|manner| manner.uses = 0);
     client.change(|manner| {
-        manner.instead = Some((400, None, r#"{"error":"invalid_grant"}"#.to_owned()))
+        manner.instead = Some((400, None, r#"{"error":"invalid_grant"}"#.to_owned()));
     });
     let file = &home.token_files()[0];
     let kept = fs::read_to_string(file).unwrap();

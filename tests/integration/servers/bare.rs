@@ -71,7 +71,7 @@ fn changes_are_followed_and_moved_mail_is_not_sent() {
     (0..6).for_each(|number| {
         ground
             .source
-            .put("INBOX", &letter(&format!("mail{number}")))
+            .put("INBOX", &letter(&format!("mail{number}")));
     });
     ground.copy(&[]).ended(0).counts(&[("copied", 6)]);
     ground
@@ -120,7 +120,7 @@ fn folders_are_renamed_and_deleted_and_the_source_is_emptied() {
         (0..3).for_each(|number| {
             ground
                 .source
-                .put(folder, &letter(&format!("{folder}{number}")))
+                .put(folder, &letter(&format!("{folder}{number}")));
         });
     }
     ground.copy(&[]).ended(0).counts(&[("copied", 6)]);

@@ -389,7 +389,7 @@ fn a_new_folder_keeps_its_role() {
         first.put(
             name,
             format!("Message-ID: <{name}@x>\r\n\r\nx\r\n").as_bytes(),
-        )
+        );
     });
     let source = End::plain(first.server.port, "");
     let cyrus = Cyrus::shared().account();

@@ -5,6 +5,7 @@ mod courier;
 mod cyrus;
 mod kept;
 mod poor;
+mod providers;
 
 use crate::lab::client::Snapshot;
 use crate::lab::pair::snapshot;

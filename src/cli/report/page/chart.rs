@@ -1,21 +1,21 @@
-//! Charts, as shapes on a plane: the template only draws them.
+//! Charts as shapes with coordinates; the template only draws them.
 
 use crate::cli::units;
 
-/// The plane, in its own units.
+/// The size of the drawing, in its own units.
 pub(super) const WIDTH: f64 = 720.0;
 pub(super) const HEIGHT: f64 = 210.0;
-/// Room for the labels at the left and below, and above.
+/// The margins for the labels: left, below, above.
 const LEFT: f64 = 74.0;
 const BOTTOM: f64 = 24.0;
 const TOP: f64 = 12.0;
-/// A label needs so much room.
+/// The width of a label.
 const LABEL: f64 = 44.0;
 
 /// A chart.
 pub(super) struct Chart {
     pub(super) title: String,
-    /// What it shows, for those who do not see it.
+    /// The description for screen readers.
     pub(super) description: String,
     pub(super) width: f64,
     pub(super) height: f64,
@@ -23,7 +23,7 @@ pub(super) struct Chart {
     pub(super) base: f64,
     pub(super) lines: Vec<Line>,
     pub(super) bars: Vec<Bar>,
-    /// The names below.
+    /// The labels below.
     pub(super) labels: Vec<Label>,
     /// A curve, as the points of a polygon.
     pub(super) area: String,
@@ -48,13 +48,13 @@ pub(super) struct Bar {
     pub(super) title: String,
 }
 
-/// A name below.
+/// A label below.
 pub(super) struct Label {
     pub(super) x: f64,
     pub(super) text: String,
 }
 
-/// How numbers are written.
+/// How numbers are formatted.
 pub(super) type Unit = fn(u64) -> String;
 
 impl Chart {
@@ -82,7 +82,7 @@ impl Chart {
         (chart, (base - TOP) / top as f64)
     }
 
-    /// A bar for each name.
+    /// Returns a chart with a bar for each label.
     pub(super) fn bars(title: &str, values: &[(String, u64)], unit: Unit) -> Self {
         let largest = values.iter().map(|(_, value)| *value).max().unwrap_or(0);
         let most = values.iter().find(|(_, value)| *value == largest);
@@ -101,7 +101,7 @@ impl Chart {
         let every = (LABEL / slot).ceil().max(1.0) as usize;
         for (at, (name, value)) in values.iter().enumerate() {
             let middle = LEFT + slot * (at as f64 + 0.5);
-            // What is there shows, however little it is.
+            // Any amount is visible, however small.
             let height = if *value == 0 {
                 0.0
             } else {
@@ -124,7 +124,7 @@ impl Chart {
         chart
     }
 
-    /// A curve over time: what went through in steps of so many seconds.
+    /// Returns a curve over time: the throughput in steps of so many seconds.
     pub(super) fn curve(title: &str, seconds: f64, steps: &[u64], unit: Unit) -> Self {
         let rate = |value: u64| (value as f64 / seconds) as u64;
         let largest = steps.iter().copied().map(rate).max().unwrap_or(0);
@@ -164,7 +164,7 @@ impl Chart {
     }
 }
 
-/// A number at the top of the scale that reads well: twice 1, 2, 5, … times a power of ten, or of
+/// Returns a round number for the top of the scale: twice 1, 2, 5, … times a power of ten, or of
 /// 1024 for bytes.
 fn ceiling(largest: u64, is_bytes: bool) -> u64 {
     let mut unit = 1u64;

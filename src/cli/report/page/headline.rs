@@ -1,5 +1,4 @@
-//! The top of the page: what came of the run in one line, between which mailboxes, and its main
-//! numbers.
+//! The top of the page: the result in one line, the mailboxes, and the main numbers.
 
 use super::shown;
 use crate::cli::left_out;
@@ -14,20 +13,20 @@ pub(super) struct Headline {
     pub(super) command: &'static str,
     pub(super) dry_run: bool,
     pub(super) title: String,
-    /// How it ended, in a word, and the class of its colour.
+    /// The status in a word, which is also the CSS class of its colour.
     pub(super) status: String,
     pub(super) mood: &'static str,
     pub(super) sides: Vec<Side>,
     pub(super) arrow: &'static str,
     pub(super) started: String,
-    /// The same for people.
+    /// The status as shown.
     pub(super) began: String,
     pub(super) took: String,
-    /// The options of the run; empty: none.
+    /// The options of the run; empty if there are none.
     pub(super) options: String,
     pub(super) exit_code: u8,
     pub(super) exit_reason: String,
-    /// What ended it early, and what to do.
+    /// The error that ended it early, and what to do.
     pub(super) error: Option<(String, Option<String>)>,
 }
 
@@ -133,7 +132,7 @@ fn status(facts: &Facts) -> String {
     }
 }
 
-/// What options left out.
+/// Returns what options left out.
 pub(super) fn left_out(facts: &Facts) -> Vec<LeftOut> {
     let listed = facts
         .summary
@@ -144,7 +143,7 @@ pub(super) fn left_out(facts: &Facts) -> Vec<LeftOut> {
         .unwrap_or_default()
 }
 
-/// An instant for people, `2026-11-28 23:42:45 +01:00`.
+/// Returns an instant as `2026-11-28 23:42:45 +01:00`.
 fn began(started: &str) -> String {
     let (date, time) = started.split_once('T').unwrap_or((started, ""));
     let at = time.find(['+', '-', 'Z']).unwrap_or(time.len());
@@ -174,20 +173,20 @@ pub(super) struct Figure {
     pub(super) is_bad: bool,
 }
 
-/// How a number is written and when.
+/// How a number is shown, and when.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// Always.
     Count,
-    /// A size, always.
+    /// Always, as a size.
     Bytes,
-    /// Where it is not zero.
+    /// If it isn't zero.
     Some,
-    /// The same, and it is bad news.
+    /// If it isn't zero, as bad news.
     Bad,
 }
 
-/// The numbers, in their order: the summary's key, what it is called, and in a dry run.
+/// The numbers, in their order: the key in the summary, its label, and its label in a dry run.
 const FIGURES: [(&str, &str, &str, Kind); 23] = [
     ("copied", "messages copied", "messages to copy", Kind::Count),
     ("bytes_copied", "sent", "to send", Kind::Bytes),
@@ -259,7 +258,7 @@ const FIGURES: [(&str, &str, &str, Kind); 23] = [
     ),
 ];
 
-/// The numbers that are worth showing.
+/// Returns the numbers to show.
 pub(super) fn figures(facts: &Facts) -> Vec<Figure> {
     let Some(Value::Object(summary)) = &facts.summary else {
         return Vec::new();

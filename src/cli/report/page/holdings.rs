@@ -1,4 +1,4 @@
-//! What a mailbox holds: by year and by folder, the largest messages, what is there more than once.
+//! The contents of a mailbox: by year and by folder, the largest messages, duplicates.
 
 use super::Section;
 use super::chart::{Chart, Unit};
@@ -8,10 +8,10 @@ use crate::cli::units;
 use mailferry::event::{FolderHoldings, NamedMessage, YearSum};
 use mailferry::mail::InternalDate;
 
-/// More years than these are drawn from the last one backwards, the others as one.
+/// The maximum number of years drawn: the latest ones; earlier years become one.
 const YEARS: usize = 40;
 
-/// The parts about one side.
+/// Returns the sections about one side.
 pub(super) fn sections(held: &Holdings, facts: &Facts) -> Vec<Section> {
     let is_first = held.side == facts.sides[0].name;
     let id = |ids: [&'static str; 2]| if is_first { ids[0] } else { ids[1] };
@@ -28,7 +28,7 @@ pub(super) fn sections(held: &Holdings, facts: &Facts) -> Vec<Section> {
     sections.into_iter().flatten().collect()
 }
 
-/// The side as it is spoken of.
+/// Returns the name of the side in texts.
 fn mailbox(held: &Holdings) -> String {
     match held.side {
         "first" | "second" => format!("{} mailbox", held.side),
@@ -85,7 +85,7 @@ fn by_year(id: &'static str, held: &Holdings) -> Option<Section> {
     })
 }
 
-/// What is not in the sums.
+/// Returns a note about what the sums lack.
 fn unread(held: &Holdings) -> Option<String> {
     let unread: u64 = held.folders.iter().map(|folder| folder.unread).sum();
     (unread > 0).then(|| {
@@ -97,7 +97,7 @@ fn unread(held: &Holdings) -> Option<String> {
     })
 }
 
-/// The years as they are drawn: those between that have nothing too, as far as there is room.
+/// Returns the years to draw, including empty ones in between, as far as there is room.
 fn drawn(years: &[YearSum]) -> Vec<(String, YearSum)> {
     let dated: Vec<(i16, YearSum)> = years
         .iter()

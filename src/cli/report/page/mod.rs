@@ -1,11 +1,10 @@
-//! A report as one self-contained page: it opens from a disk without any network, reads without
-//! scripts, and prints.
+//! A report as one self-contained page: it opens from disk without a network, works without
+//! scripts, and can be printed.
 //!
-//! Everything that is shown is data: texts go through [`shown`] and are escaped by the template,
-//! for text and for attributes alike; no markup is made outside the templates. The policy in the
-//! page's head allows the one style and the one script in it, by their hashes, and nothing else:
-//! nothing is loaded, and what a server wrote could not run even if it came to stand in the page as
-//! markup.
+//! Everything shown is data: texts go through [`shown`] and are escaped by the template, in text
+//! and in attributes; all markup comes from the templates. The policy in the page's head allows
+//! only its style and its script, by their hashes: nothing is loaded, and a server's text could not
+//! run even if it became markup.
 
 mod chart;
 mod headline;
@@ -23,7 +22,7 @@ use headline::{Figure, Headline};
 use sha2::{Digest as _, Sha256};
 use table::Table;
 
-/// The page's style and script, as they stand in it.
+/// The page's style and script, as embedded.
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
@@ -39,23 +38,23 @@ struct Page {
     sections: Vec<Section>,
 }
 
-/// A part of the page under a heading.
+/// A section of the page.
 #[derive(Default)]
 struct Section {
-    /// The anchor, which is ours.
+    /// The anchor, which never contains a server's text.
     id: &'static str,
     title: String,
-    /// How many things it is about, for the list of sections.
+    /// The number of its entries, for the list of sections.
     count: Option<String>,
     notes: Vec<String>,
     charts: Vec<Chart>,
     tables: Vec<Table>,
 }
 
-/// The page.
+/// Returns the page.
 ///
 /// # Errors
-/// What the template says against it.
+/// The template's error.
 pub(super) fn render(facts: &Facts) -> Result<String, askama::Error> {
     let page = Page {
         policy: policy(),
@@ -78,7 +77,7 @@ fn policy() -> String {
     )
 }
 
-/// A server's text as it is shown: what would hide or turn it is visible instead.
+/// Prepares a server's text for display: characters that would hide or reverse text become visible.
 fn shown(text: &str) -> String {
     harmless::text(text)
 }

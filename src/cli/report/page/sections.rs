@@ -1,4 +1,4 @@
-//! The parts of the page, the most pressing first.
+//! The sections of the page, the most urgent first.
 
 use super::chart::Chart;
 use super::headline;
@@ -10,7 +10,7 @@ use crate::cli::report::facts::{Change, Facts, Folder, Planned};
 use crate::cli::units;
 use mailferry::mail::{Heading, InternalDate, Uid};
 
-/// All parts in which there is something.
+/// Returns all sections that aren't empty.
 pub(super) fn all(facts: &Facts) -> Vec<Section> {
     let mut sections = vec![
         failures(facts),
@@ -50,7 +50,7 @@ fn uid(uid: Option<Uid>) -> Cell {
     })
 }
 
-/// What people know a message by: the subject, and below it who sent it and when.
+/// Returns the cell for a message: its subject, below it sender and date.
 fn about(heading: Option<&Heading>) -> Cell {
     let Some(Heading {
         subject,
@@ -108,7 +108,7 @@ fn failures(facts: &Facts) -> Option<Section> {
     counted("failures", "Failures", facts.told.failures.count(), table)
 }
 
-/// What the user's options left out, folder by folder.
+/// Returns what the user's options left out, folder by folder.
 fn left_out(facts: &Facts) -> Option<Section> {
     let mut table = Table::new(
         "What was left out, and why",
@@ -235,7 +235,7 @@ fn differences(facts: &Facts) -> Option<Section> {
         facts.told.differences.count(),
         table,
     )?;
-    // How many there are in each folder comes before each of them.
+    // The numbers per folder come before the entries.
     let tables = differing_folders(facts)
         .into_iter()
         .chain(section.tables)
@@ -243,7 +243,7 @@ fn differences(facts: &Facts) -> Option<Section> {
     Some(Section { tables, ..section })
 }
 
-/// The folders in which something differs, where that is more than one.
+/// Returns the folders with differences, if there is more than one.
 fn differing_folders(facts: &Facts) -> Option<Table> {
     let columns = [
         ("Folder", false),
@@ -288,7 +288,7 @@ fn folder_changes(facts: &Facts) -> Option<Section> {
     if facts.dry_run {
         table.caption = "Folders that would be renamed or deleted".to_owned();
     }
-    // What is made is marked where each folder is listed.
+    // New folders are marked in the list of folders.
     table.rows = (facts.told.folder_changes.listed.iter())
         .filter(|change| change.action != "create")
         .map(|change| {
@@ -346,7 +346,7 @@ fn folders(facts: &Facts) -> Option<Section> {
     })
 }
 
-/// A folder's name and where it goes.
+/// Returns the cell for a folder: its name, and its name on the other side.
 fn names(folder: &Folder) -> [Cell; 2] {
     let name = |name: &Option<String>| name.as_deref().map_or_else(Cell::unknown, Cell::text);
     let is_made = folder.planned.iter().any(|planned| planned.create);
@@ -376,7 +376,7 @@ fn sum(folder: &Folder, of: impl Fn(&Planned) -> u64) -> u64 {
     folder.planned.iter().map(of).sum()
 }
 
-/// A table of what folders need and, unless that was a rehearsal, of what was done in them.
+/// Returns a table of the plan for each folder, and, except in a dry run, of what was done.
 fn work_table(facts: &Facts, columns: &[(&'static str, bool)]) -> Table {
     let caption = if facts.dry_run {
         "Planned work by folder"
@@ -431,7 +431,7 @@ fn copy_folders(facts: &Facts) -> Table {
     let is_done = |folder: &Folder| folder.done.copied == sum(folder, |planned| planned.copy);
     let table = match (facts.dry_run, facts.told.folders.iter().all(is_done)) {
         (true, _) => table.without_idle_columns(&["Messages", "To copy"]),
-        // Where all went as planned, the plan says nothing more.
+        // If everything went as planned, the plan adds nothing.
         (false, true) => table
             .without(&["To copy", "To send", "To delete", "To Vanished"])
             .without_idle_columns(&["Messages", "Copied"]),
@@ -440,7 +440,7 @@ fn copy_folders(facts: &Facts) -> Table {
     with_one_name(table, facts)
 }
 
-/// The folders' names once, where all are the same on both sides.
+/// Shows folder names once, if all are the same on both sides.
 fn with_one_name(mut table: Table, facts: &Facts) -> Table {
     if facts.told.folders.iter().any(|folder| {
         folder.from != folder.to || folder.error.is_some() || !folder.reason.is_empty()

@@ -1,8 +1,8 @@
-//! Tables: every cell has a text, and a number where it sorts by one.
+//! Tables: every cell has a text, and a number if it is sorted by one.
 
 use crate::cli::units;
 
-/// A table with more rows than this would push everything else away.
+/// A longer table is collapsed, as it would push everything else down.
 const LONG: usize = 40;
 
 /// A table.
@@ -11,11 +11,11 @@ pub(super) struct Table {
     pub(super) caption: String,
     pub(super) columns: Vec<Column>,
     pub(super) rows: Vec<Vec<Cell>>,
-    /// The sums below the rows; empty: there are none.
+    /// The totals below the rows; empty if there are none.
     pub(super) sums: Vec<Cell>,
-    /// What is said below it.
+    /// The note below it.
     pub(super) more: String,
-    /// Whether it stands behind a line that opens it.
+    /// Whether it is collapsed.
     pub(super) folded: bool,
 }
 
@@ -29,26 +29,26 @@ pub(super) struct Column {
 #[derive(Clone, Default)]
 pub(super) struct Cell {
     pub(super) text: String,
-    /// What stands below the text, smaller.
+    /// Smaller text below.
     pub(super) note: String,
-    /// A word beside the text.
+    /// A badge beside the text.
     pub(super) tag: &'static str,
-    /// What it sorts by.
+    /// The sort key.
     pub(super) number: Option<u64>,
-    /// A bar of so many percent.
+    /// The length of a bar, in percent.
     pub(super) bar: Option<u64>,
-    /// Whether it is about something that went wrong.
+    /// Whether it is bad news.
     pub(super) is_bad: bool,
-    /// Whether it stays on one line.
+    /// Whether it must not wrap.
     pub(super) is_whole: bool,
-    /// Whether it is nothing worth reading.
+    /// Whether it is unimportant.
     pub(super) is_dim: bool,
     /// Whether its number is a size.
     pub(super) is_size: bool,
 }
 
 impl Cell {
-    /// A server's text.
+    /// Returns a cell with a server's text.
     pub(super) fn text(text: &str) -> Self {
         Self {
             text: super::shown(text),
@@ -56,7 +56,7 @@ impl Cell {
         }
     }
 
-    /// A day, such as `2011-03-26`.
+    /// Returns a cell with a day, such as `2011-03-26`.
     pub(super) fn day(text: &str) -> Self {
         Self {
             is_whole: true,
@@ -64,7 +64,7 @@ impl Cell {
         }
     }
 
-    /// A number.
+    /// Returns a cell with a number.
     pub(super) fn count(n: u64) -> Self {
         Self {
             text: units::count(n),
@@ -74,7 +74,7 @@ impl Cell {
         }
     }
 
-    /// A size.
+    /// Returns a cell with a size.
     pub(super) fn bytes(n: u64) -> Self {
         Self {
             text: units::bytes(n),
@@ -83,7 +83,7 @@ impl Cell {
         }
     }
 
-    /// A number that should be nothing.
+    /// Returns a cell with a number that should be 0.
     pub(super) fn bad(n: u64) -> Self {
         Self {
             is_bad: n > 0,
@@ -91,7 +91,7 @@ impl Cell {
         }
     }
 
-    /// Nothing is known.
+    /// Returns a cell for an unknown value.
     pub(super) fn unknown() -> Self {
         Self {
             text: "–".to_owned(),
@@ -100,7 +100,7 @@ impl Cell {
         }
     }
 
-    /// The same with a bar that shows it against the largest.
+    /// Adds a bar, relative to the largest number.
     pub(super) fn of(self, largest: u64) -> Self {
         let percent = |n: u64| (u128::from(n) * 100).div_ceil(u128::from(largest.max(1)));
         Self {
@@ -111,7 +111,7 @@ impl Cell {
         }
     }
 
-    /// The same with a note.
+    /// Adds a note.
     pub(super) fn with_note(self, note: &str) -> Self {
         Self {
             note: super::shown(note),
@@ -121,7 +121,7 @@ impl Cell {
 }
 
 impl Table {
-    /// A table with these columns; those marked hold numbers.
+    /// Returns an empty table with these columns; the marked ones have numbers.
     pub(super) fn new(caption: impl Into<String>, columns: &[(&'static str, bool)]) -> Self {
         let columns = columns
             .iter()
@@ -137,7 +137,7 @@ impl Table {
         }
     }
 
-    /// The same without the columns with these titles.
+    /// Removes the columns with these titles.
     pub(super) fn without(mut self, titles: &[&str]) -> Self {
         for at in (0..self.columns.len())
             .rev()
@@ -150,8 +150,7 @@ impl Table {
         self
     }
 
-    /// The same without the columns of numbers in which nothing is but nothing, unless they are to
-    /// be kept.
+    /// Removes columns that have only zeros, except those to be kept.
     pub(super) fn without_idle_columns(self, kept: &[&str]) -> Self {
         let is_idle = |at: usize| self.rows.iter().all(|row| row[at].number.unwrap_or(0) == 0);
         let columns = self.columns.iter().enumerate();
@@ -164,8 +163,7 @@ impl Table {
         self.without(&idle)
     }
 
-    /// The same with a row of sums, where there is more than one row to sum up. `noun` is what a
-    /// row is, if that has a name.
+    /// Adds a row of totals, if there is more than one row. `noun` names a row, if it has a name.
     pub(super) fn with_sums(mut self, noun: &str) -> Self {
         if self.rows.len() < 2 {
             return self;
@@ -199,12 +197,12 @@ impl Table {
         self
     }
 
-    /// Whether it gets a place of its own to scroll in.
+    /// Reports whether it scrolls in its own area.
     pub(super) fn is_long(&self) -> bool {
         self.rows.len() > LONG
     }
 
-    /// Says how many more there are than it shows.
+    /// Adds a note about the number of further rows.
     pub(super) fn with_more(self, more: u64, noun: &str) -> Self {
         let text = if more == 0 {
             String::new()

@@ -1,12 +1,13 @@
-//! The page as text: what a server wrote never becomes markup, and the policy allows just what is
-//! in the page.
+//! The page as text: a server's text never becomes markup, and the policy allows only what is in
+//! the page.
 
 use super::*;
 use crate::cli::chosen::Choice;
 use crate::cli::failure::Failure;
-use crate::cli::json::{Line, Mailboxes, Summary};
+use crate::cli::json::{Mailboxes, Summarised, Summary};
 use crate::cli::report::{About, Destination, Report};
 use crate::cli::samples::{copy_summary, sync_summary, verify_summary};
+use mailferry::address::Address;
 use mailferry::event::{
     Change, Contradiction, Difference, DifferenceKind, Event, FolderHoldings, FolderPlanned,
     Holdings, NamedMessage, Observer as _, SyncPlanned, SyncStep, YearSum,
@@ -14,9 +15,8 @@ use mailferry::event::{
 use mailferry::mail::{Both, Heading, InternalDate, Side, Uid};
 use proptest::prelude::*;
 use std::collections::HashSet;
-use std::path::PathBuf;
 
-/// What others can write into a page, if they are let.
+/// Texts that others might try to get into a page.
 const HOSTILE: [&str; 8] = [
     "<script>owned()</script>",
     "\"><img src=x onerror=owned()>",
@@ -28,7 +28,7 @@ const HOSTILE: [&str; 8] = [
     "one\r\ntwo\u{0}\u{1b}[2J",
 ];
 
-/// A report in whose every text stands this.
+/// Returns a report with this text in every field.
 fn facts(command: &'static str, text: &str) -> Facts {
     let directory = tempfile::tempdir().unwrap();
     let destination = Destination::new(directory.path().join("x.html")).unwrap();
@@ -41,12 +41,12 @@ fn facts(command: &'static str, text: &str) -> Facts {
         },
     )
     .unwrap();
-    let address = mailferry::address::Address::Maildir(PathBuf::from(format!("/{text}")));
+    let address = Address::parse(&format!("maildir:/{text}")).unwrap();
     report.note_address(Side::SOURCE, &address);
     tell(&report, text);
     report.note_failure(&Failure::local(text).with_hint(text));
     let value = |summary: Summary<'_>| {
-        serde_json::to_value(Line::of_summary(
+        serde_json::to_value(Summarised::new(
             summary,
             Mailboxes::default(),
             Choice::default(),
@@ -61,7 +61,7 @@ fn facts(command: &'static str, text: &str) -> Facts {
     report.facts(Some(&summary), 3)
 }
 
-/// Every event that has a text.
+/// Reports every event that has a text.
 fn tell(report: &Report, text: &str) {
     let collector = report.collector();
     let uid = Uid::new(7).unwrap();
@@ -77,6 +77,7 @@ fn tell(report: &Report, text: &str) {
     tell(Event::Connected {
         side: Side::TARGET,
         server: text,
+        provider: None,
         is_compressed: false,
     });
     let counts = (9, 2, 1, 300);
@@ -192,8 +193,8 @@ fn tell(report: &Report, text: &str) {
     }));
 }
 
-/// Everything in angle brackets, without the texts of attributes that we know to hold a server's
-/// words.
+/// Returns everything in angle brackets, without the values of attributes that may contain a
+/// server's text.
 fn tags(page: &str) -> Vec<&str> {
     page.split('<')
         .skip(1)

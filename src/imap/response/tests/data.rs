@@ -32,7 +32,7 @@ fn capability() {
     ] {
         let expected = Code::Capability(vec!["IMAP4REV2".into(), "IDLE".into()]);
         with(line, |response| {
-            assert_eq!(response.code(), Some(&expected), "{line}")
+            assert_eq!(response.code(), Some(&expected), "{line}");
         });
     }
     with("* OK [CAPABILITY IMAP4 x]y] text", |response| {
@@ -52,7 +52,7 @@ fn enabled_is_not_capability() {
         );
     });
     with("* ENABLED", |response| {
-        assert_eq!(response, Response::Enabled(Vec::new()))
+        assert_eq!(response, Response::Enabled(Vec::new()));
     });
 }
 
@@ -193,7 +193,7 @@ fn namespace_and_id() {
         ),
     ] {
         with(line, |response| {
-            assert_eq!(response, Response::Namespace(expected), "{line}")
+            assert_eq!(response, Response::Namespace(expected), "{line}");
         });
     }
     let fields = vec![
@@ -207,7 +207,7 @@ fn namespace_and_id() {
         ("* ID ()", vec![]),
     ] {
         with(line, |response| {
-            assert_eq!(response, Response::Id(expected), "{line}")
+            assert_eq!(response, Response::Id(expected), "{line}");
         });
     }
     for line in [

@@ -44,7 +44,7 @@ fn flags() {
     ] {
         let expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
         with(format!("* FLAGS {list}"), |response| {
-            assert_eq!(response, Response::Flags(expected.clone()), "{list}")
+            assert_eq!(response, Response::Flags(expected.clone()), "{list}");
         });
         fetch(format!("UID 7 FLAGS {list} RFC822.SIZE 3"), |fetch| {
             assert_eq!(fetch.flags.unwrap(), expected, "{list}");
@@ -52,7 +52,7 @@ fn flags() {
         });
     }
     fetch(b"FLAGS (caf\xe9)", |fetch| {
-        assert_eq!(fetch.flags.unwrap(), ["café"])
+        assert_eq!(fetch.flags.unwrap(), ["café"]);
     });
     for list in ["", "\\Seen", "(\\Seen", "((\\Seen))x", "(\"a)", "5"] {
         assert_eq!(
@@ -111,7 +111,7 @@ fn fetch_items() {
         other => panic!("{other:?}"),
     });
     with("* 0 FETCH (UID 5)", |response| {
-        assert!(matches!(response, Response::Fetch(Fetch { seq: 0, .. })))
+        assert!(matches!(response, Response::Fetch(Fetch { seq: 0, .. })));
     });
 }
 
@@ -140,10 +140,10 @@ fn fetch_items_that_make_no_sense_are_present_without_a_value() {
         });
     }
     fetch("RFC822.SIZE 5000000000", |fetch| {
-        assert_eq!(fetch.size, Some(5_000_000_000))
+        assert_eq!(fetch.size, Some(5_000_000_000));
     });
     fetch("RFC822.SIZE 9.3736e+06", |fetch| {
-        assert_eq!(fetch.size, Some(9_373_600))
+        assert_eq!(fetch.size, Some(9_373_600));
     });
     fetch("MODSEQ 7", |fetch| assert_eq!(fetch.mod_seq, Some(7)));
     for date in [
@@ -153,7 +153,7 @@ fn fetch_items_that_make_no_sense_are_present_without_a_value() {
         "Thu, 1 Feb 2024 03:04:05 +0000",
     ] {
         fetch(format!("INTERNALDATE \"{date}\""), |fetch| {
-            assert_eq!(fetch.internal_date.as_deref(), Some(date))
+            assert_eq!(fetch.internal_date.as_deref(), Some(date));
         });
     }
 }
@@ -245,7 +245,7 @@ fn fetch_bodies() {
         "RFC822.TEXT \"x\"",
     ] {
         fetch(item, |fetch| {
-            assert_eq!(fetch.present, Attributes::default(), "{item}")
+            assert_eq!(fetch.present, Attributes::default(), "{item}");
         });
     }
     for item in [
@@ -254,7 +254,7 @@ fn fetch_bodies() {
         "RFC822.HEADER  {2}\r\n\r\n",
     ] {
         fetch(item, |fetch| {
-            assert_eq!(fetch.header, Some(bytes(b"\r\n")), "{item}")
+            assert_eq!(fetch.header, Some(bytes(b"\r\n")), "{item}");
         });
     }
 }

@@ -245,7 +245,7 @@ fn status_lines() {
                 Response::Continue {
                     text: expected.as_bytes()
                 }
-            )
+            );
         });
     }
     for line in [
@@ -260,7 +260,7 @@ fn status_lines() {
         "* 4294967296 EXISTS",
     ] {
         with(line, |response| {
-            assert_eq!(response, Response::Unknown(line.as_bytes()), "{line}")
+            assert_eq!(response, Response::Unknown(line.as_bytes()), "{line}");
         });
     }
     let bare = frame(b"\0\0* ok done\n");

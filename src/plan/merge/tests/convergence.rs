@@ -268,7 +268,7 @@ impl World {
                 self.deleted.insert(mail.content);
             }
             Event::Flag(side, pick, flag) | Event::Unflag(side, pick, flag) => {
-                self.flag(event, *side, *pick, *flag)
+                self.flag(event, *side, *pick, *flag);
             }
             Event::Move(side, pick, to) => {
                 let Some((folder, uid)) = self.pick(*side, *pick) else {
@@ -306,7 +306,7 @@ impl World {
                 self.put(*side, &to, mail);
             }
             Event::Create(side, pick) => {
-                self.servers[*side].create(name(FOLDERS[*pick as usize % FOLDERS.len()]))
+                self.servers[*side].create(name(FOLDERS[*pick as usize % FOLDERS.len()]));
             }
             Event::Rename(side, pick, to) => {
                 let from = self.folder(*side, *pick);
@@ -387,6 +387,11 @@ impl World {
             Event::Renumber(side, pick) => {
                 let folder = self.folder(*side, *pick);
                 self.servers[*side].renumber(&folder);
+                // Restored to when it had no mail, and numbered again, it looks recreated empty.
+                if self.servers[*side].mailboxes[&folder].mails.is_empty() {
+                    self.deleted
+                        .extend(std::mem::take(&mut self.at_risk[*side]));
+                }
             }
             Event::BackUp(_) if self.learns_late => {}
             Event::BackUp(side) => self.backups[*side] = Some(self.servers[*side].clone()),

@@ -2,7 +2,9 @@
 //! looks for more.
 
 use super::super::*;
-use super::convergence::Event::{Add, BackUp, Create, Deliver, LoseState, Move, Rename, Restore};
+use super::convergence::Event::{
+    Add, BackUp, Create, Deliver, LoseState, Move, Rename, Renumber, Restore,
+};
 use super::convergence::{Event, Trouble, run};
 use super::model::Abilities;
 
@@ -115,6 +117,23 @@ fn a_folder_gets_the_name_of_one_that_is_about_to_be_made() {
             Rename(side.other(), 0, B),
             LoseState,
             sync_while(vec![Rename(side.other(), 0, A)]),
+        ]
+    });
+}
+
+/// A folder that was restored to when it had no mail, and then numbered again, looks recreated
+/// empty (row 17): with `--max-delete 100%`, which these histories allow, it is emptied on the other
+/// side.
+#[test]
+fn a_folder_restored_empty_and_renumbered_counts_as_emptied() {
+    ends_well(POOR, |side| {
+        vec![
+            Add(side.other(), 0),
+            BackUp(side),
+            sync(),
+            Restore(side),
+            Renumber(side, 0),
+            sync(),
         ]
     });
 }

@@ -196,7 +196,7 @@ fn what_is_advised_for_a_folder_that_was_created_again_works() {
         let edits = |edits: &[&str]| {
             edits
                 .iter()
-                .for_each(|text| edit(&mut ground.client(0), text))
+                .for_each(|text| edit(&mut ground.client(0), text));
         };
         edits(&["create Work", "add Work abc", "add INBOX d"]);
         ground

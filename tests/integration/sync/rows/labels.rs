@@ -306,7 +306,7 @@ fn a_connection_that_breaks_changes_nothing_of_it() {
         let plan = Plan::default()
             .cut(Direction::Up, At::After(command.to_owned()), How::Rst)
             .meanwhile(Meanwhile::before("SELECT", move || {
-                off.store(false, Ordering::Relaxed)
+                off.store(false, Ordering::Relaxed);
             }))
             .only_while(&is_on);
         let proxy = Proxy::start(on.ground.sides[1].port, plan);

@@ -4,7 +4,7 @@ use super::{Ground, assert_idle, bare_manner, edit};
 use crate::lab::client::{Client, NewMessage};
 use crate::lab::mailboxes::each;
 use crate::lab::memory::Manner;
-use crate::lab::proxy::{Answer, Meanwhile, Plan, Proxy};
+use crate::lab::proxy::{Answer, At, Direction, How, Meanwhile, Plan, Proxy};
 use crate::lab::run::Run;
 use crate::lab::servers::{Account, Personality};
 use std::sync::Arc;
@@ -116,6 +116,26 @@ fn a_folder_that_somebody_makes_meanwhile_is_looked_into_by_the_next_run() {
     }
 }
 
+/// Two equal messages are moved into a folder that can't be filled there. Which of them went where
+/// can't be told, so they are copied and deleted, not moved: they stay where they were until the
+/// copies have arrived.
+#[test]
+fn what_moved_into_a_folder_that_somebody_makes_meanwhile_stays_where_it_was() {
+    each(grounds("nowhere"), |mut ground| {
+        let made = &["create Work", "add Work z"];
+        let proxied = done_there_before(&mut ground, r#"CREATE "Work""#, made);
+        edits(&ground.sides[0], &["add INBOX aabc"]);
+        ground.run(&[]).ended(0);
+        edits(&ground.sides[0], &["create Work", "move INBOX a Work"]);
+        let run = proxied.run(&ground, "CREATE").ended(3);
+        assert!(run.says("and has mail in it"), "{run:?}");
+        assert_eq!(ground.shown(1)["INBOX"], ["a", "a", "b", "c"], "{run:?}");
+        ground.run(&[]).ended(0);
+        ground.assert_at_rest("nowhere");
+        assert_eq!(ground.shown(1)["Work"], ["a", "a", "z"]);
+    });
+}
+
 /// One that is still empty is as good as one of the run's own.
 #[test]
 fn an_empty_folder_that_somebody_makes_meanwhile_is_filled() {
@@ -132,6 +152,31 @@ fn an_empty_folder_that_somebody_makes_meanwhile_is_filled() {
         ground.assert_at_rest("empty meanwhile");
         assert_eq!(ground.shown(1)["Work"], ["b", "c"]);
     });
+}
+
+/// A run that is cut off as it deletes a folder leaves no subscription to it.
+#[test]
+fn a_deleted_folder_leaves_no_subscription_whenever_the_run_ends() {
+    let at = At::After("DELETE \"Work\"\r\n".to_owned());
+    let plan = Plan::default().cut(Direction::Up, at, How::Fin);
+    for turned in [false, true] {
+        let mut ground = Ground::new("deleted", Personality::Plain, turned);
+        let proxied = Proxied::new(&mut ground, 1, plan.clone());
+        edits(
+            &ground.sides[0],
+            &["add INBOX a", "create Work", "subscribe Work"],
+        );
+        ground.run(&[]).ended(0);
+        let subscribed = |ground: &Ground| ground.snapshots().map(|side| side.subscribed.len());
+        assert_eq!(subscribed(&ground), [1, 1]);
+        edits(&ground.sides[0], &["drop Work"]);
+        Client::login(&ground.sides[0]).command("UNSUBSCRIBE Work");
+        let run = proxied.run(&ground, "DELETE");
+        assert_ne!(run.code, Some(0), "{run:?}");
+        ground.run(&[]).ended(0);
+        assert_eq!(subscribed(&ground), [0, 0], "turned {turned}");
+        ground.assert_at_rest("deleted");
+    }
 }
 
 /// A folder is to be deleted, and gets mail since both sides were read: it stays, and comes back

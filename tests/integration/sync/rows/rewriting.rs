@@ -171,6 +171,6 @@ fn what_courier_rewrites_stays_a_pair() {
 fn what_gets_a_header_of_the_servers_own_stays_a_pair() {
     let ways = [(0, false), (0, true), (1, false), (1, true)];
     each(ways, |(there, turned)| {
-        Rewriting::with_header(there, turned).holds()
+        Rewriting::with_header(there, turned).holds();
     });
 }

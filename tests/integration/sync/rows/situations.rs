@@ -276,7 +276,7 @@ fn a_dry_run_tells_each_change_and_writes_nothing() {
 #[test]
 fn what_was_deleted_can_be_put_back() {
     each(grounds("undo", false), |ground| {
-        what_was_deleted_is_put_back(&ground)
+        what_was_deleted_is_put_back(&ground);
     });
 }
 
@@ -421,7 +421,7 @@ fn what_the_undo_store_has_no_room_for_is_not_deleted() {
 #[test]
 fn one_way_changes_nothing_on_the_other_side() {
     each(grounds("oneway", false), |ground| {
-        one_way_changes_one_side(&ground)
+        one_way_changes_one_side(&ground);
     });
 }
 
@@ -793,7 +793,7 @@ fn set_times(path: &Path, time: SystemTime) {
 #[test]
 fn what_is_left_out_is_not_deleted() {
     each(grounds("leftout", false), |ground| {
-        what_is_left_out_stays(&ground)
+        what_is_left_out_stays(&ground);
     });
 }
 
