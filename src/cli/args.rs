@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_with_nothing_between_them_are_refused() {
+    fn contradictory_limits_are_refused() {
         let none = || MessageArgs {
             since: None,
             before: None,

@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_only_where_they_belong() {
+    fn colours_appear_only_where_wanted() {
         assert_eq!(
             Paint::new(When::Always, false).red("x"),
             "\x1b[1;31mx\x1b[0m"

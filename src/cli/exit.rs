@@ -83,7 +83,8 @@ pub(crate) fn of_error(kind: ErrorKind) -> u8 {
     }
 }
 
-/// What came of `copy`. With `tell_work` (a dry run's `--exit-code`), work to do is [`DIFFERENT`].
+/// Returns the code for `copy`. With `tell_work` (a dry run's `--exit-code`), work to do is
+/// [`DIFFERENT`].
 pub(crate) fn of_copy(summary: &CopySummary, tell_work: bool) -> u8 {
     let folders = summary.folders_created + summary.folders_renamed + summary.folders_deleted;
     let work = summary.copied + folders + summary.flags_updated + summary.deleted + summary.kept;
@@ -93,7 +94,8 @@ pub(crate) fn of_copy(summary: &CopySummary, tell_work: bool) -> u8 {
     }
 }
 
-/// What came of `sync`. With `tell_work` (a dry run's `--exit-code`), work to do is [`DIFFERENT`].
+/// Returns the code for `sync`. With `tell_work` (a dry run's `--exit-code`), work to do is
+/// [`DIFFERENT`].
 pub(crate) fn of_sync(summary: &SyncSummary, tell_work: bool) -> u8 {
     match of_status(&summary.status) {
         DONE if tell_work && !summary.total().is_idle() => DIFFERENT,
@@ -191,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dry_run_tells_work_only_when_asked() {
+    fn a_dry_run_shows_work_by_its_code_only_on_request() {
         let work = copy_summary();
         assert_eq!((of_copy(&work, false), of_copy(&work, true)), (0, 4));
         let idle = CopySummary {
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn doctor_ends_by_the_class_of_what_it_found() {
+    fn doctor_exits_by_the_kind_of_its_first_failure() {
         let ended = |failure| {
             of_doctor(&DoctorSummary {
                 failure,
@@ -268,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn verify_tells_a_certain_difference_first() {
+    fn a_difference_outweighs_a_failure_to_compare() {
         let equal = verify_summary();
         let dates = Differences {
             dates_differ: 1,

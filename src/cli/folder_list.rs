@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_a_name() {
+    fn each_line_is_a_name() {
         assert_eq!(
             names("INBOX\r\n\n# mine \na*b"),
             ["INBOX", "# mine ", "a*b"]

@@ -64,7 +64,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_moves_a_terminal_is_shown_instead() {
+    fn control_characters_become_visible() {
         let table = [
             ("Entwürfe/日本語 👍🏽", "Entwürfe/日本語 👍🏽"),
             ("a\x1b[2Jb", "a\\u{1b}[2Jb"),

@@ -68,13 +68,13 @@ pub(crate) fn lines(all: &[LeftOut]) -> Vec<String> {
     all.iter().map(line).collect()
 }
 
-/// What follows `done`: `, but 1 folder was left out by --exclude`; empty where the user's options
-/// left nothing out.
+/// Returns the end of the `done` line: `, but 1 folder was left out by --exclude`; empty if the
+/// user's options left nothing out.
 pub(crate) fn but(all: &[LeftOut]) -> String {
     clause(all, "was", "were").map_or_else(String::new, |clause| format!(", but {clause}"))
 }
 
-/// The same for what is only planned: `; 1 folder is left out by --exclude`.
+/// Returns the same for a dry run: `; 1 folder is left out by --exclude`.
 pub(crate) fn planned(all: &[LeftOut]) -> String {
     clause(all, "is", "are").map_or_else(String::new, |clause| format!("; {clause}"))
 }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_out_is_named_and_counted() {
+    fn left_out_folders_and_messages_are_listed_and_counted() {
         let junk = left(
             "--exclude",
             &[("Junk\x1b", Some(1312)), ("All", None)],

@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn each_v_says_more() {
+    fn each_v_shows_more() {
         let uid = Uid::new(7).unwrap();
         let trace = Event::Trace {
             side: Side::TARGET,
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_named_once_for_each_side() {
+    fn a_server_is_shown_once_per_side() {
         let events =
             [Side::SOURCE, Side::SOURCE, Side::TARGET].map(|side| connected(side, "x", false));
         assert_eq!(lines(3, &loud(), &events).len(), 2);
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn retries_are_told_unless_quiet() {
+    fn retries_are_shown_unless_quiet() {
         let wait = Duration::from_secs(2);
         let event = [Event::Retrying {
             side: Side::SOURCE,
@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn what_other_crates_say_is_not_shown() {
+    fn records_of_other_crates_are_not_shown() {
         let shown: Arc<Mutex<Vec<String>>> = Arc::default();
         let to = Arc::clone(&shown);
         let lines = Lines::new(3, move |_, text: &str| {

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_have_their_time_and_stand_behind_what_was_there() {
+    fn lines_have_a_time_and_are_appended() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         for text in ["one", "two"] {
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_fails_says_so_once() {
+    fn a_failing_log_warns_once() {
         let full = LogFile::open(Path::new("/dev/full")).unwrap();
         assert!(full.line("x").is_some());
         assert!(full.line("x").is_none());

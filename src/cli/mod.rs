@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn help_is_broken_into_lines_once() {
+    fn help_is_wrapped_once() {
         let help = Cli::command().term_width(80).render_long_help().to_string();
         for begin in ["A mailbox is", "Passwords come"] {
             let text = &help[help.find(begin).unwrap()..];
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_in_addresses_are_seen() {
+    fn passwords_in_addresses_are_detected() {
         let table = [
             ("imaps://ann:s3cret@imap.example.org", true),
             ("--x=imap://ann:p@ss@host", true),

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_before_there_is_a_rate() {
+    fn there_is_no_rate_during_the_first_second() {
         let mut pace = Pace::default();
         assert_eq!(pace.bytes_per_second(at(5.0), bytes(10)), None);
         pace.note(at(0.0), bytes(0));

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_within_a_mailbox_is_refused_and_one_beside_it_is_not() {
+    fn a_directory_inside_a_mailbox_is_refused_and_a_sibling_is_not() {
         assert!(checked("maildir:/x/a", "maildir:/x/a/.Work").is_err());
         assert!(checked("maildir:/x/a/.Work/cur", "maildir:/x/a").is_err());
         assert!(checked("mbox:/x/a/b", "mbox:/x/a").is_err());
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn one_account_is_known_by_its_address_however_it_is_written() {
+    fn one_account_is_recognised_however_its_address_is_written() {
         let kin = |one: &str, other: &str| {
             kinship(&[Address::parse(one).unwrap(), Address::parse(other).unwrap()])
         };

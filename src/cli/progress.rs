@@ -442,7 +442,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_status_says_what_is_known() {
+    fn the_status_shows_what_is_known() {
         let total = Amount {
             messages: 3089,
             bytes: 40 << 20,
@@ -535,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_counts_before_it_is_confirmed() {
+    fn sent_bytes_count_before_confirmation() {
         let counters = Counters::new();
         counters.begin(
             Work::Copy,
@@ -604,7 +604,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_was_sent_than_there_is() {
+    fn sent_bytes_never_exceed_the_total() {
         let counters = Counters::new();
         let total = Amount {
             messages: 1,

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_stays_in_its_line() {
+    fn a_search_contains_no_line_end() {
         assert_eq!(
             search("FROM \"ann\" UNSEEN"),
             Ok("FROM \"ann\" UNSEEN".to_owned())

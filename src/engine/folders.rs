@@ -83,8 +83,14 @@ pub(crate) fn subscribe(
         link.on_both(|side, store| {
             let Subscriptions { end, make } = &changes[side];
             let make: Vec<MailboxName> = make.iter().map(|(_, name)| name.clone()).collect();
-            store.unsubscribe(end)?;
-            store.subscribe(&make)
+            // A side without changes may be read-only.
+            if !end.is_empty() {
+                store.unsubscribe(end)?;
+            }
+            match make.as_slice() {
+                [] => Ok(Vec::new()),
+                some => store.subscribe(some),
+            }
         })
     })
 }

@@ -90,14 +90,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_order_of_a_pair_counts_and_nothing_runs_together() {
+    fn the_order_of_a_pair_matters_and_names_never_run_together() {
         assert_ne!(PairName::new("a", "b"), PairName::new("b", "a"));
         assert_ne!(PairName::new("ab", "c"), PairName::new("a", "bc"));
         assert_eq!(PairName::new("a", "b").0.len(), 32);
     }
 
     #[test]
-    fn the_directory_is_made_for_its_owner_alone() {
+    fn the_directory_is_created_for_its_owner_alone() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("x/y");
         StateDirectory::open(&path).unwrap();

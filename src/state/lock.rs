@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_can_not_be_taken_has_a_hint() {
+    fn a_lock_that_cannot_be_taken_has_a_hint() {
         let hint = |error: rustix::io::Errno| refused(Path::new("/x"), &error.into()).hint.unwrap();
         assert!(hint(rustix::io::Errno::NOSPC).contains("free some space"));
         assert!(hint(rustix::io::Errno::DQUOT).contains("free some space"));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_tells_whether_its_last_holder_died() {
+    fn a_lock_reports_whether_its_last_holder_died() {
         let root = tempfile::tempdir().unwrap();
         let directory = StateDirectory::open(&root.path().join("state")).unwrap();
         let pair = PairName::new("a", "b");

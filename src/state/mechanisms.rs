@@ -100,7 +100,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
-    fn what_is_kept_is_there_for_this_account_alone_and_for_its_owner() {
+    fn a_saved_mechanism_is_private_and_of_one_account() {
         let root = tempfile::tempdir().unwrap();
         let mechanisms = Mechanisms::below(&root.path().join("state"));
         assert_eq!(mechanisms.last("imap:ann@h").unwrap(), None);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_to_be_believed_is_an_error_and_never_no_memory() {
+    fn an_untrusted_file_is_an_error_and_never_ignored() {
         let root = tempfile::tempdir().unwrap();
         let mechanisms = Mechanisms::below(root.path());
         mechanisms.keep("imap:ann@h", Mechanism::ScramSha1).unwrap();

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_is_looked_at_without_a_trace() {
+    fn a_state_is_read_without_a_trace() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("state");
         let pair = PairName::new("a", "b");

@@ -83,12 +83,12 @@ impl DeepFolder {
         }
     }
 
-    /// The source's folder.
+    /// Returns the source's folder.
     pub(super) fn source(&self) -> &MailboxName {
         &self.source
     }
 
-    /// Some pairs of messages in two folders.
+    /// Returns some pairs of messages in two folders.
     pub(super) fn of_pairs(
         name: &str,
         source: (&MailboxName, Option<UidValidity>),

@@ -100,7 +100,7 @@ pub(super) struct Suspect {
 }
 
 impl Suspect {
-    /// The source's folder, decoded.
+    /// Returns the source's folder, decoded.
     pub(super) fn name(&self) -> String {
         self.source.to_string()
     }

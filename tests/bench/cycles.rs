@@ -1,8 +1,8 @@
-//! What a message costs this machine: time and allocations of what happens to each message of a
-//! folder.
+//! The cost of a message on this machine: time and allocations of each step that a message goes
+//! through.
 //!
-//! `cargo bench --bench cycles`. Counts of allocations are the same on every machine; times are
-//! not.
+//! `cargo bench --bench cycles`. Numbers of allocations are the same on every machine, times
+//! aren't.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! The lab proves itself: what it fills in comes out again, its proxy does what it says, its
-//! scripted server too.
+//! Tests of the lab itself: what it writes can be read back, and its proxy and scripted server do
+//! what they claim.
 
 #![expect(
     clippy::unwrap_used,

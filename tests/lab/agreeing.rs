@@ -1,5 +1,4 @@
-//! `mailferry login`, with a user of the tests' own in front of it, and a home of its own for what
-//! is kept.
+//! `mailferry login` with a simulated user, and its own home directory for tokens.
 
 use super::grants::Registration;
 use super::run::{Run, mailferry};

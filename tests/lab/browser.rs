@@ -1,8 +1,7 @@
-//! Chromium, or a browser made of it, without a window, driven by its DevTools protocol over a
-//! pipe: it opens a page from the disk, and tells what stands in it, what it complains about and
-//! what it asks for.
+//! A headless Chromium, or a browser based on it, driven by its DevTools protocol over a pipe: it
+//! opens a page from disk, and returns its contents, its errors and its requests.
 //!
-//! The protocol: JSON objects that end with NUL, one way on descriptor 3, the other way on
+//! The protocol: JSON objects that end with NUL, in one direction on descriptor 3, in the other on
 //! descriptor 4.
 
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! A blocking IMAP client for tests: it fills accounts and takes snapshots of them.
 //!
-//! It speaks plainly, says what it was told, and panics at the first surprise.
+//! It uses no TLS, sends what it is given, and panics at the first surprise.
 
 use super::generator::Mailbox;
 use super::names::{decode, encode, quote};

@@ -1,4 +1,4 @@
-//! A made-up mailbox of one folder behind a scripted server, for a source or a target that says
+//! A made-up mailbox with one folder behind a scripted server, for a source or a target that sends
 //! what none should.
 
 use super::scripted::{Command, Reply, Scripted};

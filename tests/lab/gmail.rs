@@ -1,10 +1,9 @@
 //! A server of Gmail's kind: one store of messages, and folders that show those with a label
 //! (X-GM-EXT-1).
 //!
-//! What [`memory`](super::memory) does with a folder of its own is done here with all folders that
-//! show the message: they have its flags in common, and bytes that are there already are no second
-//! message. What leaves its last folder stays in All Mail, and what comes into the Trash leaves all
-//! others.
+//! What [`memory`](super::memory) does with one folder is done here with all folders that show the
+//! message: they share its flags, and equal bytes are the same message. A message that leaves its
+//! last folder stays in All Mail, and one moved to Trash leaves all others.
 
 use super::memory::{Fake, Folder, Held, Manner, appended, bad, fetch, is_in, quoted, store};
 use super::scripted::Reply;

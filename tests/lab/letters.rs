@@ -1,4 +1,4 @@
-//! Mailboxes of messages that are called by letters, and edits of them in words.
+//! Mailboxes whose messages are named by letters, and edits of them in words.
 
 use super::client::{Client, NewMessage, Snapshot, StoredMessage};
 use std::collections::BTreeMap;

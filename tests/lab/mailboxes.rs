@@ -1,4 +1,4 @@
-//! Small mailboxes on real servers, and what they must hold after a run.
+//! Small mailboxes on real servers, and their expected contents after a run.
 
 use super::client::{Client, Content, NewMessage, Snapshot};
 use super::run::Run;

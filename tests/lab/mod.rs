@@ -1,37 +1,37 @@
-//! The lab: real IMAP servers on loopback, a client of the tests' own, a proxy that misbehaves, and
-//! mail to fill them.
+//! The lab: real IMAP servers on loopback, the tests' own client, a misbehaving proxy, and mail to
+//! fill them.
 //!
-//! Nothing here uses mailferry's own code, so that a fault in it can't hide itself. The tests and
-//! the examples below `bin/` take it by path.
+//! Nothing here uses mailferry's own code, so a bug in it can't hide itself. The tests and the
+//! examples below `bin/` include it by path.
 //!
-//! - [`servers`]: Dovecot, Cyrus, Courier and Mailutils, started once, with an account of its own
-//!   for every test.
-//! - [`agreeing`]: `mailferry login` with a user in front of it.
-//! - [`browser`]: a real browser without a window, which opens pages from the disk.
+//! - [`servers`]: Dovecot, Cyrus, Courier and Mailutils, started once, with separate accounts for
+//!   every test.
+//! - [`agreeing`]: `mailferry login` with a simulated user.
+//! - [`browser`]: a real headless browser, which opens pages from disk.
 //! - [`certificates`]: certificates that must not be trusted.
 //! - [`client`]: a blocking IMAP client that fills accounts and takes snapshots of them; [`wire`]
 //!   and [`names`] are its reader and its mailbox names.
 //! - [`proxy`]: latency, bandwidth, cuts and false answers between a client and a server.
-//! - [`scram`]: a server that listens to a SCRAM exchange.
-//! - [`schema`]: what the lines of `--output json` are held against.
-//! - [`scripted`]: a server that says what real ones won't.
-//! - [`stripper`]: somebody in between who takes mechanisms out of what a server offers.
-//! - [`tls_front`]: TLS in front of a server without.
-//! - [`fake`]: a mailbox of one folder behind a scripted server, of which a test twists single
-//!   answers.
+//! - [`scram`]: a server that records a SCRAM exchange.
+//! - [`schema`]: validates the lines of `--output json`.
+//! - [`scripted`]: a server that sends what real ones won't.
+//! - [`stripper`]: a man in the middle who removes mechanisms that a server offers.
+//! - [`tls_front`]: TLS in front of a server without it.
+//! - [`fake`]: a mailbox with one folder behind a scripted server, single answers of which a test
+//!   can change.
 //! - [`memory`]: folders in memory behind a scripted server, as strict or as odd as a test wants
 //!   it.
 //! - [`gmail`]: the same with folders that are labels.
-//! - [`generator`]: some thousand realistic messages, the same for the same seed.
-//! - [`ntlm`]: who checks NTLM passwords for a mail server.
-//! - [`oauth`]: an OAuth server that knows which access tokens are good; [`grants`]: how it gives
+//! - [`generator`]: thousands of realistic messages, the same for the same seed.
+//! - [`ntlm`]: checks NTLM passwords for a mail server.
+//! - [`oauth`]: an OAuth server that knows which access tokens are good; [`grants`]: how it issues
 //!   them.
 //! - [`run`]: runs of mailferry, with their events and summaries.
-//! - [`secrets`]: where secrets come from, and that none is shown.
-//! - [`letters`]: mailboxes of messages that are called by letters, and edits of them in words.
-//! - [`mailboxes`]: small mailboxes on real servers, and what they must hold after a run.
+//! - [`secrets`]: sources of secrets, and a search for leaks.
+//! - [`letters`]: mailboxes whose messages are named by letters, and edits of them in words.
+//! - [`mailboxes`]: small mailboxes on real servers, and their expected contents after a run.
 //! - [`trees`]: mail in directories, and damage to them.
-//! - [`pair`]: two accounts and what runs between them leave.
+//! - [`pair`]: two accounts, and the state of runs between them.
 
 #![expect(
     unreachable_pub,

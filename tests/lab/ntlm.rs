@@ -1,4 +1,4 @@
-//! What Samba's `ntlm_auth` does for a mail server: it makes NTLM challenges and checks the answers
+//! Replaces Samba's `ntlm_auth` for a mail server: makes NTLM challenges and checks the answers
 //! (NTLMv2), for users who all have the lab's password. Dovecot runs a helper for it; the lab's
 //! helper passes the lines on to this.
 

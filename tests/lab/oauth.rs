@@ -1,5 +1,5 @@
-//! An OAuth server: it knows which access tokens are good, and says so to whoever asks (RFC 7662,
-//! token introspection), and it gives them to clients that are registered ([`super::grants`]).
+//! An OAuth server: it validates access tokens for servers that ask (RFC 7662, token
+//! introspection), and issues them to registered clients ([`super::grants`]).
 
 use super::grants::{Clients, Registration};
 use percent_encoding::percent_decode_str;

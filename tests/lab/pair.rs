@@ -1,4 +1,4 @@
-//! Two accounts and a directory for the state between them: what tests of reruns work on.
+//! Two accounts and a state directory, for tests of reruns.
 
 use super::client::{Client, NewMessage, Snapshot};
 use super::run::{Run, copy};

@@ -1,6 +1,6 @@
-//! Holds JSON against docs/json.schema.json and docs/report.schema.json: the part of JSON Schema
-//! (draft 2020-12) that is used there, and stricter in one thing: what the schema does not name is
-//! an error, so that nothing is printed that is not documented.
+//! Validates JSON against docs/json.schema.json and docs/report.schema.json. Supports the part of
+//! JSON Schema (draft 2020-12) used there, with one stricter rule: a member that the schema doesn't
+//! have is an error, so everything printed is documented.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,5 @@
-//! A server that takes a SCRAM exchange up to the client's proof, and tells what the client said.
+//! A server that accepts a SCRAM exchange up to the client's proof, and returns what the client
+//! sent.
 
 use super::scripted::{Reply, Scripted};
 use base64::Engine as _;

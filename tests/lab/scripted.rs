@@ -1,9 +1,9 @@
 //! A scripted IMAP server, for what real servers won't do.
 //!
-//! Two ways to say what it does. [`Scripted::script`] takes a list of steps for each connection; a
-//! client that does something else fails the test, in [`Scripted::finish`]. [`Scripted::serve`]
-//! takes a function from a command to its reply, for a mailbox that is made up as it goes; it
-//! serves as many connections as come, side by side.
+//! There are two ways to define what it does. [`Scripted::script`] takes a list of steps for each
+//! connection; a client that does something else fails the test, in [`Scripted::finish`].
+//! [`Scripted::serve`] takes a function from a command to its reply, for a made-up mailbox; it
+//! serves any number of connections in parallel.
 
 use super::wire::literal_at_end;
 use regex::Regex;

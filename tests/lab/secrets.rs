@@ -1,4 +1,4 @@
-//! Where secrets come from in tests, and that none is shown.
+//! Sources of secrets in tests, and a search for leaks.
 
 use super::run::Run;
 use super::servers::{AnyMechanism, PASSWORD};

@@ -1,8 +1,8 @@
-//! Real servers, one of each kind per test binary, by the scripts in `scripts/servers`.
+//! Real servers, one of each kind per test binary, started by the scripts in `scripts/servers`.
 //!
-//! A server starts when the first test asks for it and ends with the test process: its script waits
-//! on a pipe that the kernel closes then, however the process ended. Every test takes accounts of
-//! its own, so tests run side by side.
+//! A server starts with the first test that needs it and ends with the test process: its script
+//! waits on a pipe, which the kernel closes however the process ends. Every test has its own
+//! accounts, so tests run in parallel.
 
 use super::ntlm;
 use super::oauth::Issuer;

@@ -1,5 +1,5 @@
-//! Somebody in between a client and a server that speak plainly: reads along, and takes mechanisms
-//! out of what the server offers.
+//! A man in the middle of a connection without TLS: reads along, and removes mechanisms that the
+//! server offers.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};

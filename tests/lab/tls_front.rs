@@ -1,5 +1,5 @@
-//! TLS in front of a server that speaks plainly, such as a scripted one: from the first byte or
-//! after STARTTLS, with the lab's good certificate or any other.
+//! TLS in front of a server without it, such as a scripted one: from the first byte or after
+//! STARTTLS, with the lab's good certificate or any other.
 
 use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod, SslStream};
 use std::io::{ErrorKind, Read, Write as _};

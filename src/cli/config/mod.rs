@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_what_was_meant_and_no_secret() {
+    fn problems_have_suggestions_and_no_secrets() {
         let account = "[account.a]\nhost = 'h'\nuser = 'u'\n";
         let table = [
             (
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_found() {
+    fn all_problems_are_reported() {
         let problems = read("[account.a]\nusr = 'x'\n[job.b]\ncommand = 'copy'\nexlude = 1\n")
             .err()
             .unwrap();

@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_near_is_meant() {
+    fn only_similar_words_are_suggested() {
         let known = ["user", "host", "password-file"];
         assert_eq!(did_you_mean("usr", known), "; did you mean user?");
         assert_eq!(

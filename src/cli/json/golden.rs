@@ -53,7 +53,7 @@ fn compare(found: &str, golden: &str) {
 }
 
 #[test]
-fn events_keep_their_form() {
+fn event_lines_never_change() {
     let found = printed(|output| {
         let events = Events::new(output, true);
         samples::tell_events(&events, true);
@@ -76,7 +76,7 @@ impl Observer for Agreeing {
 }
 
 #[test]
-fn what_is_progress_is_no_line() {
+fn progress_events_have_no_line() {
     samples::tell_events(&Agreeing, true);
     let (side, wait, direction) = (Side::SOURCE, Duration::ZERO, Direction::Sent);
     let progress = [
@@ -154,7 +154,7 @@ fn rows() -> [FolderRow; 2] {
 }
 
 #[test]
-fn other_lines_keep_their_form() {
+fn other_lines_never_change() {
     let found = printed(|output| {
         for row in &rows() {
             print(&output, &Line::Folder(row));
@@ -275,13 +275,13 @@ fn each_summary(take: &mut dyn FnMut(&Summarised<Summary<'_>>)) {
 }
 
 #[test]
-fn summaries_keep_their_form() {
+fn summary_lines_never_change() {
     let found = printed(|output| each_summary(&mut |line| print(&output, line)));
     compare(&found, include_str!("golden/summaries.jsonl"));
 }
 
 #[test]
-fn metrics_keep_their_form() {
+fn metrics_never_change() {
     let mut found = String::new();
     each_summary(&mut |line| {
         let summary = serde_json::to_value(line).unwrap();

@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_failed_has_the_members_of_the_schema() {
+    fn a_failed_folder_has_the_members_of_the_schema() {
         let line = event(&Event::FolderFailed {
             folder: "a",
             reason: "r",

@@ -99,7 +99,7 @@ pub(crate) enum Summary<'a> {
 }
 
 impl Summary<'_> {
-    /// Of `copy`.
+    /// Returns the summary of `copy`.
     pub(crate) fn copy(summary: &CopySummary, dry_run: bool) -> Summary<'_> {
         Summary::Copy {
             dry_run,
@@ -107,7 +107,7 @@ impl Summary<'_> {
         }
     }
 
-    /// Of `apply`.
+    /// Returns the summary of `apply`.
     pub(crate) fn apply(summary: &CopySummary, dry_run: bool) -> Summary<'_> {
         Summary::Apply {
             dry_run,
@@ -115,7 +115,7 @@ impl Summary<'_> {
         }
     }
 
-    /// Of `sync`.
+    /// Returns the summary of `sync`.
     pub(crate) fn sync(summary: &SyncSummary, dry_run: bool) -> Summary<'_> {
         let total = summary.total();
         Summary::Sync {
@@ -153,7 +153,7 @@ impl Summary<'_> {
         }
     }
 
-    /// Of `verify`.
+    /// Returns the summary of `verify`.
     pub(crate) fn verify(summary: &VerifySummary) -> Summary<'_> {
         let equal = summary.is_equal() && matches!(summary.status, Status::Complete);
         Summary::Verify {
@@ -163,7 +163,7 @@ impl Summary<'_> {
         }
     }
 
-    /// Of `folders`.
+    /// Returns the summary of `folders`.
     pub(crate) fn folders(listing: &FolderListing) -> Summary<'_> {
         Summary::Folders {
             folders: listing.folders.len() as u64,
@@ -173,7 +173,7 @@ impl Summary<'_> {
         }
     }
 
-    /// Of `doctor`.
+    /// Returns the summary of `doctor`.
     pub(crate) fn doctor(summary: &DoctorSummary) -> Summary<'_> {
         let status = match (summary.failed, summary.doubtful) {
             (0, 0) => "healthy",

@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_way_that_is_there_wins() {
+    fn the_first_existing_source_wins() {
         let file = PasswordOptions {
             file: Some("f"),
             command: None,
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn what_login_keeps_comes_before_the_keyring_and_serves_tokens_alone() {
+    fn stored_logins_come_before_the_keyring_and_only_serve_tokens() {
         let ask = |auth: &str| {
             let address = ImapAddress::parse(&format!("imaps://ann@h{auth}")).unwrap();
             let fake = Fake::with(&["login", "keyring"]);
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chosen_way_that_fails_is_an_error_and_the_command_is_not_repeated() {
+    fn a_failing_source_is_an_error_and_the_command_is_not_repeated() {
         let command = PasswordOptions {
             file: None,
             command: Some("echo hunter2"),
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn without_any_way_the_hint_lists_them() {
+    fn without_any_source_the_hint_lists_them() {
         let failure = ask(Side::TARGET, PasswordOptions::default(), &Fake::default()).unwrap_err();
         assert_eq!(failure.code, 2);
         let hint = failure.hint.unwrap();
@@ -499,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn netrc_is_where_the_variable_says() {
+    fn netrc_is_found_by_its_variable() {
         let home = || Some(PathBuf::from("/home/ann"));
         assert_eq!(
             netrc_path(Some("/x/netrc".into()), home()),

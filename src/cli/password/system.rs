@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_run_in_a_shell_and_their_failure_says_nothing_secret() {
+    fn commands_run_in_a_shell_and_their_errors_contain_no_secret() {
         let console = Console::new(When::Never);
         let system = System { console: &console };
         let password = system.command("printf 'a b\\nrest\\n'; :").unwrap();
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_read_and_named_when_they_can_not_be() {
+    fn unreadable_files_are_named() {
         let console = Console::new(When::Never);
         let system = System { console: &console };
         let directory = tempfile::tempdir().unwrap();

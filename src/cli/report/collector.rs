@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sync_counts_by_the_names_of_the_side_where_mail_comes_from() {
+    fn a_sync_counts_by_the_source_sides_folder_names() {
         let collector = Collector::new(["first", "second"], false);
         // Each name belongs to a different folder on the other side.
         for (first, second) in [("A", "B"), ("B", "A")] {

@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_counts_what_it_does_not_keep() {
+    fn a_list_counts_what_it_omits() {
         let mut list = Capped::default();
         (0..LISTED + 5).for_each(|n| list.add(|| n));
         assert_eq!(

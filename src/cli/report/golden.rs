@@ -54,7 +54,7 @@ fn report(command: &'static str, filled: bool) -> String {
 }
 
 #[test]
-fn reports_keep_their_form() {
+fn reports_never_change() {
     let found = report("copy", true) + &report("sync", false);
     for (nth, (line, expected)) in found
         .lines()

@@ -207,7 +207,7 @@ fn without_event(summary: &Value) -> Value {
     summary
 }
 
-/// Indented JSON that is harmless on a terminal, using `\u` escapes.
+/// Returns indented JSON that is harmless on a terminal, using `\u` escapes.
 fn json(facts: &Facts) -> serde_json::Result<String> {
     let text = serde_json::to_string_pretty(facts)?;
     let mut shown = String::with_capacity(text.len() + 1);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_says_the_form() {
+    fn the_file_name_determines_the_format() {
         for (name, form) in [
             ("a.html", Form::Page),
             ("a.b.HTM", Form::Page),
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_said_before() {
+    fn an_unwritable_report_is_refused_before_the_run() {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("taken.html")).unwrap();
         for name in ["absent/report.html", "taken.html"] {

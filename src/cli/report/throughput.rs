@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_week_takes_no_more_room_than_a_minute() {
+    fn a_week_takes_no_more_steps_than_a_minute() {
         let mut meter = Meter::default();
         for hour in 0..24 * 7 {
             meter.note(Duration::from_secs(hour * 3600), 2, 10);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_quiet_shows() {
+    fn idle_steps_are_visible() {
         let mut meter = Meter::default();
         meter.note(Duration::from_millis(10), 1, 5);
         meter.note(Duration::from_millis(400), 1, 7);

@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_says_what_happened_and_no_zeros_beyond_that() {
+    fn a_summary_omits_zeros_that_do_not_matter() {
         let expected = [
             "done",
             "  copied         3,089  38.3 MiB in 1.9 s (20.2 MiB/s)",
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_out_stands_beside_done() {
+    fn left_out_messages_are_mentioned_beside_done() {
         use mailferry::verbs::{LeftOut, LeftOutFolder};
         let junk = LeftOutFolder {
             folder: "Junk".to_owned(),

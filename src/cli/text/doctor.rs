@@ -90,7 +90,7 @@ mod tests {
     use mailferry::mail::Side;
 
     #[test]
-    fn a_finding_says_what_was_tried_what_came_what_it_means_and_what_to_do() {
+    fn a_finding_shows_attempt_result_meaning_and_advice() {
         let finding = Finding {
             side: Side::SOURCE,
             check: Check::Login,

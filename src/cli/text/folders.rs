@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_quota_divides_nothing() {
+    fn a_quota_of_zero_is_not_divided_by() {
         assert_eq!(quota(Quota { used: 0, limit: 0 }), "quota: 0 B of 0 B used");
     }
 }

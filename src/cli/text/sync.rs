@@ -304,7 +304,7 @@ mod tests {
     use mailferry::mail::{Heading, Uid};
 
     #[test]
-    fn a_dry_run_is_a_table_and_names_each_change_only_when_asked() {
+    fn a_dry_run_is_a_table_and_lists_changes_only_on_request() {
         let paint = Paint::new(crate::cli::args::When::Never, false);
         let shown = |detail| {
             let list = ChangeList::new(detail);
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_says_where_it_comes_from_and_why() {
+    fn a_change_shows_its_origin_and_reason() {
         let change = Change {
             action: "rename_folder",
             to: Side::SOURCE,

@@ -96,7 +96,7 @@ mod tests {
     use crate::cli::args::When;
 
     #[test]
-    fn the_last_line_says_what_is_there() {
+    fn the_last_line_counts_messages_that_still_exist() {
         let paint = Paint::new(When::Never, false);
         let said = |restored, already_there, failed, dry_run| {
             verdict(

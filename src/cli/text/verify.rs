@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_compared_is_no_difference() {
+    fn failures_to_compare_are_not_differences() {
         let summary = VerifySummary {
             status: Status::Partial,
             failed: 1,

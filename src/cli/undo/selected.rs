@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_named_by_its_place_or_its_id() {
+    fn a_message_is_given_by_folder_and_uid_or_message_id() {
         assert_eq!(
             Wanted::parse("Work/2024/11"),
             Ok(Wanted::Place("Work/2024".to_owned(), 11))

@@ -4,7 +4,7 @@
 use super::*;
 
 #[test]
-fn each_step_is_there_for_the_next_run_as_soon_as_it_returns() {
+fn each_step_is_visible_to_the_next_run_once_it_returns() {
     let place = Place::new();
     let state = place.open();
     let folder = Folder::new("INBOX");
@@ -38,7 +38,7 @@ fn each_step_is_there_for_the_next_run_as_soon_as_it_returns() {
 /// A log that is cut anywhere gives the state as it was after one of its transactions, never half
 /// of one.
 #[test]
-fn a_log_that_is_cut_anywhere_holds_whole_transactions_in_their_order() {
+fn a_log_cut_anywhere_has_whole_transactions_in_order() {
     let place = Place::new();
     let state = place.open();
     let id = state.begin(&Folder::new("INBOX").start()).unwrap();

@@ -3,7 +3,7 @@
 use super::*;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
-/// A state with a folder and pairs, closed.
+/// Creates a closed state with a folder and pairs.
 fn filled() -> Place {
     let place = Place::new();
     let state = place.open();
@@ -14,7 +14,7 @@ fn filled() -> Place {
 }
 
 #[test]
-fn all_files_are_the_owners_alone_and_a_closed_state_is_one_file() {
+fn all_files_are_private_and_a_closed_state_is_one_file() {
     let place = Place::new();
     let state = place.open();
     state.begin(&Folder::new("INBOX").start()).unwrap();
@@ -55,7 +55,7 @@ fn a_state_needs_the_lock_of_its_own_pair() {
 }
 
 #[test]
-fn a_death_of_either_way_is_known() {
+fn a_death_in_either_direction_is_detected() {
     let place = Place::new();
     let back = PairName::new(MAILBOXES.target, MAILBOXES.source);
     let mut state = place.open();
@@ -100,7 +100,7 @@ fn a_newer_version_is_refused() {
 }
 
 #[test]
-fn what_is_no_state_is_refused() {
+fn files_that_are_not_states_are_refused() {
     type Spoil = fn(&Place);
     let cases: [(&str, Spoil, &str); 8] = [
         (
@@ -175,7 +175,7 @@ fn overwrite(place: &Place, at: usize, bytes: &[u8]) {
 
 /// A file that opens well and can't be right is found out when it is read.
 #[test]
-fn records_that_cannot_be_are_refused_when_they_are_read() {
+fn impossible_records_are_refused_when_read() {
     let cases = [
         ("DELETE FROM pairs WHERE source = 7", "999 pairs where 1000"),
         (
@@ -211,7 +211,7 @@ fn records_that_cannot_be_are_refused_when_they_are_read() {
 }
 
 #[test]
-fn a_file_that_others_may_read_or_that_is_no_file_is_refused() {
+fn a_file_that_others_can_read_or_that_is_not_regular_is_refused() {
     let place = filled();
     for mode in [0o640, 0o604, 0o620] {
         std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(mode)).unwrap();
@@ -238,7 +238,7 @@ fn a_file_that_others_may_read_or_that_is_no_file_is_refused() {
             .contains("regular file")
     );
     std::fs::remove_dir(place.path()).unwrap();
-    // Whoever opened a pipe would wait for somebody at its other end.
+    // Opening a pipe would wait for its other end.
     rustix::fs::mkfifoat(
         rustix::fs::CWD,
         place.path(),
@@ -266,7 +266,7 @@ fn a_file_of_another_user_is_refused() {
 }
 
 #[test]
-fn a_directory_below_a_link_serves() {
+fn a_directory_below_a_link_is_accepted() {
     let place = Place::new();
     let link = place.root.path().join("link");
     symlink(place.root.path(), &link).unwrap();
@@ -279,7 +279,7 @@ fn a_directory_below_a_link_serves() {
 /// The advice of the refusals: the log that a killed run left is not taken for that of the new
 /// file.
 #[test]
-fn a_file_that_was_moved_away_makes_room_for_a_new_one() {
+fn a_state_that_was_moved_away_is_created_again() {
     let running = Place::new();
     let state = running.open();
     state.begin(&Folder::new("INBOX").start()).unwrap();
@@ -294,7 +294,7 @@ fn a_file_that_was_moved_away_makes_room_for_a_new_one() {
 }
 
 #[test]
-fn a_program_that_looks_into_it_is_named_as_the_cause() {
+fn another_program_reading_the_file_is_reported_as_the_cause() {
     let place = filled();
     let reader = Connection::open(place.path()).unwrap();
     reader

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_folder_is_begun_and_brought_into_step() {
+fn a_folder_is_begun_and_brought_into_sync() {
     let place = Place::new();
     let state = place.open();
     let name = MailboxName::new(*b"Caf\xe9/\0&AOk-");
@@ -32,7 +32,7 @@ fn a_folder_is_begun_and_brought_into_step() {
 }
 
 #[test]
-fn many_folders_go_in_one_transaction_and_keep_their_order() {
+fn many_folders_share_a_transaction_and_keep_their_order() {
     let state = Place::new().open();
     let folders: Vec<_> = ["INBOX", "Sent", "Archive"]
         .into_iter()
@@ -80,7 +80,7 @@ fn one_source_folder_can_have_several_targets_over_the_years() {
 
 /// From which target UID on the next run looks, over what is known and what the target says.
 #[test]
-fn an_intent_covers_all_that_is_not_accounted_for() {
+fn an_intent_covers_everything_not_accounted_for() {
     struct Case {
         about: &'static str,
         checkpoint: Option<u32>,
@@ -212,7 +212,7 @@ fn pairs_of_another_generation_are_void() {
 }
 
 #[test]
-fn a_checkpoint_of_another_generation_is_not_taken() {
+fn a_checkpoint_of_another_generation_is_rejected() {
     let state = Place::new().open();
     let mut folder = Folder::new("INBOX");
     let id = state.begin(&folder.start()).unwrap();
@@ -227,7 +227,7 @@ fn a_checkpoint_of_another_generation_is_not_taken() {
 }
 
 #[test]
-fn a_forgotten_folder_is_gone_and_its_name_is_never_given_again() {
+fn a_forgotten_folder_is_gone_and_its_id_is_never_reused() {
     let state = Place::new().open();
     let folder = Folder::new("INBOX");
     let id = state.begin(&folder.start()).unwrap();
@@ -250,7 +250,7 @@ fn a_forgotten_folder_is_gone_and_its_name_is_never_given_again() {
 }
 
 #[test]
-fn a_renamed_folder_takes_its_pairs_along() {
+fn a_renamed_folder_keeps_its_pairs() {
     let state = Place::new().open();
     let (old, new) = (Folder::new("Old"), Folder::new("New"));
     let id = state.begin(&old.start()).unwrap();
@@ -269,7 +269,7 @@ fn a_renamed_folder_takes_its_pairs_along() {
 }
 
 #[test]
-fn what_is_kept_stays_kept_until_the_target_is_made_anew() {
+fn kept_messages_stay_kept_until_the_target_is_recreated() {
     let state = Place::new().open();
     let folder = Folder::new("INBOX");
     let id = state.begin(&folder.start()).unwrap();

@@ -50,7 +50,7 @@ impl Place {
         self.directory.file(&self.pair, "db")
     }
 
-    /// What a process that is killed now would leave: a copy of all files as they are.
+    /// Returns a copy of all files, as a process killed now would leave them.
     fn killed(&self) -> Self {
         let copy = Self::new();
         for entry in std::fs::read_dir(self.root.path().join("state")).unwrap() {
@@ -75,7 +75,7 @@ impl Place {
             .unwrap();
     }
 
-    /// Why the file is refused; it must be as it was afterwards.
+    /// Returns why the file is refused; checks that it is unchanged afterwards.
     fn refusal(&self) -> Error {
         let before = std::fs::read(self.path()).unwrap();
         let error = self.open_for(&MAILBOXES).unwrap_err();
@@ -138,7 +138,7 @@ impl Folder {
     }
 }
 
-/// The checkpoint of a folder of [`Folder::new`].
+/// Returns the checkpoint of a folder of [`Folder::new`].
 fn in_step(id: FolderId, target_uid_next: u32) -> FolderInStep {
     let side = |uid_validity, uid_next, mod_seq| Checkpoint {
         uid_validity: UidValidity(uid_validity),

@@ -9,7 +9,7 @@ fn begun(state: &State, name: &str) -> FolderId {
 }
 
 #[test]
-fn pairs_come_back_by_ascending_source_uid() {
+fn pairs_are_returned_by_ascending_source_uid() {
     let place = Place::new();
     let state = place.open();
     let (id, other) = (begun(&state, "INBOX"), begun(&state, "Other"));
@@ -34,7 +34,7 @@ fn pairs_come_back_by_ascending_source_uid() {
 }
 
 #[test]
-fn a_pair_takes_the_place_of_one_with_its_source_uid() {
+fn a_pair_replaces_one_with_the_same_source_uid() {
     let state = Place::new().open();
     let id = begun(&state, "INBOX");
     state
@@ -52,7 +52,7 @@ fn a_pair_takes_the_place_of_one_with_its_source_uid() {
 }
 
 #[test]
-fn flags_change_where_there_is_a_pair() {
+fn flags_change_only_if_there_is_a_pair() {
     let state = Place::new().open();
     let id = begun(&state, "INBOX");
     state
@@ -71,7 +71,7 @@ fn flags_change_where_there_is_a_pair() {
 }
 
 #[test]
-fn a_set_of_flags_is_kept_once_whatever_its_order_and_case() {
+fn a_set_of_flags_is_stored_once_whatever_its_order_and_case() {
     let place = Place::new();
     let state = place.open();
     let id = begun(&state, "INBOX");
@@ -96,7 +96,7 @@ fn a_set_of_flags_is_kept_once_whatever_its_order_and_case() {
 }
 
 #[test]
-fn a_set_that_came_with_a_failed_transaction_is_not_relied_on() {
+fn a_set_added_by_a_failed_transaction_is_not_used() {
     let state = Place::new().open();
     let gone = begun(&state, "Gone");
     let id = begun(&state, "INBOX");
@@ -115,7 +115,7 @@ fn a_set_that_came_with_a_failed_transaction_is_not_relied_on() {
 }
 
 #[test]
-fn a_hundred_thousand_pairs_go_in_by_batches_and_come_back() {
+fn a_hundred_thousand_pairs_are_stored_in_batches_and_returned() {
     let place = Place::new();
     let state = place.open();
     let id = begun(&state, "INBOX");

@@ -102,7 +102,7 @@ fn what_is_recorded_reads_back_in_either_order() {
 }
 
 #[test]
-fn refusals_are_of_a_side_in_either_order_and_go_with_their_folder() {
+fn refusals_belong_to_a_side_and_end_with_their_folder() {
     let place = Place::new();
     let state = place.open();
     let (straight, turned) = (TwoWay::new(&state, false), TwoWay::new(&state, true));
@@ -164,7 +164,7 @@ fn copy_and_sync_do_not_disturb_each_other() {
 }
 
 #[test]
-fn what_was_on_the_disk_survives_a_kill() {
+fn changes_on_disk_survive_a_kill() {
     let place = Place::new();
     let state = place.open();
     let id = TwoWay::new(&state, false).create(&folder(true)).unwrap();

@@ -1,4 +1,4 @@
-//! D10 and D11: whether all messages can be listed, and whether some are there more than once.
+//! D10 and D11: whether all messages can be listed, and whether there are duplicates.
 
 use super::Reached;
 use super::report::{SideReport, seen};
@@ -8,7 +8,7 @@ use crate::mail::{HeaderKey, Message};
 use crate::store::ErrorKind;
 use std::collections::{HashMap, HashSet};
 
-/// D10: what folders count against what they list.
+/// Makes D10: compares the number of messages with the listed ones.
 pub(super) fn messages(one: &Reached<'_>, report: &mut SideReport<'_, '_>) {
     let survey = &one.survey;
     let tried = format!(
@@ -57,7 +57,7 @@ pub(super) fn messages(one: &Reached<'_>, report: &mut SideReport<'_, '_>) {
     }
 }
 
-/// D11: by their identifying header fields, date and size.
+/// Makes D11: compares identifying header fields, date and size.
 pub(super) fn duplicates(one: &Reached<'_>, report: &mut SideReport<'_, '_>) {
     let survey = &one.survey;
     if !survey.has_keys {
@@ -96,7 +96,7 @@ pub(super) fn duplicates(one: &Reached<'_>, report: &mut SideReport<'_, '_>) {
     }
 }
 
-/// Messages beyond the first of their kind: in the same folder, and in other folders.
+/// Returns the number of duplicates: in the same folder, and in other folders.
 fn count<'a>(folders: impl Iterator<Item = &'a [Message]>) -> (u64, u64) {
     type Kind = (HeaderKey, Option<i64>, u32);
     let mut everywhere: HashSet<Kind> = HashSet::new();

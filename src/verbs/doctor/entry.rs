@@ -1,4 +1,4 @@
-//! D5 and D6: whether the user is let in, and finds a mailbox there.
+//! D5 and D6: whether the server accepts the login, and the mailbox can be listed.
 
 use super::Patient;
 use super::report::{SideReport, seen};
@@ -10,7 +10,7 @@ use crate::provider::Provider;
 use crate::store::imap::Checkup;
 use crate::store::{Error, ErrorKind};
 
-/// D5: one attempt.
+/// Makes D5: one attempt.
 pub(super) fn log_in(
     patient: &Patient<'_>,
     offered: &[String],
@@ -77,7 +77,7 @@ fn refused(patient: &Patient<'_>, error: &Error) -> (&'static str, String) {
     }
 }
 
-/// D6: folders, roles, names.
+/// Makes D6: folders, roles, names.
 pub(super) fn ready(
     patient: &Patient<'_>,
     checkup: &mut Checkup,
@@ -105,10 +105,10 @@ pub(super) fn ready(
 
 const TRIED: &str = "asked for server name, namespaces and folders";
 
-/// The mailbox could not be read after all.
+/// Reports that the mailbox could not be read after all.
 pub(super) fn lost(patient: &Patient<'_>, error: &Error, report: &mut SideReport<'_, '_>) {
     let seen = seen(Check::Ready, TRIED, error.message.clone());
-    // Microsoft says OK to the login and this to what comes next.
+    // Microsoft accepts the login, then answers the next command like this.
     if error
         .message
         .to_ascii_lowercase()
@@ -138,7 +138,7 @@ pub(super) fn lost(patient: &Patient<'_>, error: &Error, report: &mut SideReport
     );
 }
 
-/// What became of compression, where there is something to choose.
+/// Reports whether the connection is compressed, if there is a choice.
 fn compression(checkup: &mut Checkup) -> &'static str {
     let is_offered = checkup.capabilities().has("COMPRESS=DEFLATE");
     match (checkup.store().is_compressed(), is_offered) {

@@ -1,4 +1,4 @@
-//! D9: folders whose names can't stay what they are, or that would become one.
+//! D9: folders that can't keep their names, or that would become one.
 
 use super::Reached;
 use super::report::{Report, SideReport, seen};
@@ -11,7 +11,7 @@ use crate::store::ErrorKind;
 use crate::verbs::same_mailbox::scans_look_the_same;
 use std::collections::BTreeMap;
 
-/// Of each mailbox alone, then of the way from one to the other.
+/// Makes D9 for each mailbox, then for a copy from one to the other.
 pub(super) fn check(reached: &[Reached<'_>], report: &mut Report<'_>) {
     for one in reached {
         alone(&one.survey, &mut report.of(one.patient.side));
@@ -59,7 +59,7 @@ fn alone(survey: &Survey, report: &mut SideReport<'_, '_>) {
     }
 }
 
-/// Names that are the same but for case and composition.
+/// Returns names that differ only in case and Unicode composition.
 fn alike(survey: &Survey) -> Vec<String> {
     let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for folder in survey
@@ -78,7 +78,7 @@ fn alike(survey: &Survey) -> Vec<String> {
     alike.iter().map(|same| same.join(" and ")).collect()
 }
 
-/// What a copy leaves out by itself.
+/// Reports what a copy leaves out by default.
 fn aside(survey: &Survey) -> String {
     let mailbox = |index: usize| &survey.listing.mailboxes[index];
     let own = || {
@@ -148,7 +148,7 @@ fn together(source: &Survey, target: &Survey, report: &mut SideReport<'_, '_>) {
     }
 }
 
-/// Whether both are one mailbox.
+/// Reports whether both may be one mailbox.
 fn apart(source: &Reached<'_>, target: &Reached<'_>, report: &mut SideReport<'_, '_>) {
     let advice = "pass two different mailboxes; a copy or sync of these two is refused";
     if source.patient.address.identity() == target.patient.address.identity() {
@@ -184,8 +184,8 @@ fn apart(source: &Reached<'_>, target: &Reached<'_>, report: &mut SideReport<'_,
     let result = format!("the same on both sides: {}", some(&same));
     let seen = seen(Check::Folders, tried, result);
     if same.len() == with_mail(&source.survey).max(with_mail(&target.survey)) {
-        // Only a mark on a message proves it, and this writes nothing: two accounts filled alike
-        // look the same.
+        // Only a mark on a message proves it, and doctor writes nothing: two accounts with equal
+        // contents look the same.
         let meaning =
             "both addresses may lead to the same mailbox, or to a copy of its server's files";
         report.doubtful(
@@ -213,7 +213,7 @@ fn is_one(source: &Surveyed, target: &Surveyed) -> bool {
         && scans.is_some_and(|(source, target)| scans_look_the_same(source, target))
 }
 
-/// How many keep their names, and where the others go.
+/// Reports how many keep their names, and the new names of the others.
 fn mapping(pairing: &Pairing) -> String {
     let new = pairing
         .pairs

@@ -1,5 +1,5 @@
-//! `doctor`: why a mailbox can or cannot be reached and used, and what to do. Nothing is written
-//! anywhere.
+//! `doctor`: finds out whether a mailbox can be reached and used, and what to do if not. Writes
+//! nothing anywhere.
 //!
 //! ```text
 //! way        D1 name, D2 port            survey     what is in the mailbox, read once for the checks below
@@ -8,12 +8,12 @@
 //! entry      D5 login, D6 ready          folders    D9 folders
 //! speed      D8 speed, D13 idle          state      D12 earlier runs
 //! provider   what is known of large providers, for advice
-//! report     findings, told and counted
+//! report     reports and counts findings
 //! ```
 //!
-//! The checks are made in their order. One of D1 to D6 that fails ends them for its mailbox, since
-//! nothing after it could be tried; with two mailboxes the other one is still looked at as far. One
-//! attempt is made to log in, never a second: repeated failures lock accounts.
+//! The checks are made in order. If one of D1 to D6 fails, the rest is skipped for its mailbox, as
+//! it could not be tried; with two mailboxes, the other one is still checked that far. There is
+//! only one attempt to log in: repeated failures lock accounts.
 
 mod content;
 mod entry;
@@ -40,54 +40,54 @@ use serde::Serialize;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// A mailbox to look at.
+/// A mailbox to check.
 pub struct Patient<'a> {
-    /// Which: with two mailboxes, where mail would come from or go to.
+    /// Its side: with two mailboxes, where mail would come from or go to.
     pub side: Side,
     /// Its address.
     pub address: &'a ImapAddress,
-    /// The way in, for reading only.
+    /// The account, for reading only.
     pub account: &'a Account,
 }
 
-/// How `doctor` works.
+/// The options of `doctor`.
 #[derive(Clone, Debug)]
 pub struct DoctorOptions<'a> {
-    /// How long a connection is left idle to see whether it lives on.
+    /// How long to leave a connection idle to see whether it survives.
     pub idle: Duration,
-    /// Where copies keep their state, if anywhere.
+    /// The state directory of copies, if any.
     pub state: Option<&'a Path>,
 }
 
-/// What `doctor` found, in numbers.
+/// The result of `doctor`, in numbers.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DoctorSummary {
-    /// Checks that found all well.
+    /// Checks that found no problem.
     #[serde(rename = "ok")]
     pub good: u64,
     /// Checks that found something to know or to do.
     #[serde(rename = "warnings")]
     pub doubtful: u64,
-    /// Checks that found what a copy would fail at.
+    /// Checks that found a problem that makes a copy fail.
     pub failed: u64,
-    /// Checks that did not apply.
+    /// Checks that don't apply.
     pub skipped: u64,
-    /// What the first failure was.
+    /// The kind of the first failure.
     #[serde(skip)]
     pub failure: Option<ErrorKind>,
-    /// How long it took.
+    /// The time it took.
     #[serde(serialize_with = "milliseconds")]
     pub seconds: f64,
 }
 
-/// A mailbox that was reached, with what is in it.
+/// A mailbox that was reached, with its contents.
 struct Reached<'a> {
     patient: &'a Patient<'a>,
     checkup: Checkup,
     survey: Survey,
 }
 
-/// Makes all checks, of one mailbox or of the two of a copy. Each is told as it is made.
+/// Makes all checks of one mailbox, or of the two of a copy. Each is reported as it is made.
 pub fn doctor(
     patients: &[Patient<'_>],
     options: &DoctorOptions<'_>,
@@ -110,7 +110,7 @@ pub fn doctor(
     summary
 }
 
-/// D1 to D6, each only if those before it went well.
+/// Makes D1 to D6, each only if the earlier ones succeeded.
 fn reach<'a>(patient: &'a Patient<'a>, report: &mut Report<'_>) -> Option<Reached<'a>> {
     let mut report = report.of(patient.side);
     let addresses = way::name(patient, &mut report)?;
@@ -131,7 +131,7 @@ fn reach<'a>(patient: &'a Patient<'a>, report: &mut Report<'_>) -> Option<Reache
     }
 }
 
-/// D7 to D13, which do not depend on each other.
+/// Makes D7 to D13, which don't depend on each other.
 fn examine(reached: &mut [Reached<'_>], options: &DoctorOptions<'_>, report: &mut Report<'_>) {
     room::check(reached, report);
     for one in reached.iter_mut() {

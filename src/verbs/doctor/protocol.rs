@@ -10,13 +10,13 @@ use crate::store::ErrorKind;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// How long a port is listened to, to find out what it is.
+/// How long to listen to a port, to find out what it is.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A greeting that takes longer is worth a word.
+/// A greeting that takes longer is reported.
 const SLOW: Duration = Duration::from_secs(2);
 
-/// D3, and D4, which the same connection shows. Gives the mechanisms that the server offers for
-/// logging in.
+/// Makes D3, and D4, which uses the same connection. Returns the login mechanisms that the server
+/// offers.
 pub(super) fn check(
     patient: &Patient<'_>,
     addresses: &[SocketAddr],
@@ -24,8 +24,8 @@ pub(super) fn check(
 ) -> Option<Vec<String>> {
     let tls = patient.account.settings().tls;
     let tried = tried(tls);
-    // A port of implicit TLS says nothing to a client that waits for a greeting, and would be
-    // waited for long.
+    // A port with implicit TLS sends nothing to a client that waits for a greeting, so waiting
+    // would take long.
     let said = if tls == TlsMode::Implicit {
         Vec::new()
     } else {
@@ -68,9 +68,9 @@ pub(super) fn check(
     None
 }
 
-/// What is said of a server that introduces itself.
+/// Reports a server that introduces itself.
 fn greeted(tls: TlsMode, greeting: &str, took: Duration, report: &mut SideReport<'_, '_>) {
-    // Before STARTTLS anybody may have said it.
+    // Before STARTTLS, anyone could have sent it.
     let mark = if tls == TlsMode::StartTls {
         "(unauthenticated) "
     } else {
@@ -90,13 +90,13 @@ fn greeted(tls: TlsMode, greeting: &str, took: Duration, report: &mut SideReport
     }
 }
 
-/// Whether a server that speaks TLS from the first byte may have said this to a client that said
-/// nothing: nothing, or an alert that it has waited long enough (RFC 8446 section 5.1).
+/// Reports whether a server with implicit TLS may have sent this to a silent client: nothing, or an
+/// alert that it has waited long enough (RFC 8446 section 5.1).
 fn may_be_tls(said: &[u8]) -> bool {
     said.is_empty() || said.starts_with(&[0x15, 0x03])
 }
 
-/// What is said of a server that does not introduce itself.
+/// Reports a server that doesn't introduce itself.
 fn refused(
     patient: &Patient<'_>,
     addresses: &[SocketAddr],
@@ -159,7 +159,7 @@ fn refused(
     );
 }
 
-/// What an error means that says itself what happened.
+/// Returns the meaning of an error whose message already says what happened.
 fn unclear(error: &imap::Error) -> (&'static str, &'static str) {
     match error {
         imap::Error::Net(net::Error::Silent { .. }) => (
@@ -198,7 +198,7 @@ fn tried(tls: TlsMode) -> &'static str {
     }
 }
 
-/// What to write instead of the address that was given.
+/// Returns the address to use instead.
 fn address(patient: &Patient<'_>, scheme: &str, usual: u16) -> String {
     let port = patient.account.settings().port;
     if port == usual {
@@ -216,7 +216,7 @@ fn first_line(said: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(line).into_owned())
 }
 
-/// Who speaks like this.
+/// Returns the protocol that starts like this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Banner {
     Imap,
@@ -250,7 +250,7 @@ impl Banner {
         }
     }
 
-    /// What it is, where it is no IMAP server.
+    /// Returns what it is, if it isn't an IMAP server.
     fn stranger(self) -> Option<&'static str> {
         match self {
             Self::Imap | Self::Silence => None,

@@ -1,30 +1,30 @@
-//! Findings as they are made: told at once, and counted.
+//! Findings: reported as they are made, and counted.
 
 use super::DoctorSummary;
 use crate::event::{Check, Event, Finding, Observer, Verdict};
 use crate::mail::Side;
 use crate::store::ErrorKind;
 
-/// Tells and counts.
+/// Reports and counts findings.
 pub(super) struct Report<'a> {
     observer: &'a dyn Observer,
     pub(super) summary: DoctorSummary,
 }
 
-/// The same for one mailbox.
+/// Reports the findings about one mailbox.
 pub(super) struct SideReport<'a, 'o> {
     side: Side,
     report: &'a mut Report<'o>,
 }
 
-/// What a check saw, before it is known what that means.
+/// What a check saw, without its meaning yet.
 pub(super) struct Seen {
     check: Check,
     tried: String,
     result: String,
 }
 
-/// Begins a finding: what was tried, and what came back.
+/// Starts a finding: what was tried, and what came back.
 pub(super) fn seen(check: Check, tried: impl Into<String>, result: impl Into<String>) -> Seen {
     Seen {
         check,
@@ -47,12 +47,12 @@ impl<'o> Report<'o> {
 }
 
 impl SideReport<'_, '_> {
-    /// As it should be.
+    /// Reports success.
     pub(super) fn good(&mut self, seen: Seen, meaning: impl Into<String>) {
         self.tell(seen, Verdict::Good, meaning.into(), None);
     }
 
-    /// It works, but.
+    /// Reports a warning: it works, but there is something to know.
     pub(super) fn doubtful(
         &mut self,
         seen: Seen,
@@ -62,7 +62,7 @@ impl SideReport<'_, '_> {
         self.tell(seen, Verdict::Doubtful, meaning.into(), Some(advice.into()));
     }
 
-    /// It does not.
+    /// Reports a failure.
     pub(super) fn failed(
         &mut self,
         seen: Seen,
@@ -74,7 +74,7 @@ impl SideReport<'_, '_> {
         self.tell(seen, Verdict::Failed, meaning.into(), Some(advice.into()));
     }
 
-    /// It does not apply.
+    /// Reports that the check doesn't apply.
     pub(super) fn skipped(&mut self, check: Check, meaning: impl Into<String>) {
         self.tell(seen(check, "", ""), Verdict::Skipped, meaning.into(), None);
     }

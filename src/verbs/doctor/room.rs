@@ -1,5 +1,4 @@
-//! D7: whether everything fits, by quota, by the largest message, by what a provider carries in a
-//! day.
+//! D7: whether everything fits: quota, largest message, daily limits of a provider.
 
 use super::Reached;
 use super::report::{Report, SideReport, seen};
@@ -11,7 +10,7 @@ use crate::store::{Error, ErrorKind, Quota};
 
 const TRIED: &str = "asked for the quota";
 
-/// Of each mailbox, and of what the second lacks of the first.
+/// Makes D7 for each mailbox, and for what the second lacks of the first.
 pub(super) fn check(reached: &mut [Reached<'_>], report: &mut Report<'_>) {
     let quotas: Vec<_> = reached
         .iter_mut()
@@ -83,7 +82,7 @@ fn room(
     }
 }
 
-/// How many days a provider with a daily limit takes.
+/// Returns how many days it takes with a daily limit.
 fn a_day(one: &Reached<'_>, amount: Option<u64>, report: &mut SideReport<'_, '_>) {
     let Some(provider) = one.checkup.provider() else {
         return;
@@ -118,7 +117,7 @@ fn a_day(one: &Reached<'_>, amount: Option<u64>, report: &mut SideReport<'_, '_>
     }
 }
 
-/// Messages that the target says it does not take.
+/// Returns the messages that are too large for the target.
 fn too_large(source: &Survey, target: &Reached<'_>, report: &mut SideReport<'_, '_>) {
     let Some(limit) = target.checkup.capabilities().append_limit() else {
         return;

@@ -1,4 +1,4 @@
-//! D8 and D13: how fast a connection is, and how long it lives when nothing goes over it.
+//! D8 and D13: how fast a connection is, and how long it survives while idle.
 
 use super::Reached;
 use super::report::{SideReport, seen};
@@ -10,14 +10,14 @@ use crate::store::{Body, Error, Fetched, MessageSink};
 use std::io::Read as _;
 use std::time::{Duration, Instant};
 
-/// How many commands are timed: few enough for servers that count repetitions.
+/// The number of timed commands: few enough for servers that count repetitions.
 const COMMANDS: usize = 8;
-/// How much is read to measure the line.
+/// The number of bytes read to measure the throughput.
 const SAMPLE: u64 = 1024 * 1024;
-/// From here on a round trip is long.
+/// A longer round trip is reported.
 const FAR: Duration = Duration::from_millis(150);
 
-/// D8: round trips one by one and together, and a piece of mail.
+/// Makes D8: measures single and pipelined round trips, and a piece of mail.
 pub(super) fn pace(one: &mut Reached<'_>, report: &mut SideReport<'_, '_>) {
     let tried = format!(
         "sent {COMMANDS} small commands one by one and all at once, and read up to {}",
@@ -85,7 +85,7 @@ fn measure(one: &mut Reached<'_>) -> Result<Measured, Error> {
     })
 }
 
-/// Reads messages of the folder that has most of them, up to [`SAMPLE`] bytes by their sizes.
+/// Reads messages from the largest folder, up to [`SAMPLE`] bytes by their sizes.
 fn read_sample(one: &mut Reached<'_>) -> Result<u64, Error> {
     let survey = &one.survey;
     let scanned = survey
@@ -118,7 +118,7 @@ fn read_sample(one: &mut Reached<'_>) -> Result<u64, Error> {
     Ok(counter.0)
 }
 
-/// Counts bytes and keeps none.
+/// Counts bytes and drops them.
 struct Counter(u64);
 
 impl MessageSink for Counter {
@@ -135,7 +135,7 @@ impl MessageSink for Counter {
     }
 }
 
-/// D13: whether a connection that is idle for so long lives on.
+/// Makes D13: whether a connection survives being idle for so long.
 pub(super) fn idle(one: &mut Reached<'_>, time: Duration, report: &mut SideReport<'_, '_>) {
     let tried = format!("left the connection idle for {} s", time.as_secs());
     match Checkup::idle(&mut one.checkup, time) {

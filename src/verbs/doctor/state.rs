@@ -1,4 +1,4 @@
-//! D12: what earlier copies between two mailboxes left on this machine.
+//! D12: the saved state of earlier copies between two mailboxes.
 
 use super::Reached;
 use super::report::{Report, SideReport, seen};
@@ -10,10 +10,10 @@ use crate::state::{FolderRecord, Mailboxes, PairName, StateCopy};
 use crate::store::{Error, ErrorKind};
 use std::path::Path;
 
-/// What helps where a state can't be used.
+/// The advice for a state that can't be used.
 const WITHOUT: &str = "copy with --no-state, which compares everything";
 
-/// Of the two mailboxes of a copy; the state is only looked at.
+/// Makes D12 for the two mailboxes of a copy; the state is only read.
 pub(super) fn check(reached: &[Reached<'_>], directory: Option<&Path>, report: &mut Report<'_>) {
     let [source, target] = reached else {
         let side = reached.first().map_or(Side::SOURCE, |one| one.patient.side);
@@ -58,7 +58,7 @@ pub(super) fn check(reached: &[Reached<'_>], directory: Option<&Path>, report: &
     }
 }
 
-/// What is said of a state that a copy would not use.
+/// Reports a state that a copy would not use.
 fn unusable(error: Error, tried: String, report: &mut SideReport<'_, '_>) {
     let seen = seen(Check::State, tried, error.message);
     if error.kind == ErrorKind::Locked {
@@ -99,7 +99,7 @@ fn tell(records: &[FolderRecord], source: &Survey, tried: String, report: &mut S
     }
 }
 
-/// Whether the source's folder has other UIDs than when it was recorded.
+/// Reports whether the source's folder has other UIDs than when it was recorded.
 fn is_anew(record: &FolderRecord, source: &Survey) -> bool {
     let name = |index: usize| -> &MailboxName { &source.listing.mailboxes[index].name };
     let folder = source

@@ -1,11 +1,11 @@
-//! What is in a mailbox: its folders and messages, read once for several checks.
+//! The contents of a mailbox: its folders and messages, read once for several checks.
 
 use crate::folders::{FolderName, Roster};
 use crate::mail::{HeaderKey, Listing, Message, SpecialUse};
 use crate::store::{Answer, Error, FolderScan, ReadStore, ScanDepth, ScanRequest};
 use std::collections::HashMap;
 
-/// Where more messages are, their headers are not asked for: it would take too long for a look.
+/// With more messages than this, headers are not requested, as that would take too long.
 const MAX_HEADERS: u64 = 100_000;
 
 /// A mailbox's folders and messages. Views of other folders are left out.
@@ -13,23 +13,23 @@ pub(super) struct Survey {
     pub(super) listing: Listing,
     pub(super) roster: Roster,
     pub(super) folders: Vec<Surveyed>,
-    /// Whether headers were read, so that messages can be told apart.
+    /// Whether headers were read, so messages can be told apart.
     pub(super) has_keys: bool,
 }
 
 /// One folder.
 pub(super) struct Surveyed {
-    /// Which mailbox of the listing.
+    /// Its index in the listing.
     pub(super) index: usize,
     pub(super) name: FolderName,
     pub(super) scan: Answer<FolderScan>,
 }
 
 impl Survey {
-    /// Reads it. Folders are opened read-only.
+    /// Reads it, opening folders read-only.
     ///
     /// # Errors
-    /// What ended the connection.
+    /// A failure that ends the connection.
     pub(super) fn make(store: &mut dyn ReadStore, listing: Listing) -> Result<Self, Error> {
         let roster = Roster::read(&listing);
         let is_place = |index: &usize| {
@@ -79,7 +79,7 @@ impl Survey {
         })
     }
 
-    /// All messages, each with its folder.
+    /// Returns all messages, each with its folder.
     pub(super) fn messages(&self) -> impl Iterator<Item = (&Surveyed, &Message)> {
         self.folders.iter().flat_map(|folder| {
             let messages = folder
@@ -90,15 +90,15 @@ impl Survey {
         })
     }
 
-    /// Bytes of all messages.
+    /// Returns the size of all messages.
     pub(super) fn bytes(&self) -> u64 {
         self.messages()
             .map(|(_, message)| u64::from(message.size()))
             .sum()
     }
 
-    /// Bytes of the messages that another mailbox does not have; of all that are more than it has,
-    /// where they can't be told apart.
+    /// Returns the size of the messages that another mailbox lacks; if messages can't be told
+    /// apart, of as many as it has fewer.
     pub(super) fn bytes_beyond(&self, other: &Self) -> u64 {
         if !(self.has_keys && other.has_keys) {
             return self.bytes().saturating_sub(other.bytes());

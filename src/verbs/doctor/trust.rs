@@ -7,10 +7,10 @@ use crate::net::{CertificateFacts, Error, TlsMode};
 use crate::store::ErrorKind;
 use jiff::Timestamp;
 
-/// A certificate that ends sooner is worth a word.
+/// A certificate that expires sooner is reported.
 const SOON_DAYS: i64 = 14;
 
-/// The issuers of programs that read along on the user's own machine.
+/// The issuers of programs that intercept traffic on the user's own machine.
 const INTERCEPTORS: [&str; 8] = [
     "avast",
     "avg",
@@ -24,7 +24,7 @@ const INTERCEPTORS: [&str; 8] = [
 
 const TRIED: &str = "checked the certificate";
 
-/// Of a server that is trusted.
+/// Makes D4 for a trusted server.
 pub(super) fn certificate(patient: &Patient<'_>, report: &mut SideReport<'_, '_>) {
     if patient.account.settings().tls == TlsMode::None {
         let meaning = "tls=none in the address: password and mail cross the network unencrypted";
@@ -58,7 +58,7 @@ pub(super) fn certificate(patient: &Patient<'_>, report: &mut SideReport<'_, '_>
     }
 }
 
-/// Of a server that is not.
+/// Makes D4 for a server that isn't trusted.
 pub(super) fn distrusted(patient: &Patient<'_>, error: &Error, report: &mut SideReport<'_, '_>) {
     let now = Timestamp::now();
     let facts = patient.account.certificate().ok();
@@ -85,8 +85,7 @@ pub(super) fn distrusted(patient: &Patient<'_>, error: &Error, report: &mut Side
     );
 }
 
-/// What the failed check means, and what to do where there is more to say than the error's own
-/// hint.
+/// Returns what the failed check means, and what to do, if that adds to the error's own hint.
 fn explain(
     facts: &CertificateFacts,
     check: &str,
@@ -183,7 +182,7 @@ fn describe(facts: &CertificateFacts) -> String {
     )
 }
 
-/// Whole days from one moment to another.
+/// Returns the whole days from one moment to another.
 fn days(from: Timestamp, to: Timestamp) -> i64 {
     (to.as_second() - from.as_second()) / 86_400
 }

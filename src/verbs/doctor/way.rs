@@ -1,4 +1,4 @@
-//! D1 and D2: from a name to addresses, and from an address to an open port.
+//! D1 and D2: the addresses of a name, and the open port of an address.
 
 use super::Patient;
 use super::report::{SideReport, seen};
@@ -14,10 +14,10 @@ use std::time::Duration;
 const RESOLVE: Duration = Duration::from_secs(20);
 /// How long one address may take to answer.
 const KNOCK: Duration = Duration::from_secs(5);
-/// The same where it is only for advice.
+/// The same if it is only for advice.
 const GLANCE: Duration = Duration::from_secs(2);
 
-/// D1: the name's addresses.
+/// Makes D1: resolves the name.
 pub(super) fn name(
     patient: &Patient<'_>,
     report: &mut SideReport<'_, '_>,
@@ -74,7 +74,7 @@ fn name_advice(patient: &Patient<'_>) -> String {
     }
 }
 
-/// D2: which of the addresses take a connection.
+/// Makes D2: finds the addresses that accept a connection.
 pub(super) fn port(
     patient: &Patient<'_>,
     addresses: &[SocketAddr],
@@ -158,7 +158,7 @@ fn port_advice(patient: &Patient<'_>, addresses: &[SocketAddr], shut: &[&Shut]) 
                 .any(|address| probe::knock(&SocketAddr::new(address.ip(), port), GLANCE).is_ok())
     };
     let usual = [TlsMode::Implicit, TlsMode::StartTls].map(|mode| (mode.default_port(), mode));
-    // A host that gives no answer on one port is not asked again.
+    // A host that doesn't answer on one port is not tried again.
     let other = usual
         .into_iter()
         .find(|(port, _)| shut.contains(&&Shut::Refused) && is_open(*port));

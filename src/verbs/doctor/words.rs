@@ -1,8 +1,8 @@
-//! Numbers in sentences.
+//! Numbers and lists in sentences.
 
 pub(super) use crate::mail::counted;
 
-/// `38.3 MiB`; powers of 1024.
+/// Writes `38.3 MiB`; powers of 1024.
 pub(super) fn bytes(n: u64) -> String {
     let mut value = n as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {
@@ -18,7 +18,7 @@ pub(super) fn bytes(n: u64) -> String {
     format!("{value:.1} TiB")
 }
 
-/// A few of many, joined: `a, b, c and 4 more`.
+/// Joins the first of many: `a, b, c and 4 more`.
 pub(super) fn some(of: &[String]) -> String {
     const FEW: usize = 5;
     let shown = of

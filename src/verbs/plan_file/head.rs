@@ -1,4 +1,4 @@
-//! The first line: which mailboxes, when, and the options by which the plan was made.
+//! The first line: the mailboxes, the time, and the options of the plan.
 
 use super::{PlanError, damaged};
 use crate::folders;
@@ -6,10 +6,10 @@ use crate::verbs::{CopyOptions, Deleting, FlagPolicy, MessageFilter};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
-/// What a plan was made of. `apply` plans anew by it.
+/// The origin of a plan. `apply` plans again with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanHead {
-    /// When, in RFC 3339.
+    /// The time, in RFC 3339.
     pub made: String,
     /// The version of mailferry that made it.
     pub by: String,
@@ -17,36 +17,36 @@ pub struct PlanHead {
     pub source: PlanMailbox,
     /// Where it goes.
     pub target: PlanMailbox,
-    /// Which folders, and their names.
+    /// The selected folders, and their names.
     pub folders: folders::Options,
-    /// Which messages.
+    /// The selected messages.
     pub filter: MessageFilter,
-    /// What happens to flags.
+    /// What to do with flags.
     pub flags: FlagPolicy,
-    /// What is deleted.
+    /// What to delete.
     pub deleting: Deleting,
-    /// Whether that is kept in a folder of the day on which the plan is carried out.
+    /// Whether to move it to a folder with the date of `apply` instead.
     pub keep_deleted: bool,
-    /// The state's directory, if one was chosen.
+    /// The state directory, if one was chosen.
     pub state: Option<String>,
-    /// Whether it was made without any state.
+    /// Whether it was made without a state.
     pub no_state: bool,
 }
 
-/// One of the two mailboxes. Neither text holds a secret.
+/// One of the two mailboxes. Neither text contains a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanMailbox {
-    /// Its address as it was typed, or that of the account.
+    /// Its address as typed, or that of the account.
     pub address: String,
-    /// The account's name in the config file, if it was named by it.
+    /// The account's name in the config file, if it was used.
     pub account: Option<String>,
-    /// Which mailbox it is, whatever the way to it.
+    /// Its identity, whatever the way to it.
     pub identity: String,
 }
 
 impl PlanHead {
-    /// The options of the copy, but for speed, the day, and what is carried out.
+    /// Returns the options of the copy, except for speed, the date, and the plan to apply.
     pub fn options(&self) -> CopyOptions {
         let (filter, deleting) = (self.filter.clone(), self.deleting);
         CopyOptions {
@@ -70,7 +70,7 @@ impl PlanHead {
     }
 }
 
-/// What every version writes first.
+/// The first field, which every version writes.
 #[derive(Deserialize)]
 struct Version {
     mailferry_plan: u32,
@@ -185,9 +185,9 @@ fn parse<T: FromStr>(text: &str) -> Result<T, PlanError> {
         .map_err(|_| damaged(format!("{text:?} is not a value of its option")))
 }
 
-/// Reads the first line.
+/// Parses the first line.
 pub(super) fn read(line: &[u8], version: u32) -> Result<PlanHead, PlanError> {
-    // A list would do for a struct of one number.
+    // Serde would also accept a list for a struct with one number.
     let object = Some(line)
         .filter(|line| line.starts_with(b"{"))
         .ok_or(PlanError::Foreign)?;

@@ -1,5 +1,4 @@
-//! The lines after the head: each says one thing of the folder that stands before it, or of a
-//! deletion.
+//! The lines after the head: each is about the last folder before it, or about deletions.
 
 use crate::mail::{Counters, Flags, MailboxName, Uid, UidSet, UidValidity};
 use crate::plan::planned::{Flagged, Planned, PlannedDeletion, PlannedFlags, PlannedFolder, Take};
@@ -8,22 +7,22 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use serde::{Deserialize, Serialize};
 use std::io;
 
-/// How long a line's set of UIDs gets.
+/// The maximum length of a line's set of UIDs.
 const SET_BYTES: usize = 8_000;
 
-/// What of a folder's raw name is not written as it is: bytes that are no printable ASCII, and the
-/// mark itself.
+/// The characters of a folder's raw name that are percent-encoded: all but printable ASCII, and `%`
+/// itself.
 const RAW: &AsciiSet = &CONTROLS.add(b'%');
 
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "item", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Item {
-    /// A folder of the source. What follows, up to the next folder, is to be done in it.
+    /// A folder on the source. The lines up to the next folder belong to it.
     Folder(Folder),
     /// Messages to copy, by their UIDs on the source.
     Copy { flags: Vec<String>, uids: String },
-    /// One of them that the target takes from another of its folders.
+    /// One of them that is copied server-side.
     Take {
         uid: u32,
         from: String,
@@ -37,21 +36,20 @@ pub(super) enum Item {
         flags: Vec<String>,
         uids: String,
     },
-    /// A folder in which something is deleted, on the target by `--delete`, on the source by
-    /// `--move`.
+    /// A folder with deletions: on the target by `--delete`, on the source by `--move`.
     Deletion {
         folder: String,
         mailbox: String,
         uid_validity: Option<u32>,
         whole: bool,
     },
-    /// Messages to delete in the folder that stands before.
+    /// Messages to delete in the last folder before.
     Delete { flags: Vec<String>, uids: String },
     /// The end.
     End { lines: u64, sha256: String },
 }
 
-/// A folder of the source, and where it goes.
+/// A folder on the source, and its folder on the target.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Folder {
@@ -64,12 +62,12 @@ pub(super) struct Folder {
     subscribe: bool,
 }
 
-/// A folder of one side, by its raw name, and how it looked.
+/// A folder on one side, by its raw name, with its counters.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Place {
     name: String,
-    /// Whether it was opened: only then the other fields say something.
+    /// Whether it was opened: only then do the other fields mean anything.
     seen: bool,
     uid_validity: Option<u32>,
     uid_next: Option<u32>,
@@ -83,7 +81,7 @@ pub(super) enum Edit {
     Remove,
 }
 
-/// Gives each line of a plan.
+/// Passes each line of a plan to `give`.
 pub(super) fn each(
     planned: &Planned,
     give: &mut dyn FnMut(&Item) -> io::Result<()>,
@@ -164,7 +162,7 @@ impl Folder {
         }
     }
 
-    /// The folder in which nothing is planned yet.
+    /// Returns a folder without any planned work.
     fn planned(self) -> PlannedFolder {
         PlannedFolder {
             from: self.from,
@@ -207,7 +205,7 @@ impl Place {
     }
 }
 
-/// A plan whose lines are read one after the other.
+/// A plan that is read line by line.
 #[derive(Default)]
 pub(super) struct Reading {
     pub(super) planned: Planned,
@@ -279,7 +277,7 @@ impl Reading {
     }
 }
 
-/// Adds messages to those with the same flags: a long set stands in several lines.
+/// Adds messages to those with the same flags: a long set is split into several lines.
 fn add(groups: &mut Vec<Flagged>, flags: &[String], uids: &str) -> Result<(), &'static str> {
     let (flags, uids) = (read_flags(flags), set(uids)?);
     match groups.last_mut().filter(|group| group.flags == flags) {
@@ -289,7 +287,8 @@ fn add(groups: &mut Vec<Flagged>, flags: &[String], uids: &str) -> Result<(), &'
     Ok(())
 }
 
-/// Sets of UIDs of some length each. The highest UID of all is written as a number, not as `*`.
+/// Splits a set of UIDs into sets of limited length. The highest possible UID is written as a
+/// number, not as `*`.
 fn sets(uids: &UidSet) -> Vec<String> {
     let mut sets = uids.sequence_sets(SET_BYTES);
     sets.iter_mut()

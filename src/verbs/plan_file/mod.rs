@@ -1,9 +1,9 @@
 //! A plan as a file: what `copy --dry-run --save-plan` writes and `apply` carries out.
 //!
-//! NDJSON, so that it streams both ways: a head with both addresses and the options that matter,
-//! then a line for each folder, set of messages and deletion, and at last the number of lines and
-//! the SHA-256 of all before it. So a file that is cut short, damaged or edited is never half
-//! believed. Nothing secret is in it: an address has none.
+//! JSON Lines, which can be written and read as a stream: a head with both addresses and the
+//! relevant options, then a line for each folder, set of messages and deletion, and finally the
+//! number of lines and the SHA-256 of everything before. So a file that is truncated, damaged or
+//! edited is never used in part. It contains no secrets, as addresses have none.
 
 mod head;
 mod items;
@@ -21,19 +21,19 @@ use std::io::{self, BufRead, Read as _, Write};
 /// The format that this version writes and reads.
 const VERSION: u32 = 1;
 
-/// What no line of a plan reaches: sets of UIDs are cut into lines of some kilobytes.
+/// The maximum length of a line: sets of UIDs are split into lines of a few kilobytes.
 const LONGEST_LINE: u64 = 1 << 20;
 
 /// Why a file can't be used as a plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// It is something else.
+    /// It isn't a plan.
     #[error("it is not a mailferry plan")]
     Foreign,
-    /// It has another version's format.
+    /// It has the format of another version.
     #[error("it was saved by a newer mailferry (format {0}; this one reads format {VERSION})")]
     Newer(u32),
-    /// It is not whole.
+    /// It is incomplete or damaged.
     #[error("it is damaged or was edited: {0}")]
     Damaged(String),
     /// It can't be read or written.
@@ -48,7 +48,7 @@ fn damaged(what: impl Into<String>) -> PlanError {
 /// Writes a plan.
 ///
 /// # Errors
-/// Those of `to`.
+/// Errors of `to`.
 pub fn write_plan(head: &PlanHead, planned: &Planned, to: &mut dyn Write) -> io::Result<()> {
     let mut lines = Lines {
         to,
@@ -80,10 +80,10 @@ impl Lines<'_> {
     }
 }
 
-/// Reads a plan to its end, and believes it only then.
+/// Reads a plan to its end before using any of it.
 ///
 /// # Errors
-/// Why it is no plan to carry out.
+/// Why it can't be applied.
 pub fn read_plan(from: &mut dyn BufRead) -> Result<(PlanHead, Planned), PlanError> {
     let mut digest = Sha256::new();
     let first = line(from)?.ok_or(PlanError::Foreign)?;
@@ -119,7 +119,7 @@ pub fn read_plan(from: &mut dyn BufRead) -> Result<(PlanHead, Planned), PlanErro
     }
 }
 
-/// The next line with its end; `None` at the end of the file.
+/// Returns the next line with its end; `None` at the end of the file.
 fn line(from: &mut dyn BufRead) -> Result<Option<Vec<u8>>, PlanError> {
     let mut text = Vec::new();
     from.take(LONGEST_LINE).read_until(b'\n', &mut text)?;

@@ -1,11 +1,10 @@
-//! The undo store: what `sync` deletes on a side because the other did is kept first, and `undo`
-//! puts it back.
+//! The undo store: before `sync` deletes a message on one side, it saves a copy, which `undo`
+//! restores.
 //!
-//! One directory for each run: the messages byte for byte in `cur`, and `index`, a JSON object a
-//! line that says of each where it was, with which flags and which INTERNALDATE. What it keeps
-//! true: a message is on the disk, and so is its line, before it is deleted; what has no [`room`]
-//! is not deleted; what is put back goes into the folder where it was, once, however often it is
-//! asked for.
+//! One directory per run: the messages byte for byte in `cur`, and `index`, with one JSON object
+//! per line: folder, flags and INTERNALDATE of each. Invariants: a message and its line are on disk
+//! before it is deleted; what has no [`room`] isn't deleted; a message is restored to its folder
+//! once, however often `undo` runs.
 
 mod restore;
 mod room;
@@ -21,24 +20,24 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// A kept message.
+/// A saved message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptMessage {
     /// The identity of the mailbox that it was in.
     pub mailbox: String,
-    /// The folder there, as it is shown.
+    /// The folder there, decoded.
     pub folder: String,
     /// Its UID there.
     pub uid: u32,
-    /// Its flags, separated by blanks.
+    /// Its flags, separated by spaces.
     pub flags: String,
-    /// Its INTERNALDATE; `None` where the server's was no date.
+    /// Its INTERNALDATE; `None` if the server's was invalid.
     pub date: Option<String>,
-    /// Its bytes, below the run's directory.
+    /// The file with its bytes, below the run's directory.
     pub file: String,
 }
 
-/// The directory of one run, made when the first message is kept.
+/// The directory of one run, created with the first message.
 #[derive(Debug)]
 pub(super) struct UndoRun {
     count: u32,
@@ -47,7 +46,7 @@ pub(super) struct UndoRun {
 }
 
 impl UndoRun {
-    /// `most` is how many bytes it may take together with the runs beside it.
+    /// Returns the directory of a run. `most` is the maximum size of all runs together, in bytes.
     pub(super) fn new(path: PathBuf, most: Option<u64>) -> Self {
         Self {
             count: 0,
@@ -56,8 +55,8 @@ impl UndoRun {
         }
     }
 
-    /// Whether a message of so many bytes has room; the oldest runs make way for it, and stand in
-    /// `dropped` then.
+    /// Reports whether a message of so many bytes fits; the oldest runs may be removed for it, and
+    /// are then in `dropped`.
     pub(super) fn has_room(
         &mut self,
         bytes: u64,
@@ -68,7 +67,7 @@ impl UndoRun {
             .map_err(|error| self.failed(&error))
     }
 
-    /// A file for the next message, and its name in the index.
+    /// Creates a file for the next message. Returns it with its name in the index.
     pub(super) fn next_file(&mut self) -> Result<(File, String), Error> {
         let made = || {
             DirBuilder::new()
@@ -92,7 +91,7 @@ impl UndoRun {
         Ok(made)
     }
 
-    /// Writes lines of the index. On the disk when it returns, with the files.
+    /// Writes lines of the index. They are on disk when this returns, along with the files.
     pub(super) fn note(&self, messages: &[KeptMessage]) -> Result<(), Error> {
         let write = || -> io::Result<()> {
             let mut options = OpenOptions::new();
@@ -131,10 +130,10 @@ impl UndoRun {
     }
 }
 
-/// What a run has kept.
+/// Returns the messages saved by a run.
 ///
 /// # Errors
-/// The directory can't be read, or is none of the undo store's.
+/// The directory can't be read, or isn't one of the undo store.
 pub fn kept_messages(run: &Path) -> Result<Vec<KeptMessage>, Error> {
     let failed = |error: &dyn std::fmt::Display| {
         Error::new(
@@ -151,7 +150,7 @@ pub fn kept_messages(run: &Path) -> Result<Vec<KeptMessage>, Error> {
     for line in BufReader::new(index).lines() {
         let line = line.map_err(|error| failed(&error))?;
         let message: KeptMessage = serde_json::from_str(&line).map_err(|error| failed(&error))?;
-        // Only what this program has named is opened.
+        // Only file names made by this program are opened.
         let number = message
             .file
             .strip_prefix("cur/")

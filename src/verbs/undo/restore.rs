@@ -1,5 +1,5 @@
-//! Puts back what a run has kept, or says what would be put back: folder after folder, each message
-//! once.
+//! Restores the messages saved by a run, or reports what would be restored: folder by folder, each
+//! message once.
 
 use super::KeptMessage;
 use crate::event::{Event, Observer, Restored, Run};
@@ -19,10 +19,10 @@ use std::io::{self, Read as _};
 use std::ops::AddAssign;
 use std::path::Path;
 
-/// As much of a kept message as is looked at for its header.
+/// The number of bytes read from a saved message to find its header.
 const HEAD: u64 = 256 << 10;
 
-/// Which kept messages are put back, all of one mailbox.
+/// The messages to restore, all from one mailbox.
 #[derive(Clone, Copy, Debug)]
 pub struct Restoring<'a> {
     /// The run's directory.
@@ -31,22 +31,22 @@ pub struct Restoring<'a> {
     pub messages: &'a [KeptMessage],
     /// The side that they were on.
     pub side: Side,
-    /// Only say what would be put back.
+    /// Only report what would be restored.
     pub dry_run: bool,
 }
 
-/// What came of putting messages back, or in a dry run would.
+/// The result of `undo`, or of its dry run.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct UndoSummary {
-    /// Messages put back.
+    /// Messages restored.
     pub restored: u64,
-    /// Messages that were there already.
+    /// Messages that still exist.
     pub already_there: u64,
-    /// Messages that failed, each named in an event.
+    /// Messages that failed, each reported in an event.
     pub failed: u64,
 }
 
-/// What people know each of these messages by.
+/// Returns the headings of these messages.
 ///
 /// # Errors
 /// A file that can't be read.
@@ -57,11 +57,11 @@ pub fn kept_headings(run: &Path, messages: &[KeptMessage]) -> Result<Vec<Heading
         .collect()
 }
 
-/// Puts messages of one mailbox back into the folders where they were. Each is told in an event.
+/// Restores messages of one mailbox to their folders. Each is reported in an event.
 ///
 /// # Errors
 /// No connection, a refused login, or files that can't be read. A message that the server refuses
-/// is named in an event.
+/// is reported in an event.
 pub fn undo(
     account: &dyn Connector,
     restoring: Restoring<'_>,
@@ -103,9 +103,9 @@ struct Undo<'a> {
     summary: UndoSummary,
 }
 
-/// A folder with what it holds.
+/// A folder with its contents.
 struct Opened {
-    /// `None`: it is gone, and would be made.
+    /// `None` if it is gone and would be created.
     mailbox: Option<MailboxName>,
     scan: FolderScan,
 }
@@ -119,7 +119,8 @@ impl AddAssign for UndoSummary {
 }
 
 impl Undo<'_> {
-    /// The folder with what it holds, made where it is gone. `None`: it failed, and was named.
+    /// Returns the folder with its contents; creates it if it is gone. `None`: it failed, and was
+    /// reported.
     fn open(&mut self, folder: &str) -> Result<Option<Opened>, Error> {
         let name = FolderName::parse(folder).ok_or_else(|| "not a valid folder name".to_owned());
         match name.and_then(|name| place(&self.listing, &name)) {
@@ -154,7 +155,7 @@ impl Undo<'_> {
         }
     }
 
-    /// Makes a folder. Gives its name; `None`: it failed, and was named.
+    /// Creates a folder. Returns its name; `None`: it failed, and was reported.
     fn make(&mut self, folder: &str, new: NewFolder) -> Result<Option<MailboxName>, Error> {
         match self.store.create(&[new])?.into_iter().next() {
             Some(Ok(name)) => {
@@ -170,7 +171,7 @@ impl Undo<'_> {
         }
     }
 
-    /// Finds out what a folder holds. `None`: it failed, and was named.
+    /// Reads the contents of a folder. `None`: it failed, and was reported.
     fn scan(&mut self, folder: &str, mailbox: MailboxName) -> Result<Option<Opened>, Error> {
         let for_writing = !self.restoring.dry_run;
         let request = ScanRequest {
@@ -201,7 +202,7 @@ impl Undo<'_> {
             .observe(&Event::FolderFailed { folder, reason });
     }
 
-    /// Puts messages back into a folder that does not hold them.
+    /// Restores messages to a folder that lacks them.
     fn put_back(&mut self, opened: &Opened, messages: &[&KeptMessage]) -> Result<(), Error> {
         let mut there: Vec<(HeaderKey, u32)> = opened
             .scan
@@ -232,7 +233,7 @@ impl Undo<'_> {
         }
     }
 
-    /// Sends a message into a folder, under a number by which its outcome is known.
+    /// Sends a message to a folder, with a number that identifies its outcome.
     fn deliver(
         &mut self,
         mailbox: &MailboxName,
@@ -261,7 +262,7 @@ impl Undo<'_> {
         self.store.deliver(mailbox, delivery)
     }
 
-    /// Takes what became of the messages that were sent, by their numbers.
+    /// Takes the outcomes of the messages that were sent, by their numbers.
     fn take_outcomes(
         &mut self,
         messages: &[&KeptMessage],
@@ -309,11 +310,11 @@ impl Undo<'_> {
     }
 }
 
-/// A kept message's file, to be read from its beginning.
+/// Opens a saved message's file.
 struct Kept {
     file: File,
     size: u64,
-    /// Its header, as much as is looked at.
+    /// Returns the beginning of its header.
     head: Vec<u8>,
 }
 
@@ -346,7 +347,7 @@ impl Kept {
         })
     }
 
-    /// Whether one of these messages, by header key and size, is the same; it is taken then.
+    /// Reports whether one of these messages is the same, by header key and size; if so, takes it.
     fn is_taken_from(&self, there: &mut Vec<(HeaderKey, u32)>) -> bool {
         let key = identity::header_key(&self.head);
         let same = |(k, s): &(HeaderKey, u32)| *k == key && u64::from(*s) == self.size;

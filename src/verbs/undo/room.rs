@@ -1,35 +1,35 @@
-//! How much the undo store of two mailboxes may hold.
+//! The size limit of the undo store of two mailboxes.
 //!
-//! The oldest runs make way for what is deleted now. What does not fit even alone is not kept, and
-//! so not deleted: a run never drops what it has kept itself, and drops no older run for what would
-//! not fit then either.
+//! The oldest runs are removed to make room for new deletions. A message that doesn't fit even then
+//! isn't saved, and so isn't deleted: a run never removes its own messages, and never removes an
+//! older run for a message that would not fit anyway.
 
 use super::kept_messages;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The room that one run has.
+/// The room for one run.
 #[derive(Debug)]
 pub(super) struct Room {
-    /// Bytes that all runs together may take; `None`: as much as there is.
+    /// The maximum size of all runs together, in bytes; `None`: no limit.
     most: Option<u64>,
-    /// Bytes that this run has taken.
+    /// The size of this run, in bytes.
     own: u64,
-    /// The other runs with what they take, the oldest last.
+    /// The other runs with their sizes, oldest last.
     older: Vec<(PathBuf, u64)>,
 }
 
-/// A run whose messages had to make way.
+/// A run that was removed to make room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DroppedRun {
     /// Its name, as `undo --list` showed it.
     pub(crate) name: String,
-    /// How many messages it had kept.
+    /// How many messages it had saved.
     pub(crate) messages: u64,
 }
 
 impl Room {
-    /// The room that the run in this directory has beside its siblings.
+    /// Returns the room for the run in this directory, given the other runs.
     pub(super) fn of(run: &Path, most: Option<u64>) -> Self {
         let siblings = run
             .parent()
@@ -51,8 +51,7 @@ impl Room {
         }
     }
 
-    /// Takes so many bytes, if they fit; older runs that have to make way for that go, and stand in
-    /// `dropped`.
+    /// Takes so many bytes, if they fit; older runs removed for that are in `dropped`.
     pub(super) fn take(&mut self, bytes: u64, dropped: &mut Vec<DroppedRun>) -> io::Result<bool> {
         let wanted = self.own.saturating_add(bytes);
         let Some(most) = self.most else {
@@ -80,7 +79,7 @@ impl Room {
     }
 }
 
-/// What the messages of a run take.
+/// Returns the size of the messages of a run.
 fn size(run: &Path) -> u64 {
     let files = std::fs::read_dir(run.join("cur"))
         .into_iter()
@@ -96,7 +95,7 @@ fn size(run: &Path) -> u64 {
 mod tests {
     use super::*;
 
-    /// A store with a run of each of these sizes, the oldest first, and the place of another.
+    /// Returns a store with a run of each of these sizes, oldest first, and the path of another.
     fn store(sizes: &[usize]) -> (tempfile::TempDir, PathBuf) {
         let store = tempfile::tempdir().unwrap();
         for (number, size) in sizes.iter().enumerate() {
@@ -121,8 +120,8 @@ mod tests {
 
     #[test]
     fn the_oldest_make_way_and_only_for_what_fits() {
-        // The limit, what is taken, and of each whether it fits; the runs that are left of 40, 30
-        // and 20 bytes.
+        // The limit, the amounts to take, and whether each fits; the remaining runs of 40, 30 and
+        // 20 bytes.
         for (most, takes, fits, all) in [
             (
                 None,

@@ -1,5 +1,4 @@
-//! Names, servers and certificates that mean harm. docs/security.md says which test answers which
-//! attack.
+//! Malicious names, servers and certificates. docs/security.md lists the test for each attack.
 
 mod names;
 mod server;

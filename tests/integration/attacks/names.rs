@@ -1,5 +1,5 @@
-//! Attacks by names: folders and keywords that are meant to do something where they are shown or
-//! written. The rows N1 to N3 are those of docs/security.md.
+//! Attacks by names: folders and keywords meant to have an effect when they are shown or written.
+//! The rows N1 to N3 are those of docs/security.md.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,6 +1,6 @@
-//! Attacks of a server that is logged in to: answers without an end, answers that are none, and
-//! texts that are meant to do something where they are shown. The rows P1 to P12 and N4 to N10 are
-//! those of docs/security.md, which names the tests of other files too.
+//! Attacks by a server after login: endless answers, nonsense, and texts meant to have an effect
+//! when they are shown. The rows P1 to P12 and N4 to N10 are those of docs/security.md, which also
+//! lists tests in other files.
 
 #![expect(
     clippy::unwrap_used,

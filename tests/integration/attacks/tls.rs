@@ -1,6 +1,6 @@
-//! Attacks on the way to the login: who writes into the connection before TLS, strips what a server
-//! offers or shows another certificate gets no byte of a secret. The rows T1 to T18 are those of
-//! docs/security.md, which names the tests of other files too.
+//! Attacks before the login: whoever injects data before TLS, strips what a server offers or
+//! presents another certificate gets no byte of a secret. The rows T1 to T18 are those of
+//! docs/security.md, which also lists tests in other files.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,5 +1,4 @@
-//! What a text advises works: each test brings a text about, does what it says, and has what the
-//! user wanted.
+//! Advice in texts works: each test provokes a text, follows it, and gets what the user wanted.
 
 #![expect(
     clippy::unwrap_used,

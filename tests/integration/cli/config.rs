@@ -1,4 +1,4 @@
-//! The config file: accounts by name, jobs, and what is refused in it.
+//! The config file: accounts by name, jobs, and everything that is refused.
 
 #![expect(
     clippy::unwrap_used,

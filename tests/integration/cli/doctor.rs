@@ -1,5 +1,4 @@
-//! `mailferry doctor`: each thing that can be wrong is found by its check, with its exit code and
-//! something to do about it.
+//! `mailferry doctor`: each problem is found by its check, with its exit code and advice.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! The options that choose folders, names, messages and flags, and what `--dry-run` and `folders`
-//! show, on real Dovecots.
+//! Options for folders, names, messages and flags, and the output of `--dry-run` and `folders`, on
+//! real Dovecots.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 

@@ -1,4 +1,4 @@
-//! The command line: options, streams, exit codes, reports, and that what is advised works.
+//! The command line: options, streams, exit codes, reports, and working advice.
 
 mod advice;
 mod config;

@@ -1,5 +1,5 @@
-//! mailferry among other programs: its JSON is what docs/json.schema.json and docs/json.md say, and
-//! takes lists of folders.
+//! mailferry in pipelines: its JSON matches docs/json.schema.json and docs/json.md, and it reads
+//! lists of folders.
 
 #![expect(
     clippy::unwrap_used,

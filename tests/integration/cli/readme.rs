@@ -1,6 +1,5 @@
-//! The README's commands for its four users, taken from the README itself and run by a shell as
-//! they are written, with the binary on the PATH. Only the two accounts are the lab's: their
-//! addresses stand in the place of the README's.
+//! The commands in the README, run by a shell exactly as written, with the binary on the PATH. Only
+//! the addresses of the two accounts are replaced by those of the lab.
 //!
 //! A block is tried if a comment above it says so: `<!-- tried by tests/integration/cli/readme.rs:
 //! NAME -->`.

@@ -1,5 +1,5 @@
-//! *The run after* of `copy`: what one run leaves out, for whatever reason, the next run that may
-//! does.
+//! *The run after* of `copy`: what one run holds back, for whatever reason, the next run that may
+//! do it does.
 //!
 //! Each hold meets each kind of change on the source: after the run without the hold the target has
 //! all of it, nothing is there twice, and one more run finds nothing to do.

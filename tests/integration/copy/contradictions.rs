@@ -1,4 +1,4 @@
-//! Bodies that contradict what the source says of them: fetched once more, and then named, never
+//! Bodies that contradict what the source reports about them: fetched again, then reported, never
 //! stored.
 
 #![expect(

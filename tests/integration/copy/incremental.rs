@@ -1,5 +1,4 @@
-//! A run after the first asks for what has changed and for nothing else, and believes nothing that
-//! the servers contradict.
+//! Later runs request only what has changed, and trust no record that the servers contradict.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 

@@ -1,6 +1,5 @@
-//! `copy --keep-deleted`: what vanished from the source is moved to a folder of the day on the
-//! target, whatever holds the target; it is never lost, never doubled, and no later copy takes it
-//! for something to mirror.
+//! `copy --keep-deleted`: mail that the source no longer has moves to a dated folder on the target,
+//! whatever kind of mailbox that is; it is never lost or duplicated, and no later copy mirrors it.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 

@@ -1,5 +1,5 @@
 //! Copies from and to a server whose folders are labels (Gmail's kind): a message in several of
-//! them is taken out of those that it is deleted from, and of no other, and costs one transfer.
+//! them is removed only from those that it is deleted from, and is transferred once.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 

@@ -1,5 +1,5 @@
-//! `--delete`, and messages that the target has in another folder: what moved is moved, what is
-//! gone goes, and nothing is deleted where there is a doubt.
+//! `--delete`, and messages that the target has in another folder: moved messages are moved,
+//! deleted ones deleted, and in doubt nothing is deleted.
 
 use crate::lab::client::{Client, NewMessage};
 use crate::lab::mailboxes::{each, messages};

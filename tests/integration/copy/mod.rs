@@ -1,5 +1,5 @@
-//! `mailferry copy` and `verify` on real servers: what they promise of every message, of a second
-//! run, and of a run that is cut short.
+//! `mailferry copy` and `verify` on real servers: their promises about every message, about a
+//! second run, and about an interrupted one.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 

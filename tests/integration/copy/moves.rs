@@ -1,4 +1,4 @@
-//! `--move`: the source is emptied of what is proven to be on the target, and of nothing else.
+//! `--move`: deletes on the source what is verified to be on the target, and nothing else.
 
 use crate::lab::client::{Client, NewMessage};
 use crate::lab::fake::{Fake, is_for_bodies};

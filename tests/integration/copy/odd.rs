@@ -1,5 +1,5 @@
-//! Odd messages cross unchanged, or are named with the server's reason, and never keep the others
-//! from crossing.
+//! Odd messages are copied unchanged, or reported with the server's reason, and never prevent
+//! others from being copied.
 
 use super::{commands, count_commands, letter, plain_accounts, snapshot};
 use crate::lab::client::Client;

@@ -1,5 +1,4 @@
-//! Plans as files: what a dry run saves is carried out exactly, and what has changed since is left
-//! alone and said.
+//! Saved plans: they are applied exactly, and what has changed since is skipped and reported.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 

@@ -1,4 +1,4 @@
-//! Folders that are renamed on the source are renamed on the target, with all that is in them.
+//! Folders that are renamed on the source are renamed on the target, with everything in them.
 
 use crate::lab::client::Client;
 use crate::lab::mailboxes::each;

@@ -1,4 +1,4 @@
-//! Round trips do not grow with the number of messages, and hardly with that of folders.
+//! Round trips don't grow with the number of messages, and hardly with that of folders.
 
 use super::{accounts, letter};
 use crate::lab::client::Client;

@@ -1,5 +1,5 @@
-//! The same mailbox given twice, in whatever guise: it is found out before anything is deleted, and
-//! nothing is lost. What only looks the same is no hindrance.
+//! One mailbox given twice, in any guise: it is detected before anything is deleted, and nothing is
+//! lost. Two mailboxes that only look the same are not refused.
 
 use crate::lab::client::Client;
 use crate::lab::pair::{Pair, letters, snapshot};

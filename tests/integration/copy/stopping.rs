@@ -1,5 +1,4 @@
-//! Runs that end before their time, and folders that change between two runs: nothing is lost and
-//! nothing is doubled.
+//! Runs that end early, and folders that change between two runs: nothing is lost or duplicated.
 
 use super::{accounts, letter, plain_accounts, snapshot};
 use crate::lab::client::Client;

@@ -1,6 +1,6 @@
-//! Folders that a side has and does not show: a line of its listing that can't be read, that is
-//! dropped or that lies. What was not listed is not absent: nothing is deleted, renamed or
-//! unsubscribed on the other side for it, and the run says so.
+//! Folders that a side has but doesn't show: a line of its listing is unreadable, missing or wrong.
+//! Such a folder isn't absent: nothing is deleted, renamed or unsubscribed on the other side
+//! because of it, and the run reports it.
 
 use crate::lab::client::{Client, Snapshot};
 use crate::lab::mailboxes::each;

@@ -1,5 +1,5 @@
-//! `mailferry verify` on real Dovecots: every kind of difference is named and counted, and nothing
-//! else is.
+//! `mailferry verify` on real Dovecots: every kind of difference is reported and counted, and
+//! nothing else.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 

@@ -1,5 +1,4 @@
-//! Mail that is in a view of the source and in no folder: archived mail in Gmail's All Mail comes
-//! along, once.
+//! Mail that only a view on the source has: archived mail in Gmail's All Mail is copied, once.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 

@@ -1,5 +1,5 @@
-//! Whole mailboxes: every message byte for byte, flag for flag, second for second, once and not
-//! again.
+//! Whole mailboxes: every message byte for byte, with its flags and its date to the second, exactly
+//! once.
 
 use super::{commands, count_commands, overheard, plain_accounts, snapshot};
 use crate::lab::client::Client;

@@ -1,4 +1,4 @@
-//! COMPRESS=DEFLATE (RFC 4978): the same mail by fewer bytes, after TLS and login only, and within
+//! COMPRESS=DEFLATE (RFC 4978): the same mail in fewer bytes, only after TLS and login, and within
 //! the same limits.
 
 #![expect(

@@ -1,9 +1,9 @@
-//! Memory stays small whatever crosses: 3,000 messages, or one of 300 MB between servers of unequal
-//! speed.
+//! Memory stays small whatever is copied: 3,000 messages, or one of 300 MB between servers of
+//! unequal speed.
 //!
-//! What is measured is the real binary's peak of resident memory as the kernel counts it, read
-//! again and again while it runs. The development build's larger code counts in it too, so a
-//! release build stays further below the limit.
+//! Measures the real binary's peak resident memory according to the kernel, repeatedly while it
+//! runs. That includes the larger code of a development build, so a release build stays further
+//! below the limit.
 
 #![expect(
     clippy::unwrap_used,

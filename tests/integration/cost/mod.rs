@@ -1,4 +1,4 @@
-//! What a run costs: round trips, bytes, memory and time.
+//! The cost of a run: round trips, bytes, memory and time.
 
 mod compress;
 mod memory;

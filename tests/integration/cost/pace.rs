@@ -1,4 +1,4 @@
-//! How fast a copy goes about it: more lanes while they help and the servers bear them, and no
+//! The speed of a copy: more lanes as long as they help and the servers handle them, and never
 //! faster than the user allows.
 
 use crate::lab::client::{Client, NewMessage};

@@ -1,5 +1,5 @@
-//! How often a run waits for a server one thing after the other, counted at the connection. Time
-//! can't fail a test on a busy machine; a wait too many can.
+//! How often a run waits for a server, counted at the connection. Times would fail on a busy
+//! machine; numbers of waits don't.
 
 use crate::lab::client::Client;
 use crate::lab::generator::mailbox;

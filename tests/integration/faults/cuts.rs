@@ -1,4 +1,5 @@
-//! Connections that break: wherever that is, no message is damaged, missing or doubled afterwards.
+//! Connections that break: wherever that happens, no message is damaged, missing or duplicated
+//! afterwards.
 
 use crate::lab::client::{Client, NewMessage};
 use crate::lab::mailboxes::{

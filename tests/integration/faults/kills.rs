@@ -1,11 +1,10 @@
-//! One copy that is killed again and again, at moments that nobody chose, and begun again at once:
-//! it gets on, nothing is damaged or doubled at any time, and in the end the target equals the
-//! source.
+//! One copy that is killed again and again, at random moments, and restarted at once: it makes
+//! progress, nothing is ever damaged or duplicated, and in the end the target equals the source.
 //!
-//! Half of the kills strike at a random time after the start, the others a little after something
-//! was done. The series is the same for the same `MAILFERRY_SEED`; `MAILFERRY_COPIES` says how many
-//! copies of each kind are killed so, each `MAILFERRY_KILLS` times. `scripts/crash` sets them and
-//! prints what came of it.
+//! Half of the kills come at a random time after the start, the others shortly after something was
+//! done. The series is the same for the same `MAILFERRY_SEED`; `MAILFERRY_COPIES` is the number of
+//! copies of each kind, each of which is killed `MAILFERRY_KILLS` times. `scripts/crash` sets them
+//! and prints the result.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 

@@ -1,5 +1,4 @@
-//! What breaks under a run: connections, processes, replies and writes, at every place where they
-//! can.
+//! Failures during a run: connections, processes, replies and writes, wherever they can break.
 
 mod cuts;
 mod every_write;

@@ -1,4 +1,4 @@
-//! A connection that breaks while a copy is being planned, when nothing has been written yet.
+//! A connection that breaks while a copy is being planned, before anything is written.
 
 use crate::lab::client::Client;
 use crate::lab::generator;

@@ -1,5 +1,5 @@
-//! Cuts at places that nobody chose: after at most a few runs the target equals the source, with
-//! nothing doubled.
+//! Connections cut at random places: after a few runs at most, the target equals the source, with
+//! nothing duplicated.
 //!
 //! The series is the same each time; `MAILFERRY_CUTS=1000` makes it longer and `MAILFERRY_SEED`
 //! another one.

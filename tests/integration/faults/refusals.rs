@@ -1,5 +1,5 @@
-//! Refusals, of passing and of lasting kind: what can be copied is, what can't is named, and
-//! nothing is doubled.
+//! Temporary and permanent refusals: everything that can be copied is, the rest is reported, and
+//! nothing is duplicated.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! Servers that say what they should not, at any moment: no message is damaged, missing or doubled.
+//! Servers that send what they should not, at any moment: no message is damaged, missing or
+//! duplicated.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Nothing secret goes out before TLS is up and trusted, and no secret is ever shown.
+//! No secret is sent before TLS is established and trusted, and none is ever shown.
 
 use crate::lab::mailboxes::{assert_equal, at, empty, filled, messages};
 use crate::lab::run::{Run, copy, folders};

@@ -1,11 +1,10 @@
-//! Fuzzing: what others wrote is damaged at random and read again, as long as one lets it. Nothing
-//! may panic, take long or break what holds for all inputs.
+//! Fuzzing: damages input at random and parses it, for as long as it is allowed to. Nothing may
+//! panic, take long or violate an invariant.
 //!
-//! Each target begins with the files of `tests/integration/fuzz/corpus/TARGET` and makes its inputs
-//! by a generator with a seed, so that a failure is seen again by the seed that it names
-//! (`MAILFERRY_SEED`). `MAILFERRY_FUZZ_SECONDS` is for each target; `scripts/fuzz` sets both. An
-//! input that failed is printed: it becomes a file of the corpus, and a test beside the code that
-//! is mended.
+//! Each target starts with the files in `tests/integration/fuzz/corpus/TARGET` and generates its
+//! inputs from a seed, which a failure prints to reproduce it (`MAILFERRY_SEED`).
+//! `MAILFERRY_FUZZ_SECONDS` is the time per target; `scripts/fuzz` sets both. A failing input is
+//! printed: add it to the corpus, and as a test beside the fixed code.
 
 #![expect(
     clippy::unwrap_used,

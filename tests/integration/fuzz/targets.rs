@@ -1,4 +1,4 @@
-//! What is read, and what must hold of it.
+//! The parsers to fuzz, and their invariants.
 
 use mailferry::address::Address;
 use mailferry::folders::{FolderName, utf7};

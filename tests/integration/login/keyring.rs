@@ -1,5 +1,5 @@
-//! The desktop's keyring, for a password and for the tokens of `mailferry login`: a Secret Service
-//! of the test's own, on a session bus of its own.
+//! The desktop's keyring, for a password and for the tokens of `mailferry login`: with the test's
+//! own Secret Service, on its own session bus.
 #![cfg(feature = "keyring")]
 #![expect(
     clippy::unwrap_used,

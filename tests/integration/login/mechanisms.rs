@@ -1,5 +1,5 @@
-//! Logging in, by every mechanism, and what a refusal, a token that expires and a server that
-//! cheats come to.
+//! Logging in with every mechanism, and the effects of a refusal, an expiring token and a cheating
+//! server.
 
 use crate::lab::agreeing::Home;
 use crate::lab::client::Client;

@@ -1,4 +1,4 @@
-//! Logging in, and that no secret is shown or left behind.
+//! Logging in, without showing or leaving any secret.
 
 #[cfg(feature = "keyring")]
 mod keyring;

@@ -1,6 +1,6 @@
-//! No secret is ever shown or kept: every kind of secret, by every way in which a run can end, and
-//! all that is left of the run searched for it. The rows S1 to S8 are those of docs/security.md,
-//! which names the tests of other files too.
+//! No secret is ever shown or kept: every kind of secret, for every way in which a run can end;
+//! everything that the run leaves is searched for it. The rows S1 to S8 are those of
+//! docs/security.md, which also lists tests in other files.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! `mailferry login`: tokens by a code for another device and by a browser on this machine, kept,
-//! rotated and renewed, with a strict OAuth server of the tests' own and a Dovecot that asks it
+//! `mailferry login`: tokens from a code for another device and from a browser on this machine,
+//! stored, rotated and renewed, with the tests' own strict OAuth server and a Dovecot that asks it
 //! about every token.
 
 use crate::lab::agreeing::{Home, by_browser, by_device, get, mode, tls};

@@ -1,6 +1,6 @@
 //! Runs after the first with a server that truly has nothing but RFC 3501: no UIDPLUS, CONDSTORE,
-//! LIST-STATUS, MULTIAPPEND, MOVE, LITERAL+, and no UIDNEXT when a folder is opened. All goes more
-//! slowly and as safely.
+//! LIST-STATUS, MULTIAPPEND, MOVE, LITERAL+, and no UIDNEXT when a folder is opened. Everything is
+//! slower and just as safe.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 

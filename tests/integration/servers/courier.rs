@@ -1,5 +1,5 @@
-//! Dovecot to Courier and back: no LITERAL+, no MULTIAPPEND, `INBOX.` and `.`, and a server of its
-//! own ways with bytes.
+//! Dovecot to Courier and back: no LITERAL+, no MULTIAPPEND, `INBOX.` and `.`, and a server that
+//! changes bytes in its own ways.
 
 use super::comes_back_whole;
 use crate::lab::client::{Client, Levels, NewMessage};

@@ -1,5 +1,5 @@
-//! Dovecot to Cyrus and back: the same mail and the same tree, but for what Cyrus refuses, which is
-//! named.
+//! Dovecot to Cyrus and back: the same mail and the same tree, except for what Cyrus refuses, which
+//! is reported.
 
 use super::comes_back_whole;
 use crate::lab::client::{Client, NewMessage};

@@ -1,5 +1,5 @@
-//! Flags and dates that a server may not keep: they are tried, what came of it is looked at, and
-//! what is lost is said.
+//! Flags and dates that a server may not keep: they are tried, the result is checked, and losses
+//! are reported.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 

@@ -1,4 +1,4 @@
-//! What each kind of server does in its own way.
+//! The peculiarities of each kind of server.
 
 mod bare;
 mod courier;

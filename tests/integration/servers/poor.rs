@@ -1,5 +1,5 @@
-//! Servers that offer little, or offer it oddly: Dovecot's other kinds, a server of nothing but
-//! IMAP4rev1, and each way to connect, to log in and to name folders.
+//! Servers that offer little, or in odd ways: other configurations of Dovecot, a server with
+//! nothing but IMAP4rev1, and each way to connect, to log in and to name folders.
 
 use crate::lab::client::Client;
 use crate::lab::generator::mailbox;

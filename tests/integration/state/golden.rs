@@ -1,8 +1,8 @@
-//! States of every format that was ever released open and hold what was written then
+//! States of every released version open and have their original contents
 //! (`tests/golden/state-v*.db`).
 //!
-//! A new format gets a golden of its own, written by `MAILFERRY_WRITE_GOLDEN=1 scripts/test
-//! state::golden`; one that is there already is never written again.
+//! A new version gets its own golden file, written by `MAILFERRY_WRITE_GOLDEN=1 scripts/test
+//! state::golden`; an existing one is never overwritten.
 
 #![expect(
     clippy::unwrap_used,

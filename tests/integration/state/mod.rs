@@ -1,4 +1,4 @@
-//! What a run leaves for the next.
+//! What a run saves for the next.
 
 mod golden;
 mod runs;

@@ -1,10 +1,9 @@
-//! Every write of a sync is stepped through, as `tests/integration/faults/every_write` does it for
-//! copies: the connection breaks before it, within it, or after it, so that its reply is lost, on
-//! either side. Whatever is left undone is done by further runs: both sides are equal, nothing is
-//! lost and nothing is doubled.
+//! Steps through every write of a sync, as `tests/integration/faults/every_write` does for copies:
+//! the connection breaks before it, within it, or after it, so its reply is lost, on either side.
+//! Further runs finish the work: both sides are equal, nothing is lost or duplicated.
 //!
-//! `MAILFERRY_STEP=plain/source/7` runs only the steps whose name begins so. Every second step is
-//! taken; `MAILFERRY_EVERY=1`, as `scripts/crash` sets it, takes all.
+//! `MAILFERRY_STEP=plain/source/7` runs only the steps whose name begins like this. By default
+//! every second step is taken; `MAILFERRY_EVERY=1`, as `scripts/crash` sets it, takes all.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 

@@ -1,6 +1,6 @@
-//! One two-way sync with work in both directions that is killed again and again, at moments that
-//! nobody chose, and begun again at once: it gets on, nothing is lost or doubled at any time, and
-//! in the end both sides are what they should be.
+//! One two-way sync with work in both directions that is killed again and again, at random moments,
+//! and restarted at once: it makes progress, nothing is ever lost or duplicated, and in the end
+//! both sides are as they should be.
 //!
 //! `MAILFERRY_SEED` chooses the series, `MAILFERRY_KILLS` how many runs are killed.
 

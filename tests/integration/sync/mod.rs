@@ -1,4 +1,4 @@
-//! Two-way sync: its rows, what goes wrong under it, others at work beside it, and undo.
+//! Two-way sync: its case table, failures, other programs at work, and undo.
 
 mod faults;
 mod kills;

@@ -1,8 +1,8 @@
 //! Random edits on both sides of a sync, on two real servers: after a run both sides are equal, a
-//! further run does nothing, and no message is missing that nobody deleted.
+//! further run does nothing, and no message is missing unless it was deleted.
 //!
-//! `MAILFERRY_SEED` chooses the series, `MAILFERRY_ROUNDS` how many rounds of edits each pair of
-//! mailboxes goes through, `MAILFERRY_KILLS` how many runs are killed.
+//! `MAILFERRY_SEED` chooses the series, `MAILFERRY_ROUNDS` the number of rounds of edits per pair
+//! of mailboxes, `MAILFERRY_KILLS` the number of killed runs.
 
 #![expect(
     clippy::unwrap_used,

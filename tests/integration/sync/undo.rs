@@ -1,4 +1,4 @@
-//! What two-way sync lists and deletes, and `mailferry undo` brings back: each message has its
+//! Messages that two-way sync lists and deletes, and `mailferry undo` restores, each with its
 //! subject, sender and date.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]

@@ -2,7 +2,7 @@
 //! realistic mail in many folders, `--folder NAME` with small messages in that one, `--flag UIDS`
 //! marks messages of it instead, `--folders N` makes N folders with a small message each.
 //!
-//! Says what it did in one line.
+//! Prints what it did in one line.
 
 #![expect(clippy::print_stdout, reason = "a tool says what it did")]
 

@@ -1,9 +1,9 @@
-//! What a copy can't do without: `floor --from PORT --to PORT --user U --to-user V [--connections
-//! N] [--ca FILE]`.
+//! The minimum work of a copy:  `floor --from PORT --to PORT --user U --to-user V [--connections N]
+//! [--ca FILE]`.
 //!
 //! For each piece one FETCH of whole messages and one MULTIAPPEND of them, with nothing matched,
 //! checked or overlapped. The password is the environment's MAILFERRY_SOURCE_PASSWORD. With `--ca`
-//! both sides speak TLS. It is a measure, no tool: any surprise ends it.
+//! both sides speak TLS. It is for measuring only: it stops at any surprise.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! A message's bytes: its header, and a body that is plain, HTML beside plain text, or one with an
+//! Composes a message: its header, and a body of plain text, of plain text and HTML, or with an
 //! attachment.
 
 use super::Kind;

@@ -1,11 +1,10 @@
-//! Some thousand realistic messages in 18 folders, the same for the same seed.
+//! Thousands of realistic messages in 18 folders, the same for the same seed.
 //!
-//! A message is made when it is asked for, from the seed, its folder and its number, so a mailbox
-//! of any size takes no memory. Most messages have 2-20 KB, a few have attachments of up to 2 MB;
-//! 3,000 are about 40 MB. There are messages that are there twice, some without a Message-ID, some
-//! that share one with another message, drafts, names in many scripts, and dates over 15 years in
-//! many zones. All lines end in CRLF, the last one too, and nothing is in them that a server
-//! refuses or changes.
+//! A message is generated on request, from the seed, its folder and its number, so a mailbox of any
+//! size takes no memory. Most messages have 2-20 KB, a few have attachments of up to 2 MB; 3,000
+//! are about 40 MB. There are duplicates, messages without a Message-ID or with the same as another
+//! one, drafts, names in many scripts, and dates over 15 years in many zones. All lines end in
+//! CRLF, and contain nothing that a server refuses or changes.
 
 mod compose;
 pub mod odd;

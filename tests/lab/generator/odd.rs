@@ -1,5 +1,5 @@
-//! Messages of every odd shape that mailboxes are known to hold: what servers refuse, change, or
-//! read each in its own way.
+//! Messages in every odd shape known from real mailboxes: those that servers refuse, change, or
+//! interpret differently.
 
 use super::super::client::NewMessage;
 

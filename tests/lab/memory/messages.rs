@@ -1,4 +1,4 @@
-//! What a folder in memory does with its messages: APPEND's arguments, FETCH, STORE.
+//! The messages of a folder in memory: APPEND's arguments, FETCH, STORE.
 
 use super::super::scripted::Reply;
 use super::super::wire::Value;

@@ -1,8 +1,7 @@
-//! An IMAP server of the tests' own with a mailbox in memory, as strict or as odd as a test wants
-//! it.
+//! The tests' own IMAP server with a mailbox in memory, as strict or as odd as a test wants it.
 //!
-//! By itself it knows RFC 3501 and no extension: what it does not know is BAD, and so is a literal
-//! that was not asked for. What it holds can be looked at while it runs.
+//! By default it knows RFC 3501 without extensions: it answers BAD to anything unknown, including
+//! an unsolicited literal. Its contents can be inspected while it runs.
 
 mod messages;
 

@@ -1,8 +1,8 @@
-//! Reading along: command lines are counted, and some are answered in the server's place.
+//! Reads along: counts command lines, and answers some in place of the server.
 //!
-//! The order of replies must hold, also for a client that sends ahead: so a command that is not to
-//! reach the server becomes a `NOOP` with its tag, and the tagged reply, when the server gives it,
-//! becomes the false answer.
+//! The order of replies must be kept even for a client that pipelines. So a command that must not
+//! reach the server becomes a `NOOP` with its tag, and the server's tagged reply becomes the false
+//! answer.
 
 use super::twist::{Damage, Twist};
 use super::{Counters, Direction, Plan};

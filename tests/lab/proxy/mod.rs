@@ -1,8 +1,8 @@
-//! A TCP proxy that is slow, breaks off, or answers in the server's place.
+//! A TCP proxy that is slow, breaks connections, or answers in place of the server.
 //!
-//! Latency is latency: bytes queue with the time they are due, so what was sent ahead arrives
-//! together. The reading of commands and replies that false answers need works on plain text only;
-//! delays, limits and cuts by count on anything.
+//! Latency is realistic: bytes are queued with their due time, so pipelined commands arrive
+//! together. False answers need to parse commands and replies, so they work only without TLS;
+//! delays, limits and cuts by count always work.
 
 mod commands;
 mod link;

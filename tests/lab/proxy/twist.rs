@@ -1,5 +1,5 @@
-//! Damage to single responses: the nth of a kind, over all connections of a proxy, comes garbled,
-//! twice, late, or not at all, or the connection ends in the middle of it.
+//! Damages single responses: the nth of a kind, over all connections of a proxy, is garbled,
+//! duplicated, late or dropped, or the connection ends within it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -7,7 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::json::{Mailboxes, Summarised, Summary};
 use crate::cli::report::{About, Destination, Report};
 use crate::cli::samples::{copy_summary, sync_summary, verify_summary};
-use mailferry::address::Address;
+use mailferry::address::{Address, Form, LocalAddress};
 use mailferry::event::{
     Change, Contradiction, Difference, DifferenceKind, Event, FolderHoldings, FolderPlanned,
     Holdings, NamedMessage, Observer as _, SyncPlanned, SyncStep, YearSum,
@@ -41,7 +41,10 @@ fn facts(command: &'static str, text: &str) -> Facts {
         },
     )
     .unwrap();
-    let address = Address::parse(&format!("maildir:/{text}")).unwrap();
+    let address = Address::Local(LocalAddress {
+        form: Form::Maildir,
+        path: format!("/{text}").into(),
+    });
     report.note_address(Side::SOURCE, &address);
     tell(&report, text);
     report.note_failure(&Failure::local(text).with_hint(text));
@@ -210,7 +213,7 @@ fn between<'a>(page: &'a str, from: &str, to: &str) -> &'a str {
 }
 
 #[test]
-fn what_a_server_wrote_is_never_markup() {
+fn server_text_is_never_markup() {
     for command in ["copy", "apply", "sync", "verify"] {
         let plain = render(&facts(command, "plain")).unwrap();
         for text in HOSTILE {
@@ -229,7 +232,7 @@ fn what_a_server_wrote_is_never_markup() {
 }
 
 #[test]
-fn hostile_texts_can_be_read_as_they_are() {
+fn hostile_texts_are_shown_literally() {
     let page = render(&facts("copy", HOSTILE[0])).unwrap();
     assert!(
         page.contains("<bdi>&#60;script&#62;owned()&#60;/script&#62;</bdi>"),
@@ -271,7 +274,7 @@ fn the_policy_allows_the_style_and_the_script_and_nothing_else() {
 }
 
 #[test]
-fn links_have_their_places_and_no_id_is_there_twice() {
+fn links_have_targets_and_ids_are_unique() {
     for command in ["copy", "apply", "sync", "verify"] {
         let page = render(&facts(command, "plain")).unwrap();
         let ids: Vec<&str> = page

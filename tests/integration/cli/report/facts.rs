@@ -1,5 +1,5 @@
-//! The JSON of a report: as its schema says, the same facts as the run's events, and there however
-//! the run ended.
+//! The JSON of a report: it matches its schema, has the same facts as the run's events, and is
+//! written however the run ended.
 
 use super::{Reports, read, with_subject};
 use crate::lab::client::Client;

@@ -1,5 +1,5 @@
-//! `--report` of real runs: the page in a real browser, the JSON against its schema and against
-//! what the run said.
+//! `--report` of real runs: the page in a real browser, the JSON compared with its schema and the
+//! run's events.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! The page of a real run in a real browser: it stands there, sorts, filters, reads without
-//! scripts, asks for nothing, and what hostile mailboxes hold is text in it.
+//! The page of a real run in a real browser: it renders, sorts, filters, works without scripts,
+//! loads nothing, and shows the contents of hostile mailboxes as text.
 
 use super::{Reports, with_subject};
 use crate::lab::browser::Browser;

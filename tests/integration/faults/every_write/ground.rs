@@ -1,4 +1,4 @@
-//! Two accounts and perhaps a state, and copies between them in this process.
+//! Two accounts, with or without a state, and copies between them in this process.
 
 use super::scenarios::{Scenario, fill_account};
 use crate::faults::injector::{self, AtWrites};

@@ -1,13 +1,13 @@
-//! Every write of the protocol is stepped through: the connection breaks before it, within it or
-//! after it, so that its reply is lost, on the source's side or on the target's, with the state and
-//! without it; and sometimes once more, in what is done about the first break. Each time the same
-//! run goes on, or a second one does, and in the end nothing is missing, damaged or doubled.
+//! Steps through every write of the protocol: the connection breaks before it, within it or after
+//! it, so its reply is lost, on either side, with and without the state; and sometimes again while
+//! the first break is being repaired. Each time the same run continues, or a second one does, and
+//! in the end nothing is missing, damaged or duplicated.
 //!
-//! The copies run in this process, by the library, whose injector of faults ([`injector`]) counts
-//! the writes of one side over all of its connections. What is stepped through stands in
-//! [`scenarios`]; a new way of writing needs a line there. `MAILFERRY_STEP=rerun/target/7` runs
-//! only the steps whose name begins so, and tells what went over the wire. Every second step is
-//! taken, so each write has its turn; `MAILFERRY_EVERY=1`, as `scripts/crash` sets it, takes all.
+//! The copies run in this process, using the library, whose fault injector ([`injector`]) counts
+//! the writes of one side over all its connections. [`scenarios`] has the kinds of runs; a new way
+//! of writing needs a line there. `MAILFERRY_STEP=rerun/target/7` runs only the steps whose name
+//! begins like this, and prints the traffic. By default every second step is taken, which reaches
+//! each write; `MAILFERRY_EVERY=1`, as `scripts/crash` sets it, takes all.
 
 #![expect(
     clippy::unwrap_used,

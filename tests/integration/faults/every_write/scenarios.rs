@@ -1,4 +1,4 @@
-//! What is stepped through. A scenario is small, since it is run some hundred times.
+//! The kinds of runs to step through. Each is small, since it runs some hundred times.
 
 use super::ground::Ground;
 use crate::lab::client::{Client, NewMessage};

@@ -1,4 +1,4 @@
-//! The cells: which run meets which damage, on which side, between mailboxes of which kinds.
+//! The cells: a kind of run, a kind of damage, a side, and the kinds of both mailboxes.
 
 use crate::lab::proxy::twist::{Damage, Kind};
 use crate::lab::servers::Personality;

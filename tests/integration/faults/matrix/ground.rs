@@ -1,4 +1,4 @@
-//! Two mailboxes, what is done in the first of them, and the runs between them.
+//! Two mailboxes, edits in the first one, and the runs between them.
 
 use super::cells::{Cell, Fault, KINDS, Store, Verb};
 use super::oracle::Content;

@@ -1,13 +1,12 @@
-//! Each kind of run meets each kind of damage: a reply of one side comes garbled, twice, late, in
-//! part or not at all, or a directory is not what it was. No message is missing that nobody
-//! deleted, nothing is there twice, what did not cross has an exit code that says so, and a clean
-//! run afterwards does what is left.
+//! Each kind of run meets each kind of damage: a reply from one side is garbled, duplicated, late,
+//! truncated or dropped, or a directory has been changed. No message is missing unless it was
+//! deleted, nothing is duplicated, the exit code shows what was not copied, and a clean run
+//! afterwards does the rest.
 //!
-//! The cells stand in [`cells`], what they must show in [`oracle`].
-//! `MAILFERRY_CELL=Sync/Qresync/first` runs only those whose name begins so. Else
-//! `MAILFERRY_EVERY=N` splits all cells into N slices and `MAILFERRY_SEED` chooses one of them, so
-//! that the seeds 0 to N-1 run each cell once; `MAILFERRY_EVERY=1`, as `scripts/crash` sets it,
-//! runs all.
+//! [`cells`] has the combinations, [`oracle`] what must hold. `MAILFERRY_CELL=Sync/Qresync/first`
+//! runs only those whose name begins like this. Otherwise `MAILFERRY_EVERY=N` splits all cells into
+//! N slices and `MAILFERRY_SEED` chooses one of them, so that the seeds 0 to N-1 run each cell
+//! once; `MAILFERRY_EVERY=1`, as `scripts/crash` sets it, runs all.
 
 #![expect(
     clippy::unwrap_used,

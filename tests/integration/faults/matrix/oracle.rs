@@ -1,4 +1,4 @@
-//! What must hold after a damaged run, and after the clean one that follows it.
+//! The conditions after a damaged run, and after the clean one that follows.
 
 use super::cells::Verb;
 use super::ground::{ALIVE, DELETED, LETTERS, MOVED};

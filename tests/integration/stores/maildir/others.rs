@@ -1,5 +1,5 @@
-//! Another program works in the tree at the same time: a mail reader that marks messages, a server
-//! that delivers.
+//! Another program works in the same tree: a mail client that marks messages, a server that
+//! delivers.
 
 use super::{Ground, account, snapshot};
 use crate::lab::client::{Client, NewMessage};

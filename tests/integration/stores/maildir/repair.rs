@@ -1,4 +1,4 @@
-//! `copy --repair`: what is damaged on the target is replaced, once, and nothing else is touched.
+//! `copy --repair`: damaged messages on the target are replaced, once, and nothing else is changed.
 
 use super::{Ground, account, messages, snapshot};
 use crate::lab::client::{Client, NewMessage};

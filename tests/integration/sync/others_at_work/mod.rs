@@ -1,10 +1,10 @@
-//! Others are at work in both mailboxes while mailferry is: they deliver, move, mark, delete,
-//! rename folders and take away what gives messages their UIDs. Each round is told by its seed. A
-//! record says what was done to each message; when all is quiet, two runs later, nothing is missing
-//! that nobody deleted, and nothing is there twice.
+//! Others are at work in both mailboxes during runs: they deliver, move, mark, delete, rename
+//! folders and remove the files that assign UIDs. A seed determines each round. A record has
+//! everything that was done to each message; two runs after the last change, nothing is missing
+//! unless it was deleted, and nothing is duplicated.
 //!
-//! `MAILFERRY_SEED` is the first round's seed, `MAILFERRY_ROUNDS` how many there are:
-//! `scripts/churn` runs any number. Without them there are twenty.
+//! `MAILFERRY_SEED` is the first round's seed, `MAILFERRY_ROUNDS` the number of rounds, by default
+//! twenty: `scripts/churn` runs any number.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! What must be true of both sides when all is quiet again. Each exception is one that the
-//! documents name, and nothing else.
+//! What must hold for both sides after the last change. Each exception is documented, and there are
+//! no others.
 
 use super::record::Record;
 use super::round::Verb;

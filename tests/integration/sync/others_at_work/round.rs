@@ -1,5 +1,5 @@
-//! One round: two mailboxes, somebody at work in each, some runs meanwhile and two when it is
-//! quiet, and a look at all.
+//! One round: two mailboxes, another user at work in each, some runs at the same time and two
+//! afterwards, and a check of everything.
 
 use super::oracle;
 use super::record::Record;

@@ -1,7 +1,7 @@
-//! What somebody else does in a mailbox, on a server or in a Maildir, and what is in it.
+//! Actions of another user in a mailbox, on a server or in a Maildir, and its contents.
 //!
-//! Each message has a number, which its bytes bear. Whatever is done may come too late, as
-//! mailferry is at work in the same mailbox: then it is not done, and not recorded.
+//! Each message has a number, which is in its bytes. An action may come too late, as mailferry is
+//! at work in the same mailbox: then it is neither done nor recorded.
 
 use crate::lab::client::{Client, NewMessage, StoredMessage};
 use crate::lab::proxy::{Plan, Proxy};

@@ -1,8 +1,8 @@
 //! *The run after*: what one run holds back, for whatever reason, the next run that may do it does.
 //!
 //! Each hold meets each kind of change, on both sides and both ways round: after the run without
-//! the hold both sides are equal, nothing is lost and nothing is there twice, and one more run
-//! finds nothing to do.
+//! the hold both sides are equal, nothing is lost or duplicated, and one more run finds nothing to
+//! do.
 
 use super::{Ground, edit};
 use crate::lab::letters::BEFORE;

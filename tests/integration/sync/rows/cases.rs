@@ -1,4 +1,4 @@
-//! What was done on each side, by the rows of the table, and what both hold after a run.
+//! The changes on each side, by the rows of the case table, and the contents of both after a run.
 
 /// What was done before the last run, here since, there since, options, and what both sides hold
 /// then.

@@ -1,4 +1,4 @@
-//! Folders that are not what a listing says of them.
+//! Folders that aren't what their listing claims.
 
 use super::meanwhile::{Proxied, edits};
 use super::{Ground, assert_idle, bare_manner, edit};

@@ -1,4 +1,4 @@
-//! Row 22: a state that is another pair's, and options that are not those of the last run.
+//! Row 22: a state of another pair, and options that differ from those of the last run.
 
 use super::situations::{grounds, many};
 use super::{Ground, assert_idle};

@@ -1,5 +1,4 @@
-//! Row 38: a real server, and one whose folders are labels, so that one message is in several of
-//! them.
+//! Row 38: a real server, and one whose folders are labels, so one message is in several of them.
 
 use super::meanwhile::edits;
 use super::{Ground, assert_idle};

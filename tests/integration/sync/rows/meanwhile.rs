@@ -1,4 +1,4 @@
-//! What others do while a run is at work, and what a server refuses then.
+//! Changes by others during a run, and refusals by a server.
 
 use super::{Ground, assert_idle, bare_manner, edit};
 use crate::lab::client::{Client, NewMessage};

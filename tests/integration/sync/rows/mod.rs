@@ -1,6 +1,6 @@
-//! The case table of two-way sync on two real servers: what was done on each side since both
-//! agreed, and what both hold after a run. Each case is run both ways round, and after each a
-//! further run finds nothing to do.
+//! The case table of two-way sync on two real servers: the changes on each side since both agreed,
+//! and the contents of both after a run. Each case is run both ways round, and after each a further
+//! run finds nothing to do.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 

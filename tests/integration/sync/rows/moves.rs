@@ -1,5 +1,5 @@
-//! What others move while a run is at work: it is in one place in the end, and moved rather than
-//! sent again.
+//! Messages that others move during a run: in the end each is in one place, and was moved rather
+//! than resent.
 
 use super::Ground;
 use super::meanwhile::{Proxied, done_there_before, edits};

@@ -1,5 +1,4 @@
-//! Row 33: servers that change what they get, so that a message has another size and another hash
-//! on each side.
+//! Row 33: servers that change messages, so size and hash differ on each side.
 
 use super::{Ground, assert_idle, bare_manner};
 use crate::lab::client::{Client, NewMessage};

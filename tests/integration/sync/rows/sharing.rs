@@ -1,5 +1,5 @@
-//! A message that is in several folders of one side, and has one name there (EMAILID, X-GM-MSGID),
-//! is sent to the other once, which copies it into the other folders itself.
+//! A message in several folders on one side, under one ID (EMAILID, X-GM-MSGID), is sent to the
+//! other side once, which copies it to its other folders.
 
 use super::Ground;
 use super::{assert_idle, bare_manner, bare_of};

@@ -1,4 +1,4 @@
-//! What takes more than edits on both sides: lost states, restored servers, the brake, options,
+//! Cases beyond edits on both sides: lost states, restored servers, the deletion limit, options,
 //! rings, two runs at once.
 
 use super::{Ground, assert_as_documented, assert_idle};
