@@ -12,7 +12,7 @@ use clap::builder::{PathBufValueParser, TypedValueParser as _};
 use clap::{ArgAction, Args, ValueEnum, value_parser};
 use jiff::civil::Date;
 use mailferry::address::Address;
-use mailferry::folders::{Options as FolderOptions, Rules};
+use mailferry::folders::{GmailLabels, Options as FolderOptions, Rules};
 use mailferry::verbs::MessageFilter;
 use std::path::PathBuf;
 
@@ -45,6 +45,35 @@ pub(crate) struct FolderArgs {
     /// Don't match folders by role (the source's Sent to the target's Sent Items, and so on)
     #[arg(long)]
     no_roles: bool,
+    /// From Gmail: copy a message with several labels into a folder for each, or into one
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    gmail_labels: Labels,
+    /// From Gmail: put archived mail into this folder on the target [default: its archive folder,
+    /// created if missing]. Example: --gmail-archive 'Old mail'
+    #[arg(long, value_name = "FOLDER")]
+    gmail_archive: Option<String>,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Labels {
+    /// A folder for each label
+    #[default]
+    Folders,
+    /// One folder for each message: the inbox, Sent and the like, else its first label, else the
+    /// archive
+    OneFolder,
+    /// The same, with its other labels as keywords where the target stores these
+    Keywords,
+}
+
+impl From<Labels> for GmailLabels {
+    fn from(labels: Labels) -> Self {
+        match labels {
+            Labels::Folders => Self::Folders,
+            Labels::OneFolder => Self::OneFolder,
+            Labels::Keywords => Self::Keywords,
+        }
+    }
 }
 
 impl FolderArgs {
@@ -69,6 +98,8 @@ impl FolderArgs {
             map_regex: self.map_regex.clone(),
             into: self.into.clone(),
             no_roles: self.no_roles,
+            gmail_labels: self.gmail_labels.into(),
+            gmail_archive: self.gmail_archive.clone(),
         })
     }
 }
@@ -86,12 +117,10 @@ impl TwoWayFolderArgs {
     pub(crate) fn options(&self) -> FolderOptions {
         FolderOptions {
             include: self.folder.clone(),
-            include_names: Vec::new(),
             exclude: self.exclude.clone(),
             map: self.map.clone(),
-            map_regex: Vec::new(),
-            into: None,
             no_roles: self.no_roles,
+            ..FolderOptions::default()
         }
     }
 }

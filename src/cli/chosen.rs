@@ -1,7 +1,7 @@
 //! The options that determine what a run does and leaves out, as a user can type them: for the
 //! summary, the report and the log.
 
-use mailferry::folders::Options as FolderOptions;
+use mailferry::folders::{GmailLabels, Options as FolderOptions};
 use mailferry::verbs::{CopyOptions, Deleting, FlagPolicy, MessageFilter};
 use serde::Serialize;
 
@@ -29,6 +29,9 @@ impl Choice {
         choice.each("--map-regex", &folders.map_regex);
         choice.each("--into", folders.into.as_slice());
         choice.flag("--no-roles", folders.no_roles);
+        let labels = Some(folders.gmail_labels).filter(|how| *how != GmailLabels::default());
+        choice.value("--gmail-labels", labels.map(GmailLabels::name));
+        choice.each("--gmail-archive", folders.gmail_archive.as_slice());
         choice
     }
 
@@ -128,6 +131,8 @@ mod tests {
         let folders = FolderOptions {
             exclude: vec!["Junk".to_owned(), "Lists/*".to_owned(), "it's".to_owned()],
             no_roles: true,
+            gmail_labels: GmailLabels::OneFolder,
+            gmail_archive: Some("Old mail".to_owned()),
             ..FolderOptions::default()
         };
         let since = Some(jiff::civil::date(2024, 1, 31));
@@ -143,7 +148,7 @@ mod tests {
         };
         assert_eq!(
             Choice::of_copy(&folders, &options).typed(),
-            r"--exclude Junk --exclude 'Lists/*' --exclude 'it'\''s' --no-roles --since 2024-01-31 --max-size 9 --flags ignore"
+            r"--exclude Junk --exclude 'Lists/*' --exclude 'it'\''s' --no-roles --gmail-labels one-folder --gmail-archive 'Old mail' --since 2024-01-31 --max-size 9 --flags ignore"
         );
         assert_eq!(
             Choice::of_copy(&FolderOptions::default(), &CopyOptions::default()).typed(),

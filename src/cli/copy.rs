@@ -151,6 +151,8 @@ Examples:
   Back up to a directory (created if missing), and restore:
     mailferry copy imaps://ann@imap.example.org maildir:/backup/ann
     mailferry copy maildir:/backup/ann imaps://ann@imap.example.org
+  From Gmail, each message in one folder, with its other labels as keywords:
+    mailferry copy --gmail-labels keywords imaps://ann%40gmail.com@imap.gmail.com TARGET
   Only this year's mail, without Trash, under one folder:
     mailferry copy --since 2026-01-01 --exclude Trash --into 'Old server' SOURCE TARGET
   A nightly mirror; list what it would delete first:
@@ -181,6 +183,20 @@ impl RunArgs {
                 "--max-delete needs --delete, --keep-deleted or --move",
             )),
         }
+    }
+}
+
+impl RunArgs {
+    /// Refuses to empty folders whose messages are only copied from another one.
+    fn check_labels(&self, folders: &folders::Options) -> Result<(), Failure> {
+        if self.move_ && folders.gmail_labels.are_in_one_folder() {
+            let text = format!(
+                "--gmail-labels {} can't be combined with --move: a message would leave only one of its folders",
+                folders.gmail_labels.name()
+            );
+            return Err(Failure::usage(text));
+        }
+        Ok(())
     }
 }
 
@@ -260,6 +276,7 @@ fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
     let folders = args.folders.options()?;
     let rules = folder_rules(&folders)?;
     places::check_copy(&addresses, &folders)?;
+    args.run.check_labels(&folders)?;
     args.messages.check_search(&[source])?;
     let options = CopyOptions {
         kinship: places::kinship(&addresses),

@@ -15,6 +15,7 @@ pub(crate) fn why(left_out: &LeftOut) -> Option<&'static str> {
         ),
         "kept" => Some("moved there by --keep-deleted; use --folder 'Vanished/**' to include them"),
         "equal" => Some("equal to another message in the same folder; Gmail keeps one of them"),
+        "labels" => Some("in another folder too, and copied from there (--gmail-labels)"),
         "chats" => Some("chats, not mail; use --folder with the full name to include them"),
         _ => None,
     }

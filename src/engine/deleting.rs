@@ -3,7 +3,8 @@
 //! Guarantees: only the given messages are deleted; what a server refused or ignored is known
 //! afterwards; and a folder is deleted only after it was seen to be empty.
 
-use super::scans::scan_each;
+use super::folders::FolderRef;
+use super::scans::{scan_again, scan_each};
 use super::sent::Sent;
 use super::way::Way;
 use crate::exec::Fate;
@@ -91,18 +92,13 @@ pub(crate) fn look_again(
     depth: ScanDepth,
     removals: &[Removal],
 ) -> Result<Vec<Option<FolderScan>>, Error> {
-    let scans = way.repeatable(|link| {
-        let asked = removals
-            .iter()
-            .map(|removal| (&removal.mailbox, Some(removal.uids.clone())));
-        scan_each(link.side(side), depth, asked)
-    })?;
-    let is_same = |removal: &Removal, scan: &FolderScan| scan.uid_validity == removal.uid_validity;
-    Ok(removals
-        .iter()
-        .zip(scans)
-        .map(|(removal, scan)| scan.ok().filter(|scan| is_same(removal, scan)))
-        .collect())
+    way.repeatable(|link| {
+        let asked = removals.iter().map(|removal| {
+            let folder = FolderRef::new(&removal.mailbox, removal.uid_validity);
+            (folder, Some(removal.uids.clone()))
+        });
+        scan_again(link.side(side), depth, asked)
+    })
 }
 
 /// Messages that were to come to a side and that it may not have. If one of them was moved, its old

@@ -5,14 +5,14 @@
 //! reader. That is a change like any other: no reason to send the message again, and no failure.
 
 use crate::exec::Fate;
-use crate::mail::{Message, Uid, UidSet};
+use crate::mail::{Message, Uid, UidNext, UidSet};
 use crate::plan::FolderTask;
 use crate::store::{Error, FolderScan, ReadStore, ScanRequest};
 
 /// What was put into a folder: its UIDNEXT before, and how many messages it was.
-pub(crate) fn put(task: &FolderTask, fates: &[Fate]) -> (u32, usize) {
+pub(crate) fn put(task: &FolderTask, fates: &[Fate]) -> (UidNext, usize) {
     (
-        task.target_uid_next.unwrap_or(u32::MAX),
+        task.target_uid_next.unwrap_or(UidNext::LAST),
         fates.iter().filter(|fate| fate.is_copied()).count(),
     )
 }
@@ -26,15 +26,15 @@ pub(crate) fn put(task: &FolderTask, fates: &[Fate]) -> (u32, usize) {
 pub(crate) fn scan(
     store: &mut dyn ReadStore,
     requests: &[ScanRequest<'_>],
-    put: &[(u32, usize)],
+    put: &[(UidNext, usize)],
 ) -> Result<Vec<Option<FolderScan>>, Error> {
     let mut scans: Vec<Option<FolderScan>> = Vec::new();
     store.scan(requests, &mut |_, scan| scans.push(scan.ok()))?;
-    let is_short = |(scan, (first, count)): (&Option<FolderScan>, &(u32, usize))| {
+    let is_short = |(scan, (first, count)): (&Option<FolderScan>, &(UidNext, usize))| {
         let new = |scan: &FolderScan| {
             scan.messages
                 .iter()
-                .filter(|message| message.uid().get() >= *first)
+                .filter(|message| !first.has_assigned(message.uid()))
                 .count()
         };
         scan.as_ref()
@@ -72,7 +72,7 @@ pub(crate) fn scan(
 
 /// Whether the message that got this UID is gone. `scan` was asked for it and does not show it.
 pub(crate) fn has_left(scan: &FolderScan, uid: Uid) -> bool {
-    scan.uid_next.is_some_and(|next| uid.get() < next)
+    scan.uid_next.is_some_and(|next| next.has_assigned(uid))
 }
 
 /// The UIDs of `count` messages that were put into a folder since its UIDNEXT was `first`, without
@@ -81,12 +81,12 @@ pub(crate) fn has_left(scan: &FolderScan, uid: Uid) -> bool {
 /// of others that are gone. `None`: it can't be told.
 pub(crate) fn left_from(
     scan: &FolderScan,
-    first: u32,
+    first: UidNext,
     accounted: &UidSet,
     count: usize,
 ) -> Option<Vec<Uid>> {
     let is_known =
-        |message: &Message| message.uid().get() < first || accounted.contains(message.uid());
+        |message: &Message| first.has_assigned(message.uid()) || accounted.contains(message.uid());
     // One that is there and not known may be one of them that looks otherwise now.
     (scan.unlisted == 0 && scan.messages.iter().all(is_known)).then_some(())?;
     let gone = accounted.missing_between(first, scan.uid_next?);
@@ -109,7 +109,7 @@ mod tests {
         let message =
             |uid: &u32| Message::new(Uid::new(*uid).unwrap(), 1, None, 0, HeaderKey::Unknown);
         FolderScan {
-            uid_next,
+            uid_next: uid_next.and_then(UidNext::new),
             messages: uids.iter().map(message).collect(),
             ..FolderScan::default()
         }
@@ -127,7 +127,8 @@ mod tests {
     fn as_many_must_be_gone_as_are_missed_and_nothing_unknown_there() {
         let known: UidSet = [5].into_iter().filter_map(Uid::new).collect();
         let left = |uid_next, uids: &[u32], count| {
-            let left = left_from(&scan(uid_next, uids), 5, &known, count)?;
+            let put = UidNext::new(5).unwrap();
+            let left = left_from(&scan(uid_next, uids), put, &known, count)?;
             Some(left.into_iter().map(Uid::get).collect::<Vec<_>>())
         };
         assert_eq!(left(Some(8), &[2, 5], 2), Some(vec![6, 7]));

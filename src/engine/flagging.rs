@@ -6,7 +6,7 @@
 
 use super::folders::FolderRef;
 use super::way::Way;
-use crate::mail::{Both, Flags, MailboxName, Side, Uid, UidSet};
+use crate::mail::{Both, Flags, MailboxName, ModSeq, Side, Uid, UidSet};
 use crate::store::{Answer, Error, FlagChange, FlagEdit};
 use std::collections::HashMap;
 
@@ -87,7 +87,7 @@ pub(crate) struct FlagWork<'a> {
     of: usize,
     mailbox: &'a MailboxName,
     /// The folder's HIGHESTMODSEQ when its messages were read; `None` changes them in any case.
-    unchanged_since: Option<u64>,
+    unchanged_since: Option<ModSeq>,
     changes: FlagChanges,
 }
 
@@ -271,7 +271,7 @@ mod tests {
         all.iter().copied().filter_map(Uid::new).collect()
     }
 
-    fn shown(requests: &[FlagChange]) -> Vec<(FlagEdit, String, String, Option<u64>)> {
+    fn shown(requests: &[FlagChange]) -> Vec<(FlagEdit, String, String, Option<ModSeq>)> {
         requests
             .iter()
             .map(|change| {
@@ -289,7 +289,7 @@ mod tests {
         changes.add_all(FlagEdit::Remove, flag("\\Flagged"), &uids(&[1, 2, 3, 9]));
         changes.add_all(FlagEdit::Add, flag("\\Seen"), &uids(&[1, 2, 3]));
         let work = FlagWork {
-            unchanged_since: Some(7),
+            unchanged_since: Some(ModSeq(7)),
             ..FlagWork::new(0, &mailbox, changes)
         };
         let mut outcome = FlagOutcome::new(0);
@@ -299,8 +299,8 @@ mod tests {
         assert_eq!(
             shown(&first),
             [
-                expected(FlagEdit::Add, "(\\Seen)", "1:3", Some(7)),
-                expected(FlagEdit::Remove, "(\\Flagged)", "9", Some(7)),
+                expected(FlagEdit::Add, "(\\Seen)", "1:3", Some(ModSeq(7))),
+                expected(FlagEdit::Remove, "(\\Flagged)", "9", Some(ModSeq(7))),
             ]
         );
         // Somebody else has changed the first, and the third is refused.
@@ -314,7 +314,7 @@ mod tests {
             shown(&work.requests(false, &outcome)),
             [
                 expected(FlagEdit::Remove, "(\\Flagged)", "2", None),
-                expected(FlagEdit::Remove, "(\\Flagged)", "3", Some(7)),
+                expected(FlagEdit::Remove, "(\\Flagged)", "3", Some(ModSeq(7))),
             ]
         );
     }

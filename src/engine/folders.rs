@@ -76,11 +76,16 @@ pub(crate) fn subscribe(
     way: &mut Way<'_>,
     changes: &Both<Subscriptions>,
 ) -> Result<Both<Vec<Answer<()>>>, Error> {
-    if changes.all(|changes| changes.end.is_empty() && changes.make.is_empty()) {
+    let is_idle = |changes: &Subscriptions| changes.end.is_empty() && changes.make.is_empty();
+    if changes.all(is_idle) {
         return Ok(Both::default());
     }
     way.repeatable(|link| {
         link.on_both(|side, store| {
+            // A side that is only read from refuses any call.
+            if is_idle(&changes[side]) {
+                return Ok(Vec::new());
+            }
             let Subscriptions { end, make } = &changes[side];
             let make: Vec<MailboxName> = make.iter().map(|(_, name)| name.clone()).collect();
             // A side without changes may be read-only.
@@ -116,28 +121,16 @@ pub(crate) fn open_made(
         .map(|folder| folder.as_ref().ok()?.opened.clone())
         .collect();
     let unopened: Vec<(usize, &MailboxName)> = (prepared.iter().enumerate())
-        .filter_map(|(at, folder)| {
-            Some((
-                at,
-                folder
-                    .as_ref()
-                    .ok()
-                    .filter(|folder| folder.opened.is_none())?,
-            ))
-        })
+        .filter_map(|(at, folder)| Some((at, folder.as_ref().ok()?)))
+        .filter(|(_, folder)| folder.opened.is_none())
         .map(|(at, folder)| (at, &folder.name))
         .collect();
-    let depth = ScanDepth::Attributes;
-    let request = |mailbox| ScanRequest {
-        mailbox,
-        depth,
-        uids: None,
-        search: None,
-        for_writing: true,
-    };
     let requests: Vec<ScanRequest<'_>> = unopened
         .iter()
-        .map(|(_, mailbox)| request(mailbox))
+        .map(|(_, mailbox)| ScanRequest {
+            for_writing: true,
+            ..ScanRequest::new(mailbox, ScanDepth::Attributes)
+        })
         .collect();
     store.scan(&requests, &mut |nth, scan| {
         opened[unopened[nth].0] = scan.ok();

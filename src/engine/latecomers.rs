@@ -8,11 +8,13 @@
 //! costs nothing.
 
 use super::folders::FolderRef;
-use super::scans::scan_each;
+use super::scans::{scan_again, scan_each};
 use super::sent::Proof;
 use crate::event::{Event, Observer, Stop};
 use crate::exec::{self, read_contents};
-use crate::mail::{Flags, InternalDate, MailboxName, Message, Uid, UidSet, UidValidity, counted};
+use crate::mail::{
+    Flags, InternalDate, MailboxName, Message, Uid, UidNext, UidSet, UidValidity, counted,
+};
 use crate::plan::FolderTask;
 use crate::store::{Answer, Error, FolderScan, ReadStore, ScanDepth, Store};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -62,16 +64,14 @@ pub(crate) fn find(
     proofs: &[&Proof<'_>],
 ) -> Result<Vec<Vec<Twice>>, Error> {
     let folders = folders(proofs);
-    let asked = folders
-        .iter()
-        .map(|folder| (folder.mailbox, Some(folder.others.clone())));
-    let others = scan_each(store, ScanDepth::Identity, asked)?;
+    let asked = folders.iter().map(|folder| {
+        let others = Some(folder.others.clone());
+        (FolderRef::new(folder.mailbox, folder.uid_validity), others)
+    });
+    let others = scan_again(store, ScanDepth::Identity, asked)?;
     let mut found: Vec<Vec<Twice>> = proofs.iter().map(|_| Vec::new()).collect();
     for (folder, others) in folders.iter().zip(others) {
-        if let Some(others) = others
-            .ok()
-            .filter(|others| others.uid_validity == folder.uid_validity)
-        {
+        if let Some(others) = others {
             folder.find_twice(store, &others, &mut found)?;
         }
     }
@@ -166,7 +166,7 @@ impl<'a> Folder<'a> {
         // Ranges, as there may be a million of them and nearly always nobody else's.
         let mut placed = UidSet::default();
         let mut copies = 0;
-        let (mut first, mut end) = (u32::MAX, 0);
+        let (mut first, mut end) = (UidNext::LAST, UidNext::FIRST);
         for proof in of.iter().map(|at| proofs[*at]) {
             first = first.min(proof.task.target_uid_next?);
             end = end.max(proof.scan.uid_next?);

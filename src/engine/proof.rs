@@ -9,7 +9,7 @@ use super::renumbered::{self, Corrected};
 use super::sent::{Proof, Sent};
 use super::way::Way;
 use crate::exec::Fate;
-use crate::mail::{Message, Side, Uid, UidSet};
+use crate::mail::{Message, Side, Uid, UidNext, UidSet};
 use crate::plan::FolderTask;
 use crate::plan::elsewhere::Sameness;
 use crate::store::{Error, ScanDepth, ScanRequest};
@@ -88,13 +88,9 @@ pub(crate) fn ask<'a>(
     let scans = way.repeatable(|link| {
         let mut requests: Vec<ScanRequest<'_>> = Vec::new();
         for ((_, task, _), (depth, uids)) in tasks.iter().zip(&asked) {
-            let (mailbox, depth, uids) = (&task.target, *depth, uids.clone());
             requests.push(ScanRequest {
-                mailbox,
-                depth,
-                uids,
-                search: None,
-                for_writing: false,
+                uids: uids.clone(),
+                ..ScanRequest::new(&task.target, *depth)
             });
         }
         departures::scan(link.side(side), &requests, &put)
@@ -123,11 +119,7 @@ fn asked_for(task: &FolderTask, fates: &[Fate], how: Closeness) -> (ScanDepth, O
         Closeness::Attributes if are_all_told => ScanDepth::Attributes,
         Closeness::Attributes => ScanDepth::Identity,
     };
-    let new = || {
-        task.target_uid_next
-            .and_then(Uid::new)
-            .map(UidSet::from_uid)
-    };
+    let new = || task.target_uid_next.map(UidNext::and_above);
     (depth, if are_all_told { Some(uids) } else { new() })
 }
 
@@ -175,7 +167,7 @@ impl Proof<'_> {
             words.push(Word { message, says });
         }
         // Of those that nobody told of, any may be any that is gone.
-        let first = self.task.target_uid_next.unwrap_or(u32::MAX);
+        let first = self.task.target_uid_next.unwrap_or(UidNext::LAST);
         let mut gone = departures::left_from(&self.scan, first, taken, missed)
             .into_iter()
             .flatten();

@@ -5,9 +5,9 @@
 //! the same way, so no message is copied twice.
 
 use super::folders::FolderRef;
-use super::scans::scan_each;
+use super::scans::scan_again;
 use super::way::{Way, is_broken};
-use crate::mail::{MailboxName, Side, Uid, UidSet, UidValidity};
+use crate::mail::{MailboxName, Side, Uid, UidNext, UidValidity};
 use crate::plan::elsewhere::Sameness;
 use crate::store::{Error, Refusal, Relocated, Relocation, ScanDepth};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -76,7 +76,7 @@ pub(crate) fn relocate(
         }
         Err(error) if is_broken(&error) => {
             way.end();
-            std::thread::sleep(crate::exec::GRACE);
+            crate::exec::grace();
             for (outcome, errand) in outcomes.each.iter_mut().zip(errands) {
                 (outcome.was_untold, outcome.may_be_left) = (true, errand.leave);
             }
@@ -162,15 +162,15 @@ pub(crate) fn look_for(
         return Ok(());
     }
     let scans = way.repeatable(|link| {
-        let asked = folders.iter().map(|(mailbox, of_folder)| {
+        let asked = folders.values().map(|of_folder| {
             let first = of_folder
                 .iter()
                 .map(|at| errands[*at].to.counters.uid_next)
                 .min()
                 .flatten();
-            (*mailbox, first.and_then(Uid::new).map(UidSet::from_uid))
+            (errands[of_folder[0]].to, first.map(UidNext::and_above))
         });
-        scan_each(link.side(side), ScanDepth::Identity, asked)
+        scan_again(link.side(side), ScanDepth::Identity, asked)
     })?;
     let placed = errands
         .iter()
@@ -178,13 +178,7 @@ pub(crate) fn look_for(
         .filter_map(|(errand, of)| Some((errand.to.mailbox, of.placed?)));
     let placed: HashSet<(&MailboxName, Uid)> = placed.collect();
     for ((mailbox, of_folder), scan) in folders.into_iter().zip(scans) {
-        let goal = errands[of_folder[0]].to;
-        let Some(scan) = scan
-            .ok()
-            .filter(|scan| scan.uid_validity == goal.counters.uid_validity)
-        else {
-            continue;
-        };
+        let Some(scan) = scan else { continue };
         let is_other = |uid: Uid| placed.contains(&(mailbox, uid)) || is_taken(mailbox, uid);
         let mut there: HashMap<Sameness, Vec<Uid>> = HashMap::new();
         for message in scan

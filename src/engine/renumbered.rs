@@ -10,7 +10,7 @@ use super::scans::scan_each;
 use super::sent::Proof;
 use super::way::Way;
 use crate::exec::Fate;
-use crate::mail::{HeaderKey, InternalDate, Message, Side, Uid, UidSet, counted};
+use crate::mail::{HeaderKey, InternalDate, Message, Side, Uid, UidNext, UidSet, counted};
 use crate::plan::views::{Look, look};
 use crate::store::{Error, FolderScan, ScanDepth};
 use std::collections::{HashMap, HashSet};
@@ -274,11 +274,7 @@ impl Proof<'_> {
     /// The UIDs of so much of the folder; `None`: all, also where it is not known what is new.
     fn within(&self, scope: Scope) -> Option<UidSet> {
         match scope {
-            Scope::New => self
-                .task
-                .target_uid_next
-                .and_then(Uid::new)
-                .map(UidSet::from_uid),
+            Scope::New => self.task.target_uid_next.map(UidNext::and_above),
             Scope::Whole => None,
         }
     }
@@ -286,8 +282,11 @@ impl Proof<'_> {
     /// Whether the folder's next UID is one that was told already, so that it has lost its list of
     /// them.
     fn counts_anew(&self) -> bool {
-        self.told()
-            .any(|(_, uid, _)| self.scan.uid_next.is_some_and(|next| uid.get() >= next))
+        self.told().any(|(_, uid, _)| {
+            self.scan
+                .uid_next
+                .is_some_and(|next| !next.has_assigned(uid))
+        })
     }
 
     fn lacks_some(&self) -> bool {
@@ -361,9 +360,9 @@ impl Proof<'_> {
         }
         // What was there before is nobody's business here.
         let theirs: UidSet = self.fates.iter().filter_map(Fate::uid).collect();
-        let first = self.task.target_uid_next.unwrap_or(0);
+        let first = self.task.target_uid_next.unwrap_or(UidNext::FIRST);
         scan.messages
-            .retain(|message| message.uid().get() >= first || theirs.contains(message.uid()));
+            .retain(|message| !first.has_assigned(message.uid()) || theirs.contains(message.uid()));
         self.scan = FolderScan {
             uid_next: scan.uid_next.filter(|_| !have_moved_on),
             ..scan

@@ -1,5 +1,6 @@
 //! Several folders looked at in one flight.
 
+use super::folders::FolderRef;
 use crate::mail::{MailboxName, Uid, UidSet, counted};
 use crate::store::{
     Answer, Error, FolderScan, ReadStore, Refusal, RefusalMeaning, ScanDepth, ScanRequest,
@@ -16,16 +17,33 @@ pub(crate) fn scan_each<'m>(
     asked: impl IntoIterator<Item = (&'m MailboxName, Option<UidSet>)>,
 ) -> Result<Vec<Answer<FolderScan>>, Error> {
     let request = |(mailbox, uids)| ScanRequest {
-        mailbox,
-        depth,
         uids,
-        search: None,
-        for_writing: false,
+        ..ScanRequest::new(mailbox, depth)
     };
     let requests: Vec<ScanRequest<'_>> = asked.into_iter().map(request).collect();
     let mut scans = Vec::with_capacity(requests.len());
     store.scan(&requests, &mut |_, scan| scans.push(scan))?;
     Ok(scans)
+}
+
+/// Scans folders that were read before. A folder that can't be read, or was recreated
+/// (UIDVALIDITY), has no scan. The results are in the order of the requests.
+///
+/// # Errors
+/// A failure that ends the connection.
+pub(crate) fn scan_again<'m>(
+    store: &mut dyn ReadStore,
+    depth: ScanDepth,
+    asked: impl IntoIterator<Item = (FolderRef<'m>, Option<UidSet>)>,
+) -> Result<Vec<Option<FolderScan>>, Error> {
+    let (folders, uids): (Vec<FolderRef<'m>>, Vec<Option<UidSet>>) = asked.into_iter().unzip();
+    let mailboxes = folders.iter().map(|folder| folder.mailbox);
+    let scans = scan_each(store, depth, mailboxes.zip(uids))?;
+    let same = |(folder, scan): (&FolderRef<'_>, Result<FolderScan, _>)| {
+        scan.ok()
+            .filter(|scan| scan.uid_validity == folder.counters.uid_validity)
+    };
+    Ok(folders.iter().zip(scans).map(same).collect())
 }
 
 /// Reads all attributes and headers of messages that were listed before. Those that are lacking in
@@ -82,4 +100,15 @@ pub(crate) fn more_than_listed(scan: &FolderScan, whose: &str) -> Option<String>
 
 fn lists(scan: &FolderScan, uid: Uid) -> bool {
     scan.message(uid).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seems_capped;
+
+    #[test]
+    fn a_folder_that_is_capped_now_proves_nothing() {
+        assert!(seems_capped(5_000, 1_000));
+        assert!(!seems_capped(5_000, 999) && !seems_capped(5_000, 5_000));
+    }
 }

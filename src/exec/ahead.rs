@@ -102,6 +102,7 @@ impl Ahead {
             if state.pending == 0 {
                 return None;
             }
+            // A stop ends the attempts to connect, each of which wakes this.
             state = wait(&self.changed, state);
         }
     }

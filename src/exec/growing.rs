@@ -118,7 +118,7 @@ mod tests {
                 scope.spawn(|| {
                     (0..5_000).for_each(|_| {
                         list.push(|_| list.len());
-                    })
+                    });
                 });
             }
             while list.len() < 10_000 {

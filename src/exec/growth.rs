@@ -111,6 +111,7 @@ impl Growth {
     pub(super) fn enter(&self, number: usize) -> bool {
         let mut state = self.state();
         while number >= state.allowed && !state.is_over {
+            // The lanes that a stop ends wake those that wait here.
             state = wait(&self.changed, state);
         }
         state.has_begun |= number == 0;

@@ -5,10 +5,10 @@
 //! matching that plans a run decides.
 
 use super::ledger::Stage;
-use super::{Contents, GRACE, Link, ROUNDS, Shared, read_tied};
+use super::{Contents, Link, ROUNDS, Shared, grace, read_tied};
 use crate::identity::ContentKeys;
 use crate::locks::lock;
-use crate::mail::{Message, Side, Uid, UidSet, UidValidity};
+use crate::mail::{Message, Side, Uid, UidNext, UidValidity};
 use crate::plan::{
     Likeness, MatchRules, Piece, Settled, Tie, Treatment, match_folder, rows, settle as settle_tie,
 };
@@ -44,7 +44,7 @@ pub(super) fn settle(shared: &Shared<'_>, round: usize) -> Result<bool, Error> {
         )
     };
     if groups.iter().flatten().any(is_unfinished) {
-        std::thread::sleep(GRACE);
+        grace();
     }
     let link = shared.take_spare();
     let mut link = link.map_or_else(|| shared.context.connect_with_patience(), Ok)?;
@@ -263,7 +263,7 @@ impl Settling<'_> {
         let mut request = ScanRequest {
             mailbox: &any.target,
             depth: ScanDepth::Identity,
-            uids: first_new.and_then(Uid::new).map(UidSet::from_uid),
+            uids: first_new.map(UidNext::and_above),
             search: None,
             for_writing: false,
         };

@@ -22,7 +22,7 @@ pub use ahead::{Ahead, Connecting, connecting_ahead};
 pub use contents::{Contents, read_contents, read_tied};
 pub use growth::Lanes;
 pub use ledger::Fate;
-pub(crate) use pause::wait as pause;
+pub(crate) use pause::{GRACE, grace, wait as pause};
 pub use work::{Running, begin};
 
 use crate::event::{Event, Observer, Run, Stop};
@@ -39,12 +39,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::ScopedJoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use throttle::Throttle;
 use work::Work;
 
-/// How long a server is given to finish what it received before its connection broke.
-pub(crate) const GRACE: Duration = Duration::from_secs(1);
 /// How often messages with an uncertain fate are looked for on the target and, if missing, resent.
 const ROUNDS: usize = 5;
 
@@ -190,7 +188,7 @@ struct Shared<'a> {
     ledger: &'a Ledger,
     doubts: Doubts,
     growth: Growth,
-    throttle: Option<Throttle>,
+    throttle: Option<Throttle<'a>>,
     /// The number for the next batch made from a refused one.
     batches: AtomicU32,
     /// Warnings already given, so that each is given once.
@@ -223,7 +221,9 @@ fn carry_out(context: &Context<'_>, work: &Work) -> Tally {
         ledger: &work.ledger,
         doubts: Doubts::new(context.accept_sizes),
         growth: Growth::new(context.lanes),
-        throttle: context.limit_rate.map(Throttle::new),
+        throttle: context
+            .limit_rate
+            .map(|rate| Throttle::new(rate, context.stop)),
         batches: AtomicU32::new(1),
         warned: Mutex::default(),
         source_refusals: Mutex::default(),

@@ -1,8 +1,11 @@
-//! Waiting before reconnecting.
+//! Waiting: before reconnecting, which a stop ends, and for a server to finish, which it does not.
 
 use crate::event::Stop;
 use crate::store::{Error, ErrorKind};
 use std::time::{Duration, Instant};
+
+/// How long a server is given to finish what it received before its connection broke.
+pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
 /// Yields growing pauses between attempts: half a second, doubled up to sixteen; half a minute in
 /// all.
@@ -27,6 +30,13 @@ pub(crate) fn wait(time: Duration, stop: &Stop) -> Result<(), Error> {
         std::thread::sleep(Duration::from_millis(50).min(end - Instant::now().min(end)));
     }
     Ok(())
+}
+
+/// Waits for a server to finish what it received before its connection broke. Not even a stop cuts
+/// this short: a look that comes too early finds nothing, and what still arrives then would count
+/// as lost.
+pub(crate) fn grace() {
+    std::thread::sleep(GRACE);
 }
 
 #[cfg(test)]

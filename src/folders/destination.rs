@@ -4,6 +4,7 @@
 //! Invariants: an explicit rule beats a role; subfolders follow their folder; a role never merges
 //! two folders: it gives way to the names.
 
+use super::gmail;
 use super::name::FolderName;
 use super::pairing::PairError;
 use super::rename::{self, Renamed};
@@ -24,6 +25,8 @@ pub(super) struct Destination {
     pub(super) explicit: bool,
     /// The role that gave the name.
     by_role: Option<SpecialUse>,
+    /// The folder of Gmail's own that got another name.
+    of_gmail: Option<FolderName>,
     /// Why it has this name.
     pub(super) reasons: Vec<String>,
 }
@@ -49,30 +52,50 @@ struct RolePair {
     dropped: bool,
 }
 
+/// The folders of both sides.
+pub(super) struct Sides<'a> {
+    /// The source's.
+    pub(super) source: &'a Roster,
+    /// The target's.
+    pub(super) target: &'a Roster,
+    /// Whether only the source is Gmail, so that its `[Gmail]` goes away.
+    pub(super) leaves_gmail: bool,
+}
+
+/// How names are given.
+struct Naming<'a> {
+    rules: &'a Rules,
+    roles: Vec<RolePair>,
+    sides: &'a Sides<'a>,
+    /// How many names of each of Gmail's own folders another folder has.
+    attempts: HashMap<FolderName, usize>,
+}
+
 /// Returns the destination of each folder, in the given order.
 pub(super) fn all(
     folders: &[&Folder],
-    source: &Roster,
-    target: &Roster,
+    sides: &Sides<'_>,
     rules: &Rules,
 ) -> Result<Vec<Destination>, PairError> {
-    let mut roles = if rules.pair_roles {
-        role_pairs(source, target)
+    let roles = if rules.pair_roles {
+        role_pairs(sides.source, sides.target)
     } else {
         Vec::new()
+    };
+    let mut naming = Naming {
+        rules,
+        roles,
+        sides,
+        attempts: HashMap::new(),
     };
     loop {
         let destinations: Vec<_> = folders
             .iter()
-            .map(|folder| one(&folder.name, rules, &roles))
+            .map(|folder| naming.one(&folder.name))
             .collect::<Result<_, _>>()?;
-        let meeting = meeting_by_role(&destinations);
-        // Each round drops a role in use, so this ends.
-        if meeting.is_empty() {
+        // Each round drops a role in use or a name, so this ends.
+        if !naming.give_way(&destinations) {
             return Ok(destinations);
-        }
-        for pair in roles.iter_mut().filter(|pair| meeting.contains(&pair.role)) {
-            pair.dropped = true;
         }
     }
 }
@@ -100,36 +123,82 @@ fn role_pairs(source: &Roster, target: &Roster) -> Vec<RolePair> {
     pairs
 }
 
-fn one(name: &FolderName, rules: &Rules, roles: &[RolePair]) -> Result<Destination, PairError> {
-    let renamed = Renamed::by(rules, name).map_err(|rule| PairError::NoName {
-        from: name.clone(),
-        rule,
-    })?;
-    let mut reasons = Vec::new();
-    if renamed.mapped {
-        reasons.push("mapped by --map".to_owned());
+impl Naming<'_> {
+    fn one(&self, name: &FolderName) -> Result<Destination, PairError> {
+        let rules = self.rules;
+        let renamed = Renamed::by(rules, name).map_err(|rule| PairError::NoName {
+            from: name.clone(),
+            rule,
+        })?;
+        let mut reasons = Vec::new();
+        if renamed.mapped {
+            reasons.push("mapped by --map".to_owned());
+        }
+        if renamed.substituted {
+            reasons.push("mapped by --map-regex".to_owned());
+        }
+        let explicit = renamed.mapped || renamed.substituted;
+        let mut destination = Destination {
+            to: renamed.name,
+            mapped: renamed.mapped,
+            explicit,
+            by_role: None,
+            of_gmail: None,
+            reasons,
+        };
+        if !explicit {
+            destination.follow_role(name, &self.roles);
+            self.leave_gmail(name, &mut destination);
+        }
+        if let Some(top) = &rules.into {
+            destination
+                .reasons
+                .push(format!("put below {top} by --into"));
+        }
+        destination.to = rename::place(rules, destination.to);
+        Ok(destination)
     }
-    if renamed.substituted {
-        reasons.push("mapped by --map-regex".to_owned());
+
+    /// Takes `[Gmail]` off a name that no role gave, unless the target has a folder with it, from
+    /// an earlier copy.
+    fn leave_gmail(&self, name: &FolderName, destination: &mut Destination) {
+        let attempt = self.attempts.get(name).copied().unwrap_or_default();
+        let wanted = rename::place(self.rules, destination.to.clone()).key();
+        let is_there = || {
+            let folders = &self.sides.target.folders;
+            folders.iter().any(|folder| folder.name.key() == wanted)
+        };
+        if destination.by_role.is_some() || !self.sides.leaves_gmail || is_there() {
+            return;
+        }
+        if let Some(to) = gmail::name_elsewhere(name, attempt) {
+            destination.to = to;
+            destination.of_gmail = Some(name.clone());
+            destination
+                .reasons
+                .push("one of Gmail's own folders".to_owned());
+        }
     }
-    let explicit = renamed.mapped || renamed.substituted;
-    let mut destination = Destination {
-        to: renamed.name,
-        mapped: renamed.mapped,
-        explicit,
-        by_role: None,
-        reasons,
-    };
-    if !explicit {
-        destination.follow_role(name, roles);
+
+    /// Lets roles, then names of Gmail's own folders, give way that send a folder where another one
+    /// goes. Reports whether any did.
+    fn give_way(&mut self, destinations: &[Destination]) -> bool {
+        let meeting = meeting(destinations);
+        let roles: Vec<SpecialUse> = meeting.iter().filter_map(|one| one.by_role).collect();
+        if !roles.is_empty() {
+            let in_use = self.roles.iter_mut();
+            for pair in in_use.filter(|pair| roles.contains(&pair.role)) {
+                pair.dropped = true;
+            }
+            return true;
+        }
+        let mut gave_way = false;
+        for name in meeting.iter().filter_map(|one| one.of_gmail.as_ref()) {
+            *self.attempts.entry(name.clone()).or_default() += 1;
+            gave_way = true;
+        }
+        gave_way
     }
-    if let Some(top) = &rules.into {
-        destination
-            .reasons
-            .push(format!("put below {top} by --into"));
-    }
-    destination.to = rename::place(rules, destination.to);
-    Ok(destination)
 }
 
 impl Destination {
@@ -166,9 +235,8 @@ impl Destination {
     }
 }
 
-/// Returns the roles that send a folder where another one goes, unless `--map` sent the other one
-/// there.
-fn meeting_by_role(destinations: &[Destination]) -> Vec<SpecialUse> {
+/// Returns the folders that go where another one goes, unless `--map` sent the other one there.
+fn meeting(destinations: &[Destination]) -> Vec<&Destination> {
     let mut groups: HashMap<String, Vec<&Destination>> = HashMap::new();
     for destination in destinations
         .iter()
@@ -183,6 +251,5 @@ fn meeting_by_role(destinations: &[Destination]) -> Vec<SpecialUse> {
         .into_values()
         .filter(|group| group.len() > 1)
         .flatten()
-        .filter_map(|one| one.by_role)
         .collect()
 }

@@ -13,12 +13,15 @@
 //! origin        what a folder of the target may be called on the source
 //! name          FolderName                       pairing      the outcome's types
 //! views         where mail goes that only a view has
+//! gmail         Gmail's own folders              labels       the values of --gmail-labels
 //! ```
 
 mod destination;
 mod escape;
 mod glob;
+mod gmail;
 mod kept;
+mod labels;
 mod name;
 mod origin;
 mod pair;
@@ -42,7 +45,9 @@ mod unused;
 pub mod utf7;
 mod views;
 
-pub use kept::{kept_folders, kept_name};
+pub use gmail::label;
+pub use kept::{KeptFolder, kept_folders, kept_name};
+pub use labels::GmailLabels;
 pub use name::FolderName;
 pub use pair::pair;
 pub use pairing::{

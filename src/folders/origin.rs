@@ -1,5 +1,6 @@
 //! What a folder on the target may be called on the source: the rules of a pairing, in reverse.
 
+use super::gmail;
 use super::name::FolderName;
 use super::pairing::TargetFolder;
 use super::role_names;
@@ -17,7 +18,7 @@ pub(super) fn origins(
 ) -> Vec<Vec<MailboxName>> {
     let wanted: Vec<Vec<FolderName>> = folders
         .iter()
-        .map(|(name, role)| names(name, *role, rules))
+        .map(|(name, role)| names(name, *role, source, rules))
         .collect();
     let mut places = place_all(source, &wanted.concat()).into_iter();
     let mut origins = Vec::with_capacity(folders.len());
@@ -42,7 +43,12 @@ pub(super) fn origins(
 }
 
 /// Returns the decoded names.
-fn names(name: &FolderName, role: Option<SpecialUse>, rules: &Rules) -> Vec<FolderName> {
+fn names(
+    name: &FolderName,
+    role: Option<SpecialUse>,
+    source: &Listing,
+    rules: &Rules,
+) -> Vec<FolderName> {
     let name = match &rules.into {
         None => Some(name.clone()),
         Some(top) => name
@@ -62,7 +68,10 @@ fn names(name: &FolderName, role: Option<SpecialUse>, rules: &Rules) -> Vec<Fold
                 .filter_map(|name| FolderName::parse(name)),
         );
     }
-    names.push(name);
+    names.push(name.clone());
+    if source.are_labels {
+        names.extend(gmail::origins(&name));
+    }
     names
 }
 

@@ -4,7 +4,8 @@
 //! two folders never become one unless `--map` says so; the outcome for one folder doesn't depend
 //! on which others were selected.
 
-use super::destination::{self, Destination};
+use super::destination::{self, Destination, Sides};
+use super::gmail;
 use super::kept;
 use super::name::FolderName;
 use super::origin::origins;
@@ -29,7 +30,12 @@ pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing
     rules.check_names(&there, "on the source")?;
     let mut pairing = Pairing::default();
     let candidates = candidates(source, &from, rules, &mut pairing);
-    let destinations = destination::all(&candidates, &from, &to, rules)?;
+    let sides = Sides {
+        source: &from,
+        target: &to,
+        leaves_gmail: source.are_labels && !target.are_labels,
+    };
+    let destinations = destination::all(&candidates, &sides, rules)?;
     let side = TargetSide::new(target, &to);
     let (mut drafts, mut matched) = draft(&candidates, destinations, &side, rules, &mut pairing);
     leave_others_names(&mut drafts, target);
@@ -57,6 +63,10 @@ pub fn pair(source: &Listing, target: &Listing, rules: &Rules) -> Result<Pairing
     pairing.unmatched_target = unmatched([source, target], &to, rules, &matched);
     pairing.warnings = rules.unused(&there, "on the source");
     pairing.warnings.extend(left_out_as_kept(&pairing.skipped));
+    pairing.warnings.extend(gmail::warnings(source, rules));
+    if source.are_labels {
+        pairing.labels = rules.gmail_labels;
+    }
     Ok(pairing)
 }
 

@@ -1,5 +1,6 @@
 //! The result of pairing two mailboxes' folders: which folder goes where, and why.
 
+use super::labels::GmailLabels;
 use super::name::FolderName;
 use crate::mail::{Flattened, MailboxName, SpecialUse};
 
@@ -21,6 +22,9 @@ pub struct Pairing {
     /// Things that the user should know but that stop nothing, such as a `--map` that matches no
     /// folder.
     pub warnings: Vec<String>,
+    /// What becomes of a message with several labels: always `Folders`, unless the source's folders
+    /// are labels.
+    pub labels: GmailLabels,
 }
 
 /// A folder on the source and the target's folder for it.

@@ -1,5 +1,6 @@
 //! The folder options as the user typed them, and their compiled form.
 
+use super::labels::GmailLabels;
 use super::name::FolderName;
 use super::pairing::LeavesOut;
 use super::rename::{Map, parse_typed};
@@ -26,6 +27,10 @@ pub struct Options {
     pub into: Option<String>,
     /// `--no-roles`: don't match Sent with Sent Items and so on.
     pub no_roles: bool,
+    /// `--gmail-labels`: what becomes of a message with several labels.
+    pub gmail_labels: GmailLabels,
+    /// `--gmail-archive FOLDER`: where Gmail's archived mail goes.
+    pub gmail_archive: Option<String>,
 }
 
 /// The folder options, compiled.
@@ -37,6 +42,8 @@ pub struct Rules {
     pub(super) regex: Vec<Substitution>,
     pub(super) into: Option<FolderName>,
     pub(super) pair_roles: bool,
+    pub(super) gmail_labels: GmailLabels,
+    pub(super) gmail_archive: Option<FolderName>,
 }
 
 impl Rules {
@@ -56,12 +63,15 @@ impl Rules {
             .iter()
             .map(|name| Pattern::exact(name))
             .collect::<Vec<_>>();
-        let into = match &options.into {
-            Some(text) => Some(parse_typed(text).ok_or_else(|| {
-                RuleError::new("--into", text, "not a folder name: a level is empty")
-            })?),
-            None => None,
+        let folder = |option, text: &Option<String>| {
+            let parse = |text: &String| {
+                parse_typed(text).ok_or_else(|| {
+                    RuleError::new(option, text, "not a folder name: a level is empty")
+                })
+            };
+            text.as_ref().map(parse).transpose()
         };
+        let into = folder("--into", &options.into)?;
         Ok(Self {
             include: [patterns("--folder", &options.include)?, names].concat(),
             exclude: patterns("--exclude", &options.exclude)?,
@@ -73,6 +83,8 @@ impl Rules {
                 .collect::<Result<_, _>>()?,
             pair_roles: !options.no_roles && into.is_none(),
             into,
+            gmail_labels: options.gmail_labels,
+            gmail_archive: folder("--gmail-archive", &options.gmail_archive)?,
         })
     }
 

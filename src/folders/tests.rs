@@ -188,6 +188,81 @@ fn folders_are_paired_by_role() {
 }
 
 #[test]
+fn gmails_own_folders_leave_gmail() {
+    let mut source = listing(
+        "",
+        '/',
+        &[
+            "INBOX",
+            "[Gmail] \\Noselect",
+            "[Gmail]/Gesendet \\Sent",
+            "[Gmail]/Papierkorb \\Trash",
+            "[Gmail]/Alle \\All",
+            "Gesendet",
+            "Papierkorb",
+            "Gmail/Papierkorb",
+        ],
+    );
+    let rows_to = |source: &Listing, target: &Listing, words: &[&str]| {
+        let pairing = paired(source, target, words).unwrap();
+        let mut found = rows(&pairing);
+        found.retain(|row| row.starts_with("[Gmail]"));
+        found.sort();
+        found
+    };
+    let other = listing("", '/', &["INBOX", "Sent"]);
+    assert_eq!(
+        rows_to(&source, &other, &[]),
+        [
+            "[Gmail]/Gesendet -> Sent",
+            "[Gmail]/Papierkorb -> +[Gmail]/Papierkorb"
+        ],
+        "it isn't Gmail"
+    );
+    source.are_labels = true;
+    let gmail = Listing {
+        are_labels: true,
+        ..listing("", '/', &["INBOX"])
+    };
+    for (target, words, expected) in [
+        (
+            &other,
+            &[][..],
+            &[
+                "[Gmail]/Gesendet -> Sent",
+                "[Gmail]/Papierkorb -> +Gmail 2/Papierkorb",
+            ][..],
+        ),
+        (
+            &other,
+            &["--no-roles"],
+            &[
+                "[Gmail]/Gesendet -> +Gmail/Gesendet",
+                "[Gmail]/Papierkorb -> +Gmail 2/Papierkorb",
+            ],
+        ),
+        (
+            &other,
+            &["--map [Gmail]=[Gmail]"],
+            &[
+                "[Gmail]/Gesendet -> +[Gmail]/Gesendet",
+                "[Gmail]/Papierkorb -> +[Gmail]/Papierkorb",
+            ],
+        ),
+        (
+            &gmail,
+            &[],
+            &[
+                "[Gmail]/Gesendet -> +[Gmail]/Gesendet",
+                "[Gmail]/Papierkorb -> +[Gmail]/Papierkorb",
+            ],
+        ),
+    ] {
+        assert_eq!(rows_to(&source, target, words), expected, "{words:?}");
+    }
+}
+
+#[test]
 fn reasons_say_why() {
     let source = listing("", '/', &["Sent", "Sent/x", "Junk", "Spam", "a.b/c", "Old"]);
     let target = listing("INBOX.", '.', &["INBOX.Sent Items", "INBOX.Spam"]);

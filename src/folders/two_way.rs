@@ -3,13 +3,14 @@
 //! Invariants: translating a name to one side and back returns the same name, so no folder is
 //! mistaken for another; new folders only get names that can be read back.
 
+use super::gmail;
 use super::name::FolderName;
 use super::pairing::{LeavesOut, TargetFolder};
 use super::roles;
 use super::roster::{Folder, Roster};
 use super::rules::Rules;
 use super::target::TargetSide;
-use crate::mail::{Listing, SpecialUse};
+use crate::mail::{Both, Listing, SpecialUse};
 use std::collections::HashSet;
 
 /// Names that differ on the two sides, each with its subfolders: a folder's name on the first and
@@ -18,9 +19,10 @@ use std::collections::HashSet;
 pub struct Exchange(Vec<(FolderName, FolderName)>);
 
 impl Exchange {
-    /// Collects what `--map` and the folders' roles exchange. A role gives way if another folder
-    /// has one of its names.
-    pub fn new(first: &Roster, second: &Roster, rules: &Rules) -> Self {
+    /// Collects what `--map`, the folders' roles and the lack of a `[Gmail]` exchange. A role gives
+    /// way if another folder has one of its names.
+    pub fn new(listings: &Both<Listing>, rosters: &Both<Roster>, rules: &Rules) -> Self {
+        let Both { first, second } = rosters;
         let mut exchange = Self(Vec::new());
         for (from, to) in rules.map.entries() {
             exchange.add(from, to);
@@ -33,6 +35,13 @@ impl Exchange {
             {
                 exchange.add(from, to);
             }
+        }
+        let (one, other) = ((&listings.first, first), (&listings.second, second));
+        for (name, there) in gmail::exchanged(one, other) {
+            exchange.add(&name, &there);
+        }
+        for (name, there) in gmail::exchanged(other, one) {
+            exchange.add(&there, &name);
         }
         exchange.add_flattened(first, second);
         exchange
@@ -136,8 +145,8 @@ impl Rules {
     /// Reports whether this is Gmail's folder of chats, which takes part only if its exact name is
     /// given: chats aren't mail, and no server accepts them.
     pub fn leaves_chats(&self, listing: &Listing, folder: &Folder) -> bool {
-        let is_chats = match folder.name.levels() {
-            [top, name] => ["[Gmail]", "[Google Mail]"].contains(&top.as_str()) && name == "Chats",
+        let is_chats = match gmail::own_name(&folder.name).unwrap_or_default() {
+            [name] => name == "Chats",
             _ => false,
         };
         let key = folder.name.key();
@@ -208,11 +217,13 @@ mod tests {
             map: maps.iter().map(|&map| map.to_owned()).collect(),
             ..Options::default()
         };
-        Exchange::new(
-            &Roster::default(),
-            &Roster::default(),
-            &Rules::new(&options).unwrap(),
-        )
+        exchange_of([&[], &[]], &Rules::new(&options).unwrap())
+    }
+
+    fn exchange_of([first, second]: [&[&str]; 2], rules: &Rules) -> Exchange {
+        let listings = Both::new(listing("", '/', first), listing("", '/', second));
+        let rosters = listings.as_ref().map(Roster::read);
+        Exchange::new(&listings, &rosters, rules)
     }
 
     #[test]
@@ -237,12 +248,12 @@ mod tests {
 
     #[test]
     fn a_folder_that_one_side_has_beside_its_parent_is_the_same() {
-        let levels = Roster::read(&listing("", '/', &["A", "A/x", "B/y", "B=2Fy"]));
-        let beside = Roster::read(&listing("", '/', &["A", "A=2Fx", "B=2Fy"]));
+        let levels: &[&str] = &["A", "A/x", "B/y", "B=2Fy"];
+        let beside: &[&str] = &["A", "A=2Fx", "B=2Fy"];
         let rules = Rules::new(&Options::default()).unwrap();
         let (to_files, from_files) = (
-            Exchange::new(&levels, &beside, &rules),
-            Exchange::new(&beside, &levels, &rules),
+            exchange_of([levels, beside], &rules),
+            exchange_of([beside, levels], &rules),
         );
         for (here, there) in [
             (["A", "x"], name(&["A/x"])),

@@ -42,11 +42,13 @@ pub(super) fn pairs(
         let mapped = destination::by_rules(&folder.name, rules)?;
         let place = Place {
             side: &side,
+            source,
             target,
             roster: to,
             rules,
         };
-        let Some(resolved) = place.of(folder, role, mapped.as_ref()) else {
+        let named = mapped.or_else(|| place.archive_by_option());
+        let Some(resolved) = place.of(folder, role, named.as_ref()) else {
             continue;
         };
         let is_free = to
@@ -55,7 +57,7 @@ pub(super) fn pairs(
             .all(|other| other.role != Some(SpecialUse::Archive));
         let is_new = matches!(resolved.target, TargetFolder::New { .. });
         let is_archive =
-            is_new && mapped.is_none() && role == SpecialUse::All && is_free && rules.pair_roles;
+            is_new && named.is_none() && role == SpecialUse::All && is_free && rules.pair_roles;
         let mut reasons = vec!["only what is in no other folder".to_owned()];
         reasons.extend(resolved.reasons);
         views.push(Pair {
@@ -87,21 +89,31 @@ fn is_only_foreign(folder: &Folder, rules: &Rules, key: &str) -> bool {
 /// Finds the folder on the target.
 struct Place<'a> {
     side: &'a TargetSide<'a>,
+    source: &'a Listing,
     target: &'a Listing,
     roster: &'a Roster,
     rules: &'a Rules,
 }
 
 impl Place<'_> {
-    fn of(&self, view: &Folder, role: SpecialUse, mapped: Option<&FolderName>) -> Option<Resolved> {
-        if let Some(name) = mapped {
+    /// Returns the folder that the user wants for Gmail's archived mail.
+    fn archive_by_option(&self) -> Option<FolderName> {
+        self.rules
+            .gmail_archive
+            .clone()
+            .filter(|_| self.source.are_labels)
+    }
+
+    fn of(&self, view: &Folder, role: SpecialUse, named: Option<&FolderName>) -> Option<Resolved> {
+        if let Some(name) = named {
             return self.resolve(name.clone(), true);
         }
         if let Some(all) = self.all_mail() {
             return Some(all);
         }
         let archive = self.archive()?;
-        if role == SpecialUse::All {
+        // On Gmail, stars and importance are marks: what has no other label is archived.
+        if role == SpecialUse::All || self.source.are_labels {
             return self.resolve(archive, false);
         }
         let own = view

@@ -1,4 +1,6 @@
 //! A server's capabilities (RFC 3501 section 6.1.1). Only what it announces after login counts.
+//!
+//! Names are compared in upper case, and a name that isn't known here is kept and does no harm.
 
 use super::wire::LiteralMode;
 use std::collections::BTreeSet;

@@ -42,6 +42,7 @@ impl Courtesy {
 }
 
 /// Parses `Suggested Backoff Time: 299961 milliseconds`, as written by Exchange and Microsoft 365.
+/// No RFC has it: it is part of the human-readable `text` of a reply (RFC 3501 section 7.1).
 fn suggested(text: &str) -> Option<Duration> {
     let (_, rest) = text.split_once("Suggested Backoff Time: ")?;
     let (number, unit) = rest.split_once(' ')?;

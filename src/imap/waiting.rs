@@ -1,4 +1,7 @@
 //! Unanswered commands.
+//!
+//! A reply ends the command with its tag (RFC 3501 section 2.2.1), in whatever order the server
+//! answers. What is on the way is counted, so that it can be limited.
 
 use super::{BYTES_AHEAD, COMMANDS_AHEAD, Ticket};
 use std::collections::VecDeque;

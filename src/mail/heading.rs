@@ -1,4 +1,6 @@
 //! The fields by which users recognise a message in a list.
+//!
+//! For display only: they are decoded and cut, and no message is told from another by them.
 
 use super::InternalDate;
 use serde::{Serialize, Serializer};

@@ -24,4 +24,4 @@ pub use listing::{
 };
 pub use message::{FlagTable, HeaderKey, Message};
 pub use side::{Both, Side};
-pub use uid::{Uid, UidSet, UidValidity};
+pub use uid::{ModSeq, Uid, UidNext, UidSet, UidValidity};

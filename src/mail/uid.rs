@@ -1,4 +1,5 @@
-//! UIDs, UIDVALIDITY and sets of UIDs (RFC 3501 section 2.3.1.1).
+//! UIDs, UIDNEXT, UIDVALIDITY and sets of UIDs (RFC 3501 section 2.3.1.1), and mod-sequences (RFC
+//! 7162).
 
 use serde::Serialize;
 use std::fmt;
@@ -22,6 +23,71 @@ impl Uid {
 }
 
 impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// UIDNEXT: every message that comes into a mailbox gets this UID or a higher one, and all that were
+/// ever there have lower ones. Never zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UidNext(NonZeroU32);
+
+impl UidNext {
+    /// The UIDNEXT of a mailbox that never had a message.
+    pub const FIRST: Self = Self(NonZeroU32::MIN);
+    /// The highest that there is.
+    pub const LAST: Self = Self(NonZeroU32::MAX);
+
+    /// Makes the UIDNEXT with this value; `None` for zero, which no server may use.
+    pub fn new(value: u32) -> Option<Self> {
+        NonZeroU32::new(value).map(Self)
+    }
+
+    /// Returns the lowest UIDNEXT of a mailbox that had a message with this UID.
+    pub fn after(uid: Uid) -> Self {
+        Self(uid.0.saturating_add(1))
+    }
+
+    /// Returns the number as on the wire.
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+
+    /// Reports whether this UID was assigned already, so that its message isn't new.
+    pub fn has_assigned(self, uid: Uid) -> bool {
+        uid.0 < self.0
+    }
+
+    /// Returns all UIDs that can still be assigned.
+    pub fn and_above(self) -> UidSet {
+        UidSet::from_uid(Uid(self.0))
+    }
+
+    /// Returns the UIDNEXT after so many messages came.
+    #[must_use]
+    pub fn advanced_by(self, messages: u32) -> Self {
+        Self(self.0.saturating_add(messages))
+    }
+
+    /// Returns the UIDNEXT before so many messages came, at least [`UidNext::FIRST`].
+    #[must_use]
+    pub fn lowered_by(self, messages: u32) -> Self {
+        Self::new(self.get().saturating_sub(messages)).unwrap_or(Self::FIRST)
+    }
+}
+
+impl fmt::Display for UidNext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A mod-sequence (RFC 7162 section 3): each change of a mailbox's messages gets a higher one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ModSeq(pub u64);
+
+impl fmt::Display for ModSeq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -123,8 +189,10 @@ impl UidSet {
         self.iter().filter(|uid| other.contains(*uid)).collect()
     }
 
-    /// Returns the UIDs from `first` to `end`, exclusive, that it doesn't contain.
-    pub fn missing_between(&self, first: u32, end: u32) -> Self {
+    /// Returns the UIDs that were assigned between two values of UIDNEXT and that it doesn't
+    /// contain.
+    pub fn missing_between(&self, before: UidNext, after: UidNext) -> Self {
+        let (first, end) = (before.get(), after.get());
         let mut missing = Self::default();
         let mut next = first;
         for (low, high) in self.ranges().filter(|(_, high)| *high >= first) {
@@ -244,16 +312,33 @@ mod tests {
     #[test]
     fn tells_what_is_missing() {
         let some = set([3, 4, 7, 9]);
-        assert_eq!(some.missing_between(1, 12).to_string(), "1:2,5:6,8,10:11");
-        assert_eq!(some.missing_between(4, 9).to_string(), "5:6,8");
-        assert_eq!(some.missing_between(3, 5), UidSet::default());
-        assert_eq!(some.missing_between(9, 3), UidSet::default());
+        let next = |value| UidNext::new(value).unwrap();
+        let missing = |before, after| some.missing_between(next(before), next(after));
+        assert_eq!(missing(1, 12).to_string(), "1:2,5:6,8,10:11");
+        assert_eq!(missing(4, 9).to_string(), "5:6,8");
+        assert_eq!(missing(3, 5), UidSet::default());
+        assert_eq!(missing(9, 3), UidSet::default());
         assert_eq!(
-            UidSet::from_uid(Uid::new(5).unwrap())
-                .missing_between(2, u32::MAX)
+            next(5)
+                .and_above()
+                .missing_between(next(2), UidNext::LAST)
                 .to_string(),
             "2:4"
         );
+    }
+
+    #[test]
+    fn a_uid_is_assigned_once_it_is_below_uidnext() {
+        let (uid, next) = (Uid::new(7).unwrap(), UidNext::new(7).unwrap());
+        assert!(!next.has_assigned(uid) && next.and_above().contains(uid));
+        assert!(UidNext::after(uid).has_assigned(uid));
+        assert_eq!(next.advanced_by(3).lowered_by(3), next);
+        // A server may have assigned the last one.
+        let last = Uid::new(u32::MAX).unwrap();
+        assert_eq!(UidNext::after(last), UidNext::LAST);
+        assert_eq!(UidNext::LAST.advanced_by(1), UidNext::LAST);
+        assert_eq!(next.lowered_by(9), UidNext::FIRST);
+        assert_eq!(UidNext::new(0), None);
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub fn resolve(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAdd
         .map_err(|error| Error::Setup {
             reason: words(&error),
         })?;
+    // Only for a diagnosis, which changes nothing: the first signal ends the program.
     receiver.recv_timeout(timeout).unwrap_or_else(|_| {
         let reason = format!("the resolver did not answer within {}", seconds(timeout));
         Err(Error::NoAddress {

@@ -61,6 +61,7 @@ pub fn by_device(client: &Client, guide: &dyn Guide) -> Result<Tokens, Error> {
     };
     let granted = basic.exchange_device_access_token(&details).request(
         &poll,
+        // As in a login by browser, the first signal ends the program.
         std::thread::sleep,
         Some(patience),
     );

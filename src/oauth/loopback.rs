@@ -61,6 +61,8 @@ impl Loopback {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
             let Ok((stream, _)) = self.listener.accept() else {
+                // A login writes nothing that a stop would have to wait for: the first signal ends
+                // the program.
                 std::thread::sleep(GLANCE);
                 continue;
             };

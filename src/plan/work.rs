@@ -1,6 +1,8 @@
 //! What has to be copied, cut into pieces that lanes can take.
 
-use crate::mail::{FlagTable, MailboxName, Message, PermanentFlags, Uid, UidSet, UidValidity};
+use crate::mail::{
+    FlagTable, MailboxName, Message, PermanentFlags, Uid, UidNext, UidSet, UidValidity,
+};
 use std::ops::Range;
 
 /// The most bytes in a piece, so that lanes finish at about the same time and little is requested
@@ -29,7 +31,7 @@ pub struct FolderTask {
     pub target_uid_validity: Option<UidValidity>,
     /// The target's UIDNEXT before the copy began, so no message had this UID or a higher one;
     /// `None`: unknown.
-    pub target_uid_next: Option<u32>,
+    pub target_uid_next: Option<UidNext>,
     /// The flags that the target keeps.
     pub permanent_flags: PermanentFlags,
     /// Whether these are drafts, many of which may share a header.

@@ -1,9 +1,10 @@
 //! The records of folders: intents and checkpoints.
 
+use super::records::{mod_seq_column, mod_seq_from_column};
 use super::{
     Checkpoint, Durability, Fault, FolderId, FolderInStep, FolderRecord, FolderStart, State,
 };
-use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
+use crate::mail::{MailboxName, Uid, UidNext, UidSet, UidValidity};
 use crate::store::Error;
 use rusqlite::{OptionalExtension as _, Row, Transaction};
 
@@ -237,7 +238,9 @@ fn begin(transaction: &Transaction<'_>, start: &FolderStart<'_>) -> Result<Folde
     let goes_on =
         source.is_some() && target.is_some() && (source, target) == (old_source, old_target);
     let intent = if goes_on {
-        accounted_for.min(start.target_uid_next.unwrap_or(1)).max(1)
+        accounted_for
+            .min(start.target_uid_next.map_or(1, UidNext::get))
+            .max(1)
     } else {
         1
     };
@@ -266,12 +269,12 @@ fn checkpoint(transaction: &Transaction<'_>, folder: &FolderInStep) -> Result<bo
         id.0,
         source.uid_validity.0,
         target.uid_validity.0,
-        source.uid_next,
+        source.uid_next.get(),
         source.messages,
-        source.mod_seq.map(u64::cast_signed),
-        target.uid_next,
+        mod_seq_column(source.mod_seq),
+        target.uid_next.get(),
         target.messages,
-        target.mod_seq.map(u64::cast_signed),
+        mod_seq_column(target.mod_seq),
     ))?;
     if taken == 0
         && !transaction
@@ -295,7 +298,7 @@ fn record(row: &Row<'_>) -> Result<FolderRecord, rusqlite::Error> {
         source_uid_validity,
         target_uid_validity,
         checkpoint: source.zip(target),
-        intent: row.get(6)?,
+        intent: row.get::<_, Option<u32>>(6)?.and_then(UidNext::new),
         pairs: row.get::<_, i64>(5)?.cast_unsigned(),
         source_mailbox_id: row.get(13)?,
         target_mailbox_id: row.get(14)?,
@@ -308,11 +311,9 @@ fn side(
     uid_validity: Option<UidValidity>,
     first: usize,
 ) -> Result<Option<Checkpoint>, rusqlite::Error> {
-    let uid_next = row.get::<_, Option<u32>>(first)?;
+    let uid_next = row.get::<_, Option<u32>>(first)?.and_then(UidNext::new);
     let messages = row.get::<_, Option<u32>>(first + 1)?;
-    let mod_seq = row
-        .get::<_, Option<i64>>(first + 2)?
-        .map(i64::cast_unsigned);
+    let mod_seq = mod_seq_from_column(row.get(first + 2)?);
     Ok((|| {
         Some(Checkpoint {
             uid_validity: uid_validity?,

@@ -1,6 +1,6 @@
 //! The types that a state records and returns.
 
-use crate::mail::{Counters, Flags, MailboxName, Uid, UidValidity};
+use crate::mail::{Counters, Flags, MailboxName, ModSeq, Uid, UidNext, UidValidity};
 
 /// The two mailboxes of a pair, by the identities of their addresses, which contain no secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,11 +17,11 @@ pub struct Checkpoint {
     /// Its UIDVALIDITY.
     pub uid_validity: UidValidity,
     /// UIDNEXT: no message had this UID or a higher one.
-    pub uid_next: u32,
+    pub uid_next: UidNext,
     /// Its number of messages.
     pub messages: u32,
     /// HIGHESTMODSEQ (RFC 7162); `None` if the server doesn't have it.
-    pub mod_seq: Option<u64>,
+    pub mod_seq: Option<ModSeq>,
 }
 
 impl Checkpoint {
@@ -58,6 +58,16 @@ impl Checkpoint {
     }
 }
 
+/// Returns a mod-sequence as a column holds it, whose integers are signed.
+pub(super) fn mod_seq_column(mod_seq: Option<ModSeq>) -> Option<i64> {
+    mod_seq.map(|mod_seq| mod_seq.0.cast_signed())
+}
+
+/// Returns the mod-sequence that a column holds.
+pub(super) fn mod_seq_from_column(value: Option<i64>) -> Option<ModSeq> {
+    value.map(|value| ModSeq(value.cast_unsigned()))
+}
+
 /// Identifies a folder in one state, until it is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FolderId(pub(super) i64);
@@ -82,7 +92,7 @@ pub struct FolderStart<'a> {
     /// The target's UIDVALIDITY; `None` if the server didn't report it.
     pub target_uid_validity: Option<UidValidity>,
     /// The target's UIDNEXT before anything is sent; `None` if the server didn't report it.
-    pub target_uid_next: Option<u32>,
+    pub target_uid_next: Option<UidNext>,
     /// The source's MAILBOXID (RFC 8474), which a folder keeps when it is renamed; `None` if the
     /// server didn't report it.
     pub source_mailbox_id: Option<&'a str>,
@@ -119,7 +129,7 @@ pub struct FolderRecord {
     pub checkpoint: Option<(Checkpoint, Checkpoint)>,
     /// A copy was begun and not finished: messages on the target from this UID on may be copies of
     /// source messages, if both are in no pair. `None` while there is a checkpoint.
-    pub intent: Option<u32>,
+    pub intent: Option<UidNext>,
     /// How many pairs are recorded.
     pub pairs: u64,
     /// The source's MAILBOXID (RFC 8474); `None` if the server didn't report it.

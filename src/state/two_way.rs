@@ -7,8 +7,9 @@
 //! without them a deletion can't be told from a new message, so the next run merges both sides.
 
 use super::pairs::FlagSets;
+use super::records::{mod_seq_column, mod_seq_from_column};
 use super::{Durability, Fault, FolderId, State};
-use crate::mail::{Both, Counters, Flags, MailboxName, Side, Uid, UidValidity};
+use crate::mail::{Both, Counters, Flags, MailboxName, Side, Uid, UidNext, UidValidity};
 use crate::store::Error;
 use rusqlite::{Row, Transaction};
 use std::collections::HashSet;
@@ -243,12 +244,12 @@ impl<'a> TwoWay<'a> {
     ///
     /// # Errors
     /// The file is damaged, or the disk fails.
-    pub fn highest(&self, folder: FolderId) -> Result<Both<Option<u32>>, Error> {
+    pub fn highest(&self, folder: FolderId) -> Result<Both<Option<Uid>>, Error> {
         self.state.read(|connection| {
-            let highest = connection
+            let highest: Both<Option<u32>> = connection
                 .prepare_cached(HIGHEST)?
                 .query_row([folder.0], |row| Ok(Both::new(row.get(0)?, row.get(1)?)))?;
-            Ok(self.turn(highest))
+            Ok(self.turn(highest).map(|uid| uid.and_then(Uid::new)))
         })
     }
 
@@ -355,7 +356,6 @@ impl<'a> TwoWay<'a> {
         folder: &TwoWayFolder,
     ) -> Result<(), Fault> {
         let Both { first, second } = self.turn(folder.sides.as_ref());
-        let number = |value: Option<u64>| value.map(u64::cast_signed);
         let validity = |side: &TwoWaySide| side.counters.uid_validity.map(|validity| validity.0);
         transaction
             .prepare_cached(SAVE)?
@@ -367,15 +367,15 @@ impl<'a> TwoWay<'a> {
                 first.path,
                 first.mailbox_id,
                 validity(first),
-                first.counters.uid_next,
-                number(first.counters.mod_seq),
+                first.counters.uid_next.map(UidNext::get),
+                mod_seq_column(first.counters.mod_seq),
                 first.counters.messages,
                 second.name.as_bytes(),
                 second.path,
                 second.mailbox_id,
                 validity(second),
-                second.counters.uid_next,
-                number(second.counters.mod_seq),
+                second.counters.uid_next.map(UidNext::get),
+                mod_seq_column(second.counters.mod_seq),
                 second.counters.messages,
             ])?;
         Ok(())
@@ -416,8 +416,8 @@ fn side(row: &Row<'_>, at: usize) -> Result<TwoWaySide, rusqlite::Error> {
         mailbox_id: row.get(at + 2)?,
         counters: Counters {
             uid_validity: row.get::<_, Option<u32>>(at + 3)?.map(UidValidity),
-            uid_next: row.get(at + 4)?,
-            mod_seq: row.get::<_, Option<i64>>(at + 5)?.map(i64::cast_unsigned),
+            uid_next: row.get::<_, Option<u32>>(at + 4)?.and_then(UidNext::new),
+            mod_seq: mod_seq_from_column(row.get(at + 5)?),
             messages: row.get(at + 6)?,
         },
     })

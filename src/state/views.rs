@@ -3,7 +3,7 @@
 //! all other folders' counters.
 
 use super::{Checkpoint, FolderInStep, FolderRecord, FolderStart, State, TwoWay};
-use crate::mail::{MailboxName, Side, UidValidity};
+use crate::mail::{MailboxName, ModSeq, Side, UidNext, UidValidity};
 use crate::store::Error;
 
 /// The name of the other side's folder in a view's record; no folder has it.
@@ -42,7 +42,7 @@ impl SeenView {
         Some(Self {
             view: view.clone(),
             then: then.clone(),
-            print: other.mod_seq?,
+            print: other.mod_seq?.0,
             messages: other.messages.into(),
         })
     }
@@ -72,9 +72,9 @@ impl State {
         let messages = u32::try_from(seen.messages).unwrap_or(u32::MAX);
         let other = Checkpoint {
             uid_validity: NO_GENERATION,
-            uid_next: 1,
+            uid_next: UidNext::FIRST,
             messages,
-            mod_seq: Some(seen.print),
+            mod_seq: Some(ModSeq(seen.print)),
         };
         let (source, target) = if is_targets {
             (other, seen.then.clone())

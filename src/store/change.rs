@@ -2,7 +2,7 @@
 
 use super::{Body, FolderScan};
 use crate::mail::{
-    Flags, Flattened, InternalDate, MailboxName, SpecialUse, Uid, UidSet, UidValidity,
+    Flags, Flattened, InternalDate, MailboxName, ModSeq, SpecialUse, Uid, UidSet, UidValidity,
 };
 
 /// A message to deliver.
@@ -142,7 +142,7 @@ pub struct FlagChange {
     pub flags: Flags,
     /// Skips messages that have changed since the folder had this HIGHESTMODSEQ, if the server
     /// supports it (UNCHANGEDSINCE, RFC 7162).
-    pub unchanged_since: Option<u64>,
+    pub unchanged_since: Option<ModSeq>,
 }
 
 /// Messages to copy or move to another folder in the same account, without passing through this

@@ -1,8 +1,8 @@
 //! Requests to scan folders, and their results.
 
 use crate::mail::{
-    Counters, FlagTable, Flags, Heading, MailboxName, Message, PermanentFlags, Uid, UidSet,
-    UidValidity,
+    Counters, FlagTable, Flags, Heading, MailboxName, Message, ModSeq, PermanentFlags, Uid,
+    UidNext, UidSet, UidValidity,
 };
 
 /// How much a scan requests of each message.
@@ -24,7 +24,7 @@ pub enum ScanDepth {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Baseline {
     /// Messages with this UID or a higher one are new.
-    pub uid_next: Uid,
+    pub uid_next: UidNext,
     /// How much is requested of the others.
     pub known: KnownDepth,
     /// Some of the others whose header fields are requested all the same, to check whether they are
@@ -36,12 +36,12 @@ impl Baseline {
     /// Returns what is known of a folder since its UIDNEXT and HIGHESTMODSEQ were these; `None`
     /// without a UIDNEXT.
     pub fn since(
-        uid_next: Option<u32>,
-        mod_seq: Option<u64>,
+        uid_next: Option<UidNext>,
+        mod_seq: Option<ModSeq>,
         probe: [Option<Uid>; 2],
     ) -> Option<Self> {
         Some(Self {
-            uid_next: Uid::new(uid_next?)?,
+            uid_next: uid_next?,
             known: mod_seq.map_or(KnownDepth::Flags, KnownDepth::Changes),
             probe,
         })
@@ -57,7 +57,7 @@ pub enum KnownDepth {
     Flags,
     /// UID and flags of what has changed after this HIGHESTMODSEQ, and which are gone (CONDSTORE
     /// and QRESYNC, RFC 7162); like `Flags` if the server doesn't support that.
-    Changes(u64),
+    Changes(ModSeq),
 }
 
 /// A folder to scan.
@@ -76,6 +76,19 @@ pub struct ScanRequest<'a> {
     pub for_writing: bool,
 }
 
+impl<'a> ScanRequest<'a> {
+    /// Requests all messages of a folder, for reading.
+    pub fn new(mailbox: &'a MailboxName, depth: ScanDepth) -> Self {
+        Self {
+            mailbox,
+            depth,
+            uids: None,
+            search: None,
+            for_writing: false,
+        }
+    }
+}
+
 /// The contents of a folder.
 #[derive(Clone, Debug, Default)]
 pub struct FolderScan {
@@ -83,11 +96,11 @@ pub struct FolderScan {
     pub uid_validity: Option<UidValidity>,
     /// Its UIDNEXT when it was opened, so no message had this UID or a higher one; `None` if the
     /// server doesn't say.
-    pub uid_next: Option<u32>,
+    pub uid_next: Option<UidNext>,
     /// How many messages it had when it was opened.
     pub exists: u32,
     /// HIGHESTMODSEQ when it was opened (RFC 7162); `None` if the server has none.
-    pub highest_mod_seq: Option<u64>,
+    pub highest_mod_seq: Option<ModSeq>,
     /// MAILBOXID (RFC 8474); `None` if the server has none.
     pub mailbox_id: Option<String>,
     /// The flags that it can keep.
@@ -164,12 +177,8 @@ impl FolderScan {
 
     /// Returns UIDNEXT. A server that doesn't report it still assigns new messages higher UIDs than
     /// the last one (RFC 3501 section 2.3.1.1); `None` if there is no message either.
-    pub fn next_uid(&self) -> Option<u32> {
-        let after_last = || {
-            self.messages
-                .last()
-                .map(|message| message.uid().get().saturating_add(1))
-        };
+    pub fn next_uid(&self) -> Option<UidNext> {
+        let after_last = || Some(UidNext::after(self.messages.last()?.uid()));
         self.uid_next.or_else(after_last)
     }
 }

@@ -6,8 +6,10 @@
 mod bodies;
 mod compared;
 mod merged;
+mod sorted;
 
 pub(super) use compared::{Compared, only};
+pub(super) use sorted::Sorted;
 
 use super::MessageFilter;
 use super::known::{Asking, Known, Recognised};
@@ -44,6 +46,8 @@ pub(super) struct Pair {
     pub(super) known: Option<Known>,
     /// Only these messages on the source are compared: those of a view that are in no other folder.
     pub(super) only: Option<UidSet>,
+    /// Which of the source's messages take part, where each does in one folder only.
+    pub(super) sorted: Option<Sorted>,
 }
 
 /// The folders to compare, and how.
@@ -336,6 +340,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         if self.pairs[index].target.is_none() {
             return Ok(Ok(None));
         }
+        // A stop ends the target's scan, and with it this wait.
         scans.recv().map(|scan| scan.map(Some)).map_err(|_| ())
     }
 
@@ -370,7 +375,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         let known = pair
             .known
             .as_ref()
-            .filter(|_| !whole && pair.only.is_none())
+            .filter(|_| !whole && pair.only.is_none() && pair.sorted.is_none())
             .and_then(|known| known.depth(side, asking));
         match known {
             Some(depth) if pair.by_identity => depth,
@@ -468,6 +473,9 @@ impl<C: AsReadStore> Comparison<'_, C> {
             by.into_iter().for_each(|by| filtered_out.add(by, 1));
             by.is_none()
         });
+        if let Some(sorted) = &pair.sorted {
+            sorted.limit(&mut source.messages, &mut source.flags, &mut filtered_out);
+        }
         filtered_out
     }
 

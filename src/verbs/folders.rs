@@ -71,13 +71,7 @@ fn measure(
         .collect();
     let requests: Vec<_> = unknown
         .iter()
-        .map(|at| ScanRequest {
-            mailbox: &mailboxes[*at].name,
-            depth: ScanDepth::Attributes,
-            uids: None,
-            search: None,
-            for_writing: false,
-        })
+        .map(|at| ScanRequest::new(&mailboxes[*at].name, ScanDepth::Attributes))
         .collect();
     store.scan(&requests, &mut |nth, scan| {
         let row = &mut rows[unknown[nth]];

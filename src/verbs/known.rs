@@ -2,7 +2,7 @@
 //! the flags that both sides last agreed on. The servers decide whether a record still holds.
 
 use crate::engine::scans::seems_capped;
-use crate::mail::{Flags, MailboxName, Message, Side, Uid, UidSet, UidValidity};
+use crate::mail::{Flags, MailboxName, Message, Side, Uid, UidNext, UidSet, UidValidity};
 use crate::state::{Checkpoint, FolderId, FolderRecord, PairRecord};
 use crate::store::{Baseline, FolderScan, KnownDepth, ScanDepth};
 use std::collections::HashMap;
@@ -68,7 +68,7 @@ impl Known {
         };
         let probe = [top(Side::SOURCE), top(Side::TARGET)];
         Some(ScanDepth::Since(Baseline {
-            uid_next: Uid::new(was.uid_next)?,
+            uid_next: was.uid_next,
             known,
             probe,
         }))
@@ -81,7 +81,7 @@ impl Known {
             .record
             .checkpoint
             .as_ref()
-            .map_or(0, |(source, target)| match side {
+            .map_or(UidNext::FIRST, |(source, target)| match side {
                 Side::SOURCE => source.uid_next,
                 Side::TARGET => target.uid_next,
             });
@@ -89,7 +89,7 @@ impl Known {
             .pairs
             .iter()
             .map(|pair| (uid_on(side, pair), pair.flags.clone()));
-        scan.filled_in(known, |uid| uid.get() < next)
+        scan.filled_in(known, |uid| next.has_assigned(uid))
     }
 
     /// Returns the recorded pairs to check for still being the same messages: the one with the
@@ -241,7 +241,7 @@ impl Records {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::{FlagTable, HeaderKey, PermanentFlags};
+    use crate::mail::{FlagTable, HeaderKey, ModSeq, PermanentFlags};
     use crate::store::Unchanged;
 
     fn scan(uid_validity: u32, uid_next: u32, mod_seq: u64, uids: &[u32]) -> FolderScan {
@@ -249,9 +249,9 @@ mod tests {
             |uid: &u32| Message::new(Uid::new(*uid).unwrap(), 1, None, 0, HeaderKey::Unknown);
         FolderScan {
             uid_validity: Some(UidValidity(uid_validity)),
-            uid_next: Some(uid_next),
+            uid_next: UidNext::new(uid_next),
             exists: uids.len() as u32,
-            highest_mod_seq: Some(mod_seq),
+            highest_mod_seq: Some(ModSeq(mod_seq)),
             mailbox_id: None,
             permanent_flags: PermanentFlags::everything(),
             unlisted: 0,
@@ -265,9 +265,9 @@ mod tests {
     fn known(pairs: &[(u32, u32)]) -> Known {
         let checkpoint = Checkpoint {
             uid_validity: UidValidity(7),
-            uid_next: 10,
+            uid_next: UidNext::new(10).unwrap(),
             messages: 3,
-            mod_seq: Some(50),
+            mod_seq: Some(ModSeq(50)),
         };
         let uid = |value: u32| Uid::new(value).unwrap();
         let pair = |(source, target): &(u32, u32)| PairRecord {
@@ -359,7 +359,7 @@ mod tests {
     fn as_little_is_asked_as_the_record_allows() {
         let all = known(&[(1, 4), (2, 5), (3, 6)]);
         let asked = |asking| Side::BOTH.map(|side| baseline(&all, side, asking).known);
-        let changes = KnownDepth::Changes(50);
+        let changes = KnownDepth::Changes(ModSeq(50));
         assert_eq!(asked(Asking::default()), [changes, changes]);
         let target_flags = Asking {
             target_flags: true,
@@ -374,7 +374,7 @@ mod tests {
         let of_target = baseline(&all, Side::TARGET, Asking::default());
         assert_eq!(
             (of_target.uid_next, of_target.probe),
-            (uid(10), [Some(uid(6)); 2])
+            (UidNext::new(10).unwrap(), [Some(uid(6)); 2])
         );
         // One message was in no pair: it must be listed.
         assert_eq!(

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 /// What one option left out, or what needs an option to take part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
-    /// The option, such as `--exclude`; without one, `shared` (other users' folders), `kept` (what
-    /// `--keep-deleted` has kept), `chats` (Gmail's) or `equal` (messages equal to another one in
-    /// their folder, of which Gmail keeps one).
+    /// The option, such as `--exclude`; without one, `shared` (other users' folders), `kept` (moved
+    /// there by `--keep-deleted`), `chats` (Gmail's), `labels` (messages that another folder of
+    /// Gmail's has too, with `--gmail-labels`) or `equal` (messages equal to another one in their
+    /// folder, of which Gmail keeps one).
     pub by: String,
     /// Folders that were left out.
     pub folders: Vec<LeftOutFolder>,

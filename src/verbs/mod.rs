@@ -9,6 +9,7 @@ mod gone;
 mod headings;
 mod holdings;
 mod known;
+mod labels;
 mod left_out;
 mod opening;
 mod options;

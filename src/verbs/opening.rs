@@ -2,13 +2,13 @@
 
 use super::compare;
 use super::unlisted::tell_gaps;
+use crate::engine::scans::scan_each;
 use crate::event::{Event, Observer, Run};
 use crate::exec::{self, Lanes, Link, ReadLink, at_once, pause};
 use crate::folders::{Pair, PairError, Pairing, Rules, TargetFolder, pair};
 use crate::mail::{Both, ListedMailbox, Listing, Side, SpecialUse};
 use crate::store::{
-    Answer, AsReadStore, Connector, Error, ErrorKind, ReadConnector, ReadStore, ScanDepth,
-    ScanRequest, Store,
+    Answer, AsReadStore, Connector, Error, ErrorKind, ReadConnector, ReadStore, ScanDepth, Store,
 };
 use std::time::Duration;
 
@@ -229,19 +229,8 @@ pub(super) fn count_messages(
     {
         return Ok(Ok(u64::from(messages)));
     }
-    let depth = ScanDepth::Attributes;
-    let request = ScanRequest {
-        mailbox: &folder.name,
-        depth,
-        uids: None,
-        search: None,
-        for_writing: false,
-    };
-    let mut count = Ok(0);
-    store.scan(&[request], &mut |_, scan| {
-        count = scan.map(|scan| u64::from(scan.exists));
-    })?;
-    Ok(count)
+    let scan = scan_each(store, ScanDepth::Attributes, [(&folder.name, None)])?.pop();
+    Ok(scan.map_or(Ok(0), |scan| scan.map(|scan| u64::from(scan.exists))))
 }
 
 /// The pairs, with the listings that they refer to.
@@ -284,6 +273,7 @@ impl Names<'_> {
             drafts: pair.role == Some(SpecialUse::Drafts),
             known: None,
             only: None,
+            sorted: None,
         }
     }
 

@@ -12,7 +12,9 @@
 use crate::engine::scans::scan_each;
 use crate::event::{Event, Observer};
 use crate::exec::Link;
-use crate::mail::{Flags, HeaderKey, ListedMailbox, MailboxName, Message, Uid, UidSet};
+use crate::mail::{
+    Flags, HeaderKey, ListedMailbox, MailboxName, Message, ModSeq, Uid, UidNext, UidSet,
+};
 use crate::store::{
     AsReadStore, Baseline, Error, ErrorKind, FlagChange, FlagEdit, FolderScan, ScanDepth,
     ScanRequest, Store,
@@ -147,8 +149,8 @@ pub(super) fn suspects<C: AsReadStore>(
         };
         let next = next(at.0)
             .zip(next(at.1))
-            .map_or(1, |(source, target)| source.min(target));
-        Uid::new(next.saturating_sub(SAMPLE).max(1)).map(UidSet::from_uid)
+            .map_or(UidNext::FIRST, |(source, target)| source.min(target));
+        Some(next.lowered_by(SAMPLE).and_above())
     };
     let mut found = Vec::new();
     let mut unclear = Vec::new();
@@ -189,8 +191,8 @@ pub(super) fn possible<C: AsReadStore>(
             .status
             .as_ref()
             .and_then(|status| status.counters.uid_next)
-            .unwrap_or(1);
-        Uid::new(next.saturating_sub(SAMPLE).max(1)).map(UidSet::from_uid)
+            .unwrap_or(UidNext::FIRST);
+        Some(next.lowered_by(SAMPLE).and_above())
     };
     let depth = ScanDepth::Identity;
     let on_source = scan_each(
@@ -327,7 +329,7 @@ pub(super) fn scans_look_the_same(source: &FolderScan, target: &FolderScan) -> b
 }
 
 /// Returns how to scan a source's folder for changes since these counters.
-pub(super) fn changes_since(uid_next: Option<u32>, mod_seq: Option<u64>) -> ScanDepth {
+pub(super) fn changes_since(uid_next: Option<UidNext>, mod_seq: Option<ModSeq>) -> ScanDepth {
     Baseline::since(uid_next, mod_seq, [None, None]).map_or(ScanDepth::Attributes, ScanDepth::Since)
 }
 
@@ -559,6 +561,8 @@ fn look_for_marks(
         }
         open = still_open;
         if !open.is_empty() {
+            // Not ended by a stop: it takes a few seconds at most, and a verdict given too early
+            // would let mail be deleted.
             std::thread::sleep(Duration::from_millis(200));
         }
     }
@@ -576,11 +580,9 @@ fn bearers_on_target(
     let asked: Vec<_> = trials.iter().map(request).collect();
     let requests: Vec<ScanRequest<'_>> = (asked.iter())
         .map(|(mailbox, uids)| ScanRequest {
-            mailbox,
-            depth: ScanDepth::Attributes,
             uids: Some(uids.clone()),
-            search: None,
             for_writing: true,
+            ..ScanRequest::new(mailbox, ScanDepth::Attributes)
         })
         .collect();
     let mut fitting = Vec::new();
@@ -605,13 +607,7 @@ fn bearers_on_source(
     which: &[usize],
     flag: &Flags,
 ) -> Result<Vec<Option<HashSet<Uid>>>, Error> {
-    let request = |at: &usize| ScanRequest {
-        mailbox: trials[*at].source,
-        depth: trials[*at].source_depth,
-        uids: None,
-        search: None,
-        for_writing: false,
-    };
+    let request = |at: &usize| ScanRequest::new(trials[*at].source, trials[*at].source_depth);
     let requests: Vec<ScanRequest<'_>> = which.iter().map(request).collect();
     let mut bearers = vec![None; which.len()];
     source.scan(&requests, &mut |at, scan| {

@@ -5,6 +5,7 @@ use super::compare::{self, Compared, Comparison};
 use super::deep::{Contrast, DeepFolder, compare_contents};
 use super::headings::{Headings, Wanted};
 use super::holdings::Survey;
+use super::labels;
 use super::left_out;
 use super::opening::{self, Opened};
 use super::same_mailbox::{self, Kinship};
@@ -154,6 +155,7 @@ impl Verify<'_> {
         let folders: Vec<usize> = (0..names.pairs.len())
             .filter(|index| !names.pairs[*index].view)
             .collect();
+        labels::sort(link.source.as_mut(), names, &mut compared_pairs)?;
         let views = self.views(link, names, &mut compared_pairs)?;
         self.summary.folders = (folders.len() + views.len()) as u64;
         let to_compare = self.without_unlisted([folders, views].concat(), names);

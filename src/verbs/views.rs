@@ -4,7 +4,7 @@
 //! Messages in a folder don't concern the view, even if the user has left that folder out.
 
 use super::opening::Names;
-use crate::engine::scans::more_than_listed;
+use crate::engine::scans::{more_than_listed, scan_each};
 use crate::mail::{
     Counters, ListedMailbox, Listing, MailboxName, Message, SpecialUse, Uid, UidSet, UidValidity,
 };
@@ -241,26 +241,25 @@ impl<'a> Homes<'a> {
             .collect();
         let homes: Vec<&MailboxName> = self.folders.iter().map(|folder| &folder.name).collect();
         let mut unread = None;
+        let requests: Vec<ScanRequest<'_>> = homes
+            .iter()
+            .map(|home| ScanRequest::new(home, ScanDepth::Identity))
+            .collect();
         // One folder's scan at a time, as together they may be large.
-        store.scan(
-            &requests(ScanDepth::Identity, &homes),
-            &mut |nth, scan| match scan {
-                Ok(scan) => {
-                    unread = unread
-                        .take()
-                        .or_else(|| more_than_listed(&scan, &homes[nth].to_string()));
-                    for message in &scan.messages {
-                        unplaced
-                            .iter_mut()
-                            .flatten()
-                            .for_each(|view| view.place_one(&look(message)));
-                    }
+        store.scan(&requests, &mut |nth, scan| match scan {
+            Ok(scan) => {
+                unread = unread
+                    .take()
+                    .or_else(|| more_than_listed(&scan, &homes[nth].to_string()));
+                for message in &scan.messages {
+                    let views = unplaced.iter_mut().flatten();
+                    views.for_each(|view| view.place_one(&look(message)));
                 }
-                Err(refusal) => {
-                    unread = Some(format!("{} can't be read: {}", homes[nth], refusal.text));
-                }
-            },
-        )?;
+            }
+            Err(refusal) => {
+                unread = Some(format!("{} can't be read: {}", homes[nth], refusal.text));
+            }
+        })?;
         for (at, scan) in scans.iter().enumerate() {
             let Ok(scan) = scan else { continue };
             let later = unplaced.iter_mut().skip(at + 1).flatten();
@@ -281,29 +280,18 @@ impl<'a> Homes<'a> {
     }
 }
 
-fn requests<'m>(depth: ScanDepth, mailboxes: &[&'m MailboxName]) -> Vec<ScanRequest<'m>> {
-    let request = |mailbox: &&'m MailboxName| ScanRequest {
-        mailbox,
-        depth,
-        uids: None,
-        search: None,
-        for_writing: false,
-    };
-    mailboxes.iter().map(request).collect()
-}
-
 /// Scans folders in full; one that lists fewer messages than it has counts as unread.
 fn scan_all(
     store: &mut dyn ReadStore,
     depth: ScanDepth,
     mailboxes: &[&MailboxName],
 ) -> Result<Vec<Result<FolderScan, String>>, Error> {
-    let mut scans = Vec::new();
-    store.scan(&requests(depth, mailboxes), &mut |_, scan| {
-        let scan = scan.map_err(|refusal| refusal.text);
-        scans.push(scan.and_then(|scan| more_than_listed(&scan, "it").map_or(Ok(scan), Err)));
-    })?;
-    Ok(scans)
+    let asked = mailboxes.iter().map(|mailbox| (*mailbox, None));
+    let whole = |scan: FolderScan| more_than_listed(&scan, "it").map_or(Ok(scan), Err);
+    let scans = scan_each(store, depth, asked)?.into_iter();
+    Ok(scans
+        .map(|scan| scan.map_err(|refusal| refusal.text).and_then(whole))
+        .collect())
 }
 
 /// Returns the checkpoint of a searched view; `None` if the server reports too little.
@@ -332,7 +320,7 @@ impl Homes<'_> {
             let status = folder.status.as_ref()?;
             let counters = (
                 status.counters.uid_validity?.0,
-                status.counters.uid_next?,
+                status.counters.uid_next?.get(),
                 status.counters.messages?,
             );
             text.extend_from_slice(format!("{:?} {counters:?}\n", folder.name).as_bytes());

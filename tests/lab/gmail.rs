@@ -1,6 +1,9 @@
 //! A server of Gmail's kind: one store of messages, and folders that show those with a label
 //! (X-GM-EXT-1).
 //!
+//! Starred and Important are views: of what is flagged, and of every second message. Names may be
+//! those of another language; XLIST tells what a folder is for.
+//!
 //! What [`memory`](super::memory) does with one folder is done here with all folders that show the
 //! message: they share its flags, and equal bytes are the same message. A message that leaves its
 //! last folder stays in All Mail, and one moved to Trash leaves all others.
@@ -24,6 +27,19 @@ const FOLDERS: [(&str, &str); 4] = [
     (TRASH, "\\HasNoChildren \\Trash"),
 ];
 
+/// All of Gmail's own folders, with German names.
+const GERMAN: [(&str, &str); 9] = [
+    ("[Gmail]", "\\Noselect"),
+    ("[Gmail]/Alle Nachrichten", "\\HasNoChildren \\AllMail"),
+    ("[Gmail]/Chats", "\\HasNoChildren"),
+    ("[Gmail]/Entw&APw-rfe", "\\HasNoChildren \\Drafts"),
+    ("[Gmail]/Gesendet", "\\HasNoChildren \\Sent"),
+    ("[Gmail]/Markiert", "\\HasNoChildren \\Starred"),
+    ("[Gmail]/Papierkorb", "\\HasNoChildren \\Trash"),
+    ("[Gmail]/Spam", "\\HasNoChildren \\Spam"),
+    ("[Gmail]/Wichtig", "\\HasNoChildren \\Important"),
+];
+
 /// Whether folders are labels, and what X-GM-LABELS tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Labels {
@@ -39,6 +55,36 @@ pub enum Labels {
 
 /// A running server of this kind, and its account.
 pub fn start(labels: Labels) -> (Fake, Account) {
+    start_with(labels, &FOLDERS)
+}
+
+/// The same with all of Gmail's own folders, in German.
+pub fn start_german() -> (Fake, Account) {
+    start_with(Labels::Others, &GERMAN)
+}
+
+/// Puts a message under these labels, by its folders' raw names; without any it is archived.
+pub fn deliver(fake: &Fake, labels: &[&str], flags: &[&str], bytes: &[u8]) {
+    let message = Held {
+        uid: 0,
+        flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+        date: "05-Feb-2024 03:04:05 +0130".to_owned(),
+        bytes: bytes.to_vec(),
+    };
+    let mut boxes = fake.boxes();
+    let all = with(&boxes, "AllMail").unwrap();
+    let folders = if labels.is_empty() {
+        &[all.as_str()]
+    } else {
+        labels
+    };
+    for folder in folders {
+        place(&mut boxes, folder, &message);
+    }
+    refresh(&mut boxes);
+}
+
+fn start_with(labels: Labels, folders: &[(&str, &str)]) -> (Fake, Account) {
     let manner = Manner {
         after: "IMAP4rev1 NAMESPACE XLIST X-GM-EXT-1 UIDPLUS MOVE".to_owned(),
         namespace: Some(r#"(("" "/")) NIL NIL"#.to_owned()),
@@ -47,7 +93,7 @@ pub fn start(labels: Labels) -> (Fake, Account) {
         labels,
         ..Manner::default()
     };
-    let fake = Fake::start(manner, &FOLDERS);
+    let fake = Fake::start(manner, folders);
     let (user, password) = ("ann".to_owned(), PASSWORD.to_owned());
     let account = Account {
         port: fake.server.port,
@@ -61,8 +107,62 @@ pub fn start(labels: Labels) -> (Fake, Account) {
 
 type Boxes = BTreeMap<String, Folder>;
 
+/// The folder with an attribute.
+fn with(boxes: &Boxes, attribute: &str) -> Option<String> {
+    let has = |folder: &Folder| folder.attributes.ends_with(&format!("\\{attribute}"));
+    let found = boxes.iter().find(|(_, folder)| has(folder));
+    found.map(|(name, _)| name.clone())
+}
+
+fn is(boxes: &Boxes, name: &str, attribute: &str) -> bool {
+    with(boxes, attribute).is_some_and(|found| found == name)
+}
+
+/// Lets the views show what they are for.
+fn refresh(boxes: &mut Boxes) {
+    refresh_view(boxes, "Starred", |message| {
+        message.flags.contains("\\Flagged")
+    });
+    refresh_view(boxes, "Important", |message| id(message).is_multiple_of(2));
+}
+
+fn refresh_view(boxes: &mut Boxes, attribute: &str, shows: fn(&Held) -> bool) {
+    let (Some(all), Some(view)) = (with(boxes, "AllMail"), with(boxes, attribute)) else {
+        return;
+    };
+    let all = boxes[&all].messages.iter();
+    let shown: Vec<Held> = all.filter(|message| shows(message)).cloned().collect();
+    let view = boxes.get_mut(&view).unwrap();
+    let is_shown = |held: &Held| shown.iter().any(|message| message.bytes == held.bytes);
+    view.messages.retain(is_shown);
+    for message in shown {
+        let known = view
+            .messages
+            .iter_mut()
+            .find(|held| held.bytes == message.bytes);
+        match known {
+            Some(held) => held.flags = message.flags,
+            None => view.add(message.flags, message.date, message.bytes),
+        }
+    }
+}
+
 /// What is done otherwise than by a server whose folders are folders; `None`: nothing is.
 pub(super) fn serve(
+    name: &str,
+    words: &[Value],
+    labels: Labels,
+    selected: Option<&(String, bool)>,
+    boxes: &mut Boxes,
+) -> Option<Reply> {
+    let reply = answer(name, words, labels, selected, boxes);
+    if !matches!(name, "UID FETCH" | "UID SEARCH") {
+        refresh(boxes);
+    }
+    reply
+}
+
+fn answer(
     name: &str,
     words: &[Value],
     labels: Labels,
@@ -92,11 +192,11 @@ pub(super) fn serve(
                 .iter()
                 .map(|message| place(boxes, &text(1), message).to_string())
                 .collect::<Vec<_>>();
-            if text(1) == TRASH {
+            if is(boxes, &text(1), "Trash") {
                 chosen
                     .iter()
-                    .for_each(|message| leave(boxes, message, |folder| folder != TRASH));
-            } else if name == "UID MOVE" && *open != ALL {
+                    .for_each(|message| leave(boxes, message, |folder| folder != text(1)));
+            } else if name == "UID MOVE" && !is(boxes, open, "AllMail") {
                 chosen
                     .iter()
                     .for_each(|message| leave(boxes, message, |folder| folder == open));
@@ -127,8 +227,9 @@ pub(super) fn serve(
                 .into_iter()
                 .filter(|message| message.flags.contains("\\Deleted"));
             // All Mail has what any other folder has: nothing is taken out of it.
+            let is_all = is(boxes, open, "AllMail");
             marked
-                .filter(|_| open != ALL)
+                .filter(|_| !is_all)
                 .for_each(|message| leave(boxes, &message, |folder| folder == open));
             Reply::ok()
         }
@@ -153,17 +254,20 @@ pub(super) fn serve(
             Reply::ok().line(format!("* SEARCH {}", uids.join(" ")).trim_end())
         }
         "UID FETCH" => {
+            let items = words.get(1).map_or(&[][..], Value::items);
+            if items.iter().any(|item| item.text() == "BODY.PEEK[]") {
+                let uids: Vec<u32> = of_set(boxes, &text(0))
+                    .iter()
+                    .map(|message| message.uid)
+                    .collect();
+                boxes.get_mut(open)?.fetched.extend(uids);
+            }
             let more = |message: &Held, item: &str| match item {
                 "X-GM-MSGID" => Some(format!("X-GM-MSGID {}", id(message))),
                 "X-GM-LABELS" => Some(told(boxes, open, message, labels)),
                 _ => None,
             };
-            fetch(
-                &boxes[open],
-                &text(0),
-                words.get(1).map_or(&[], Value::items),
-                &more,
-            )
+            fetch(&boxes[open], &text(0), items, &more)
         }
         _ => return None,
     })
@@ -213,6 +317,8 @@ fn place(boxes: &mut Boxes, to: &str, message: &Held) -> u32 {
         ..
     } = known.unwrap_or(message).clone();
     flags.remove("\\Deleted");
+    let all = with(boxes, "AllMail").unwrap();
+    let apart = is(boxes, to, "Trash") || is(boxes, to, "Spam") || to.ends_with("/Chats");
     let mut show = |folder: &str| {
         let folder = boxes.get_mut(folder).unwrap();
         if let Some(held) = folder.messages.iter().find(|held| held.bytes == bytes) {
@@ -221,8 +327,8 @@ fn place(boxes: &mut Boxes, to: &str, message: &Held) -> u32 {
         folder.add(flags.clone(), date.clone(), bytes.clone());
         folder.uid_next
     };
-    if to != TRASH {
-        show(ALL);
+    if !apart {
+        show(&all);
     }
     show(to)
 }
@@ -259,14 +365,17 @@ fn told(boxes: &Boxes, open: &str, message: &Held, labels: Labels) -> String {
             .iter()
             .any(|held| held.bytes == message.bytes)
     };
+    let no_labels = ["AllMail", "Trash", "Spam", "Starred", "Important"];
+    let is_label = |name: &str| !no_labels.iter().any(|no_label| is(boxes, name, no_label));
     let others = boxes
         .iter()
-        .filter(|(name, folder)| shows(folder) && ![ALL, TRASH].contains(&name.as_str()));
+        .filter(|(name, folder)| shows(folder) && is_label(name));
     let others = others.filter(|(name, _)| labels == Labels::WithOwn || *name != open);
     let mut names: Vec<String> = others
         .map(|(name, _)| match name.as_str() {
             "INBOX" => "\\Inbox".to_owned(),
-            SENT => "\\Sent".to_owned(),
+            name if is(boxes, name, "Sent") => "\\Sent".to_owned(),
+            name if is(boxes, name, "Drafts") => "\\Draft".to_owned(),
             name => name.to_owned(),
         })
         .collect();

@@ -208,20 +208,6 @@ pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec
         &units::count(summary.folders),
         &folders_detail(summary, dry_run),
     ]);
-    for OnlyInView {
-        view,
-        folder,
-        messages,
-    } in &summary.only_in_views
-    {
-        let (view, folder) = (harmless::text(view), harmless::text(folder));
-        let done = if dry_run { "to copy to" } else { "copied to" };
-        table.row([
-            "only in views",
-            &units::count(*messages),
-            &format!("in {view} and no folder; {done} {folder}"),
-        ]);
-    }
     for (label, count, detail) in further_counts(summary, dry_run)
         .into_iter()
         .filter(|(_, count, _)| *count > 0)
@@ -233,10 +219,26 @@ pub(crate) fn summary(summary: &CopySummary, dry_run: bool, paint: Paint) -> Vec
         table
             .lines()
             .into_iter()
+            .chain(only_in_views(summary, dry_run))
             .chain(left_out::lines(&summary.left_out))
             .map(|line| format!("  {line}")),
     );
     lines
+}
+
+/// Writes `412 messages only in [Gmail]/All Mail: copied to Archive` for each view.
+fn only_in_views(summary: &CopySummary, dry_run: bool) -> Vec<String> {
+    let line = |only: &OnlyInView| {
+        let (view, folder) = (harmless::text(&only.view), harmless::text(&only.folder));
+        let done = if dry_run {
+            "to be copied to"
+        } else {
+            "copied to"
+        };
+        let messages = units::counted(only.messages, "message");
+        format!("{messages} only in {view}: {done} {folder}")
+    };
+    summary.only_in_views.iter().map(line).collect()
 }
 
 /// Writes how many messages were copied, their bytes and the time.

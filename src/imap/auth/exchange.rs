@@ -174,6 +174,12 @@ fn encode(message: &[u8]) -> Zeroizing<String> {
 }
 
 /// Decodes a challenge. If it is empty, some servers write nothing, others a blank.
+///
+/// ```abnf
+/// continue-req = "+" SP (resp-text / base64) CRLF
+/// base64       = *(4base64-char) [base64-terminal]
+/// ```
+/// (RFC 3501 section 9.)
 fn decode(line: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let bytes = STANDARD.decode(line.trim_ascii()).map(Zeroizing::new);
     bytes.map_err(|_| Failure::Distrust("the server's challenge is not base64".to_owned()))

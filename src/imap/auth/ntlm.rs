@@ -129,6 +129,8 @@ struct Challenge<'a> {
 }
 
 impl<'a> Challenge<'a> {
+    /// Parses a CHALLENGE_MESSAGE ([MS-NLMP] section 2.2.1.2): numbers are little-endian, and a field
+    /// is its length, its room and its offset. `None` if one lies outside the message.
     fn read(message: &'a [u8]) -> Option<Self> {
         let number = |at: usize| {
             Some(u32::from_le_bytes(

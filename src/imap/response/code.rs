@@ -5,7 +5,7 @@
 use super::cursor::{number, text};
 use super::search::ordered_set;
 use super::server::capabilities;
-use crate::mail::UidSet;
+use crate::mail::{ModSeq, UidNext, UidSet};
 
 /// A response code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub enum Code {
     },
     Expired,
     ExpungeIssued,
-    HighestModSeq(u64),
+    HighestModSeq(ModSeq),
     InUse,
     Limit,
     MailboxId(String),
@@ -61,7 +61,7 @@ pub enum Code {
     Throttled,
     TooBig,
     TryCreate,
-    UidNext(u32),
+    UidNext(UidNext),
     UidNotSticky,
     UidValidity(u32),
     Unavailable,
@@ -187,9 +187,9 @@ fn with_arguments(name: &str, arguments: &[u8]) -> Option<Code> {
         .collect();
     match (name, words.as_slice()) {
         ("UIDVALIDITY", [value]) => positive(value).map(Code::UidValidity),
-        ("UIDNEXT", [value]) => positive(value).map(Code::UidNext),
+        ("UIDNEXT", [value]) => UidNext::new(number(value)?).map(Code::UidNext),
         ("UNSEEN", [value]) => number(value).map(Code::Unseen),
-        ("HIGHESTMODSEQ", [value]) => number(value).map(Code::HighestModSeq),
+        ("HIGHESTMODSEQ", [value]) => number(value).map(ModSeq).map(Code::HighestModSeq),
         ("APPENDUID", [validity, uids]) => Some(Code::AppendUid {
             validity: positive(validity)?,
             uids: ordered_set(uids)?,

@@ -6,6 +6,7 @@
 
 use super::cursor::{Cursor, Value};
 use crate::imap::wire::Frame;
+use crate::mail::ModSeq;
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::BitOr;
@@ -118,7 +119,7 @@ pub struct Fetch<'a> {
     /// RFC822.SIZE in bytes: a hint, never the number of bytes to come.
     pub size: Option<u64>,
     /// MODSEQ.
-    pub mod_seq: Option<u64>,
+    pub mod_seq: Option<ModSeq>,
     /// EMAILID (RFC 8474).
     pub email_id: Option<Cow<'a, str>>,
     /// X-GM-MSGID.
@@ -254,7 +255,8 @@ impl<'a> Fetch<'a> {
                     cursor
                         .single()
                         .ok_or("its MODSEQ is not a number")?
-                        .and_then(Value::number),
+                        .and_then(Value::number)
+                        .map(ModSeq),
                 );
             }
             b"EMAILID" => {
@@ -314,7 +316,7 @@ impl<'a> Fetch<'a> {
         self.mark(Attributes::SIZE);
     }
 
-    pub(super) fn set_mod_seq(&mut self, mod_seq: Option<u64>) {
+    pub(super) fn set_mod_seq(&mut self, mod_seq: Option<ModSeq>) {
         self.mod_seq = mod_seq;
         self.mark(Attributes::MOD_SEQ);
     }

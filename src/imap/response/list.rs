@@ -4,7 +4,7 @@
 
 use super::cursor::{Cursor, Value};
 use super::fetch::{Why, lenient_number};
-use crate::mail::{FolderStatus, UidValidity};
+use crate::mail::{FolderStatus, ModSeq, UidNext, UidValidity};
 use std::borrow::Cow;
 
 /// One line of a listing.
@@ -232,9 +232,9 @@ fn read_item(status: &mut MailboxStatus, item: &[u8], cursor: &mut Cursor<'_>) -
     match item {
         b"MESSAGES" => status.counters.counters.messages = small(ahead),
         b"UNSEEN" => status.counters.unseen = small(ahead),
-        b"UIDNEXT" => status.counters.counters.uid_next = exact(ahead),
+        b"UIDNEXT" => status.counters.counters.uid_next = exact(ahead).and_then(UidNext::new),
         b"UIDVALIDITY" => status.counters.counters.uid_validity = exact(ahead).map(UidValidity),
-        b"HIGHESTMODSEQ" => status.counters.counters.mod_seq = ahead.number(),
+        b"HIGHESTMODSEQ" => status.counters.counters.mod_seq = ahead.number().map(ModSeq),
         b"SIZE" => status.counters.size = count(ahead),
         b"APPENDLIMIT" => status.append_limit = ahead.number(),
         _ => {}

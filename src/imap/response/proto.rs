@@ -10,6 +10,7 @@ use super::Response;
 use super::fetch::{Content, Fetch};
 use super::quota::{Quota, QuotaResource};
 use crate::imap::wire::{Frame, RECURSION};
+use crate::mail::ModSeq;
 use imap_proto::{AttributeValue, MailboxDatum, MessageSection, SectionPath, rfc2087};
 use std::borrow::Cow;
 use std::panic::catch_unwind;
@@ -74,7 +75,7 @@ fn fetch<'a>(seq: u32, items: Vec<AttributeValue<'a>>) -> Option<Fetch<'a>> {
                 fetch.set_internal_date(Some(date));
             }
             AttributeValue::Rfc822Size(size) => fetch.set_size(Some(size.into())),
-            AttributeValue::ModSeq(mod_seq) => fetch.set_mod_seq(Some(mod_seq)),
+            AttributeValue::ModSeq(mod_seq) => fetch.set_mod_seq(Some(ModSeq(mod_seq))),
             AttributeValue::EmailId(id) => fetch.set_email_id(Some(id)),
             AttributeValue::GmailMsgId(id) => fetch.set_gmail_msgid(Some(id)),
             AttributeValue::Rfc822(data)

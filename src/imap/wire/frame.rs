@@ -1,4 +1,7 @@
 //! One complete response: its lines, including literals (RFC 3501 section 2.2.2).
+//!
+//! A frame has the server's bytes unchanged. Only a streamed literal is missing, and the frame knows
+//! where.
 
 /// A literal in a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

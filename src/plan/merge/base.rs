@@ -1,7 +1,9 @@
 //! The base: what both sides last agreed on in one folder. Forty bytes per pair.
 
 use super::flags::AgreedFlags;
-use crate::mail::{Both, Counters, FlagTable, HeaderKey, InternalDate, Message, Side, Uid, UidSet};
+use crate::mail::{
+    Both, Counters, FlagTable, HeaderKey, InternalDate, Message, Side, Uid, UidNext, UidSet,
+};
 
 /// Fingerprints of a pair's two messages: enough to notice that a UID now belongs to another
 /// message, and to find a moved message again. A side's is unknown until a scan has shown the
@@ -206,7 +208,7 @@ pub struct BaseFolder {
     sets: FlagTable,
     refused: Both<UidSet>,
     marks: Both<Counters>,
-    highest: Both<u32>,
+    highest: Both<Option<Uid>>,
     stale: bool,
     unfinished: bool,
 }
@@ -249,7 +251,7 @@ impl BaseFolder {
             state,
         };
         for side in Side::BOTH.into_iter().filter(|side| pair.is_on(*side)) {
-            self.highest[side] = self.highest[side].max(uids[side].get());
+            self.highest[side] = self.highest[side].max(Some(uids[side]));
         }
         self.pairs.push(pair);
     }
@@ -289,11 +291,9 @@ impl BaseFolder {
 
     /// Returns the lowest UIDNEXT that a side can have now: its last one, or more if messages were
     /// written since.
-    pub(super) fn least_uid_next(&self, side: Side) -> u32 {
-        self.marks[side]
-            .uid_next
-            .unwrap_or(1)
-            .max(self.highest[side].saturating_add(1))
+    pub(super) fn least_uid_next(&self, side: Side) -> UidNext {
+        let told = self.marks[side].uid_next.unwrap_or(UidNext::FIRST);
+        self.highest[side].map_or(told, |uid| told.max(UidNext::after(uid)))
     }
 
     pub(super) fn is_stale(&self) -> bool {

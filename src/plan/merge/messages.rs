@@ -447,7 +447,10 @@ impl Merger<'_> {
             .base
             .filter(|base| self.doubts.all(Option::is_none) && !base.is_unfinished());
         let known_until = base.and_then(|base| base.mark(from).uid_next);
-        let is_new = known_until.is_some_and(|next| self.folder.views[from].uid_at(index) >= next);
+        let message = self.folder.views[from].at(index);
+        let is_new = known_until
+            .zip(message)
+            .is_some_and(|(next, message)| !next.has_assigned(message.uid()));
         if is_new && self.shows_all_new[from.other()] {
             None
         } else {
@@ -468,15 +471,15 @@ fn shows_all_new(folder: &Folder<'_>, side: Side) -> bool {
     let shown = view
         .messages()
         .iter()
-        .filter(|message| message.uid().get() >= then)
+        .filter(|message| !then.has_assigned(message.uid()))
         .count();
-    let is_unseen = |uid: &Uid| uid.get() >= then && view.find(*uid).is_none();
+    let is_unseen = |uid: &Uid| !then.has_assigned(*uid) && view.find(*uid).is_none();
     let written = base
         .pairs()
         .iter()
         .filter(|pair| pair.is_on(side) && is_unseen(&pair.uids[side]))
         .count();
-    (shown + written) as u64 == u64::from(now.saturating_sub(then))
+    (shown + written) as u64 == u64::from(now.get().saturating_sub(then.get()))
 }
 
 /// Permissions and flags.

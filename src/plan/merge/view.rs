@@ -131,11 +131,6 @@ impl View {
         self.messages.get(index as usize)
     }
 
-    /// Returns the UID of the message at this index; 0 if there is none.
-    pub(super) fn uid_at(&self, index: u32) -> u32 {
-        self.at(index).map_or(0, |message| message.uid().get())
-    }
-
     /// Returns the flags of the message at this index.
     pub(super) fn flags_at(&self, index: u32) -> Flags {
         self.at(index)

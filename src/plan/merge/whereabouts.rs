@@ -7,7 +7,7 @@
 
 use super::folders::{FolderIdentity, KnownFolder, SeenFolder};
 use crate::folders::FolderName;
-use crate::mail::Side;
+use crate::mail::{Side, UidNext, UidValidity};
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
@@ -200,13 +200,13 @@ fn unique<K: Hash + Eq>(entries: impl Iterator<Item = (K, usize)>) -> HashMap<K,
 }
 
 /// UIDVALIDITY, UIDNEXT and the ranges of UIDs.
-type Fingerprint = (u32, u32, Vec<(u32, u32)>);
+type Fingerprint = (UidValidity, UidNext, Vec<(u32, u32)>);
 
 impl FolderIdentity {
     /// Returns what together distinguishes a folder without MAILBOXID from all others.
     fn fingerprint(&self) -> Option<Fingerprint> {
         Some((
-            self.mark.uid_validity?.0,
+            self.mark.uid_validity?,
             self.mark.uid_next?,
             self.uids.as_ref()?.ranges().collect(),
         ))

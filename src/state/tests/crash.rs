@@ -12,11 +12,17 @@ fn each_step_is_visible_to_the_next_run_once_it_returns() {
 
     let id = state.begin(&folder.start()).unwrap();
     let next = place.killed().open();
-    assert_eq!((only(&next).intent, only(&next).pairs), (Some(1), 0));
+    assert_eq!(
+        (only(&next).intent, only(&next).pairs),
+        (UidNext::new(1), 0)
+    );
 
     state.add_pairs(id, &[pair(1, 500, &["\\Seen"])]).unwrap();
     let next = place.killed().open();
-    assert_eq!((only(&next).intent, only(&next).pairs), (Some(1), 1));
+    assert_eq!(
+        (only(&next).intent, only(&next).pairs),
+        (UidNext::new(1), 1)
+    );
     assert_eq!(next.pairs(id).unwrap(), [pair(1, 500, &["\\Seen"])]);
 
     state.checkpoint(&in_step(id, 501)).unwrap();
@@ -24,14 +30,14 @@ fn each_step_is_visible_to_the_next_run_once_it_returns() {
     assert_eq!((next.intent, next.pairs), (None, 1));
     assert_eq!(
         next.checkpoint.map(|(_, target)| target.uid_next),
-        Some(501)
+        UidNext::new(501)
     );
 
     state.begin(&folder.start()).unwrap();
     let next = only(&place.killed().open());
     assert_eq!(
         (next.intent, next.checkpoint, next.pairs),
-        (Some(500), None, 1)
+        (UidNext::new(500), None, 1)
     );
 }
 
@@ -64,7 +70,7 @@ fn a_log_cut_anywhere_has_whole_transactions_in_order() {
             [record] => {
                 assert_eq!(
                     (record.intent, state.pairs(id).unwrap().len() as u64),
-                    (Some(1), record.pairs)
+                    (UidNext::new(1), record.pairs)
                 );
                 seen.push(Some(record.pairs));
             }

@@ -18,7 +18,7 @@ fn a_folder_is_begun_and_brought_into_sync() {
     assert_eq!(validity, (Some(UidValidity(10)), Some(UidValidity(20))));
     assert_eq!(
         (begun.checkpoint, begun.intent, begun.pairs),
-        (None, Some(1), 0)
+        (None, UidNext::new(1), 0)
     );
 
     let step = in_step(id, 503);
@@ -151,13 +151,13 @@ fn an_intent_covers_everything_not_accounted_for() {
             assert!(state.checkpoint(&in_step(id, uid_next)).unwrap());
         }
         for uid_next in case.then {
-            folder.uid_next = *uid_next;
+            folder.uid_next = uid_next.and_then(UidNext::new);
             state.begin(&folder.start()).unwrap();
         }
         let record = only(&state);
         assert_eq!(
             (record.intent, record.checkpoint),
-            (Some(case.intent), None),
+            (UidNext::new(case.intent), None),
             "{}",
             case.about
         );
@@ -198,7 +198,7 @@ fn pairs_of_another_generation_are_void() {
         );
         assert_eq!(
             record.intent,
-            Some(if stay { 500 } else { 1 }),
+            UidNext::new(if stay { 500 } else { 1 }),
             "{before:?} {after:?}"
         );
         assert_eq!(record.source_uid_validity, after.0.map(UidValidity));
@@ -219,7 +219,7 @@ fn a_checkpoint_of_another_generation_is_rejected() {
     let mut step = in_step(id, 500);
     step.target.uid_validity = UidValidity(21);
     assert!(!state.checkpoint(&step).unwrap());
-    assert_eq!(only(&state).intent, Some(1));
+    assert_eq!(only(&state).intent, UidNext::new(1));
     folder.validity = (None, Some(20));
     state.begin(&folder.start()).unwrap();
     assert!(!state.checkpoint(&in_step(id, 500)).unwrap());

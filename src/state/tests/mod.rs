@@ -8,7 +8,7 @@ mod pairs;
 mod two_way;
 
 use super::*;
-use crate::mail::{Flags, MailboxName, Uid, UidSet, UidValidity};
+use crate::mail::{Flags, MailboxName, ModSeq, Uid, UidNext, UidSet, UidValidity};
 use std::path::{Path, PathBuf};
 
 /// A directory with one pair of mailboxes.
@@ -113,7 +113,7 @@ fn pair(source: u32, target: u32, flags: &[&str]) -> PairRecord {
 struct Folder {
     name: MailboxName,
     validity: (Option<u32>, Option<u32>),
-    uid_next: Option<u32>,
+    uid_next: Option<UidNext>,
 }
 
 impl Folder {
@@ -121,7 +121,7 @@ impl Folder {
         Self {
             name: name.into(),
             validity: (Some(10), Some(20)),
-            uid_next: Some(500),
+            uid_next: UidNext::new(500),
         }
     }
 
@@ -142,13 +142,13 @@ impl Folder {
 fn in_step(id: FolderId, target_uid_next: u32) -> FolderInStep {
     let side = |uid_validity, uid_next, mod_seq| Checkpoint {
         uid_validity: UidValidity(uid_validity),
-        uid_next,
+        uid_next: UidNext::new(uid_next).unwrap(),
         messages: 3,
         mod_seq,
     };
     FolderInStep {
         id,
-        source: side(10, 44, Some(u64::MAX)),
+        source: side(10, 44, Some(ModSeq(u64::MAX))),
         target: side(20, target_uid_next, None),
     }
 }

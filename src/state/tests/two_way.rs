@@ -2,7 +2,7 @@
 //! touched by it.
 
 use super::*;
-use crate::mail::{Both, Counters, Side};
+use crate::mail::{Both, Counters, ModSeq, Side, UidNext};
 
 fn side(name: &str, uid_next: u32) -> TwoWaySide {
     TwoWaySide {
@@ -11,8 +11,8 @@ fn side(name: &str, uid_next: u32) -> TwoWaySide {
         mailbox_id: Some(format!("id of {name}")),
         counters: Counters {
             uid_validity: Some(UidValidity(7)),
-            uid_next: Some(uid_next),
-            mod_seq: Some(u64::MAX),
+            uid_next: UidNext::new(uid_next),
+            mod_seq: Some(ModSeq(u64::MAX)),
             messages: Some(3),
         },
     }
@@ -55,11 +55,17 @@ fn what_is_recorded_reads_back_in_either_order() {
         .unwrap();
     assert_eq!(straight.folders().unwrap(), [(id, folder(false))]);
     assert_eq!(straight.pairs(id).unwrap(), pairs);
-    assert_eq!(straight.highest(id).unwrap(), Both::new(Some(2), Some(11)));
+    assert_eq!(
+        straight.highest(id).unwrap(),
+        Both::new(Uid::new(2), Uid::new(11))
+    );
     straight
         .record(&[add(&two(3, 30, Some(Side::Second)))], false)
         .unwrap();
-    assert_eq!(straight.highest(id).unwrap(), Both::new(Some(3), Some(11)));
+    assert_eq!(
+        straight.highest(id).unwrap(),
+        Both::new(Uid::new(3), Uid::new(11))
+    );
     straight
         .record(
             &[TwoWayChange::Unpair(id, Both::new(uid(3), uid(30)))],

@@ -1,6 +1,6 @@
 //! What every store on a disk must do, as tests that both run.
 
-use crate::mail::{Flags, InternalDate, MailboxName, Uid, UidSet, UidValidity};
+use crate::mail::{Flags, InternalDate, MailboxName, ModSeq, Uid, UidSet, UidValidity};
 use crate::store::{
     Answer, Body, Connector, Delivery, Error, Fetched, FlagChange, FlagEdit, FolderScan,
     MessageSink, NewFolder, Refusal, RefusalMeaning, Relocation, Removal, ScanDepth, ScanRequest,
@@ -202,7 +202,7 @@ impl Bench {
         uid: u32,
         edit: FlagEdit,
         names: &str,
-        unchanged_since: Option<u64>,
+        unchanged_since: Option<ModSeq>,
     ) -> Answer<UidSet> {
         let change = FlagChange {
             mailbox: mailbox.into(),

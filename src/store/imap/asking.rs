@@ -3,7 +3,7 @@
 use super::session::SET_BYTES;
 use crate::identity;
 use crate::imap::{Attributes, Command, Content, Fetch};
-use crate::mail::{Uid, UidSet};
+use crate::mail::{ModSeq, Uid, UidSet};
 use crate::store::{Baseline, KnownDepth, ScanDepth};
 use std::collections::VecDeque;
 use std::sync::OnceLock;
@@ -30,7 +30,7 @@ pub(super) struct Asking {
 
 /// Only what has changed.
 pub(super) struct ChangedSince {
-    mod_seq: u64,
+    mod_seq: ModSeq,
     vanished: bool,
 }
 
@@ -85,7 +85,7 @@ impl Items {
         match depth {
             ScanDepth::Since(Baseline {
                 uid_next, known, ..
-            }) if uid < uid_next => match known {
+            }) if uid_next.has_assigned(uid) => match known {
                 KnownDepth::Attributes => Self::Attributes,
                 KnownDepth::Flags | KnownDepth::Changes(_) => Self::Flags,
             },
@@ -131,7 +131,7 @@ impl Items {
 }
 
 /// Returns the HIGHESTMODSEQ since which changes are requested.
-pub(super) fn changes_since(depth: ScanDepth) -> Option<u64> {
+pub(super) fn changes_since(depth: ScanDepth) -> Option<ModSeq> {
     match depth {
         ScanDepth::Since(Baseline {
             known: KnownDepth::Changes(mod_seq),

@@ -130,6 +130,8 @@ impl Checkup {
     fn stay_idle(&mut self, started: Instant, time: Duration) -> Result<(), Error> {
         let connection = &mut self.guarded.store.connection;
         while started.elapsed() < time {
+            // A diagnosis changes nothing that a stop would have to wait for: the first signal ends
+            // the program.
             thread::sleep(GLANCE.min(time));
             connection.receive_available(&mut ignore)?;
         }

@@ -3,7 +3,7 @@
 use super::refusal::{Asked, refusal};
 use super::session::{SET_BYTES, Session, open_command};
 use crate::imap::{Code, Command, Error, ListedItem, Reply, Response};
-use crate::mail::{Flattened, MailboxName, SpecialUse, UidSet};
+use crate::mail::{Flattened, MailboxName, ModSeq, SpecialUse, UidSet};
 use crate::store::{Answer, FlagChange, FlagEdit, NewFolder, Quota};
 use std::collections::HashSet;
 
@@ -294,7 +294,7 @@ impl Session {
     }
 }
 
-fn store_command(set: &str, change: &FlagChange, unchanged_since: Option<u64>) -> Command {
+fn store_command(set: &str, change: &FlagChange, unchanged_since: Option<ModSeq>) -> Command {
     let store = Command::new("UID STORE").text(set);
     let store = match unchanged_since {
         Some(mod_seq) => store.text(&format!("(UNCHANGEDSINCE {mod_seq})")),

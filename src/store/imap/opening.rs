@@ -46,8 +46,8 @@ impl Opening {
             Code::UidValidity(value) if *value > 0 => {
                 self.scan.uid_validity = Some(UidValidity(*value));
             }
-            Code::UidNext(value) if *value > 0 => self.scan.uid_next = Some(*value),
-            Code::HighestModSeq(value) if *value > 0 => self.scan.highest_mod_seq = Some(*value),
+            Code::UidNext(value) => self.scan.uid_next = Some(*value),
+            Code::HighestModSeq(value) if value.0 > 0 => self.scan.highest_mod_seq = Some(*value),
             Code::MailboxId(id) => self.scan.mailbox_id = Some(id.clone()),
             Code::PermanentFlags(names) => self.permanent = Some(names.clone()),
             Code::ReadOnly => self.read_only = true,

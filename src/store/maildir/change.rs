@@ -26,7 +26,7 @@ impl Session {
             &mut |found| {
                 let place = folder.place(found.in_new)?;
                 if let Some(since) = change.unchanged_since
-                    && place.stat(found.name)?.changed > since
+                    && place.stat(found.name)?.changed > since.0
                 {
                     left_alone.insert(found.uid);
                     return Ok(());

@@ -138,6 +138,7 @@ impl Folder {
                 return Ok((!is_coarse).then_some(last));
             }
             if wait < waits {
+                // Too short for a stop to matter.
                 std::thread::sleep(TICK);
             }
         }

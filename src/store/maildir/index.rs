@@ -11,7 +11,7 @@
 use super::filename;
 use super::folder::Folder;
 use super::uidlist;
-use crate::mail::{Uid, UidValidity};
+use crate::mail::{ModSeq, Uid, UidNext, UidValidity};
 use crate::store::Answer;
 use crate::store::disk::{Dir, Generation, Kind, ListPlace, Numbered, Numbers, refused};
 use std::cmp::Ordering;
@@ -36,7 +36,7 @@ pub(super) struct Index {
     pub(super) next: u32,
     /// The time of the folder's last change when it was read, reported only if a later change must
     /// have a later time.
-    pub(super) mod_seq: Option<u64>,
+    pub(super) mod_seq: Option<ModSeq>,
     /// The same, reliable or not.
     pub(super) read_at: u64,
 }
@@ -108,7 +108,7 @@ impl Index {
             index.read_places(folder, reading as u8)?;
             index.read_at = folder.last_change()?;
             if before == Some(index.read_at) {
-                index.mod_seq = before;
+                index.mod_seq = before.map(ModSeq);
                 is_at_rest = true;
                 break;
             }
@@ -265,6 +265,11 @@ impl Index {
     /// Returns the UIDVALIDITY to report.
     pub(super) fn validity(&self) -> Option<UidValidity> {
         self.generation.validity()
+    }
+
+    /// Returns the UIDNEXT to report: none without a UIDVALIDITY.
+    pub(super) fn uid_next(&self) -> Option<UidNext> {
+        self.validity().and_then(|_| UidNext::new(self.next))
     }
 
     /// Returns how many messages there are.

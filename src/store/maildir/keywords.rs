@@ -169,6 +169,7 @@ impl<'a> Lock<'a> {
                     "another program has locked it",
                 ));
             } else {
+                // Bounded by the patience; a stop lets the change under way be finished.
                 std::thread::sleep(Duration::from_millis(20));
             }
         }

@@ -35,7 +35,7 @@ impl Session {
             .map_err(|error| refused("read", &folder.dir.path_of(super::keywords::NAME), &error))?;
         let mut scan = FolderScan {
             uid_validity: index.validity(),
-            uid_next: index.validity().map(|_| index.next),
+            uid_next: index.uid_next(),
             exists: u32::try_from(index.len()).unwrap_or(u32::MAX),
             highest_mod_seq: index.mod_seq.filter(|_| index.validity().is_some()),
             permanent_flags: permanent_flags(&keywords),
@@ -216,7 +216,7 @@ impl Reader<'_> {
             ScanDepth::Sizes | ScanDepth::Attributes => false,
             ScanDepth::Identity | ScanDepth::Headings => true,
             ScanDepth::Since(baseline) => {
-                uid >= baseline.uid_next || baseline.probe.contains(&Some(uid))
+                !baseline.uid_next.has_assigned(uid) || baseline.probe.contains(&Some(uid))
             }
         }
     }

@@ -91,7 +91,7 @@ impl Session {
         Ok(FolderStatus {
             counters: Counters {
                 uid_validity: index.validity(),
-                uid_next: index.validity().map(|_| index.next),
+                uid_next: index.uid_next(),
                 mod_seq: index.mod_seq.filter(|_| index.validity().is_some()),
                 messages: u32::try_from(index.len()).ok(),
             },

@@ -1,7 +1,7 @@
 //! Each test has its own tree, accessed in the same way as by the verbs.
 
 use super::Account;
-use crate::mail::Side;
+use crate::mail::{Side, UidNext};
 use crate::store::disk::contract::{self, Bench, uids};
 use crate::store::{
     Access, Connector as _, ErrorKind, FlagEdit, IfAbsent, RefusalMeaning, ScanDepth,
@@ -514,7 +514,7 @@ fn dovecots_numbers_serve_a_tree_that_is_only_read() {
     assert_eq!(bench.read("INBOX").into_keys().collect::<Vec<_>>(), [5]);
     assert_eq!(
         bench.scan("INBOX", ScanDepth::Attributes).unwrap().uid_next,
-        Some(9)
+        UidNext::new(9)
     );
     // A writer has its own numbers, under a UIDVALIDITY other than Dovecot's.
     let mut bench = Bench::of(&ground.writer());

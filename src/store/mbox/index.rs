@@ -7,7 +7,7 @@
 
 use super::format::{self, Own};
 use super::view::{Region, View};
-use crate::mail::{FlagTable, Flags, HeaderKey, Uid, UidValidity};
+use crate::mail::{FlagTable, Flags, HeaderKey, Uid, UidNext, UidValidity};
 use crate::store::disk::{CHUNK, Generation, HeaderFields, Numbered, Stat};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
@@ -248,6 +248,11 @@ impl Index {
 
     pub(super) fn validity(&self) -> Option<UidValidity> {
         self.generation.validity()
+    }
+
+    /// Returns the UIDNEXT to report: none without a UIDVALIDITY.
+    pub(super) fn uid_next(&self) -> Option<UidNext> {
+        self.validity().and_then(|_| UidNext::new(self.next))
     }
 
     /// Finishes numbering: sorts by UID, without messages that have none.

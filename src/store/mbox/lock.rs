@@ -95,6 +95,7 @@ fn wait(began: Instant) -> io::Result<()> {
             "another program has locked it",
         ));
     }
+    // Bounded by the patience; a stop lets the change under way be finished.
     std::thread::sleep(Duration::from_millis(50));
     Ok(())
 }

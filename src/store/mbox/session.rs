@@ -6,7 +6,7 @@ use super::rewrite::Fate;
 use super::tree::Tree;
 use crate::mail::{
     Counters, FolderStatus, HeaderKey, InternalDate, ListedMailbox, Listing, MailboxName, Message,
-    NameStyle, PermanentFlags, SystemFlag, Uid, UidSet, UidValidity,
+    ModSeq, NameStyle, PermanentFlags, SystemFlag, Uid, UidSet, UidValidity,
 };
 use crate::store::disk::{
     Letter, Reading, Requests, gone, header_fields, made_anew, permanent, stopped,
@@ -85,7 +85,7 @@ impl Session {
         Ok(FolderStatus {
             counters: Counters {
                 uid_validity: index.validity(),
-                uid_next: index.validity().map(|_| index.next),
+                uid_next: index.uid_next(),
                 mod_seq: mod_seq(&index),
                 messages: u32::try_from(index.entries.len()).ok(),
             },
@@ -120,7 +120,7 @@ impl Session {
         };
         let mut scan = FolderScan {
             uid_validity: index.validity(),
-            uid_next: index.validity().map(|_| index.next),
+            uid_next: index.uid_next(),
             exists: u32::try_from(index.entries.len()).unwrap_or(u32::MAX),
             highest_mod_seq: mod_seq(&index),
             permanent_flags: PermanentFlags::everything(),
@@ -276,7 +276,7 @@ impl Session {
 }
 
 /// Returns when the file last changed, if a later change must have a later time.
-fn mod_seq(index: &Index) -> Option<u64> {
+fn mod_seq(index: &Index) -> Option<ModSeq> {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .ok()?;
@@ -288,7 +288,7 @@ fn mod_seq(index: &Index) -> Option<u64> {
     } else {
         25_000_000
     };
-    (age > tick && index.validity().is_some()).then_some(index.stamp.changed)
+    (age > tick && index.validity().is_some()).then_some(ModSeq(index.stamp.changed))
 }
 
 /// The folder that messages are taken from.

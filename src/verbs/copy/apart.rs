@@ -10,7 +10,7 @@ use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::Fate;
 use crate::folders::{Pair, TargetFolder};
-use crate::mail::{ListedMailbox, Message, Uid, UidSet, counted};
+use crate::mail::{ListedMailbox, Message, Uid, UidNext, counted};
 use crate::store::{Error, ScanDepth};
 use crate::verbs::Deleting;
 use crate::verbs::opening::{Names, Opened};
@@ -187,12 +187,7 @@ impl Copy<'_> {
             let target = self.folders.target(*pair)?;
             Some((
                 &target.name,
-                target
-                    .side
-                    .counters
-                    .uid_next
-                    .and_then(Uid::new)
-                    .map(UidSet::from_uid),
+                target.side.counters.uid_next.map(UidNext::and_above),
             ))
         };
         let mut unknown: HashSet<usize> = blind

@@ -9,7 +9,7 @@
 //! plan saw.
 
 use super::needs::Needs;
-use crate::mail::{Counters, Flags, MailboxName, Side, Uid, UidSet, counted};
+use crate::mail::{Counters, Flags, MailboxName, Side, Uid, UidNext, UidSet, counted};
 use crate::plan::planned::{Planned, PlannedFolder, contains, contains_as, writable};
 use crate::store::{FlagEdit, FolderScan};
 use crate::verbs::compare::Compared;
@@ -23,15 +23,25 @@ pub(super) struct Found {
     pub(super) news: Vec<String>,
 }
 
+/// A folder as it is now.
+#[derive(Clone, Copy)]
+pub(super) struct Present<'a> {
+    /// The target's folder that it goes to.
+    pub(super) target: &'a MailboxName,
+    /// Whether other folders go there, too.
+    pub(super) is_shared: bool,
+    pub(super) compared: &'a Compared,
+    pub(super) needs: &'a Needs,
+}
+
 /// Compares a folder with its plan.
-pub(super) fn of_folder(
-    planned: &Planned,
-    folder: &PlannedFolder,
-    name: &MailboxName,
-    is_shared: bool,
-    compared: &Compared,
-    needs: &Needs,
-) -> Found {
+pub(super) fn of_folder(planned: &Planned, folder: &PlannedFolder, present: Present<'_>) -> Found {
+    let Present {
+        target,
+        is_shared,
+        compared,
+        needs,
+    } = present;
     let mut changes = Changes {
         planned,
         folder,
@@ -40,10 +50,11 @@ pub(super) fn of_folder(
         found: Vec::new(),
         news: Vec::new(),
     };
-    if *name != folder.target && Some(name) != folder.renamed_from.as_ref() {
-        changes
-            .found
-            .push(format!("it would now go to {name}, not {}", folder.target));
+    if *target != folder.target && Some(target) != folder.renamed_from.as_ref() {
+        changes.found.push(format!(
+            "it would now go to {target}, not {}",
+            folder.target
+        ));
     } else {
         changes.of_source();
         changes.of_messages();
@@ -116,7 +127,7 @@ impl Changes<'_> {
     }
 
     /// The first UID that the source had not given out when the plan was made.
-    fn source_next(&self) -> Option<u32> {
+    fn source_next(&self) -> Option<UidNext> {
         self.folder
             .source_counters
             .and_then(|counters| counters.uid_next)
@@ -124,10 +135,10 @@ impl Changes<'_> {
 
     /// The first UID that the target had not given out then; a folder that was to be created had
     /// given out none.
-    fn target_next(&self) -> Option<u32> {
+    fn target_next(&self) -> Option<UidNext> {
         match self.folder.target_counters {
             Some(counters) => counters.uid_next,
-            None => self.folder.create.then_some(1),
+            None => self.folder.create.then_some(UidNext::FIRST),
         }
     }
 
@@ -135,10 +146,7 @@ impl Changes<'_> {
     fn is_another(&mut self, side: &str, was: Counters, is: Counters) -> bool {
         let is_another = was.uid_validity.is_some() && was.uid_validity != is.uid_validity;
         if is_another {
-            let (was, is) = (
-                was.uid_validity.map(|validity| validity.0),
-                is.uid_validity.map(|validity| validity.0),
-            );
+            let (was, is) = (was.uid_validity, is.uid_validity);
             self.found.push(format!(
                 "on the {side}, {}",
                 moved_on("UIDVALIDITY", was, is)
@@ -240,7 +248,7 @@ impl Changes<'_> {
         let Some(target) = &self.compared.target else {
             return;
         };
-        let next = was.uid_next.unwrap_or(1);
+        let next = was.uid_next.unwrap_or(UidNext::FIRST);
         // What has left the source by the plan had arrived before, and has no counterpart any more.
         let since =
             after(target, next).saturating_sub(self.arrived(target, next) + self.gone(true));
@@ -254,14 +262,14 @@ impl Changes<'_> {
         let before = target
             .messages
             .iter()
-            .filter(|message| message.uid().get() < next)
+            .filter(|message| next.has_assigned(message.uid()))
             .count() as u64;
         let leaving = self.planned.leaving(Side::TARGET, &self.folder.target);
         self.count("target", was.count(), before + absent(&leaving, target));
     }
 
     /// How many of the target's messages from this UID on are what the plan was to bring there.
-    fn arrived(&self, target: &FolderScan, next: u32) -> u64 {
+    fn arrived(&self, target: &FolderScan, next: UidNext) -> u64 {
         let known = self
             .compared
             .recognised
@@ -270,7 +278,7 @@ impl Changes<'_> {
             .map(|pair| (pair.source, pair.target));
         let pairs = self.compared.matching.pairs.iter().copied().chain(known);
         let is_planned = |(source, at): &(u32, u32)| {
-            target.messages[*at as usize].uid().get() >= next
+            !next.has_assigned(target.messages[*at as usize].uid())
                 && self
                     .folder
                     .copies(self.compared.source.messages[*source as usize].uid())
@@ -365,12 +373,12 @@ impl Changes<'_> {
 }
 
 /// Whether a message arrived after a folder's UIDNEXT was this.
-fn is_new(uid: Uid, next: Option<u32>) -> bool {
-    next.is_some_and(|next| uid.get() >= next)
+fn is_new(uid: Uid, next: Option<UidNext>) -> bool {
+    next.is_some_and(|next| !next.has_assigned(uid))
 }
 
 /// Whether a folder's UIDNEXT only went up, as arriving mail moves it.
-fn has_grown(was: Option<u32>, is: Option<u32>) -> bool {
+fn has_grown(was: Option<UidNext>, is: Option<UidNext>) -> bool {
     was.zip(is).is_some_and(|(was, is)| is > was)
 }
 
@@ -382,10 +390,10 @@ fn absent(uids: &UidSet, scan: &FolderScan) -> u64 {
 }
 
 /// How many messages have this UID or a higher one.
-fn after(scan: &FolderScan, next: u32) -> u64 {
+fn after(scan: &FolderScan, next: UidNext) -> u64 {
     scan.messages
         .iter()
-        .filter(|message| message.uid().get() >= next)
+        .filter(|message| !next.has_assigned(message.uid()))
         .count() as u64
 }
 
@@ -404,8 +412,8 @@ fn messages(count: u64, one: &str, many: &str) -> String {
     }
 }
 
-fn moved_on(counter: &str, was: Option<u32>, is: Option<u32>) -> String {
+fn moved_on<T: ToString>(counter: &str, was: Option<T>, is: Option<T>) -> String {
     let shown =
-        |number: Option<u32>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
+        |number: Option<T>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
     format!("{counter} was {} and is now {}", shown(was), shown(is))
 }

@@ -6,13 +6,14 @@
 
 use super::Copy;
 use crate::engine::flagging::{FlagChanges, FlagWork, change_flags_on};
+use crate::engine::folders::FolderRef;
 use crate::engine::kept::{LostDates, told_flags};
-use crate::engine::scans::scan_each;
+use crate::engine::scans::scan_again;
 use crate::engine::sent::Sent;
 use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::Fate;
-use crate::mail::{Flags, Message, Side, Uid, UidSet, UidValidity};
+use crate::mail::{Flags, Message, Side, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::store::{Error, FlagEdit, FolderScan, ScanDepth};
 use std::collections::BTreeMap;
@@ -145,16 +146,11 @@ impl Copy<'_> {
 /// Scans what is to be looked at. `None`: the folder can't be read, or its UIDs mean something else
 /// now.
 fn look_at(way: &mut Way<'_>, looks: &[Look<'_>]) -> Result<Vec<Option<FolderScan>>, Error> {
-    let scans = way.repeatable(|link| {
+    way.repeatable(|link| {
         let asked = looks
             .iter()
-            .map(|look| (&look.task.target, Some(look.uids())));
-        scan_each(link.target.as_mut(), ScanDepth::Attributes, asked)
-    })?;
-    let is_same = |scan: &FolderScan, then: Option<UidValidity>| scan.uid_validity == then;
-    let same = |(look, scan): (&Look<'_>, Result<FolderScan, _>)| {
-        scan.ok()
-            .filter(|scan| is_same(scan, look.task.target_uid_validity))
-    };
-    Ok(looks.iter().zip(scans).map(same).collect())
+            .map(|Look { task, .. }| FolderRef::new(&task.target, task.target_uid_validity));
+        let uids = looks.iter().map(|look| Some(look.uids()));
+        scan_again(link.target.as_mut(), ScanDepth::Attributes, asked.zip(uids))
+    })
 }

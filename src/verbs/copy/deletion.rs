@@ -159,10 +159,8 @@ impl Copy<'_> {
         });
         if let Some(day) = self.options.keep_deleted {
             let emptied = self.keep(way, names, day, doomed)?;
-            return self.delete_folders(
-                way,
-                emptied.into_iter().filter(|doomed| doomed.whole).collect(),
-            );
+            let whole = emptied.into_iter().filter(|doomed| doomed.whole);
+            return self.delete_folders(way, &whole.collect::<Vec<_>>());
         }
         let removals: Vec<Removal> = doomed.iter().map(removal).collect();
         let results = remove(way, Side::TARGET, &removals)?;
@@ -174,7 +172,7 @@ impl Copy<'_> {
                 emptied.push(doomed);
             }
         }
-        self.delete_folders(way, emptied)
+        self.delete_folders(way, &emptied)
     }
 
     /// Tells what became of a folder's messages that were to be deleted. Returns those that are
@@ -207,7 +205,7 @@ impl Copy<'_> {
     }
 
     /// Deletes folders that are empty now.
-    fn delete_folders(&mut self, way: &mut Way<'_>, emptied: Vec<Doomed>) -> Result<(), Error> {
+    fn delete_folders(&mut self, way: &mut Way<'_>, emptied: &[Doomed]) -> Result<(), Error> {
         let folders = emptied.iter().map(|doomed| Emptied {
             mailbox: &doomed.mailbox,
             uid_validity: doomed.uid_validity,

@@ -2,7 +2,8 @@
 //! and headers then.
 
 use super::Copy;
-use crate::engine::scans::scan_each;
+use crate::engine::folders::FolderRef;
+use crate::engine::scans::scan_again;
 use crate::engine::twins::{self, Place as OnSource};
 use crate::exec::{Link, join};
 use crate::mail::{Flags, MailboxName, Message, SpecialUse, Uid, UidSet, UidValidity};
@@ -464,26 +465,20 @@ fn headers<'n>(
     folder_of: &(dyn Fn(u32) -> Option<(&'n MailboxName, Option<UidValidity>)> + Sync),
     same: fn(&Message) -> Option<Sameness>,
 ) -> Result<Headers, Error> {
-    let asked: Vec<(u32, &MailboxName, Option<UidValidity>, &UidSet)> = (wanted.iter())
-        .filter_map(|(folder, uids)| {
-            folder_of(*folder).map(|(name, validity)| (*folder, name, validity, uids))
-        })
-        .collect();
-    let requests = asked
-        .iter()
-        .map(|(_, mailbox, _, uids)| (*mailbox, Some((*uids).clone())));
-    let scans = scan_each(store, ScanDepth::Identity, requests)?;
+    let asked = wanted.iter().filter_map(|(folder, uids)| {
+        let (name, validity) = folder_of(*folder)?;
+        let request = (FolderRef::new(name, validity), Some(uids.clone()));
+        Some((*folder, request))
+    });
+    let (numbers, requests): (Vec<u32>, Vec<_>) = asked.unzip();
+    let scans = scan_again(store, ScanDepth::Identity, requests)?;
     let mut headers = Headers::new();
-    for ((folder, _, validity, _), scan) in asked.iter().zip(scans) {
-        let Some(scan) = scan.ok().filter(|scan| scan.uid_validity == *validity) else {
-            continue;
-        };
-        let of = |message: &Message| (same(message), scan.flags.get(message.flags()));
-        headers.extend(
-            scan.messages
-                .iter()
-                .map(|message| ((*folder, message.uid()), of(message))),
-        );
+    for (folder, scan) in numbers.into_iter().zip(scans) {
+        let Some(scan) = scan else { continue };
+        for message in &scan.messages {
+            let known = (same(message), scan.flags.get(message.flags()));
+            headers.insert((folder, message.uid()), known);
+        }
     }
     Ok(headers)
 }

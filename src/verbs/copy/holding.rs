@@ -17,7 +17,7 @@ use crate::plan::planned::{
 };
 use crate::store::FolderScan;
 use crate::verbs::compare::Compared;
-use crate::verbs::copy::changes;
+use crate::verbs::copy::changes::{self, Present};
 use crate::verbs::opening::{Names, Opened};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -121,7 +121,13 @@ impl Copy<'_> {
                 .filter(|other| other.target == pair.target)
                 .count()
                 > 1;
-            let found = changes::of_folder(&planned, folder, &name, is_shared, compared, needs);
+            let present = Present {
+                target: &name,
+                is_shared,
+                compared,
+                needs,
+            };
+            let found = changes::of_folder(&planned, folder, present);
             if !found.changes.is_empty() {
                 let all = [found.changes, found.news].concat();
                 return Err(all.join("; "));

@@ -12,7 +12,7 @@ use crate::engine::folders::FolderRef;
 use crate::engine::scans::scan_each;
 use crate::engine::way::{Way, is_broken};
 use crate::event::Event;
-use crate::folders::{FolderName, TargetFolder, kept_folders, kept_name, place};
+use crate::folders::{FolderName, KeptFolder, TargetFolder, kept_folders, kept_name, place};
 use crate::mail::{Heading, InternalDate, MailboxName, Message, Uid, UidSet, UidValidity, counted};
 use crate::store::{Error, NewFolder, Relocation, ScanDepth};
 use crate::verbs::opening::Names;
@@ -70,7 +70,7 @@ impl Copy<'_> {
             }
             rounds += 1;
             way.end();
-            std::thread::sleep(crate::exec::GRACE);
+            crate::exec::grace();
         }
         let mut full = HashSet::new();
         for leaving in leavings.iter().filter(|leaving| !leaving.left.is_empty()) {
@@ -286,7 +286,7 @@ fn open_mut(leavings: &mut [Leaving]) -> impl Iterator<Item = &mut Leaving> {
         .filter(|leaving| !leaving.left.is_empty() && leaving.refusal.is_none())
 }
 
-/// What is to leave and where to. Folders of the day that are not there are made.
+/// Returns what is to leave, and where it goes. Creates the folders of the day that are missing.
 fn leavings(
     way: &mut Way<'_>,
     names: &Names<'_>,
@@ -296,57 +296,20 @@ fn leavings(
     let held = kept_folders(names.target);
     let mut leavings = Vec::new();
     let mut new: Vec<(usize, NewFolder)> = Vec::new();
-    for (of, doomed) in doomed
-        .iter()
-        .enumerate()
-        .filter(|(_, doomed)| !doomed.uids.is_empty())
-    {
-        let Some(folder) = FolderName::parse(&doomed.folder) else {
+    for (of, doomed) in doomed.iter().enumerate() {
+        if doomed.uids.is_empty() {
             continue;
-        };
-        let name = kept_name(day, &folder);
-        let (shelf, to_make, refusal) = match shelf_of_day(names, &name) {
-            Ok((shelf, to_make)) => (shelf, to_make, None),
-            Err(reason) => (
-                Shelf::new(doomed.mailbox.clone(), &name),
-                None,
-                Some(reason),
-            ),
-        };
-        new.extend(to_make.map(|folder| (leavings.len(), folder)));
-        let mut shelves = vec![shelf];
-        let before = held
-            .iter()
-            .filter(|held| held.of.key() == folder.key() && held.day != day);
-        shelves.extend(before.max_by_key(|held| held.day).map(|before| {
-            let mailbox = &names.target.mailboxes[before.index].name;
-            Shelf::new(mailbox.clone(), &kept_name(before.day, &folder))
-        }));
-        let Doomed {
-            folder,
-            mailbox,
-            uid_validity,
-            uids,
-            ..
-        } = doomed.clone();
-        let looks = HashMap::new();
-        leavings.push(Leaving {
-            of,
-            folder,
-            mailbox,
-            uid_validity,
-            left: uids,
-            looks,
-            shelves,
-            refusal,
-        });
+        }
+        if let Some((leaving, to_make)) = leaving(names, (day, &held), of, doomed) {
+            new.extend(to_make.map(|folder| (leavings.len(), folder)));
+            leavings.push(leaving);
+        }
+    }
+    if new.is_empty() {
+        return Ok(leavings);
     }
     let asked: Vec<NewFolder> = new.iter().map(|(_, folder)| folder.clone()).collect();
-    let created = if asked.is_empty() {
-        Vec::new()
-    } else {
-        way.repeatable(|link| link.target.create(&asked))?
-    };
+    let created = way.repeatable(|link| link.target.create(&asked))?;
     for ((at, _), created) in new.into_iter().zip(created) {
         match created {
             Ok(name) => leavings[at].shelves[0].mailbox = name,
@@ -354,6 +317,43 @@ fn leavings(
         }
     }
     Ok(leavings)
+}
+
+/// Returns what is to leave one folder, and the folder of the day if it has to be created.
+fn leaving(
+    names: &Names<'_>,
+    (day, held): (Date, &[KeptFolder]),
+    of: usize,
+    doomed: &Doomed,
+) -> Option<(Leaving, Option<NewFolder>)> {
+    let folder = FolderName::parse(&doomed.folder)?;
+    let name = kept_name(day, &folder);
+    let (shelf, to_make, refusal) = match shelf_of_day(names, &name) {
+        Ok((shelf, to_make)) => (shelf, to_make, None),
+        Err(reason) => {
+            let shelf = Shelf::new(doomed.mailbox.clone(), &name);
+            (shelf, None, Some(reason))
+        }
+    };
+    let mut shelves = vec![shelf];
+    let before = held
+        .iter()
+        .filter(|held| held.of.key() == folder.key() && held.day != day);
+    shelves.extend(before.max_by_key(|held| held.day).map(|before| {
+        let mailbox = &names.target.mailboxes[before.index].name;
+        Shelf::new(mailbox.clone(), &kept_name(before.day, &folder))
+    }));
+    let leaving = Leaving {
+        of,
+        folder: doomed.folder.clone(),
+        mailbox: doomed.mailbox.clone(),
+        uid_validity: doomed.uid_validity,
+        left: doomed.uids.clone(),
+        looks: HashMap::new(),
+        shelves,
+        refusal,
+    };
+    Some((leaving, to_make))
 }
 
 /// Gives the folder of the day with this name, and what is to be made for it.

@@ -465,10 +465,10 @@ impl Begun {
         }
         let now = now?;
         let is_ours_alone = now.uid_validity == self.target.counters.uid_validity
-            && now.uid_next == Some(before.uid_next + copied)
+            && now.uid_next == Some(before.uid_next.advanced_by(copied))
             && now.messages == (before.messages + copied).checked_sub(self.removed);
         let target = Checkpoint {
-            uid_next: before.uid_next + copied,
+            uid_next: before.uid_next.advanced_by(copied),
             messages: now.messages?,
             mod_seq: now.mod_seq,
             ..before

@@ -6,7 +6,8 @@
 //! moves it back instead.
 
 use super::Copy;
-use crate::engine::scans::scan_each;
+use crate::engine::folders::FolderRef;
+use crate::engine::scans::{scan_again, scan_each};
 use crate::event::Event;
 use crate::exec::Link;
 use crate::mail::{MailboxName, Message, Uid, UidSet, counted};
@@ -89,22 +90,15 @@ impl Copy<'_> {
             }
         }
         let name = |pair: usize| &names.source.mailboxes[names.pairs[pair].source].name;
-        let scans = scan_each(
-            source,
-            ScanDepth::Identity,
-            asked
-                .iter()
-                .map(|(pair, uids)| (name(*pair), Some(uids.clone()))),
-        )?;
+        let requests = asked.iter().map(|(pair, uids)| {
+            let needs = self.folders.needs(*pair);
+            let validity = needs.and_then(|needs| needs.source.counters.uid_validity);
+            (FolderRef::new(name(*pair), validity), Some(uids.clone()))
+        });
+        let scans = scan_again(source, ScanDepth::Identity, requests)?;
         let mut missed = Vec::new();
         for ((pair, uids), scan) in asked.into_iter().zip(scans) {
-            let validity = self
-                .folders
-                .needs(pair)
-                .and_then(|needs| needs.source.counters.uid_validity);
-            let Some(scan) = scan.ok().filter(|scan| scan.uid_validity == validity) else {
-                continue;
-            };
+            let Some(scan) = scan else { continue };
             let shown = scan
                 .messages
                 .iter()

@@ -14,6 +14,7 @@ use crate::mail::Side;
 use crate::store::{Error, Store};
 use crate::verbs::compare::{self, Compared, Comparison};
 use crate::verbs::holdings::Survey;
+use crate::verbs::labels;
 use crate::verbs::opening::Names;
 use crate::verbs::{Deleting, FlagPolicy, PlanUse};
 use std::collections::HashSet;
@@ -49,6 +50,7 @@ impl Copy<'_> {
             survey,
             early,
         };
+        labels::sort(link.source.as_mut(), names, &mut planning.pairs)?;
         let open = self.pairs_to_open(&mut planning);
         self.compare_and_prepare(link, &mut planning, open)?;
         planning.early.take().into_iter().for_each(Early::end);
@@ -78,8 +80,9 @@ impl Copy<'_> {
             .filter(|(_, pair)| !pair.view)
         {
             let in_step = self.memory.in_step(pair, names, self.options.deleting);
-            let Some(messages) =
-                in_step.filter(|_| !self.is_held(pair, names) && !self.options.repair)
+            let Some(messages) = in_step
+                .filter(|_| !self.is_held(pair, names) && !self.options.repair)
+                .filter(|_| planning.pairs[index].sorted.is_none())
             else {
                 // What is to be read is listed, whatever is known of it.
                 if !self.options.repair {
@@ -181,6 +184,8 @@ impl Copy<'_> {
         self.note_compared(index, compared);
         let mut needs = Needs::new(compared, as_compared.target.clone(), self.need_rules());
         needs.spare(&self.memory.kept(pair, names));
+        // A label that leaves this folder, or comes to it, may change another one.
+        needs.news.unfinished |= as_compared.sorted.is_some();
         match self.hold(index, names, compared, &mut needs) {
             Ok(()) => {
                 self.summary.already_there += needs.already_there;

@@ -12,7 +12,7 @@ use crate::engine::flagging::{FlagChanges, FlagWork, change_flags_on};
 use crate::engine::relocate::{self, Errand};
 use crate::engine::way::Way;
 use crate::event::Event;
-use crate::mail::{MailboxName, Message, Side, Uid, UidSet};
+use crate::mail::{MailboxName, Message, Side, Uid, UidNext, UidSet};
 use crate::store::{Error, FlagEdit, Refusal};
 use crate::verbs::opening::Names;
 use std::collections::BTreeMap;
@@ -131,11 +131,8 @@ impl Copy<'_> {
         if let Some(target) = &mut needs.target {
             // What is sent now comes after it: a lost reply must not be looked for among what was
             // relocated.
-            let next = jobs
-                .iter()
-                .map(|(_, uid)| uid.get().saturating_add(1))
-                .max()
-                .unwrap_or(0);
+            let last = jobs.iter().map(|(_, uid)| *uid).max();
+            let next = last.map_or(UidNext::FIRST, UidNext::after);
             target.side.counters.uid_next =
                 target.side.counters.uid_next.map(|before| before.max(next));
         }

@@ -16,9 +16,9 @@ use crate::engine::scans::scan_each;
 use crate::engine::sent::Sent;
 use crate::engine::way::Way;
 use crate::event::Event;
-use crate::exec::{Contents, Fate, Link};
+use crate::exec::{Contents, Link};
 use crate::folders::Pair;
-use crate::mail::{Flags, Message, Side, Uid, UidSet};
+use crate::mail::{Flags, Message, Side, Uid, UidNext, UidSet};
 use crate::store::{Error, FlagEdit, ScanDepth};
 use crate::verbs::deep::{DeepFolder, Unlike};
 use crate::verbs::opening::Names;
@@ -173,40 +173,21 @@ impl Copy<'_> {
         let Some(target) = self.folders.target(index).cloned() else {
             return Ok(());
         };
-        let told: HashMap<Uid, Option<Uid>> = (sent.each().filter(|(pair, ..)| *pair == index))
-            .flat_map(|(_, task, fates)| task.messages.iter().zip(fates))
-            .filter(|(_, fate)| fate.is_copied())
-            .map(|(message, fate)| (message.uid(), Fate::uid(fate)))
-            .collect();
-        let is_sent = |one: &&Damaged| one.sent_before.is_some() || told.contains_key(&one.uid());
-        let is_untold = damaged
-            .iter()
-            .any(|one| matches!(told.get(&one.uid()), Some(None)));
-        let uids: UidSet = (damaged.iter())
-            .filter_map(|one| {
-                one.sent_before
-                    .or_else(|| told.get(&one.uid()).copied().flatten())
-            })
-            .collect();
-        // Of a target that does not tell where it put what was sent, all that is new is read.
-        let new = if is_untold {
-            new_messages(way, &target)?
-        } else {
-            UidSet::default()
-        };
-        let mut there = way.repeatable(|link| {
-            let mut all = uids.clone();
-            all.add(&new);
-            read(link, &target, &all)
-        })?;
+        let placed = placed(&damaged, sent, index);
+        let mut uids: UidSet = placed.values().copied().flatten().collect();
+        if placed.values().any(Option::is_none) {
+            // Of a target that does not tell where it put what was sent, all that is new is read.
+            uids.add(&new_messages(way, &target)?);
+        }
+        let mut there = way.repeatable(|link| read(link, &target, &uids))?;
         let mut replaced = UidSet::default();
         let mut useless = UidSet::default();
         let mut changes = FlagChanges::default();
-        for one in damaged.iter().filter(is_sent) {
+        for one in &damaged {
             let uid = one.uid();
-            let placed = one
-                .sent_before
-                .or_else(|| told.get(&uid).copied().flatten());
+            let Some(placed) = placed.get(&uid).copied() else {
+                continue;
+            };
             let good = match placed {
                 Some(at) => there
                     .remove(&at)
@@ -315,6 +296,23 @@ impl Copy<'_> {
     }
 }
 
+/// Returns the UIDs of the good copies on the target, by those of the messages on the source; `None`
+/// for a copy whose UID the target did not tell.
+fn placed(damaged: &[Damaged], sent: &Sent, pair: usize) -> HashMap<Uid, Option<Uid>> {
+    let of_pair = sent.each().filter(|(of, ..)| *of == pair);
+    let fates = of_pair.flat_map(|(_, task, fates)| task.messages.iter().zip(fates));
+    let mut placed: HashMap<Uid, Option<Uid>> = fates
+        .filter(|(_, fate)| fate.is_copied())
+        .map(|(message, fate)| (message.uid(), fate.uid()))
+        .collect();
+    let before = damaged
+        .iter()
+        .filter_map(|one| Some((one.uid(), Some(one.sent_before?))));
+    placed.extend(before);
+    placed.retain(|uid, _| damaged.binary_search_by_key(uid, Damaged::uid).is_ok());
+    placed
+}
+
 fn read(link: &mut Link, target: &TargetState, uids: &UidSet) -> Result<Contents, Error> {
     if uids.is_empty() {
         return Ok(Contents::new());
@@ -323,12 +321,7 @@ fn read(link: &mut Link, target: &TargetState, uids: &UidSet) -> Result<Contents
 }
 
 fn new_messages(way: &mut Way<'_>, target: &TargetState) -> Result<UidSet, Error> {
-    let from = target
-        .side
-        .counters
-        .uid_next
-        .and_then(Uid::new)
-        .map(UidSet::from_uid);
+    let from = target.side.counters.uid_next.map(UidNext::and_above);
     let scans = way.repeatable(|link| {
         scan_each(
             link.target.as_mut(),

@@ -1,8 +1,9 @@
 //! The contents of a mailbox: its folders and messages, read once for several checks.
 
+use crate::engine::scans::scan_each;
 use crate::folders::{FolderName, Roster};
 use crate::mail::{HeaderKey, Listing, Message, SpecialUse};
-use crate::store::{Answer, Error, FolderScan, ReadStore, ScanDepth, ScanRequest};
+use crate::store::{Answer, Error, FolderScan, ReadStore, ScanDepth};
 use std::collections::HashMap;
 
 /// With more messages than this, headers are not requested, as that would take too long.
@@ -59,16 +60,10 @@ impl Survey {
         } else {
             ScanDepth::Attributes
         };
-        let request = |(index, _): &(usize, FolderName)| ScanRequest {
-            mailbox: &listing.mailboxes[*index].name,
-            depth,
-            uids: None,
-            search: None,
-            for_writing: false,
-        };
-        let requests: Vec<_> = own.iter().map(request).collect();
-        let mut scans = Vec::with_capacity(own.len());
-        store.scan(&requests, &mut |_, scan| scans.push(scan))?;
+        let asked = own
+            .iter()
+            .map(|(index, _)| (&listing.mailboxes[*index].name, None));
+        let scans = scan_each(store, depth, asked)?;
         let surveyed = |((index, name), scan)| Surveyed { index, name, scan };
         let folders = own.into_iter().zip(scans).map(surveyed).collect();
         Ok(Self {

@@ -1,7 +1,7 @@
 //! The first line: the mailboxes, the time, and the options of the plan.
 
 use super::{PlanError, damaged};
-use crate::folders;
+use crate::folders::{self, GmailLabels};
 use crate::verbs::{CopyOptions, Deleting, FlagPolicy, MessageFilter};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -98,6 +98,10 @@ struct Options {
     map_regex: Vec<String>,
     into: Option<String>,
     no_roles: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gmail_labels: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gmail_archive: Option<String>,
     since: Option<String>,
     before: Option<String>,
     min_size: Option<u64>,
@@ -141,6 +145,10 @@ impl Options {
             map_regex: folders.map_regex.clone(),
             into: folders.into.clone(),
             no_roles: folders.no_roles,
+            gmail_labels: Some(folders.gmail_labels)
+                .filter(|labels| *labels != GmailLabels::default())
+                .map(|labels| labels.name().to_owned()),
+            gmail_archive: folders.gmail_archive.clone(),
             since: filter.since.map(|date| date.to_string()),
             before: filter.before.map(|date| date.to_string()),
             min_size: filter.min_size,
@@ -167,6 +175,11 @@ impl Options {
             max_size,
             search: self.search.clone(),
         })
+    }
+
+    fn gmail_labels(&self) -> Result<GmailLabels, PlanError> {
+        let named = self.gmail_labels.as_deref().map(parse).transpose()?;
+        Ok(named.unwrap_or_default())
     }
 
     fn deleting(&self) -> Result<Deleting, PlanError> {
@@ -215,6 +228,8 @@ pub(super) fn read(line: &[u8], version: u32) -> Result<PlanHead, PlanError> {
             map_regex: options.map_regex.clone(),
             into: options.into.clone(),
             no_roles: options.no_roles,
+            gmail_labels: options.gmail_labels()?,
+            gmail_archive: options.gmail_archive.clone(),
         },
         flags,
         keep_deleted: options.keep_deleted,

@@ -1,6 +1,6 @@
 //! The lines after the head: each is about the last folder before it, or about deletions.
 
-use crate::mail::{Counters, Flags, MailboxName, Uid, UidSet, UidValidity};
+use crate::mail::{Counters, Flags, MailboxName, Uid, UidNext, UidSet, UidValidity};
 use crate::plan::planned::{Flagged, Planned, PlannedDeletion, PlannedFlags, PlannedFolder, Take};
 use crate::store::FlagEdit;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
@@ -188,7 +188,7 @@ impl Place {
             name: raw(name),
             seen: counters.is_some(),
             uid_validity: of.uid_validity.map(|validity| validity.0),
-            uid_next: of.uid_next,
+            uid_next: of.uid_next.map(UidNext::get),
             messages: of.messages.unwrap_or(0),
         }
     }
@@ -197,7 +197,7 @@ impl Place {
         let uid_validity = self.uid_validity.map(UidValidity);
         let counters = Counters {
             uid_validity,
-            uid_next: self.uid_next,
+            uid_next: self.uid_next.and_then(UidNext::new),
             mod_seq: None,
             messages: Some(self.messages),
         };

@@ -1,6 +1,6 @@
 use super::*;
 use crate::folders;
-use crate::mail::{Counters, Flags, MailboxName, Uid, UidSet, UidValidity};
+use crate::mail::{Counters, Flags, MailboxName, Uid, UidNext, UidSet, UidValidity};
 use crate::plan::planned::{Flagged, PlannedDeletion, PlannedFlags, PlannedFolder, Take};
 use crate::store::FlagEdit;
 use crate::verbs::{Deleting, FlagPolicy, MessageFilter};
@@ -19,6 +19,8 @@ fn head() -> PlanHead {
         folders: folders::Options {
             include: vec!["Work/**".to_owned()],
             into: Some("x".to_owned()),
+            gmail_labels: folders::GmailLabels::Keywords,
+            gmail_archive: Some("Old mail".to_owned()),
             ..Default::default()
         },
         filter: MessageFilter {
@@ -46,7 +48,7 @@ fn planned() -> Planned {
     let counters = |uid_validity: u32| {
         Some(Counters {
             uid_validity: Some(UidValidity(uid_validity)),
-            uid_next: Some(9),
+            uid_next: UidNext::new(9),
             mod_seq: None,
             messages: Some(8),
         })

@@ -40,7 +40,10 @@ impl Journal for Pairs<'_> {
         // A message that was there before, or that another one has become already, is no new pair:
         // the proof sees to it.
         let mut is_new = |to: Uid| {
-            folder.target_uid_next.is_none_or(|next| to.get() >= next) && taken.insert((task, to))
+            folder
+                .target_uid_next
+                .is_none_or(|next| !next.has_assigned(to))
+                && taken.insert((task, to))
         };
         let mut change = |(from, to): &(Uid, Uid)| {
             is_new(*to).then_some(())?;

@@ -11,7 +11,7 @@ use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{FolderName, TargetFolder, place, place_all};
-use crate::mail::{Both, Counters, ListedMailbox, Listing, MailboxName, Side, SpecialUse};
+use crate::mail::{Both, Counters, ListedMailbox, Listing, MailboxName, Side, SpecialUse, UidNext};
 use crate::plan::merge::{Fate, Rename};
 use crate::state::TwoWayChange;
 use crate::store::{Error, NewFolder};
@@ -284,7 +284,7 @@ impl Sync<'_> {
             is_subscribed,
         } = made;
         note_created(&mut self.listed.listings[side], &raw);
-        let uid_next = scan.uid_next.or(Some(1));
+        let uid_next = scan.uid_next.or(Some(UidNext::FIRST));
         let counters = Counters {
             uid_next,
             ..scan.counters()

@@ -77,7 +77,7 @@ impl Listed {
     ) -> Result<Self, Error> {
         let listings = link.on_both(|side, store| opening::list(store, side, observer))?;
         let rosters = listings.as_ref().map(Roster::read);
-        let exchange = Exchange::new(&rosters.first, &rosters.second, rules);
+        let exchange = Exchange::new(&listings, &rosters, rules);
         check_rules(rules, &rosters, &exchange, memory, observer)?;
         let mut listed = Self {
             listings,

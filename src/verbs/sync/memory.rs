@@ -214,7 +214,7 @@ impl<'a> Memory<'a> {
     }
 }
 
-fn identity(side: &TwoWaySide, highest: Option<u32>) -> FolderIdentity {
+fn identity(side: &TwoWaySide, highest: Option<Uid>) -> FolderIdentity {
     let mark = side.counters.with_written(highest);
     FolderIdentity {
         mailbox_id: side.mailbox_id.as_deref().map(Into::into),

@@ -4,7 +4,9 @@ use super::strays::Suspect;
 use super::{SideState, Sync, Work};
 use crate::exec::{Contents, Link, read_tied};
 use crate::folders::FolderName;
-use crate::mail::{Both, Counters, HeaderKey, MailboxName, Message, Side, SpecialUse, UidSet};
+use crate::mail::{
+    Both, Counters, HeaderKey, MailboxName, Message, Side, SpecialUse, UidNext, UidSet,
+};
 use crate::plan::merge::{
     At, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Move, Policy,
     Row, SeenFolder, View, fate, headers_wanted, hold_back, hold_departures, leave_alone,
@@ -166,13 +168,7 @@ impl Sync<'_> {
                 .map(|at| self.listed.folders[side][*at].raw.clone())
                 .collect();
             let requests: Vec<ScanRequest<'_>> = (names.iter())
-                .map(|mailbox| ScanRequest {
-                    mailbox,
-                    depth: ScanDepth::Sizes,
-                    uids: None,
-                    search: None,
-                    for_writing: false,
-                })
+                .map(|mailbox| ScanRequest::new(mailbox, ScanDepth::Sizes))
                 .collect();
             let seen = &mut self.listed.seen[side];
             link.side(side).scan(&requests, &mut |nth, scan| {
@@ -264,7 +260,7 @@ impl Sync<'_> {
             state,
             views: Both::new(View::absent(), View::absent()),
             merge: FolderMerge::default(),
-            sent_from: Both::default(),
+            sent_from: Both::of(|_| UidNext::FIRST),
             marked: Both::default(),
             new: Both::default(),
             in_step: false,

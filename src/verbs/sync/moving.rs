@@ -12,7 +12,7 @@ use crate::engine::flagging::{FlagChanges, FlagWork, change_flags};
 use crate::engine::relocate::{self, Errand};
 use crate::engine::way::Way;
 use crate::event::Event;
-use crate::mail::{Both, Message, Side, Uid, counted};
+use crate::mail::{Both, Message, Side, Uid, UidNext, counted};
 use crate::plan::elsewhere::Sameness;
 use crate::plan::merge::{AgreedFlags, FlagMerge, Move, PairState, Prints};
 use crate::state::TwoWayChange;
@@ -303,7 +303,7 @@ impl Sync<'_> {
         // What is sent now comes after it: a lost reply must not be looked for among what was
         // moved.
         let next = &mut work.sent_from[side];
-        *next = (*next).max(uid.get().saturating_add(1));
+        *next = (*next).max(UidNext::after(uid));
         let folder = work.name(side);
         self.departed.push(Departed {
             side,

@@ -279,7 +279,7 @@ impl Work {
             proof
                 .task
                 .target_uid_next
-                .is_none_or(|next| uid.get() < next)
+                .is_none_or(|next| next.has_assigned(*uid))
         };
         if !proof
             .fates

@@ -5,7 +5,8 @@ use super::{SideState, Sync, Work};
 use crate::engine::scans::{read_listed, seems_capped};
 use crate::exec::Link;
 use crate::mail::{
-    Both, Counters, FlagTable, Flags, HeaderKey, MailboxName, Message, PermanentFlags, Side, UidSet,
+    Both, Counters, FlagTable, Flags, HeaderKey, MailboxName, Message, PermanentFlags, Side,
+    UidNext, UidSet,
 };
 use crate::plan::merge::{BaseFolder, PairState, View};
 use crate::store::{
@@ -166,15 +167,18 @@ impl Work {
 
     /// What UIDNEXT is at least, of a server that did not say when the folder was opened: as STATUS
     /// said, or as it was before, as deleting the newest messages does not lower it.
-    fn least_uid_next(&self, side: Side, scan: &FolderScan) -> u32 {
+    fn least_uid_next(&self, side: Side, scan: &FolderScan) -> UidNext {
         let stored = self.stored.as_ref().map(|stored| &stored.sides[side]);
         let before = stored
             .filter(|stored| stored.counters.uid_validity == scan.uid_validity)
             .and_then(|stored| stored.counters.uid_next);
-        let told = self.state[side].counters.uid_next.or(before).unwrap_or(1);
-        scan.messages.last().map_or(told, |message| {
-            told.max(message.uid().get().saturating_add(1))
-        })
+        let told = self.state[side]
+            .counters
+            .uid_next
+            .or(before)
+            .unwrap_or(UidNext::FIRST);
+        let last = scan.messages.last();
+        last.map_or(told, |message| told.max(UidNext::after(message.uid())))
     }
 
     /// Puts what was read of messages into a side's view. One that is gone meanwhile is not shown
@@ -215,11 +219,8 @@ fn request(work: &Work, side: Side, whole: bool, for_writing: bool) -> Option<Sc
         .and_then(|base| baseline(base, work, side));
     let depth = baseline.map_or(ScanDepth::Identity, ScanDepth::Since);
     Some(ScanRequest {
-        mailbox,
-        depth,
-        uids: None,
-        search: None,
         for_writing,
+        ..ScanRequest::new(mailbox, depth)
     })
 }
 

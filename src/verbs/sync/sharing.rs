@@ -17,7 +17,7 @@ use crate::engine::twins;
 use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::{Fate, Link};
-use crate::mail::{Counters, Flags, MailboxName, Message, Side, Uid, UidSet, UidValidity};
+use crate::mail::{Counters, Flags, MailboxName, Message, Side, Uid, UidNext, UidSet, UidValidity};
 use crate::plan::FolderTask;
 use crate::plan::elsewhere::{self, Looks, Sameness, Wanted};
 use crate::store::Error;
@@ -252,13 +252,10 @@ impl Sync<'_> {
             }
             // What is sent now comes after what is there: a lost reply must not be looked for among
             // that.
-            let there = sent.placed_in(work).iter().map(Uid::get).max();
+            let there = sent.placed_in(work).iter().max();
             let copied = fates.iter().filter_map(Fate::uid);
-            let next = copied
-                .map(Uid::get)
-                .chain(there)
-                .max()
-                .map_or(0, |last| last.saturating_add(1));
+            let last = copied.chain(there).max();
+            let next = last.map_or(UidNext::FIRST, UidNext::after);
             left.target_uid_next = left.target_uid_next.map(|before| before.max(next));
             self.note_shared(side, &mine, &fates);
             done.put(work, mine, fates);

@@ -14,7 +14,7 @@ use crate::engine::folders::FolderRef;
 use crate::engine::scans::scan_each;
 use crate::engine::way::Way;
 use crate::exec::Link;
-use crate::mail::{MailboxName, Message, Side, Uid, UidSet, UidValidity};
+use crate::mail::{MailboxName, Message, Side, Uid, UidNext, UidSet, UidValidity};
 use crate::plan::merge::{
     BaseFolder, BasePair, Extent, Former, PairState, Prints, Row, Trace, leave_alone, trace,
 };
@@ -219,7 +219,7 @@ impl Sync<'_> {
                 .as_ref()
                 .and_then(|status| status.counters.uid_next);
             if is_new || next.is_some_and(|next| now.is_none_or(|now| now > next)) {
-                let uids = next.and_then(Uid::new).map(UidSet::from_uid);
+                let uids = next.map(UidNext::and_above);
                 changed.push(Changed {
                     work,
                     mailbox: mailbox.name.clone(),

@@ -175,11 +175,8 @@ impl Undo<'_> {
     fn scan(&mut self, folder: &str, mailbox: MailboxName) -> Result<Option<Opened>, Error> {
         let for_writing = !self.restoring.dry_run;
         let request = ScanRequest {
-            mailbox: &mailbox,
-            depth: ScanDepth::Identity,
-            uids: None,
-            search: None,
             for_writing,
+            ..ScanRequest::new(&mailbox, ScanDepth::Identity)
         };
         let mut found = None;
         self.store

@@ -6,6 +6,7 @@
 mod after;
 mod contradictions;
 mod early;
+mod gmail;
 mod identity;
 mod incremental;
 mod keep_deleted;

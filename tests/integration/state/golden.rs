@@ -11,7 +11,9 @@
 )]
 
 use crate::faults::injector;
-use mailferry::mail::{Both, Counters, Flags, MailboxName, Side, Uid, UidSet, UidValidity};
+use mailferry::mail::{
+    Both, Counters, Flags, MailboxName, ModSeq, Side, Uid, UidNext, UidSet, UidValidity,
+};
 use mailferry::state::{
     Checkpoint, FolderId, FolderInStep, FolderStart, Mailboxes, PairName, PairRecord, State,
     StateDirectory, TwoWay, TwoWayChange, TwoWayFolder, TwoWayPair, TwoWayRefused, TwoWaySide,
@@ -51,7 +53,7 @@ fn start(name: &MailboxName) -> FolderStart<'_> {
         target: name,
         source_uid_validity: Some(UidValidity(1_700_000_001)),
         target_uid_validity: Some(UidValidity(u32::MAX)),
-        target_uid_next: Some(77),
+        target_uid_next: UidNext::new(77),
         source_mailbox_id: Some("F6352ae03"),
         target_mailbox_id: None,
     }
@@ -81,13 +83,13 @@ fn pairs() -> Vec<PairRecord> {
 fn in_step(id: FolderId) -> FolderInStep {
     let side = |uid_validity, uid_next, mod_seq| Checkpoint {
         uid_validity: UidValidity(uid_validity),
-        uid_next,
+        uid_next: UidNext::new(uid_next).unwrap(),
         messages: 5,
         mod_seq,
     };
     FolderInStep {
         id,
-        source: side(1_700_000_001, u32::MAX, Some(1 << 62)),
+        source: side(1_700_000_001, u32::MAX, Some(ModSeq(1 << 62))),
         target: side(u32::MAX, 82, None),
     }
 }
@@ -135,8 +137,8 @@ fn two_way_folder() -> TwoWayFolder {
         mailbox_id: mailbox_id.map(str::to_owned),
         counters: Counters {
             uid_validity: Some(UidValidity(1_700_000_001)),
-            uid_next: Some(77),
-            mod_seq: Some(1 << 63),
+            uid_next: UidNext::new(77),
+            mod_seq: Some(ModSeq(1 << 63)),
             messages: Some(5),
         },
     };
@@ -191,7 +193,7 @@ fn check(state: &State, format: u32) {
     assert_eq!(untold.target, "Sent".into());
     assert_eq!(
         [done.intent, open.intent, untold.intent],
-        [None, Some(77), Some(1)]
+        [None, UidNext::new(77), UidNext::new(1)]
     );
     let step = in_step(done.id);
     assert_eq!(done.checkpoint, Some((step.source, step.target)));

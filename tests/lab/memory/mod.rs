@@ -30,6 +30,8 @@ pub struct Folder {
     pub subscribed: bool,
     /// Attributes in LIST and XLIST, such as `\Sent`.
     pub attributes: String,
+    /// The UIDs of messages whose bodies were fetched, each time, on a server of Gmail's kind.
+    pub fetched: Vec<u32>,
     pub(super) uid_validity: u32,
     pub(super) uid_next: u32,
     /// The highest UID that is final.
@@ -42,6 +44,7 @@ impl Default for Folder {
             messages: Vec::new(),
             subscribed: false,
             attributes: String::new(),
+            fetched: Vec::new(),
             uid_validity: 7,
             uid_next: 0,
             numbered: 0,

@@ -1,6 +1,7 @@
 //! FETCH and the flags in it.
 
 use super::*;
+use crate::mail::ModSeq;
 
 /// Parses a FETCH with these items.
 fn fetch(items: impl AsRef<[u8]>, check: impl FnOnce(Fetch<'_>)) {
@@ -82,7 +83,7 @@ fn fetch_items() {
         fetch([scan, tail.as_bytes()].concat(), |fetch| {
             assert_eq!(
                 (fetch.seq, fetch.uid, fetch.size, fetch.mod_seq),
-                (1, Some(5), Some(1234), Some(99))
+                (1, Some(5), Some(1234), Some(ModSeq(99)))
             );
             assert_eq!(
                 fetch.internal_date.as_deref(),
@@ -145,7 +146,9 @@ fn fetch_items_that_make_no_sense_are_present_without_a_value() {
     fetch("RFC822.SIZE 9.3736e+06", |fetch| {
         assert_eq!(fetch.size, Some(9_373_600));
     });
-    fetch("MODSEQ 7", |fetch| assert_eq!(fetch.mod_seq, Some(7)));
+    fetch("MODSEQ 7", |fetch| {
+        assert_eq!(fetch.mod_seq, Some(ModSeq(7)));
+    });
     for date in [
         "1-Feb-2024 03:04:05 +0000",
         "",

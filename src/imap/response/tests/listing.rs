@@ -1,7 +1,7 @@
 //! LIST, LSUB, XLIST and STATUS.
 
 use super::*;
-use crate::mail::{Counters, FolderStatus, UidValidity};
+use crate::mail::{Counters, FolderStatus, ModSeq, UidNext, UidValidity};
 
 fn listed(line: impl AsRef<[u8]>) -> (Vec<String>, Option<char>, String) {
     with(&line, |response| match response {
@@ -141,8 +141,8 @@ fn mailbox_status() {
         mailbox_id: Some("F12".into()),
         counters: Counters {
             uid_validity: Some(UidValidity(7)),
-            uid_next: Some(9),
-            mod_seq: Some(1_706_092_971_947_030_001),
+            uid_next: UidNext::new(9),
+            mod_seq: Some(ModSeq(1_706_092_971_947_030_001)),
             messages: Some(3),
         },
         unseen: Some(2),

@@ -1,6 +1,7 @@
 //! Status lines and response codes.
 
 use super::*;
+use crate::mail::{ModSeq, UidNext};
 
 #[test]
 fn codes() {
@@ -20,16 +21,16 @@ fn codes() {
             Some(other("UIDVALIDITY", "0")),
             "ok",
         ),
-        ("* OK [UIDNEXT 7]", Some(Code::UidNext(7)), ""),
+        ("* OK [UIDNEXT 7]", UidNext::new(7).map(Code::UidNext), ""),
         ("* OK [UNSEEN 3] first", Some(Code::Unseen(3)), "first"),
         (
             "* OK [HIGHESTMODSEQ 1706092971947030001]",
-            Some(Code::HighestModSeq(1_706_092_971_947_030_001)),
+            Some(Code::HighestModSeq(ModSeq(1_706_092_971_947_030_001))),
             "",
         ),
         (
             "* OK [highestmodseq 7 ] x",
-            Some(Code::HighestModSeq(7)),
+            Some(Code::HighestModSeq(ModSeq(7))),
             "x",
         ),
         ("* OK [NOMODSEQ] x", Some(Code::NoModSeq), "x"),

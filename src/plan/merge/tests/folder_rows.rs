@@ -7,7 +7,7 @@
 use super::super::*;
 use super::scene::{mirrored, sorted};
 use crate::folders::FolderName;
-use crate::mail::{Counters, UidSet, UidValidity};
+use crate::mail::{Counters, UidNext, UidSet, UidValidity};
 
 /// Parses a folder whose UIDVALIDITY depends on its name unless given.
 fn folder(word: &str) -> SeenFolder {
@@ -24,7 +24,9 @@ fn folder(word: &str) -> SeenFolder {
     );
     let mark = Counters {
         uid_validity: Some(UidValidity(validity)),
-        uid_next: parts.next().map(|text| text.parse().unwrap()),
+        uid_next: parts
+            .next()
+            .map(|text| UidNext::new(text.parse().unwrap()).unwrap()),
         ..Counters::default()
     };
     let uids = parts.next().map(|text| UidSet::parse(text).unwrap());

@@ -3,8 +3,8 @@
 use super::super::*;
 use crate::folders::FolderName;
 use crate::mail::{
-    Counters, FlagTable, Flags, HeaderKey, InternalDate, Message, PermanentFlags, Uid, UidSet,
-    UidValidity,
+    Counters, FlagTable, Flags, HeaderKey, InternalDate, Message, ModSeq, PermanentFlags, Uid,
+    UidNext, UidSet, UidValidity,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -108,8 +108,8 @@ impl Mailbox {
     pub(super) fn mark(&self) -> Counters {
         Counters {
             uid_validity: Some(UidValidity(self.uid_validity)),
-            uid_next: Some(self.uid_next),
-            mod_seq: Some(self.mod_seq),
+            uid_next: UidNext::new(self.uid_next),
+            mod_seq: Some(ModSeq(self.mod_seq)),
             messages: None,
         }
     }

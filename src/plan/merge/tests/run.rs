@@ -572,7 +572,7 @@ impl Run<'_> {
                 base
             };
             // A server without UIDPLUS doesn't report the UIDs of what was written.
-            let highest = |side: Side| kept.iter().map(|kept| kept.uids[side].get()).max();
+            let highest = |side: Side| kept.iter().map(|kept| kept.uids[side]).max();
             let identities = Both::of(|side| FolderIdentity {
                 mailbox_id: mailboxes[side]
                     .filter(|_| self.servers[side].abilities.mailbox_ids)

@@ -17,8 +17,8 @@
 
 use super::super::*;
 use crate::mail::{
-    Counters, FlagTable, Flags, HeaderKey, InternalDate, Message, PermanentFlags, Side, Uid,
-    UidSet, UidValidity,
+    Counters, FlagTable, Flags, HeaderKey, InternalDate, Message, ModSeq, PermanentFlags, Side,
+    Uid, UidNext, UidSet, UidValidity,
 };
 use crate::plan::{Likeness, Settled, settle};
 use std::fmt::Write as _;
@@ -97,8 +97,8 @@ fn mark(side: Side, uid_next: u32) -> Counters {
     let uid_validity = Some(UidValidity(if side == Side::First { 7 } else { 8 }));
     Counters {
         uid_validity,
-        uid_next: Some(uid_next),
-        mod_seq: Some(100),
+        uid_next: UidNext::new(uid_next),
+        mod_seq: Some(ModSeq(100)),
         messages: None,
     }
 }
@@ -240,13 +240,13 @@ pub(super) fn shown(text: &str, side: Side) -> Shown {
         now.uid_validity = Some(UidValidity(99));
     }
     if says("!uidnext") {
-        now.uid_next = Some(number(NEW, side) - 1);
+        now.uid_next = UidNext::new(number(NEW, side) - 1);
     }
     if says("!back") {
-        now.uid_next = Some(number(NEW, side));
+        now.uid_next = UidNext::new(number(NEW, side));
     }
     if says("!modseq") {
-        now.mod_seq = Some(99);
+        now.mod_seq = Some(ModSeq(99));
     }
     let exists = messages.len() as u32 + hidden.len() as u32 + u32::from(says("!incomplete"));
     let mut view = View::new(messages, table, hidden, now, exists);
