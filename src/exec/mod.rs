@@ -102,6 +102,7 @@ impl Link {
 }
 
 /// The settings and surroundings of a copy.
+#[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// Makes connections to each side.
     pub connectors: Both<&'a dyn Connector>,
