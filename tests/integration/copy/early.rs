@@ -3,12 +3,12 @@
 
 use crate::lab::client::{Client, NewMessage};
 use crate::lab::mailboxes::each;
-use crate::lab::pair::{Pair, letter};
+use crate::lab::pair::{Pair, letter, snapshot};
 use crate::lab::proxy::{At, Direction, How, Meanwhile, Plan, Proxy};
-use crate::lab::run::{Run, copy};
+use crate::lab::run::{Run, Running, copy};
 use crate::lab::servers::Personality;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// So many in each folder that the lanes are given them.
@@ -147,4 +147,53 @@ fn nothing_is_sent_early_where_the_target_has_mail() {
     assert!(!was_early);
     run.ended(0)
         .counts(&[("copied_server_side", FOLDERS.len() as u64)]);
+}
+
+/// Starts a copy of so many bytes a second, and waits until the first message is across.
+fn begun(pair: &Pair, rate: &str) -> Running {
+    let (source, target) = (pair.source.plain_address(), pair.target.plain_address());
+    let options = ["--output", "json", "-vv", "--limit-rate", rate];
+    let arguments = [
+        &["copy", &source, &target][..],
+        &pair.state_options(),
+        &options,
+    ];
+    let run = Running::interruptible(&arguments.concat());
+    run.wait_for_line_with("message_copied");
+    run
+}
+
+/// A copy that ended early is resumed: everything is there once, and in step.
+fn resumes(pair: &Pair) {
+    pair.copy(&[]).ended(0);
+    pair.assert_equal();
+    pair.copy(&[]).ended(0).counts(&[("copied", 0)]);
+}
+
+#[test]
+fn killed_while_folders_are_read_or_sent_it_loses_and_doubles_nothing() {
+    let killed = AtomicUsize::new(0);
+    each(0..8_u64, |at| {
+        let pair = pair(&format!("earlykill{at}"));
+        let run = begun(&pair, "300k");
+        std::thread::sleep(Duration::from_millis(at * 60));
+        killed.fetch_add(usize::from(run.kill()), Ordering::SeqCst);
+        resumes(&pair);
+    });
+    let killed = killed.into_inner();
+    assert!(killed > 4, "only {killed} runs were killed at work");
+}
+
+#[test]
+fn interrupted_while_folders_are_read_or_sent_it_says_what_is_there() {
+    let pair = pair("earlystop");
+    let run = begun(&pair, "300k");
+    run.interrupt();
+    let run = run.end().ended(130);
+    assert_eq!(run.summary()["status"], "interrupted");
+    assert_eq!(
+        run.count("copied") + run.count("copied_server_side"),
+        snapshot(&pair.target).count() as u64
+    );
+    resumes(&pair);
 }
