@@ -14,19 +14,16 @@ use crate::folders::TargetFolder;
 use crate::mail::{Message, SpecialUse, UidSet};
 use crate::plan::FolderTask;
 use crate::plan::elsewhere::Looks;
-use crate::verbs::Deleting;
 use crate::verbs::opening::Names;
+use crate::verbs::{Deleting, Headway};
 use std::collections::HashSet;
 use std::sync::Arc;
-
-/// Folders are handed over once they have this many messages or bytes together: of small pieces a
-/// lane requests many at a time, and none that come one by one.
-const MANY_MESSAGES: u64 = 1_000;
-const MANY_BYTES: u64 = 4 << 20;
 
 /// Lanes that begin while folders are read, and what they were given.
 pub(super) struct Early<'e> {
     start: Box<dyn Fn() -> Running<'e> + 'e>,
+    /// How much the folders that are handed over must have together.
+    headway: Headway,
     /// `None`: they have not begun.
     running: Option<Running<'e>>,
     given: Sent,
@@ -49,9 +46,10 @@ struct Waiting {
 
 impl<'e> Early<'e> {
     /// Lanes that are started as soon as there is something for them.
-    pub(super) fn new(start: impl Fn() -> Running<'e> + 'e) -> Self {
+    pub(super) fn new(headway: Headway, start: impl Fn() -> Running<'e> + 'e) -> Self {
         Self {
             start: Box::new(start),
+            headway,
             running: None,
             given: Sent::default(),
             seen: HashSet::new(),
@@ -92,7 +90,7 @@ impl<'e> Early<'e> {
     fn take_many(&mut self) -> Vec<Waiting> {
         let messages: u64 = self.waiting.iter().map(|folder| folder.messages).sum();
         let bytes: u64 = self.waiting.iter().map(|folder| folder.bytes).sum();
-        if messages < MANY_MESSAGES && bytes < MANY_BYTES {
+        if messages < self.headway.messages && bytes < self.headway.bytes {
             return Vec::new();
         }
         std::mem::take(&mut self.waiting)

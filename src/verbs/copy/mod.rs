@@ -116,7 +116,7 @@ impl<'a> Request<'a> {
             let early = |lanes, asks_for_each, recording: Option<Arc<Recording<'a>>>| {
                 let context = self.context(lanes, ahead);
                 let begin = move || begin_lanes(scope, context, asks_for_each, recording.clone());
-                Early::new(begin)
+                Early::new(self.options.headway, begin)
             };
             // A copy that broke off while it was planned, with what it has sent.
             let mut broken: Option<Copy<'a>> = None;

@@ -4,7 +4,7 @@ use super::ground::Ground;
 use crate::lab::client::{Client, NewMessage};
 use crate::lab::mailboxes::{message, messages};
 use crate::lab::servers::Personality;
-use mailferry::verbs::{CopyOptions, Deleting};
+use mailferry::verbs::{CopyOptions, Deleting, Headway};
 
 /// One kind of run, each of whose writes is to break once.
 pub(crate) struct Scenario {
@@ -31,6 +31,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         prepare: fill,
         stateless: true,
         options: one_lane,
+        meanwhile: Ground::assert_no_damage,
+        then: Ground::assert_equal,
+    },
+    // Two lanes begin with the first folder while others are read; they write in any order.
+    Scenario {
+        name: "early",
+        target: Personality::Plain,
+        prepare: fill,
+        stateless: true,
+        options: two_lanes_at_once,
         meanwhile: Ground::assert_no_damage,
         then: Ground::assert_equal,
     },
@@ -148,6 +158,18 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 fn one_lane() -> CopyOptions {
     CopyOptions {
         jobs: Some(1),
+        ..CopyOptions::default()
+    }
+}
+
+fn two_lanes_at_once() -> CopyOptions {
+    let headway = Headway {
+        messages: 1,
+        bytes: 1,
+    };
+    CopyOptions {
+        jobs: Some(2),
+        headway,
         ..CopyOptions::default()
     }
 }
