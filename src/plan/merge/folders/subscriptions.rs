@@ -7,10 +7,8 @@ use crate::mail::{Both, Side};
 impl Merger<'_> {
     pub(super) fn subscribe(&mut self) {
         for pair in &self.merge.pairs {
-            let base = pair
-                .base
-                .and_then(|folder| self.known.get(folder))
-                .map(|known| known.subscribed);
+            let known = pair.base.and_then(|folder| self.known.get(folder));
+            let base = known.map(|known| known.subscribed);
             let now = Both::of(|side| {
                 self.folders[side]
                     .get(pair.seen[side]?)
@@ -19,7 +17,14 @@ impl Merger<'_> {
             if pair.deleted_on().is_some() || !now.any(Option::is_some) {
                 continue;
             }
-            let wanted = merge_subscription(base, now);
+            // A renamed folder keeps its subscription, which a client, or a run that was cut short,
+            // may not have renewed under the new name.
+            let meant = Both::of(|side| {
+                let seen = self.folders[side].get(pair.seen[side]?)?;
+                let is_renamed = known.is_some_and(|known| known.name.key() != seen.name.key());
+                now[side].map(|is| is || is_renamed && base == Some(true))
+            });
+            let wanted = merge_subscription(base, meant);
             for side in Side::BOTH {
                 let old = pair.seen[side]
                     .and_then(|number| self.folders[side].get(number))
