@@ -38,7 +38,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "early",
         target: Personality::Plain,
-        prepare: fill,
+        prepare: fill_for_lanes,
         stateless: true,
         options: two_lanes_at_once,
         meanwhile: Ground::assert_no_damage,
@@ -178,6 +178,17 @@ fn two_lanes_at_once() -> CopyOptions {
 /// streamed, a draft, none.
 fn fill(ground: &Ground) {
     fill_account(&mut ground.on_source());
+}
+
+/// The same, and as many more that there is work for two lanes.
+fn fill_for_lanes(ground: &Ground) {
+    fill(ground);
+    let mut client = ground.on_source();
+    client.create(&["many"]);
+    client.append(
+        &["many"],
+        (200..240).map(|number| message(number, "one of many")),
+    );
 }
 
 /// The same by any client.
