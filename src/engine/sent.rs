@@ -29,11 +29,10 @@ pub(crate) struct Sent {
 
 impl Sent {
     /// Adds a task that is still to be done, unless it is empty.
-    pub(crate) fn plan(&mut self, of: usize, task: impl Into<Arc<FolderTask>>) {
-        let task = task.into();
+    pub(crate) fn plan(&mut self, of: usize, task: FolderTask) {
         if !task.messages.is_empty() {
             self.of.push(of);
-            self.tasks.push(task);
+            self.tasks.push(Arc::new(task));
         }
     }
 

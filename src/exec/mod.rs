@@ -102,7 +102,6 @@ impl Link {
 }
 
 /// The settings and surroundings of a copy.
-#[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// Makes connections to each side.
     pub connectors: Both<&'a dyn Connector>,

@@ -136,19 +136,6 @@ impl Piece {
     }
 }
 
-/// Returns how many pieces a folder's messages give at least.
-pub fn pieces_of(messages: u64, asks_for_each: bool) -> u64 {
-    messages.div_ceil(most_messages(asks_for_each) as u64)
-}
-
-fn most_messages(asks_for_each: bool) -> usize {
-    if asks_for_each {
-        PIECE_MESSAGES_ASKED_FOR
-    } else {
-        PIECE_MESSAGES
-    }
-}
-
 /// Cuts tasks, given with their indices, into pieces. Returns them with their bytes, the largest
 /// first, so that no lane is left with a long piece at the end. `asks_for_each`: the target has to
 /// be asked before each message.
@@ -156,7 +143,11 @@ pub fn pieces<'t>(
     tasks: impl IntoIterator<Item = (usize, &'t FolderTask)>,
     asks_for_each: bool,
 ) -> Vec<(u64, Piece)> {
-    let most = most_messages(asks_for_each);
+    let most = if asks_for_each {
+        PIECE_MESSAGES_ASKED_FOR
+    } else {
+        PIECE_MESSAGES
+    };
     let mut weighed = Vec::new();
     for (task, folder) in tasks {
         let mut start = 0;

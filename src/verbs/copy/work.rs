@@ -71,11 +71,6 @@ impl Works {
         self.compared().map(|(_, needs)| needs)
     }
 
-    /// Whether lanes were given messages while the plan was made.
-    pub(super) fn are_on_their_way(&self) -> bool {
-        self.all_needs().any(|needs| needs.sending.is_some())
-    }
-
     /// Gives the folders of the target that it moved or copied messages into by itself.
     pub(super) fn relocated_to(&self) -> impl Iterator<Item = &MailboxName> {
         let with_some = self.0.iter().filter(|work| !work.relocated.is_empty());

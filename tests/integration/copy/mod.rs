@@ -5,7 +5,6 @@
 
 mod after;
 mod contradictions;
-mod early;
 mod gmail;
 mod identity;
 mod incremental;
