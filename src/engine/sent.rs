@@ -5,7 +5,6 @@ use crate::mail::UidSet;
 use crate::plan::FolderTask;
 use crate::store::FolderScan;
 use std::borrow::Cow;
-use std::sync::Arc;
 
 /// What was sent to one folder, and what its side shows there now.
 pub(crate) struct Proof<'a> {
@@ -23,7 +22,7 @@ pub(crate) struct Proof<'a> {
 #[derive(Default)]
 pub(crate) struct Sent {
     pub(crate) of: Vec<usize>,
-    pub(crate) tasks: Vec<Arc<FolderTask>>,
+    pub(crate) tasks: Vec<FolderTask>,
     pub(crate) fates: Vec<Vec<Fate>>,
 }
 
@@ -32,7 +31,7 @@ impl Sent {
     pub(crate) fn plan(&mut self, of: usize, task: FolderTask) {
         if !task.messages.is_empty() {
             self.of.push(of);
-            self.tasks.push(Arc::new(task));
+            self.tasks.push(task);
         }
     }
 
@@ -57,7 +56,7 @@ impl Sent {
         self.of
             .iter()
             .zip(tasks)
-            .map(|(of, (task, fates))| (*of, task.as_ref(), fates.as_slice()))
+            .map(|(of, (task, fates))| (*of, task, fates.as_slice()))
     }
 
     /// Reports whether any message was copied.
