@@ -29,6 +29,9 @@ pub struct Provider {
     pub daily: Option<Daily>,
     /// Whether its servers only estimate a message's size (RFC822.SIZE).
     pub estimates_sizes: bool,
+    /// Whether STATUS may return garbage for MAILBOXID (RFC 8474), which makes its whole reply
+    /// unreadable. What opening a folder returns is right.
+    pub garbles_mailbox_ids: bool,
     /// Capabilities that its servers announce and do not have, in upper case.
     pub lacks: &'static [&'static str],
 }

@@ -25,6 +25,7 @@ const OTHER: Provider = Provider {
     connections: UNKNOWN,
     daily: None,
     estimates_sizes: false,
+    garbles_mailbox_ids: false,
     lacks: &[],
 };
 
@@ -115,6 +116,8 @@ pub const ALL: &[Provider] = &[
         domains: &["fastmail.com", "fastmail.fm"],
         login: Some("create an app password with IMAP access in the account's settings"),
         connections: MANY,
+        // Its servers are Cyrus.
+        garbles_mailbox_ids: true,
         ..OTHER
     },
     Provider {
@@ -228,6 +231,8 @@ pub const ALL: &[Provider] = &[
         keys: &["cyrus"],
         servers: &["cyrus"],
         connections: MANY,
+        // Cyrus 3.6 returns freed memory.
+        garbles_mailbox_ids: true,
         ..OTHER
     },
     Provider {

@@ -181,20 +181,16 @@ impl Session {
         if self.has("CONDSTORE") || self.has("QRESYNC") {
             items.push_str(" HIGHESTMODSEQ");
         }
-        if self.has("OBJECTID") && !self.is_cyrus() {
+        let garbles = self
+            .provider
+            .is_some_and(|provider| provider.garbles_mailbox_ids);
+        if self.has("OBJECTID") && !garbles {
             items.push_str(" MAILBOXID");
         }
         if self.has("STATUS=SIZE") {
             items.push_str(" SIZE");
         }
         items
-    }
-
-    /// Reports whether it is Cyrus, by its greeting or ID. Cyrus 3.6 returns freed memory for
-    /// MAILBOXID in STATUS, which may make the whole reply unreadable; what it reports on opening a
-    /// folder is right.
-    fn is_cyrus(&self) -> bool {
-        self.server.to_ascii_lowercase().contains("cyrus")
     }
 
     /// Sends STATUS for every folder that can be opened and has no counters yet, all at once. A
