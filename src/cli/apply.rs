@@ -109,14 +109,8 @@ impl Verb for ApplyArgs {
             return Some(Vec::new());
         };
         Some(vec![
-            Mailbox {
-                text: source,
-                password: &mut self.source_password.configured,
-            },
-            Mailbox {
-                text: target,
-                password: &mut self.target_password.configured,
-            },
+            Mailbox::new(source, &mut self.source_password.configured),
+            Mailbox::new(target, &mut self.target_password.configured),
         ])
     }
 

@@ -230,14 +230,8 @@ impl Verb for CopyArgs {
 
     fn mailboxes(&mut self) -> Option<Vec<Mailbox<'_>>> {
         Some(vec![
-            Mailbox {
-                text: &mut self.source,
-                password: &mut self.source_password.configured,
-            },
-            Mailbox {
-                text: &mut self.target,
-                password: &mut self.target_password.configured,
-            },
+            Mailbox::new(&mut self.source, &mut self.source_password.configured),
+            Mailbox::new(&mut self.target, &mut self.target_password.configured),
         ])
     }
 

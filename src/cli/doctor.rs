@@ -77,14 +77,11 @@ impl Verb for DoctorArgs {
     }
 
     fn mailboxes(&mut self) -> Option<Vec<Mailbox<'_>>> {
-        let first = Mailbox {
-            text: &mut self.mailbox,
-            password: &mut self.source_password.configured,
-        };
-        let second = self.target.as_mut().map(|text| Mailbox {
-            text,
-            password: &mut self.target_password.configured,
-        });
+        let first = Mailbox::new(&mut self.mailbox, &mut self.source_password.configured);
+        let second = self
+            .target
+            .as_mut()
+            .map(|text| Mailbox::new(text, &mut self.target_password.configured));
         Some(std::iter::once(first).chain(second).collect())
     }
 

@@ -42,10 +42,10 @@ impl Verb for FoldersArgs {
     }
 
     fn mailboxes(&mut self) -> Option<Vec<Mailbox<'_>>> {
-        Some(vec![Mailbox {
-            text: &mut self.mailbox,
-            password: &mut self.password.configured,
-        }])
+        Some(vec![Mailbox::new(
+            &mut self.mailbox,
+            &mut self.password.configured,
+        )])
     }
 
     fn output(&self) -> Option<&OutputArgs> {

@@ -150,7 +150,7 @@ impl Verb for LoginArgs {
     fn mailboxes(&mut self) -> Option<Vec<Mailbox<'_>>> {
         let password = &mut self.configured;
         let mailbox = self.mailbox.as_mut();
-        let mailbox = mailbox.map(|text| Mailbox { text, password });
+        let mailbox = mailbox.map(|text| Mailbox::new(text, password));
         Some(mailbox.into_iter().collect())
     }
 
@@ -165,10 +165,7 @@ impl Verb for LogoutArgs {
     }
 
     fn mailboxes(&mut self) -> Option<Vec<Mailbox<'_>>> {
-        Some(vec![Mailbox {
-            text: &mut self.mailbox,
-            password: &mut self.configured,
-        }])
+        Some(vec![Mailbox::new(&mut self.mailbox, &mut self.configured)])
     }
 
     fn run(&self, session: &Session) -> Result<u8, Failure> {

@@ -308,14 +308,8 @@ impl Verb for SyncArgs {
 
     fn mailboxes(&mut self) -> Option<Vec<Mailbox<'_>>> {
         Some(vec![
-            Mailbox {
-                text: &mut self.first,
-                password: &mut self.first_password.configured,
-            },
-            Mailbox {
-                text: &mut self.second,
-                password: &mut self.second_password.configured,
-            },
+            Mailbox::new(&mut self.first, &mut self.first_password.configured),
+            Mailbox::new(&mut self.second, &mut self.second_password.configured),
         ])
     }
 

@@ -160,14 +160,8 @@ impl Verb for UndoArgs {
             return Some(Vec::new());
         };
         Some(vec![
-            Mailbox {
-                text: first,
-                password: &mut self.first_password.configured,
-            },
-            Mailbox {
-                text: second,
-                password: &mut self.second_password.configured,
-            },
+            Mailbox::new(first, &mut self.first_password.configured),
+            Mailbox::new(second, &mut self.second_password.configured),
         ])
     }
 

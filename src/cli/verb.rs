@@ -16,6 +16,12 @@ pub(crate) struct Mailbox<'a> {
     pub(crate) password: &'a mut Configured,
 }
 
+impl<'a> Mailbox<'a> {
+    pub(crate) fn new(text: &'a mut String, password: &'a mut Configured) -> Self {
+        Self { text, password }
+    }
+}
+
 /// A command with its arguments. The methods are called in this order, each once.
 pub(crate) trait Verb {
     /// Returns its name, as in `mailferry NAME`.

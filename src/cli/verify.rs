@@ -87,14 +87,8 @@ impl Verb for VerifyArgs {
 
     fn mailboxes(&mut self) -> Option<Vec<Mailbox<'_>>> {
         Some(vec![
-            Mailbox {
-                text: &mut self.source,
-                password: &mut self.source_password.configured,
-            },
-            Mailbox {
-                text: &mut self.target,
-                password: &mut self.target_password.configured,
-            },
+            Mailbox::new(&mut self.source, &mut self.source_password.configured),
+            Mailbox::new(&mut self.target, &mut self.target_password.configured),
         ])
     }
 
