@@ -43,8 +43,8 @@ Exit codes:
     9  --max-delete limit exceeded; nothing was deleted
   130  interrupted; rerun the same command to resume";
 
-/// Returns what a code means for a command, in the words of [`HELP`], parts of which apply to one
-/// command or option.
+/// Returns what a code means for a command, in the words of [`HELP`]. Some of those words apply to
+/// only one command or option.
 pub(crate) fn meaning(code: u8, command: &str) -> String {
     let line = |line: &'static str| {
         let (number, meaning) = line.trim_start().split_once("  ")?;

@@ -303,7 +303,7 @@ mod tests {
                 expected(FlagEdit::Remove, "(\\Flagged)", "9", Some(ModSeq(7))),
             ]
         );
-        // Somebody else has changed the first, and the third is refused.
+        // Someone else has changed message 1, and the change of message 3 is refused.
         outcome.left_alone = uids(&[1]);
         outcome.refused.push(RefusedFlags {
             flags: flag("\\Seen"),

@@ -176,7 +176,7 @@ impl<'a> Folder<'a> {
             }
         }
         let others = placed.missing_between(first, end);
-        // Each of ours must be one that is there, or else one of them would look like somebody
+        // Every copy of ours must be there; otherwise one of them could be mistaken for someone
         // else's.
         if others.is_empty() || placed.len() != copies {
             return None;

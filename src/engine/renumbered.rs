@@ -94,8 +94,8 @@ enum Scope {
     Whole,
 }
 
-/// The folders in which a told UID is nobody's while there are messages of which none was told, is
-/// beyond UIDNEXT, or is another message's.
+/// Returns the folders in which the UIDs that the server reported can't all be right: one belongs to
+/// another message, is beyond UIDNEXT, or belongs to no message while some have no reported UID.
 fn doubtful(
     way: &mut Way<'_>,
     to: Side,
@@ -371,8 +371,7 @@ impl Proof<'_> {
     }
 }
 
-/// Messages that are not where they were said to be, each of which may be one of those that were
-/// sent.
+/// Messages that are not at their reported UIDs. Each may be one that was sent.
 struct Others {
     by_look: HashMap<Look, Vec<Uid>>,
     by_key: HashMap<[u8; 16], Vec<Uid>>,
