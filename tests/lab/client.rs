@@ -60,9 +60,11 @@ pub struct Snapshot {
     pub subscribed: BTreeSet<Levels>,
 }
 
-/// What two accounts with the same mail have in common: bytes, size, flags and instant of each
-/// message, sorted.
-pub type Content = BTreeMap<Levels, Vec<([u8; 32], usize, Vec<String>, i64)>>;
+/// What equal messages of two accounts have in common: hash, size, flags and seconds.
+pub type Common = ([u8; 32], usize, Vec<String>, i64);
+
+/// What two accounts with the same mail have in common, sorted.
+pub type Content = BTreeMap<Levels, Vec<Common>>;
 
 impl Snapshot {
     /// The messages without what differs between servers (UIDs, order, zones), to be compared with
