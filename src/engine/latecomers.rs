@@ -8,6 +8,7 @@
 //! costs nothing.
 
 use super::folders::FolderRef;
+use super::relocate::Arrived;
 use super::scans::{scan_again, scan_each};
 use super::sent::Proof;
 use crate::event::{Event, Observer, Stop};
@@ -55,15 +56,17 @@ struct Folder<'a> {
     others: UidSet,
 }
 
-/// Looks for messages that are there twice. Gives them for each proof.
+/// Looks for messages that are there twice, and gives them for each proof. `arrived` has what
+/// this run let the side copy or move into its folders.
 ///
 /// # Errors
 /// What ends the connection.
 pub(crate) fn find(
     store: &mut dyn ReadStore,
     proofs: &[&Proof<'_>],
+    arrived: &HashMap<&MailboxName, Arrived>,
 ) -> Result<Vec<Vec<Twice>>, Error> {
-    let folders = folders(proofs);
+    let folders = folders(proofs, arrived);
     let asked = folders.iter().map(|folder| {
         let others = Some(folder.others.clone());
         (FolderRef::new(folder.mailbox, folder.uid_validity), others)
@@ -123,7 +126,10 @@ fn told(folder: &str, count: u64, done: Option<&Answer<()>>) -> String {
     }
 }
 
-fn folders<'a>(proofs: &[&'a Proof<'_>]) -> Vec<Folder<'a>> {
+fn folders<'a>(
+    proofs: &[&'a Proof<'_>],
+    arrived: &HashMap<&MailboxName, Arrived>,
+) -> Vec<Folder<'a>> {
     let mut by_mailbox: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
     for (at, proof) in proofs.iter().enumerate() {
         by_mailbox
@@ -133,7 +139,10 @@ fn folders<'a>(proofs: &[&'a Proof<'_>]) -> Vec<Folder<'a>> {
     }
     by_mailbox
         .values()
-        .filter_map(|of| Folder::new(proofs, of))
+        .filter_map(|of| {
+            let mailbox = &proofs[*of.first()?].task.target;
+            Folder::new(proofs, of, arrived.get(mailbox))
+        })
         .collect()
 }
 
@@ -162,7 +171,7 @@ impl Proof<'_> {
 impl<'a> Folder<'a> {
     /// The folder that these proofs are of; `None` where all that is new is known to be ours, or
     /// that can't be told.
-    fn new(proofs: &[&'a Proof<'_>], of: &[usize]) -> Option<Self> {
+    fn new(proofs: &[&'a Proof<'_>], of: &[usize], arrived: Option<&Arrived>) -> Option<Self> {
         // Ranges, as there may be a million of them and nearly always nobody else's.
         let mut placed = UidSet::default();
         let mut copies = 0;
@@ -175,10 +184,17 @@ impl<'a> Folder<'a> {
                 copies += 1;
             }
         }
-        let others = placed.missing_between(first, end);
         // Every copy of ours must be there; otherwise one of them could be mistaken for someone
         // else's.
-        if others.is_empty() || placed.len() != copies {
+        if placed.len() != copies {
+            return None;
+        }
+        if let Some(arrived) = arrived {
+            placed.add(&arrived.uids);
+            first = first.min(arrived.since?);
+        }
+        let others = placed.missing_between(first, end);
+        if others.is_empty() {
             return None;
         }
         let ours = of.iter().flat_map(|at| proofs[*at].copies(*at)).collect();

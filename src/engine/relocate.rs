@@ -7,7 +7,7 @@
 use super::folders::FolderRef;
 use super::scans::scan_again;
 use super::way::{Way, is_broken};
-use crate::mail::{MailboxName, Side, Uid, UidNext, UidValidity};
+use crate::mail::{MailboxName, Side, Uid, UidNext, UidSet, UidValidity};
 use crate::plan::elsewhere::Sameness;
 use crate::store::{Error, Refusal, Relocated, Relocation, ScanDepth};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -33,6 +33,35 @@ pub(crate) struct Outcome {
     pub(crate) was_untold: bool,
     /// It may be where it was, though it was to leave.
     pub(crate) may_be_left: bool,
+}
+
+/// What a run had a side copy or move into one of its folders.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Arrived {
+    /// The folder's UIDNEXT before that; `None`: nothing arrived, or it isn't known.
+    pub(crate) since: Option<UidNext>,
+    /// The UIDs that the messages got.
+    pub(crate) uids: UidSet,
+}
+
+impl Arrived {
+    /// Notes messages that arrived in a folder, and the UIDNEXT with which it was scanned.
+    pub(crate) fn note(&mut self, scanned: Option<UidNext>, uids: impl Iterator<Item = Uid>) {
+        self.since = self.since.or(scanned);
+        uids.for_each(|uid| self.uids.insert(uid));
+    }
+
+    /// Adds what arrived in the same folder otherwise.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.since = [self.since, other.since].into_iter().flatten().min();
+        self.uids.add(&other.uids);
+    }
+
+    /// Returns the first UID that messages sent from now on can get.
+    pub(crate) fn next(&self) -> UidNext {
+        let last = self.uids.iter().max();
+        last.map_or(UidNext::FIRST, UidNext::after)
+    }
 }
 
 /// What became of all errands, in their order, and what was refused, each with the first errand

@@ -9,10 +9,10 @@ use crate::engine::renumbered::Corrected;
 use crate::engine::sent::{Proof, Sent};
 use crate::engine::way::Way;
 use crate::event::Event;
-use crate::mail::{Flags, MailboxName, Message, Side, Uid, UidSet};
+use crate::mail::{Flags, Message, Side, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::store::Error;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 impl Copy<'_> {
     /// Asks the target what it holds of what was sent. Gives the messages of which it is not proven
@@ -58,13 +58,10 @@ impl Copy<'_> {
         way: &mut Way<'_>,
         proofs: &[Proof<'_>],
     ) -> Result<HashMap<usize, UidSet>, Error> {
-        // What the target put there by itself looks like what somebody else did.
-        let relocated_to: HashSet<&MailboxName> = self.folders.relocated_to().collect();
-        let looked_at: Vec<&Proof<'_>> = proofs
-            .iter()
-            .filter(|proof| !relocated_to.contains(&proof.task.target))
-            .collect();
-        let all = way.repeatable(|link| latecomers::find(link.target.as_mut(), &looked_at))?;
+        let arrived = self.folders.arrived();
+        let looked_at: Vec<&Proof<'_>> = proofs.iter().collect();
+        let all =
+            way.repeatable(|link| latecomers::find(link.target.as_mut(), &looked_at, &arrived))?;
         let mut taken_back: HashMap<usize, UidSet> = HashMap::new();
         for (proof, twice) in looked_at
             .into_iter()

@@ -9,10 +9,10 @@
 use super::Copy;
 use super::elsewhere::Job;
 use crate::engine::flagging::{FlagChanges, FlagWork, change_flags_on};
-use crate::engine::relocate::{self, Errand};
+use crate::engine::relocate::{self, Arrived, Errand};
 use crate::engine::way::Way;
 use crate::event::Event;
-use crate::mail::{MailboxName, Message, Side, Uid, UidNext, UidSet};
+use crate::mail::{MailboxName, Message, Side, Uid, UidSet};
 use crate::store::{Error, FlagEdit, Refusal};
 use crate::verbs::opening::Names;
 use std::collections::BTreeMap;
@@ -128,13 +128,13 @@ impl Copy<'_> {
         let Some(needs) = self.folders.needs_mut(pair) else {
             return;
         };
+        let mut arrived = Arrived::default();
         if let Some(target) = &mut needs.target {
             // What is sent now comes after it: a lost reply must not be looked for among what was
             // relocated.
-            let last = jobs.iter().map(|(_, uid)| *uid).max();
-            let next = last.map_or(UidNext::FIRST, UidNext::after);
-            target.side.counters.uid_next =
-                target.side.counters.uid_next.map(|before| before.max(next));
+            let uid_next = &mut target.side.counters.uid_next;
+            arrived.note(*uid_next, jobs.iter().map(|(_, uid)| *uid));
+            *uid_next = uid_next.map(|before| before.max(arrived.next()));
         }
         let of = |(job, uid): &(Job, Uid)| {
             (
@@ -160,6 +160,7 @@ impl Copy<'_> {
             });
         }
         self.folders[pair].relocated.add(&uids);
+        self.folders[pair].arrived.add(&arrived);
     }
 }
 

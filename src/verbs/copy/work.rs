@@ -2,7 +2,9 @@
 
 use super::damage::Damaged;
 use super::needs::{Needs, TargetState};
+use crate::engine::relocate::Arrived;
 use crate::mail::{MailboxName, UidSet};
+use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
 
 /// One pair of folders.
@@ -16,6 +18,8 @@ pub(super) struct FolderWork {
     pub(super) is_refused: bool,
     /// Messages that the target took from other folders of its own, by their UIDs on the source.
     pub(super) relocated: UidSet,
+    /// The same messages, as they arrived in the target's folder.
+    pub(super) arrived: Arrived,
     /// Messages of which the target's copy is damaged.
     pub(super) damaged: Vec<Damaged>,
     /// Damaged copies that an earlier run has replaced and not deleted.
@@ -71,10 +75,16 @@ impl Works {
         self.compared().map(|(_, needs)| needs)
     }
 
-    /// Gives the folders of the target that it moved or copied messages into by itself.
-    pub(super) fn relocated_to(&self) -> impl Iterator<Item = &MailboxName> {
-        let with_some = self.0.iter().filter(|work| !work.relocated.is_empty());
-        with_some.filter_map(|work| Some(&work.needs.as_ref()?.target.as_ref()?.name))
+    /// Gives what the target moved or copied into its folders by itself. Several pairs may have the
+    /// same one.
+    pub(super) fn arrived(&self) -> HashMap<&MailboxName, Arrived> {
+        let mut all: HashMap<&MailboxName, Arrived> = HashMap::new();
+        for work in self.0.iter().filter(|work| !work.arrived.uids.is_empty()) {
+            if let Some(target) = work.needs.as_ref().and_then(|needs| needs.target.as_ref()) {
+                all.entry(&target.name).or_default().add(&work.arrived);
+            }
+        }
+        all
     }
 
     /// Takes the messages that the target took from other folders of its own off all pairs; with

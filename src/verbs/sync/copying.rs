@@ -241,7 +241,8 @@ impl Work {
             source_uid_validity: self.state[from].counters.uid_validity,
             target,
             target_uid_validity: mark.uid_validity,
-            target_uid_next: mark.uid_next.map(|next| next.max(self.sent_from[to])),
+            // A lost reply must not be looked for among what was moved.
+            target_uid_next: mark.uid_next.map(|next| next.max(self.arrived[to].next())),
             permanent_flags: self.state[to].permanent.clone(),
             drafts: self.drafts,
             messages,

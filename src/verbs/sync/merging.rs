@@ -4,9 +4,7 @@ use super::strays::Suspect;
 use super::{SideState, Sync, Work};
 use crate::exec::{Contents, Link, read_tied};
 use crate::folders::FolderName;
-use crate::mail::{
-    Both, Counters, HeaderKey, MailboxName, Message, Side, SpecialUse, UidNext, UidSet,
-};
+use crate::mail::{Both, Counters, HeaderKey, MailboxName, Message, Side, SpecialUse, UidSet};
 use crate::plan::merge::{
     At, Extent, Fate, Folder, FolderIdentity, FolderKind, FolderMerge, FolderPair, Move, Policy,
     Row, SeenFolder, View, fate, headers_wanted, hold_back, hold_departures, leave_alone,
@@ -260,7 +258,7 @@ impl Sync<'_> {
             state,
             views: Both::new(View::absent(), View::absent()),
             merge: FolderMerge::default(),
-            sent_from: Both::of(|_| UidNext::FIRST),
+            arrived: Both::default(),
             marked: Both::default(),
             new: Both::default(),
             in_step: false,

@@ -34,10 +34,11 @@ use super::undo::UndoRun;
 use super::{SyncOptions, SyncSummary, SyncWay};
 use crate::engine::folders::FolderRef;
 use crate::engine::latecomers;
+use crate::engine::relocate::Arrived;
 use crate::event::{Event, Observer, Run, Stop};
 use crate::exec::{Context, Link};
 use crate::folders::Rules;
-use crate::mail::{Both, Counters, MailboxName, PermanentFlags, Side, UidNext, UidSet};
+use crate::mail::{Both, Counters, MailboxName, PermanentFlags, Side, UidSet};
 use crate::plan::merge::{BaseFolder, FolderMerge, FolderPair, FoldersMerge, Move, Row, View};
 use crate::state::{FolderId, TwoWay, TwoWayFolder, TwoWayRefused};
 use crate::store::{Connector, Error};
@@ -148,8 +149,8 @@ struct Work {
     views: Both<View>,
     merge: FolderMerge,
     drafts: bool,
-    /// What is sent to each side gets this UID or a higher one, as far as is known beyond its mark.
-    sent_from: Both<UidNext>,
+    /// What each side moved here. What is sent comes after it.
+    arrived: Both<Arrived>,
     /// Messages with a mark that a killed run has left.
     marked: Both<UidSet>,
     /// Why it is to be made on a side that lacks it, whatever becomes of its messages.

@@ -12,7 +12,7 @@ use crate::engine::flagging::{FlagChanges, FlagWork, change_flags};
 use crate::engine::relocate::{self, Errand};
 use crate::engine::way::Way;
 use crate::event::Event;
-use crate::mail::{Both, Message, Side, Uid, UidNext, counted};
+use crate::mail::{Both, Message, Side, Uid, counted};
 use crate::plan::elsewhere::Sameness;
 use crate::plan::merge::{AgreedFlags, FlagMerge, Move, PairState, Prints};
 use crate::state::TwoWayChange;
@@ -300,10 +300,8 @@ impl Sync<'_> {
     /// Counts a message that has come to its new folder, and tells of it.
     fn note_moved(&mut self, side: Side, moved: &Move, uid: Uid) {
         let work = &mut self.works[moved.to];
-        // What is sent now comes after it: a lost reply must not be looked for among what was
-        // moved.
-        let next = &mut work.sent_from[side];
-        *next = (*next).max(UidNext::after(uid));
+        let scanned = work.state[side].counters.uid_next;
+        work.arrived[side].note(scanned, std::iter::once(uid));
         let folder = work.name(side);
         self.departed.push(Departed {
             side,

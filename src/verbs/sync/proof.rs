@@ -67,7 +67,12 @@ impl Sync<'_> {
         }
         self.memory.write(&changes, false)?;
         let proofs: Vec<&Proof<'_>> = answer.proofs.iter().collect();
-        let all = way.repeatable(|link| latecomers::find(link.side(side), &proofs))?;
+        let arrived = self.works.iter().filter_map(|work| {
+            let arrived = Some(&work.arrived[side]).filter(|arrived| !arrived.uids.is_empty())?;
+            Some((work.raw[side].as_ref()?, arrived.clone()))
+        });
+        let arrived = arrived.collect();
+        let all = way.repeatable(|link| latecomers::find(link.side(side), &proofs, &arrived))?;
         for (proof, twice) in proofs
             .into_iter()
             .zip(all)

@@ -4,6 +4,7 @@ mod cuts;
 mod every_write;
 pub(super) mod injector;
 mod kills;
+mod late;
 mod matrix;
 mod planning;
 mod random;
