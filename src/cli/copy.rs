@@ -23,8 +23,8 @@ use mailferry::mail::{Both, Side};
 use mailferry::plan::DeletionLimit;
 use mailferry::plan::planned::Planned;
 use mailferry::verbs::{
-    self, CopyOptions, CopySummary, Deleting, FlagPolicy, Kinship, PlanHead, PlanMailbox, PlanUse,
-    Status,
+    self, CopyOptions, CopySummary, Deleting, FlagPolicy, Headway, Kinship, PlanHead, PlanMailbox,
+    PlanUse, Status,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -207,6 +207,7 @@ impl CopyArgs {
             flags: self.run.flags.into(),
             jobs: self.speed.jobs.lanes(allowed),
             limit_rate: self.speed.limit_rate,
+            headway: Headway::default(),
             accept_sizes: self.run.accept_size_mismatch,
             deleting: self.run.deleting()?,
             keep_deleted: self.run.keep_deleted.then(today),

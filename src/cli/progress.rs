@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use mailferry::event::{Event, Observer};
 use mailferry::locks::lock;
 use std::fmt::Write;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -67,7 +67,7 @@ impl Progress {
         self.counters.begin(work, total);
         match &self.bar {
             Some(bar) => {
-                bar.set_position(0);
+                bar.set_position(self.counters.position());
                 bar.set_length(total.length().max(1));
                 bar.set_style(style(true, self.console.is_coloured(), &self.counters));
             }
@@ -205,6 +205,8 @@ struct Counters {
     messages_in_flight: AtomicU64,
     bytes_in_flight: AtomicU64,
     failed: AtomicU64,
+    /// Whether messages are sent: those of a copy may be before its plan is complete.
+    has_sent: AtomicBool,
     rest: Mutex<Rest>,
 }
 
@@ -227,6 +229,7 @@ impl Counters {
             messages_in_flight: AtomicU64::new(0),
             bytes_in_flight: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            has_sent: AtomicBool::new(false),
             rest: Mutex::default(),
         }
     }
@@ -238,14 +241,16 @@ impl Counters {
     fn begin(&self, work: Work, total: Amount) {
         let now = self.now();
         let mut rest = lock(&self.rest);
-        self.messages.store(0, Relaxed);
-        self.bytes.store(0, Relaxed);
+        if !self.has_sent.load(Relaxed) {
+            self.messages.store(0, Relaxed);
+            self.bytes.store(0, Relaxed);
+        }
         *rest = Rest {
             work,
             total,
             ..Rest::default()
         };
-        rest.pace.note(now, Amount::default());
+        rest.pace.note(now, self.sent(total));
     }
 
     /// Returns the bar's position, out of the total's length.
@@ -283,6 +288,7 @@ impl Counters {
     }
 
     fn send(&self, bytes: u64, ended: bool) {
+        self.has_sent.store(true, Relaxed);
         self.bytes_in_flight.fetch_add(bytes, Relaxed);
         self.messages_in_flight.fetch_add(u64::from(ended), Relaxed);
     }
@@ -574,6 +580,27 @@ mod tests {
             }),
             counters.done()
         );
+    }
+
+    #[test]
+    fn what_was_sent_before_the_plan_was_complete_counts() {
+        let counters = Counters::new();
+        let (one, all) = (
+            Amount {
+                messages: 1,
+                bytes: 1 << 20,
+            },
+            Amount {
+                messages: 4,
+                bytes: 4 << 20,
+            },
+        );
+        counters.send(one.bytes, true);
+        counters.send(one.bytes, true);
+        counters.settle(one.bytes);
+        counters.add("INBOX", one);
+        counters.begin(Work::Copy, all);
+        assert_eq!(counters.amounts(), "1/4 messages, 2.0 MiB/4.0 MiB");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::mail::UidSet;
 use crate::plan::FolderTask;
 use crate::store::FolderScan;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What was sent to one folder, and what its side shows there now.
 pub(crate) struct Proof<'a> {
@@ -22,13 +23,14 @@ pub(crate) struct Proof<'a> {
 #[derive(Default)]
 pub(crate) struct Sent {
     pub(crate) of: Vec<usize>,
-    pub(crate) tasks: Vec<FolderTask>,
+    pub(crate) tasks: Vec<Arc<FolderTask>>,
     pub(crate) fates: Vec<Vec<Fate>>,
 }
 
 impl Sent {
     /// Adds a task that is still to be done, unless it is empty.
-    pub(crate) fn plan(&mut self, of: usize, task: FolderTask) {
+    pub(crate) fn plan(&mut self, of: usize, task: impl Into<Arc<FolderTask>>) {
+        let task = task.into();
         if !task.messages.is_empty() {
             self.of.push(of);
             self.tasks.push(task);
@@ -56,7 +58,7 @@ impl Sent {
         self.of
             .iter()
             .zip(tasks)
-            .map(|(of, (task, fates))| (*of, task, fates.as_slice()))
+            .map(|(of, (task, fates))| (*of, task.as_ref(), fates.as_slice()))
     }
 
     /// Reports whether any message was copied.

@@ -96,7 +96,7 @@ impl Shared<'_> {
         };
         let earlier = self.doubts.found().get(&token).cloned();
         let said = earlier.as_ref().map_or_else(
-            || self.tasks[task].messages[position].size(),
+            || self.ledger.task(task).messages[position].size(),
             |doubt| doubt.said,
         );
         let is_in_doubt = notice.is_some() || contradicts(said, body.size(), is_estimate);
@@ -198,7 +198,7 @@ impl Shared<'_> {
         let mut tasks: Vec<_> = by_task.into_iter().collect();
         tasks.sort_by_key(|(task, _)| *task);
         for (task, doubts) in tasks {
-            let folder = &self.tasks[task];
+            let folder = self.ledger.task(task);
             let text = format!(
                 "{}: {}",
                 folder.from,

@@ -12,7 +12,7 @@ impl Shared<'_> {
     /// Notes that the target has this message.
     pub(super) fn confirm(&self, token: u32, bytes: u64) {
         let (task, position) = self.ledger.locate(token);
-        let folder = &self.tasks[task];
+        let folder = self.ledger.task(task);
         self.ledger.set_copied(token, bytes);
         let uid = folder.messages[position].uid();
         self.context.observer.observe(&Event::MessageCopied {
@@ -46,7 +46,7 @@ impl Shared<'_> {
         let mut by_task: BTreeMap<usize, Vec<(Uid, Uid)>> = BTreeMap::new();
         for (token, uid) in placed {
             let (task, position) = self.ledger.locate(token);
-            let folder = &self.tasks[task];
+            let folder = self.ledger.task(task);
             if uid_validity.is_some() && folder.target_uid_validity == uid_validity {
                 self.ledger.set_uid(token, uid);
                 by_task
@@ -59,7 +59,7 @@ impl Shared<'_> {
             return;
         };
         for (task, pairs) in by_task {
-            journal.copied(task, &self.tasks[task], &pairs);
+            journal.copied(task, self.ledger.task(task), &pairs);
         }
     }
 
@@ -78,7 +78,7 @@ impl Shared<'_> {
         heading: Option<&Heading>,
         reason: &str,
     ) {
-        let folder = &self.tasks[task];
+        let folder = self.ledger.task(task);
         self.ledger
             .set(self.ledger.token(task, position), Stage::Failed);
         let uid = folder.messages[position].uid();

@@ -162,6 +162,13 @@ impl Growth {
         }
     }
 
+    /// Notes that a lane had nothing to do for a while: that says nothing about the servers, so
+    /// they are measured from now on.
+    pub(super) fn idled(&self) {
+        let now = self.begun.elapsed();
+        self.state().idled(now);
+    }
+
     /// Notes that a connection broke: one lane fewer for a while.
     pub(super) fn step_back(&self) {
         let now = self.begun.elapsed();
@@ -202,6 +209,12 @@ impl State {
     fn connected(&mut self, now: Duration) {
         if let Judged::Connecting(rate) = self.judged {
             self.begin_period(now, Judged::Compare(rate));
+        }
+    }
+
+    fn idled(&mut self, now: Duration) {
+        if let Judged::Compare(_) = self.judged {
+            self.begin_period(now, self.judged);
         }
     }
 
@@ -297,6 +310,23 @@ mod tests {
             (state.allowed, state.judged),
             (2, Judged::Connecting(100.0))
         );
+    }
+
+    #[test]
+    fn a_period_in_which_a_lane_had_nothing_to_do_is_not_judged() {
+        let mut state = State::new(Lanes { first: 2, most: 8 });
+        assert_eq!(run(&mut state, 0, [200, 300]), [3, 4]);
+        state.connected(Duration::from_secs(2));
+        state.delivered(Duration::from_millis(2_900), 10);
+        state.idled(Duration::from_millis(2_900));
+        state.delivered(Duration::from_secs(3), 10);
+        assert_eq!(
+            (state.allowed, state.judged),
+            (4, Judged::Compare(300.0)),
+            "too little came for want of work"
+        );
+        state.delivered(Duration::from_millis(3_900), 500);
+        assert_eq!(state.allowed, 5);
     }
 
     #[test]

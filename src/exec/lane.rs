@@ -116,7 +116,7 @@ impl<'a> Lane<'a> {
             self.ask_ahead()?;
             if self.asked.is_empty() {
                 self.take_outcomes(true)?;
-                if self.shared.queue.is_empty() || self.shared.is_to_stop() || self.is_too_many() {
+                if self.shared.is_to_stop() || self.is_too_many() || !self.await_piece() {
                     return Ok(());
                 }
                 continue;
@@ -151,7 +151,7 @@ impl<'a> Lane<'a> {
             let Some(piece) = self.shared.queue.take() else {
                 break;
             };
-            let task = &self.shared.tasks[piece.task];
+            let task = self.shared.ledger.task(piece.task);
             let uids = task.uids(piece.messages.clone());
             // Requested or not, the piece is now this lane's, and is put back if the request fails.
             self.asked.push_back(piece);
@@ -159,6 +159,16 @@ impl<'a> Lane<'a> {
                 .request(&task.source, task.source_uid_validity, &uids)?;
         }
         Ok(())
+    }
+
+    /// Waits for a piece if there is none yet. False: there will be none.
+    fn await_piece(&self) -> bool {
+        if !self.shared.queue.is_empty() {
+            return true;
+        }
+        let is_there = self.shared.queue.await_piece(|| self.shared.is_to_stop());
+        self.shared.growth.idled();
+        is_there
     }
 
     /// Reports whether to request another piece, however large. If each message in a piece waits
@@ -187,7 +197,12 @@ impl<'a> Lane<'a> {
         let bytes = || {
             self.asked
                 .iter()
-                .map(|piece| self.shared.tasks[piece.task].bytes(piece.messages.clone()))
+                .map(|piece| {
+                    self.shared
+                        .ledger
+                        .task(piece.task)
+                        .bytes(piece.messages.clone())
+                })
                 .sum()
         };
         self.asked.len() < SMALL_PIECES_AHEAD
@@ -224,7 +239,7 @@ impl<'a> Lane<'a> {
         let Some(piece) = self.asked.pop_front() else {
             return Ok(());
         };
-        let task = &self.shared.tasks[piece.task];
+        let task = self.shared.ledger.task(piece.task);
         let absent: Vec<usize> = missing
             .iter()
             .filter_map(|uid| task.position(uid))
@@ -420,7 +435,7 @@ impl<'a> Lane<'a> {
         let Some(sent) = self.on_the_way.get(&token).cloned() else {
             return Ok(());
         };
-        let folder = &self.shared.tasks[task];
+        let folder = self.shared.ledger.task(task);
         match suspected(refusal.meaning, folder, position, sent.treatment) {
             RefusalMeaning::Full => return Err(self.full(Some(token), refusal)),
             RefusalMeaning::Flags if sent.treatment.keywords < Keywords::None => {
@@ -495,7 +510,7 @@ impl<'a> Lane<'a> {
         if let Some(journal) = self.shared.context.journal.filter(|_| is_for_good) {
             journal.refused(
                 task,
-                self.shared.tasks[task].messages[position].uid(),
+                self.shared.ledger.task(task).messages[position].uid(),
                 &refusal.text,
             );
         }
@@ -528,7 +543,9 @@ impl<'a> Lane<'a> {
 
     fn full(&self, token: Option<u32>, refusal: &Refusal) -> Error {
         let folder = token.map(|token| {
-            self.shared.tasks[self.shared.ledger.locate(token).0]
+            self.shared
+                .ledger
+                .task(self.shared.ledger.locate(token).0)
                 .to
                 .as_str()
         });

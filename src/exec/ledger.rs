@@ -1,9 +1,11 @@
 //! What became of each message to be copied: nine bytes each, written by all lanes.
 
+use crate::locks::lock;
 use crate::mail::Uid;
 use crate::plan::FolderTask;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// A message's stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,16 +41,65 @@ impl Stage {
     }
 }
 
-/// The stages of all messages in all tasks.
+/// All tasks and the stages of their messages. Tasks are added while lanes run.
 pub(super) struct Ledger {
-    /// The token of each task's first message, and one past the last.
-    starts: Vec<u32>,
-    stages: Vec<AtomicU8>,
-    /// The copies' UIDs on the target; 0: not reported.
-    uids: Vec<AtomicU32>,
-    /// The bytes that were delivered, up to `u32::MAX`.
-    sizes: Vec<AtomicU32>,
+    entries: boxcar::Vec<Entry>,
+    /// One past the last token.
+    end: Mutex<u32>,
     bytes: AtomicU64,
+}
+
+/// One task and what became of its messages.
+struct Entry {
+    task: Arc<FolderTask>,
+    /// The token of its first message.
+    start: u32,
+    stages: Box<[AtomicU8]>,
+    /// The copies' UIDs on the target; 0: not reported.
+    uids: Box<[AtomicU32]>,
+    /// The bytes that were delivered, up to `u32::MAX`.
+    sizes: Box<[AtomicU32]>,
+}
+
+impl Entry {
+    fn new(task: Arc<FolderTask>, start: u32) -> Self {
+        let zeros = || task.messages.iter().map(|_| AtomicU32::new(0)).collect();
+        Self {
+            start,
+            stages: task.messages.iter().map(|_| AtomicU8::new(0)).collect(),
+            uids: zeros(),
+            sizes: zeros(),
+            task,
+        }
+    }
+
+    /// Returns one past the token of its last message.
+    fn end(&self) -> u32 {
+        let end = self.start as usize + self.stages.len();
+        u32::try_from(end).unwrap_or(u32::MAX)
+    }
+
+    fn stage(&self, position: usize) -> Stage {
+        Stage::of(self.stages[position].load(Ordering::Relaxed))
+    }
+
+    fn uid(&self, position: usize) -> Option<Uid> {
+        Uid::new(self.uids[position].load(Ordering::Relaxed))
+    }
+
+    fn fate(&self, position: usize) -> Fate {
+        match self.stage(position) {
+            Stage::Copied => Fate::Copied {
+                uid: self.uid(position),
+                bytes: self.sizes[position].load(Ordering::Relaxed),
+            },
+            Stage::Failed => Fate::Failed,
+            Stage::Vanished => Fate::Vanished,
+            Stage::Waiting | Stage::Sent | Stage::Uncertain | Stage::Unseen | Stage::Doubted => {
+                Fate::Open
+            }
+        }
+    }
 }
 
 /// One message's result.
@@ -95,93 +146,105 @@ pub(super) struct Counts {
 }
 
 impl Ledger {
-    pub(super) fn new(tasks: &[FolderTask]) -> Self {
-        let mut starts = vec![0u32];
-        for task in tasks {
-            let end = starts.last().copied().unwrap_or(0) as usize + task.messages.len();
-            starts.push(u32::try_from(end).unwrap_or(u32::MAX));
-        }
-        let total = starts.last().copied().unwrap_or(0);
-        let zeros = || (0..total).map(|_| AtomicU32::new(0)).collect();
-        let stages = (0..total).map(|_| AtomicU8::new(0)).collect();
+    pub(super) fn new() -> Self {
         Self {
-            starts,
-            stages,
-            uids: zeros(),
-            sizes: zeros(),
+            entries: boxcar::Vec::new(),
+            end: Mutex::new(0),
             bytes: AtomicU64::new(0),
         }
     }
 
+    /// Adds a task. Returns its index.
+    pub(super) fn add(&self, task: Arc<FolderTask>) -> usize {
+        let mut end = lock(&self.end);
+        let entry = Entry::new(task, *end);
+        *end = entry.end();
+        self.entries.push(entry)
+    }
+
+    /// Returns the task with this index.
+    pub(super) fn task(&self, task: usize) -> &FolderTask {
+        &self.entries[task].task
+    }
+
+    /// Returns all tasks, in the order of their indices.
+    pub(super) fn tasks(&self) -> impl Iterator<Item = &FolderTask> {
+        self.entries.iter().map(|(_, entry)| entry.task.as_ref())
+    }
+
     /// Returns the number by which stores refer to this message.
     pub(super) fn token(&self, task: usize, position: usize) -> u32 {
-        self.starts[task] + position as u32
+        self.entries[task].start + position as u32
     }
 
     /// Returns the message with this number.
     pub(super) fn locate(&self, token: u32) -> (usize, usize) {
-        let task = self
-            .starts
-            .partition_point(|start| *start <= token)
-            .saturating_sub(1);
-        (task, (token - self.starts[task]) as usize)
+        let (mut task, mut later) = (0, self.entries.count());
+        while later - task > 1 {
+            let middle = task.midpoint(later);
+            // An entry that is just being added is not there yet.
+            let starts = self.entries.get(middle).map(|entry| entry.start);
+            if starts.is_some_and(|start| start <= token) {
+                task = middle;
+            } else {
+                later = middle;
+            }
+        }
+        (task, (token - self.entries[task].start) as usize)
+    }
+
+    /// Returns the entry of the message with this number, and its position there.
+    fn at(&self, token: u32) -> (&Entry, usize) {
+        let (task, position) = self.locate(token);
+        (&self.entries[task], position)
     }
 
     pub(super) fn stage(&self, token: u32) -> Stage {
-        Stage::of(self.stages[token as usize].load(Ordering::Relaxed))
+        let (entry, position) = self.at(token);
+        entry.stage(position)
     }
 
     /// Claims a waiting message for sending. False if it isn't waiting: after a failure a message
     /// may be in two pieces, and two lanes must never send it at the same time.
     pub(super) fn claim(&self, token: u32) -> bool {
         let (from, to) = (Stage::Waiting as u8, Stage::Sent as u8);
-        self.stages[token as usize]
+        let (entry, position) = self.at(token);
+        entry.stages[position]
             .compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
     }
 
     pub(super) fn set(&self, token: u32, stage: Stage) {
-        self.stages[token as usize].store(stage as u8, Ordering::Relaxed);
+        let (entry, position) = self.at(token);
+        entry.stages[position].store(stage as u8, Ordering::Relaxed);
     }
 
     /// Notes that the target has this message, with this many bytes.
     pub(super) fn set_copied(&self, token: u32, bytes: u64) {
         self.set(token, Stage::Copied);
-        self.sizes[token as usize]
-            .store(u32::try_from(bytes).unwrap_or(u32::MAX), Ordering::Relaxed);
+        let (entry, position) = self.at(token);
+        entry.sizes[position].store(u32::try_from(bytes).unwrap_or(u32::MAX), Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Notes where the target has put this message.
     pub(super) fn set_uid(&self, token: u32, uid: Uid) {
-        self.uids[token as usize].store(uid.get(), Ordering::Relaxed);
+        let (entry, position) = self.at(token);
+        entry.uids[position].store(uid.get(), Ordering::Relaxed);
     }
 
     /// Returns where the target has put this message, if it reported that.
     pub(super) fn uid(&self, token: u32) -> Option<Uid> {
-        Uid::new(self.uids[token as usize].load(Ordering::Relaxed))
+        let (entry, position) = self.at(token);
+        entry.uid(position)
     }
 
     /// Returns the result for each task's messages, in order.
     pub(super) fn fates(&self) -> Vec<Vec<Fate>> {
-        self.starts
-            .windows(2)
-            .map(|task| (task[0]..task[1]).map(|token| self.fate(token)).collect())
-            .collect()
-    }
-
-    fn fate(&self, token: u32) -> Fate {
-        match self.stage(token) {
-            Stage::Copied => Fate::Copied {
-                uid: self.uid(token),
-                bytes: self.sizes[token as usize].load(Ordering::Relaxed),
-            },
-            Stage::Failed => Fate::Failed,
-            Stage::Vanished => Fate::Vanished,
-            Stage::Waiting | Stage::Sent | Stage::Uncertain | Stage::Unseen | Stage::Doubted => {
-                Fate::Open
-            }
-        }
+        let of_one = |(_, entry): (usize, &Entry)| {
+            (0..entry.stages.len()).map(|at| entry.fate(at)).collect()
+        };
+        self.entries.iter().map(of_one).collect()
     }
 
     /// Returns the positions among `within` of a task's messages at `stage`.
@@ -191,7 +254,8 @@ impl Ledger {
         within: Range<usize>,
         stage: Stage,
     ) -> impl Iterator<Item = usize> + '_ {
-        within.filter(move |position| self.stage(self.token(task, *position)) == stage)
+        let entry = &self.entries[task];
+        within.filter(move |position| entry.stage(*position) == stage)
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -199,7 +263,7 @@ impl Ledger {
             bytes: self.bytes.load(Ordering::Relaxed),
             ..Counts::default()
         };
-        for stage in &self.stages {
+        for stage in self.entries.iter().flat_map(|(_, entry)| &entry.stages) {
             match Stage::of(stage.load(Ordering::Relaxed)) {
                 Stage::Copied => counts.copied += 1,
                 Stage::Failed => counts.failed += 1,
@@ -222,11 +286,10 @@ mod tests {
 
     #[test]
     fn tokens_name_messages_across_tasks() {
-        let ledger = Ledger::new(&[
-            task_of_sizes(&[1, 1]),
-            task_of_sizes(&[]),
-            task_of_sizes(&[1, 1, 1]),
-        ]);
+        let ledger = Ledger::new();
+        for sizes in [&[1, 1][..], &[], &[1, 1, 1]] {
+            ledger.add(Arc::new(task_of_sizes(sizes)));
+        }
         assert_eq!(ledger.token(2, 1), 3);
         for token in 0..5 {
             let (task, position) = ledger.locate(token);
@@ -236,7 +299,8 @@ mod tests {
 
     #[test]
     fn a_message_is_claimed_once() {
-        let ledger = Ledger::new(&[task_of_sizes(&[1])]);
+        let ledger = Ledger::new();
+        ledger.add(Arc::new(task_of_sizes(&[1])));
         assert!(ledger.claim(0));
         assert!(!ledger.claim(0));
         ledger.set(0, Stage::Waiting);

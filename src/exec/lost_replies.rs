@@ -68,7 +68,7 @@ pub(super) fn settle(shared: &Shared<'_>, round: usize) -> Result<bool, Error> {
 /// target.
 fn groups(shared: &Shared<'_>) -> Vec<Vec<usize>> {
     let mut by_target: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
-    for (index, task) in shared.tasks.iter().enumerate() {
+    for (index, task) in shared.ledger.tasks().enumerate() {
         by_target
             .entry(task.target.as_bytes())
             .or_default()
@@ -80,7 +80,7 @@ fn groups(shared: &Shared<'_>) -> Vec<Vec<usize>> {
 
 fn has(shared: &Shared<'_>, task: usize, stages: &[Stage]) -> bool {
     let stage = |position| shared.ledger.stage(shared.ledger.token(task, position));
-    (0..shared.tasks[task].messages.len()).any(|position| stages.contains(&stage(position)))
+    (0..shared.ledger.task(task).messages.len()).any(|position| stages.contains(&stage(position)))
 }
 
 /// A message by its task and position.
@@ -180,7 +180,7 @@ impl Settling<'_> {
             Ok(found) => {
                 let present = self.still_there(&doubted, &found);
                 for (task, position) in &present {
-                    let uid = self.shared.tasks[*task].messages[*position].uid();
+                    let uid = self.shared.ledger.task(*task).messages[*position].uid();
                     let at = found.messages.binary_search_by_key(&uid, Message::uid);
                     let size = at.map_or(0, |at| found.messages[at].size());
                     self.shared
@@ -204,7 +204,7 @@ impl Settling<'_> {
     fn conclude(&self, uncertain: Vec<Place>, findings: &Findings) {
         let mut again = Vec::new();
         for (task, position) in uncertain {
-            let message = &self.shared.tasks[task].messages[position];
+            let message = &self.shared.ledger.task(task).messages[position];
             let token = self.shared.ledger.token(task, position);
             let name = (task, message.uid());
             if findings.missing.contains(&name) {
@@ -251,7 +251,7 @@ impl Settling<'_> {
 
     /// Scans what is new in the target's folder since the copy began.
     fn scan_target(&mut self) -> Result<Answer<FolderScan>, Error> {
-        let tasks = || self.tasks.iter().map(|task| &self.shared.tasks[*task]);
+        let tasks = || self.tasks.iter().map(|task| self.shared.ledger.task(*task));
         let Some(any) = tasks().next() else {
             return Err(Error::new(
                 ErrorKind::Protocol,
@@ -288,7 +288,7 @@ impl Settling<'_> {
         let drafts = self
             .tasks
             .iter()
-            .any(|task| self.shared.tasks[*task].drafts);
+            .any(|task| self.shared.ledger.task(*task).drafts);
         let matching = match_folder(&scans.messages, &target.messages, &MatchRules { drafts });
         let name = |at: &u32| scans.name(*at);
         let place =
@@ -348,7 +348,7 @@ impl Settling<'_> {
                 .filter(|(of, _)| of == task)
                 .map(|(_, uid)| uid)
                 .collect();
-            let folder = &self.shared.tasks[*task].source;
+            let folder = &self.shared.ledger.task(*task).source;
             let read = read_tied(self.source(), folder, scan.uid_validity, &uids)?;
             on_source.extend(
                 read.into_iter()
@@ -363,7 +363,7 @@ impl Settling<'_> {
         let on_target = match self
             .tasks
             .first()
-            .map(|task| &self.shared.tasks[*task].target)
+            .map(|task| &self.shared.ledger.task(*task).target)
         {
             Some(folder) => read_tied(self.target(), folder, target.uid_validity, &uids)?,
             None => Contents::new(),
@@ -405,7 +405,7 @@ impl Settling<'_> {
         self.shared.ledger.uid(
             self.shared
                 .ledger
-                .token(task, self.shared.tasks[task].position(uid)?),
+                .token(task, self.shared.ledger.task(task).position(uid)?),
         )
     }
 
@@ -428,7 +428,7 @@ impl Settling<'_> {
     fn still_there(&self, places: &[Place], found: &FolderScan) -> Vec<Place> {
         let (present, gone): (Vec<Place>, Vec<Place>) =
             places.iter().partition(|(task, position)| {
-                let uid = self.shared.tasks[*task].messages[*position].uid();
+                let uid = self.shared.ledger.task(*task).messages[*position].uid();
                 found
                     .messages
                     .binary_search_by_key(&uid, Message::uid)
@@ -449,7 +449,7 @@ impl Settling<'_> {
         places: &[Place],
         depth: ScanDepth,
     ) -> Result<Answer<FolderScan>, Error> {
-        let folder = &self.shared.tasks[task];
+        let folder = self.shared.ledger.task(task);
         let uids = places
             .iter()
             .map(|(_, position)| folder.messages[*position].uid())
@@ -472,7 +472,7 @@ impl Settling<'_> {
     }
 
     fn is_confirmed(&self, task: usize, uid: Uid) -> bool {
-        let position = self.shared.tasks[task].position(uid);
+        let position = self.shared.ledger.task(task).position(uid);
         position.is_some_and(|position| {
             self.shared
                 .ledger
@@ -494,7 +494,7 @@ impl Settling<'_> {
                 .ledger
                 .stage(self.shared.ledger.token(task, position))
         };
-        let positions = 0..self.shared.tasks[task].messages.len();
+        let positions = 0..self.shared.ledger.task(task).messages.len();
         positions
             .filter(|position| stages.contains(&stage(*position)))
             .map(|position| (task, position))

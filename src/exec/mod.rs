@@ -1,5 +1,5 @@
 //! Carries out a plan: a pool of lanes, each with one connection to each side, takes pieces of work
-//! from one queue.
+//! from one queue. The plan may still be adding to it meanwhile.
 //!
 //! Invariants: a message is resent only after it is known that the target doesn't have it; no lane
 //! waits for another; bytes in flight are limited; every failure is reported.
@@ -16,12 +16,14 @@ mod pause;
 mod queue;
 mod throttle;
 mod transfer;
+mod work;
 
 pub use ahead::{Ahead, Connecting, connecting_ahead};
 pub use contents::{Contents, read_contents, read_tied};
 pub use growth::Lanes;
 pub use ledger::Fate;
 pub(crate) use pause::{GRACE, grace, wait as pause};
+pub use work::{Running, begin};
 
 use crate::event::{Event, Observer, Run, Stop};
 use crate::locks::{lock, unlocked};
@@ -34,11 +36,12 @@ use lane::Lane;
 use ledger::Ledger;
 use queue::Queue;
 use std::collections::{HashMap, HashSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::ScopedJoinHandle;
 use std::time::Instant;
 use throttle::Throttle;
+use work::Work;
 
 /// How often messages with an uncertain fate are looked for on the target and, if missing, resent.
 const ROUNDS: usize = 5;
@@ -98,6 +101,7 @@ impl Link {
 }
 
 /// The settings and surroundings of a copy.
+#[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// Makes connections to each side.
     pub connectors: Both<&'a dyn Connector>,
@@ -180,9 +184,8 @@ pub struct Tally {
 /// The state shared by all lanes.
 struct Shared<'a> {
     context: &'a Context<'a>,
-    tasks: &'a [FolderTask],
-    queue: Queue,
-    ledger: Ledger,
+    queue: &'a Queue,
+    ledger: &'a Ledger,
     doubts: Doubts,
     growth: Growth,
     throttle: Option<Throttle<'a>>,
@@ -203,13 +206,19 @@ struct Shared<'a> {
 
 /// Copies every message in `tasks`. `first` is the connection used for planning; further lanes make
 /// their own.
-pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tally {
-    let asks_for_each = first.side(context.to).asks_for_each();
+pub fn copy(context: &Context<'_>, tasks: &[Arc<FolderTask>], mut first: Link) -> Tally {
+    let work = Work::new(first.side(context.to).asks_for_each());
+    work.add(tasks);
+    work.close(Some(first));
+    carry_out(context, &work)
+}
+
+/// Copies every message of `work`, until it is closed and done.
+fn carry_out(context: &Context<'_>, work: &Work) -> Tally {
     let shared = Shared {
         context,
-        tasks,
-        queue: Queue::new(crate::plan::pieces(tasks, asks_for_each)),
-        ledger: Ledger::new(tasks),
+        queue: &work.queue,
+        ledger: &work.ledger,
         doubts: Doubts::new(context.accept_sizes),
         growth: Growth::new(context.lanes),
         throttle: context
@@ -221,11 +230,11 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tal
         last_break: Mutex::default(),
         halted: AtomicBool::new(false),
         traffic: Mutex::default(),
-        spare: Mutex::new(Some(first)),
+        spare: Mutex::default(),
     };
     let mut error = None;
     for round in 0..ROUNDS {
-        if shared.queue.is_empty() && round == 0 {
+        if round == 0 && shared.queue.is_done() {
             break;
         }
         error = run_lanes(&shared, shared.take_spare());
@@ -248,7 +257,7 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tal
     shared.tell_doubts();
     let counts = shared.ledger.counts();
     let fates = shared.ledger.fates();
-    let link = shared.take_spare();
+    let link = shared.take_spare().or_else(|| shared.queue.take_link());
     Tally {
         copied: counts.copied,
         bytes: counts.bytes,
@@ -261,13 +270,14 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tal
     }
 }
 
-/// Runs the pool until the queue is empty. Returns the error that ended it with work left over.
+/// Runs the pool until the queue is done. Returns the error that ended it with work left over.
 fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
-    let lanes = shared
-        .context
-        .lanes
-        .most
-        .clamp(1, shared.queue.len().max(1));
+    let pieces = if shared.queue.is_open() {
+        usize::MAX
+    } else {
+        shared.queue.len().max(1)
+    };
+    let lanes = shared.context.lanes.most.clamp(1, pieces);
     shared.growth.begin();
     // A separate pool with a thread per lane: a lane blocks on its connections, and no lane waits
     // for another.
@@ -293,7 +303,7 @@ fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
                 let done = run_lane(shared, number, link);
                 shared
                     .growth
-                    .leave(number, shared.queue.is_empty() || shared.is_to_stop());
+                    .leave(number, shared.queue.is_done() || shared.is_to_stop());
                 lock(errors).extend(done.err());
             });
         }
@@ -314,8 +324,13 @@ fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
 }
 
 fn run_lane(shared: &Shared<'_>, number: usize, link: Option<Link>) -> Result<(), Error> {
-    let link = match link {
+    // The connections that made the plan are the first lane's once it is complete.
+    let planned = (link.is_none() && number == 0)
+        .then(|| shared.queue.await_link(|| shared.is_to_stop()))
+        .flatten();
+    let link = match link.or(planned) {
         Some(link) => link,
+        None if number == 0 && (shared.queue.is_done() || shared.is_to_stop()) => return Ok(()),
         // The first lane needs a connection; the others are optional.
         None if number == 0 => shared.context.connect_with_patience()?,
         None => match shared

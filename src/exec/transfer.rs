@@ -72,7 +72,7 @@ impl<'a> Transfer<'a> {
     /// requests for one folder together.
     fn piece_of(&self, uid: Uid) -> Option<(&'a Piece, usize)> {
         let task = self.asked.front()?.task;
-        let position = self.shared.tasks[task].position(uid)?;
+        let position = self.shared.ledger.task(task).position(uid)?;
         let mut same_folder = self.asked.iter().take_while(|piece| piece.task == task);
         same_folder
             .find(|piece| piece.messages.contains(&position))
@@ -81,7 +81,7 @@ impl<'a> Transfer<'a> {
 
     /// Delivers a body, and on failure notes which side failed.
     fn pass_on(&mut self, piece: &Piece, position: usize, body: Body<'_>) -> Result<(), Error> {
-        let message = &self.shared.tasks[piece.task].messages[position];
+        let message = &self.shared.ledger.task(piece.task).messages[position];
         let token = self.shared.ledger.token(piece.task, position);
         let mut source_failed = false;
         let size = body.size();
@@ -226,13 +226,13 @@ impl<'a> Transfer<'a> {
             batch,
         };
         self.target
-            .deliver(&self.shared.tasks[piece.task].target, delivery)
+            .deliver(&self.shared.ledger.task(piece.task).target, delivery)
     }
 
     /// Returns the message's flags as far as the folder keeps them; flags that it drops are
     /// reported once per folder.
     fn flags(&self, piece: &Piece, message: &Message) -> Flags {
-        let task = &self.shared.tasks[piece.task];
+        let task = self.shared.ledger.task(piece.task);
         let wanted = task.flags.get(message.flags());
         let (kept, lost) = task.permanent_flags.split(&wanted);
         if !lost.is_empty() {

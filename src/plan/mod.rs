@@ -16,4 +16,4 @@ pub use second_look::look_alike;
 pub use settling::{Likeness, Settled, settle};
 #[cfg(test)]
 pub(crate) use work::task_of_sizes;
-pub use work::{FolderTask, Keywords, Piece, Treatment, pieces, rows};
+pub use work::{FolderTask, Keywords, Piece, Treatment, pieces, pieces_of, rows};

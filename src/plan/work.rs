@@ -136,16 +136,29 @@ impl Piece {
     }
 }
 
-/// Cuts tasks into pieces, the largest first, so that no lane is left with a long piece at the end.
-/// `asks_for_each`: the target has to be asked before each message.
-pub fn pieces(tasks: &[FolderTask], asks_for_each: bool) -> Vec<Piece> {
-    let most = if asks_for_each {
+/// Returns how many pieces a folder's messages give at least.
+pub fn pieces_of(messages: u64, asks_for_each: bool) -> u64 {
+    messages.div_ceil(most_messages(asks_for_each) as u64)
+}
+
+fn most_messages(asks_for_each: bool) -> usize {
+    if asks_for_each {
         PIECE_MESSAGES_ASKED_FOR
     } else {
         PIECE_MESSAGES
-    };
+    }
+}
+
+/// Cuts tasks, given with their indices, into pieces. Returns them with their bytes, the largest
+/// first, so that no lane is left with a long piece at the end. `asks_for_each`: the target has to
+/// be asked before each message.
+pub fn pieces<'t>(
+    tasks: impl IntoIterator<Item = (usize, &'t FolderTask)>,
+    asks_for_each: bool,
+) -> Vec<(u64, Piece)> {
+    let most = most_messages(asks_for_each);
     let mut weighed = Vec::new();
-    for (task, folder) in tasks.iter().enumerate() {
+    for (task, folder) in tasks {
         let mut start = 0;
         let mut bytes = 0u64;
         for (at, message) in folder.messages.iter().enumerate() {
@@ -161,7 +174,7 @@ pub fn pieces(tasks: &[FolderTask], asks_for_each: bool) -> Vec<Piece> {
         }
     }
     weighed.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
-    weighed.into_iter().map(|(_, piece)| piece).collect()
+    weighed
 }
 
 fn plain_piece(task: usize, messages: Range<usize>) -> Piece {
@@ -219,7 +232,9 @@ mod tests {
             task(&[PIECE_BYTES - 1, 2, 300 << 20, 7]),
         ];
         for (asks_for_each, most) in [(false, PIECE_MESSAGES), (true, PIECE_MESSAGES_ASKED_FOR)] {
-            let pieces = pieces(&tasks, asks_for_each);
+            let weighed = pieces(tasks.iter().enumerate(), asks_for_each);
+            assert!(weighed.is_sorted_by_key(|(bytes, _)| std::cmp::Reverse(*bytes)));
+            let pieces: Vec<Piece> = weighed.into_iter().map(|(_, piece)| piece).collect();
             assert_eq!(pieces[0].messages, 2..3);
             for (index, folder) in tasks.iter().enumerate() {
                 let mut covered: Vec<_> = pieces

@@ -28,7 +28,7 @@ pub use doctor::{DoctorOptions, DoctorSummary, Patient, doctor};
 pub use folders::folders;
 pub use left_out::{LeftOut, LeftOutFolder};
 pub use options::{
-    CopyOptions, Deleting, FlagPolicy, MessageFilter, PlanUse, SyncOptions, VerifyOptions,
+    CopyOptions, Deleting, FlagPolicy, Headway, MessageFilter, PlanUse, SyncOptions, VerifyOptions,
 };
 pub use plan_file::{PlanError, PlanHead, PlanMailbox, read_plan, write_plan};
 pub use same_mailbox::Kinship;

@@ -62,6 +62,26 @@ pub enum PlanUse {
     Only(Arc<Planned>),
 }
 
+/// How much mail has to be ready before lanes begin to send it while other folders are still read:
+/// that many messages or bytes. Of small pieces a lane requests many at a time, and none that come
+/// one by one.
+#[derive(Clone, Copy, Debug)]
+pub struct Headway {
+    /// Messages.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Default for Headway {
+    fn default() -> Self {
+        Self {
+            messages: 1_000,
+            bytes: 4 << 20,
+        }
+    }
+}
+
 /// The options of `copy`.
 #[derive(Clone, Debug, Default)]
 pub struct CopyOptions {
@@ -74,6 +94,8 @@ pub struct CopyOptions {
     pub jobs: Option<usize>,
     /// Bytes per second to deliver, all lanes together; `None`: no limit.
     pub limit_rate: Option<u64>,
+    /// When to begin to send while folders are still read, where nothing forbids it.
+    pub headway: Headway,
     /// Whether to copy a message whose size differs from what its server reports, if two downloads
     /// are identical.
     pub accept_sizes: bool,

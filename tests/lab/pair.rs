@@ -79,7 +79,9 @@ fn differences(source: &Content, target: &Content) -> Vec<String> {
             let (lacks, has_more) = (surplus(source, target), surplus(target, source));
             let few = |of: &[_]| format!("{} ({:?})", of.len(), &of[..of.len().min(3)]);
             let (lacks, has_more) = (few(&lacks), few(&has_more));
-            Some(format!("{folder:?} lacks {lacks}, and has besides {has_more}"))
+            Some(format!(
+                "{folder:?} lacks {lacks}, and has besides {has_more}"
+            ))
         }
         (source, _) => {
             let only = if source.is_some() { "source" } else { "target" };

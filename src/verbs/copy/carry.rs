@@ -1,13 +1,14 @@
 //! Carries out the plan of a copy, step by step: folders, flags, what the target takes from itself,
 //! what is sent, the proof of it, and at last what is deleted.
 
+use super::early::Early;
 use super::elsewhere::{Job, Place, Twin};
 use super::relocate::without;
 use super::{Copy, Status};
 use crate::engine::relocate::{self, Errand, Outcome};
 use crate::engine::sent::Sent;
 use crate::engine::way::{self, Way};
-use crate::exec::{self, Context, Fate, Lanes, Link};
+use crate::exec::{self, Context, Fate, Journal, Lanes, Link, Tally};
 use crate::mail::{Message, Side, SpecialUse, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::store::Error;
@@ -21,8 +22,21 @@ const MANY_MESSAGES: u64 = 50;
 const MANY_BYTES: u64 = 256 << 10;
 
 impl Copy<'_> {
-    pub(super) fn carry_out(&mut self, link: Link, names: &Names<'_>, context: &Context<'_>) {
-        let (traffic, failure) = way::carry_out(context, link, |way| self.steps(way, names));
+    pub(super) fn carry_out(
+        &mut self,
+        link: Link,
+        names: &Names<'_>,
+        context: &Context<'_>,
+        mut early: Option<Early<'_>>,
+    ) {
+        let (traffic, failure) = way::carry_out(context, link, |way| {
+            let done = self.steps(way, names, &mut early);
+            if let Some(early) = early.take() {
+                let tally = self.end_early(early);
+                way.settle(tally);
+            }
+            done
+        });
         self.summary.traffic += traffic;
         if let Some(error) = failure {
             self.summary.status = Status::Stopped(error);
@@ -57,6 +71,15 @@ impl Copy<'_> {
         }
     }
 
+    /// As many lanes as there are pieces, as far as the listings tell.
+    pub(super) fn lanes_for_pieces(lanes: Lanes, names: &Names<'_>, asks_for_each: bool) -> Lanes {
+        let folders = names.pairs.iter().filter_map(|pair| names.messages(pair));
+        let pieces: u64 = folders
+            .map(|messages| crate::plan::pieces_of(messages, asks_for_each))
+            .sum();
+        lanes.up_to(usize::try_from(pieces).unwrap_or(usize::MAX))
+    }
+
     /// How many lanes there is work for, whatever becomes of it.
     pub(super) fn lanes_for_certain(&self, lanes: Lanes) -> usize {
         let (mut pieces, mut messages, mut bytes) = (0, 0, 0);
@@ -73,7 +96,12 @@ impl Copy<'_> {
         }
     }
 
-    fn steps(&mut self, way: &mut Way<'_>, names: &Names<'_>) -> Result<(), Error> {
+    fn steps(
+        &mut self,
+        way: &mut Way<'_>,
+        names: &Names<'_>,
+        early: &mut Option<Early<'_>>,
+    ) -> Result<(), Error> {
         self.rename_folders(way, names)?;
         let link = way.link()?;
         self.create_folders(link, names.pairs)?;
@@ -86,10 +114,10 @@ impl Copy<'_> {
             self.relocate(way, names, jobs)?;
         }
         let twins = self.postpone_twins();
-        let mut sent = self.send(way, names)?;
+        let mut sent = self.send(way, names, early)?;
         if !twins.is_empty() && !way.context.stop.is_requested() {
             self.settle_twins(way, names, twins, &sent)?;
-            sent.add(self.send(way, names)?);
+            sent.add(self.send(way, names, &mut None)?);
         }
         if way.context.stop.is_requested() {
             return Ok(());
@@ -223,63 +251,92 @@ impl Copy<'_> {
         Ok(places)
     }
 
-    /// Sends what folders lack.
-    fn send(&mut self, way: &mut Way<'_>, names: &Names<'_>) -> Result<Sent, Error> {
+    /// Sends what folders lack: by the lanes that have begun early, if there are any.
+    fn send(
+        &mut self,
+        way: &mut Way<'_>,
+        names: &Names<'_>,
+        early: &mut Option<Early<'_>>,
+    ) -> Result<Sent, Error> {
         let mut sent = self.tasks(names);
-        if sent.tasks.is_empty() {
+        let early = early.take().filter(Early::has_begun);
+        if sent.tasks.is_empty() && early.is_none() {
             return Ok(sent);
         }
-        self.memory.set_tasks(sent.of.clone());
-        let link = way.take()?;
-        let tally = exec::copy(
-            &Context {
-                journal: self.memory.journal(),
-                ..*way.context
-            },
-            &sent.tasks,
-            link,
-        );
-        let tally = way.settle(tally);
-        self.summary.copied += tally.copied;
-        self.summary.bytes_copied += tally.bytes;
-        self.summary.failed += tally.failed;
-        self.summary.skipped += tally.vanished;
-        sent.fates = tally.fates;
+        let tally = match early {
+            Some(early) => {
+                self.memory.add_tasks(&sent.of);
+                // Where there are no connections, the lanes make their own, or say why not.
+                let link = way.take().ok();
+                let (all, tally) = early.finish(sent, link);
+                sent = all;
+                way.settle(tally)
+            }
+            None => {
+                self.memory.set_tasks(&sent.of);
+                let link = way.take()?;
+                let journal = self.memory.journal();
+                let context = Context {
+                    journal: journal.as_deref().map(|journal| journal as &dyn Journal),
+                    ..*way.context
+                };
+                let mut tally = way.settle(exec::copy(&context, &sent.tasks, link));
+                sent.fates = std::mem::take(&mut tally.fates);
+                tally
+            }
+        };
+        self.count(&tally);
         sent.short()
             .for_each(|pair| self.folders[pair].has_failed = true);
         tally.error.map_or(Ok(sent), Err)
     }
 
+    fn count(&mut self, tally: &Tally) {
+        self.summary.copied += tally.copied;
+        self.summary.bytes_copied += tally.bytes;
+        self.summary.failed += tally.failed;
+        self.summary.skipped += tally.vanished;
+    }
+
+    /// Lets lanes end what they were given of a plan that there will not be.
+    pub(super) fn end_early(&mut self, early: Early<'_>) -> Tally {
+        let (_, tally) = early.finish(Sent::default(), None);
+        self.count(&tally);
+        tally
+    }
+
     fn tasks(&mut self, names: &Names<'_>) -> Sent {
         let mut sent = Sent::default();
-        for (index, pair) in names.pairs.iter().enumerate() {
-            let Some(needs) = self
-                .folders
-                .needs_mut(index)
-                .filter(|needs| !needs.missing.is_empty())
-            else {
-                continue;
-            };
-            let Some(target) = needs.target.clone() else {
-                continue;
-            };
-            let messages = std::mem::take(&mut needs.missing);
-            let task = FolderTask {
-                from: pair.from.to_string(),
-                to: pair.to.to_string(),
-                source: names.source.mailboxes[pair.source].name.clone(),
-                source_uid_validity: needs.source.counters.uid_validity,
-                target: target.name,
-                target_uid_validity: target.side.counters.uid_validity,
-                target_uid_next: target.side.counters.uid_next,
-                permanent_flags: target.permanent_flags,
-                drafts: pair.role == Some(SpecialUse::Drafts),
-                messages,
-                flags: needs.flags.clone(),
-            };
-            sent.plan(index, task);
+        for index in 0..names.pairs.len() {
+            if let Some(task) = self.task(names, index) {
+                sent.plan(index, task);
+            }
         }
         sent
+    }
+
+    /// Makes a task of what is missing in a folder, and takes that off it. `None`: there is nothing
+    /// to send, or nowhere.
+    pub(super) fn task(&mut self, names: &Names<'_>, index: usize) -> Option<FolderTask> {
+        let pair = &names.pairs[index];
+        let needs = self.folders.needs_mut(index)?;
+        let target = needs.target.clone()?;
+        if needs.missing.is_empty() {
+            return None;
+        }
+        Some(FolderTask {
+            from: pair.from.to_string(),
+            to: pair.to.to_string(),
+            source: names.source.mailboxes[pair.source].name.clone(),
+            source_uid_validity: needs.source.counters.uid_validity,
+            target: target.name,
+            target_uid_validity: target.side.counters.uid_validity,
+            target_uid_next: target.side.counters.uid_next,
+            permanent_flags: target.permanent_flags,
+            drafts: pair.role == Some(SpecialUse::Drafts),
+            messages: std::mem::take(&mut needs.missing),
+            flags: needs.flags.clone(),
+        })
     }
 
     /// Deletes what is to be deleted, now that everything is copied.

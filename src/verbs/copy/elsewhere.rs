@@ -203,7 +203,11 @@ impl Copy<'_> {
 
     /// Finds what looks alike in several folders, and reads its headers. `None`: nothing does.
     fn find_alike(&mut self, link: &mut Link, names: &Names<'_>) -> Result<Option<Alike>, Error> {
-        let shelves = std::mem::take(&mut self.shelves);
+        let mut shelves = std::mem::take(&mut self.shelves);
+        if self.folders.are_on_their_way() {
+            // A lost reply is looked for among what is new: nothing else may come there now.
+            shelves.clear();
+        }
         let Candidates { held, wanted } = elsewhere::candidates(&shelves, self.wanted(names));
         drop(shelves);
         if wanted.is_empty() {
@@ -217,14 +221,16 @@ impl Copy<'_> {
         };
         let with_message = |wanted: Wanted| {
             let needs = self.folders.needs(wanted.folder as usize)?;
-            let message = *needs.missing.get(wanted.position as usize)?;
+            let message = *needs.missing_at(wanted.position as usize)?;
             Some((
                 wanted,
                 message,
                 same(&wanted_headers, wanted.folder, message.uid()),
             ))
         };
-        let wanted = wanted.into_iter().filter_map(with_message).collect();
+        let mut wanted: Vec<_> = wanted.into_iter().filter_map(with_message).collect();
+        // Of equal messages the first is sent: that is the one that lanes have.
+        wanted.sort_by_key(|(wanted, ..)| !self.is_in_lanes(wanted));
         let held = held
             .into_iter()
             .map(|held| (held, same(&held_headers, held.folder, held.uid)))
@@ -235,6 +241,11 @@ impl Copy<'_> {
             held_headers,
             folders,
         }))
+    }
+
+    fn is_in_lanes(&self, wanted: &Wanted) -> bool {
+        let needs = self.folders.needs(wanted.folder as usize);
+        needs.is_some_and(|needs| (wanted.position as usize) < needs.in_lanes().len())
     }
 
     /// Has the target take a message from another of its folders, unless it would bring flags that
@@ -362,7 +373,7 @@ impl Copy<'_> {
                     position,
                 })
             };
-            wanted.extend((0..).zip(&needs.missing).filter_map(looks));
+            wanted.extend((0..).zip(needs.all_missing()).filter_map(looks));
         }
         wanted
     }
@@ -400,7 +411,7 @@ impl Copy<'_> {
         for wanted in wanted {
             let needs = self.folders.needs(wanted.folder as usize);
             if let Some(message) =
-                needs.and_then(|needs| needs.missing.get(wanted.position as usize))
+                needs.and_then(|needs| needs.missing_at(wanted.position as usize))
             {
                 on_source
                     .entry(wanted.folder)

@@ -5,14 +5,12 @@
 //! counts as in step only when all is done. The state is a cache: where it can't be written any
 //! more, the copy goes on and says so once.
 
-use super::needs::{Needs, SideState, TargetState};
+use super::needs::{FlaggedPair, Needs, SideState, TargetState};
+use super::recording::Recording;
 use super::work::Works;
-use crate::event::{Event, Observer};
-use crate::exec::Journal;
+use crate::event::Observer;
 use crate::folders::Pair;
-use crate::locks::lock;
 use crate::mail::{Counters, Flags, MailboxName, Uid, UidSet};
-use crate::plan::FolderTask;
 use crate::state::{
     Checkpoint, FolderId, FolderInStep, FolderRecord, FolderStart, PairRecord, SeenView, State,
 };
@@ -21,8 +19,7 @@ use crate::verbs::known::{Known, Records};
 use crate::verbs::opening::Names;
 use crate::verbs::{CopyOptions, Deleting, MessageFilter};
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
 /// How many pairs are recorded in one transaction.
 const RECORDS_AT_A_TIME: usize = 10_000;
@@ -30,7 +27,7 @@ const RECORDS_AT_A_TIME: usize = 10_000;
 /// The state during one run; nothing at all without one.
 pub(super) struct Memory<'a> {
     state: Option<&'a State>,
-    observer: &'a dyn Observer,
+    recording: Arc<Recording<'a>>,
     records: Records,
     /// Whether the run copies everything: only then can a folder be in step afterwards.
     whole: bool,
@@ -41,12 +38,8 @@ pub(super) struct Memory<'a> {
     /// How the target's folders looked after everything was sent, those in which nothing was done
     /// since.
     proven: HashMap<MailboxName, Counters>,
-    /// The pair's index of each task.
-    tasks: Vec<usize>,
-    copied: Mutex<HashMap<usize, u32>>,
     /// Views that were looked through.
     views: Vec<SeenView>,
-    has_failed: AtomicBool,
 }
 
 /// A folder between its intent and its checkpoint.
@@ -73,16 +66,13 @@ impl<'a> Memory<'a> {
     ) -> Self {
         let mut memory = Self {
             state,
-            observer,
+            recording: Arc::new(Recording::new(state, observer)),
             records: Records::default(),
             whole: options.filter == MessageFilter::default(),
             read_only: options.dry_run,
             begun: HashMap::new(),
             proven: HashMap::new(),
-            tasks: Vec::new(),
-            copied: Mutex::default(),
             views: Vec::new(),
-            has_failed: AtomicBool::new(false),
         };
         if let Some(state) = state {
             memory.records = Records::new(memory.heed(state.folders()).unwrap_or_default());
@@ -182,11 +172,22 @@ impl<'a> Memory<'a> {
         }
     }
 
-    /// Records the intent to copy, and what the comparison found, before anything is sent.
+    /// Records the intent to copy, and what the comparison found, before anything is sent: of all
+    /// folders for which that was not done yet.
     pub(super) fn begin(&mut self, names: &Names<'_>, folders: &Works) {
+        let open = folders
+            .compared()
+            .filter(|(_, needs)| needs.sending.is_none());
+        let open: Vec<usize> = open.map(|(index, _)| index).collect();
+        self.begin_some(names, folders, &open);
+    }
+
+    /// Does the same for these pairs.
+    pub(super) fn begin_some(&mut self, names: &Names<'_>, folders: &Works, pairs: &[usize]) {
         let Some(state) = self.writable() else { return };
-        let begun = self.begin_in(state, names, folders);
-        self.begun = self.heed(begun).unwrap_or_default();
+        let begun = self.begin_in(state, names, folders, pairs);
+        let begun = self.heed(begun).unwrap_or_default();
+        self.begun.extend(begun);
     }
 
     fn begin_in(
@@ -194,10 +195,14 @@ impl<'a> Memory<'a> {
         state: &State,
         names: &Names<'_>,
         folders: &Works,
+        pairs: &[usize],
     ) -> Result<HashMap<usize, Begun>, Error> {
-        let looked_into: Vec<(usize, &Needs, &TargetState)> = (folders.compared())
-            .filter_map(|(index, needs)| Some((index, needs, needs.target.as_ref()?)))
-            .collect();
+        let looked_into = |index: &usize| {
+            let needs = folders.needs(*index)?;
+            Some((*index, needs, needs.target.as_ref()?))
+        };
+        let looked_into: Vec<(usize, &Needs, &TargetState)> =
+            pairs.iter().filter_map(looked_into).collect();
         let mut starts = Vec::new();
         for (index, needs, target) in &looked_into {
             let pair = &names.pairs[*index];
@@ -263,27 +268,31 @@ impl<'a> Memory<'a> {
         Ok(())
     }
 
+    /// The tasks that are sent next are of these pairs, and those that were sent before are done.
+    pub(super) fn set_tasks(&self, pairs: &[usize]) {
+        self.recording.clear_tasks();
+        self.add_tasks(pairs);
+    }
+
     /// The tasks that are sent next are of these pairs.
-    pub(super) fn set_tasks(&mut self, pairs: Vec<usize>) {
-        self.tasks = pairs;
+    pub(super) fn add_tasks(&self, pairs: &[usize]) {
+        let of = |pair: &usize| Some((*pair, self.begun.get(pair)?.id));
+        self.recording.add_tasks(pairs.iter().map(of));
     }
 
     /// The target took messages of this pair from other folders of its own: UIDs of source and
     /// target, and flags.
-    pub(super) fn relocated(&self, pair: usize, pairs: &[(Uid, Uid, Flags)]) {
+    pub(super) fn relocated(&self, pair: usize, pairs: &[FlaggedPair]) {
         if self.pair(pair, pairs) {
-            self.count(pair, pairs.len());
+            self.recording.count(pair, pairs.len());
         }
     }
 
     /// Records these pairs of a folder: UIDs of source and target, and flags. Gives whether they
     /// are recorded.
-    pub(super) fn pair(&self, pair: usize, pairs: &[(Uid, Uid, Flags)]) -> bool {
-        let Some((state, begun)) = self.writable().zip(self.begun.get(&pair)) else {
-            return false;
-        };
-        self.heed(state.add_pairs(begun.id, &pairs.iter().map(pair_record).collect::<Vec<_>>()))
-            .is_some()
+    pub(super) fn pair(&self, pair: usize, pairs: &[FlaggedPair]) -> bool {
+        let begun = self.writable().and_then(|_| self.begun.get(&pair));
+        begun.is_some_and(|begun| self.recording.pair(begun.id, pairs))
     }
 
     /// Whether the last run with this state died: what it had sent may be arriving still.
@@ -340,19 +349,14 @@ impl<'a> Memory<'a> {
         self.state.filter(|_| !self.read_only)
     }
 
-    fn count(&self, pair: usize, more: usize) {
-        let mut copied = lock(&self.copied);
-        *copied.entry(pair).or_default() += u32::try_from(more).unwrap_or(u32::MAX);
-    }
-
     /// Whether anything is kept for the next run.
     pub(super) fn is_kept(&self) -> bool {
         self.state.is_some()
     }
 
     /// Who is told what was copied.
-    pub(super) fn journal(&self) -> Option<&dyn Journal> {
-        self.writable().map(|_| self as &dyn Journal)
+    pub(super) fn journal(&self) -> Option<Arc<Recording<'a>>> {
+        self.writable().map(|_| Arc::clone(&self.recording))
     }
 
     /// Whether there is something to note once everything has gone through.
@@ -383,11 +387,10 @@ impl<'a> Memory<'a> {
                 now.insert(mailbox.name, mailbox.status.unwrap_or_default().counters);
             }
         }
-        let copied = lock(&self.copied);
         let in_step = |(index, begun): (&usize, &Begun)| {
             let name = &begun.target_name;
             begun.in_step(
-                copied.get(index).copied().unwrap_or(0),
+                self.recording.counted(*index),
                 now.get(name).or_else(|| self.proven.get(name)),
             )
         };
@@ -414,21 +417,8 @@ impl<'a> Memory<'a> {
         (is_as_it_was(now, &seen.then) && seen.print == print).then_some(seen.messages)
     }
 
-    /// A failure of the state costs the next run time; it is said once.
     fn heed<T>(&self, result: Result<T, Error>) -> Option<T> {
-        result
-            .inspect_err(|error| {
-                if !self.has_failed.swap(true, Ordering::Relaxed) {
-                    let hint = error
-                        .hint
-                        .as_deref()
-                        .map(|hint| format!("; {hint}"))
-                        .unwrap_or_default();
-                    let text = format!("the next run will take longer: {error}{hint}");
-                    self.observer.observe(&Event::Warning { text: &text });
-                }
-            })
-            .ok()
+        self.recording.heed(result)
     }
 }
 
@@ -488,41 +478,6 @@ impl Begun {
             source,
             target,
         })
-    }
-}
-
-impl Journal for Memory<'_> {
-    fn copied(&self, task: usize, folder: &FolderTask, pairs: &[(Uid, Uid)]) {
-        let Some((state, index)) = self.state.zip(self.tasks.get(task)) else {
-            return;
-        };
-        let Some(begun) = self.begun.get(index) else {
-            return;
-        };
-        let record = |(source, target): &(Uid, Uid)| {
-            let flags = folder
-                .position(*source)
-                .map(|at| folder.flags.get(folder.messages[at].flags()));
-            PairRecord {
-                source: *source,
-                target: *target,
-                flags: flags.unwrap_or_default(),
-            }
-        };
-        if self
-            .heed(state.add_pairs(begun.id, &pairs.iter().map(record).collect::<Vec<_>>()))
-            .is_some()
-        {
-            self.count(*index, pairs.len());
-        }
-    }
-}
-
-fn pair_record((source, target, flags): &(Uid, Uid, Flags)) -> PairRecord {
-    PairRecord {
-        source: *source,
-        target: *target,
-        flags: flags.clone(),
     }
 }
 

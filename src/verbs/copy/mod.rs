@@ -9,6 +9,7 @@ mod changes;
 mod checking;
 mod damage;
 mod deletion;
+mod early;
 mod elsewhere;
 mod emptying;
 mod holding;
@@ -19,6 +20,7 @@ mod needs;
 mod planning;
 mod prepare;
 mod proof;
+mod recording;
 mod relocate;
 mod removals;
 mod renames;
@@ -35,20 +37,24 @@ use super::searching::check_search;
 use super::{CopyOptions, CopySummary, PlanUse, Status};
 use crate::engine::latecomers;
 use crate::event::{Event, Observer, Run, Stop};
-use crate::exec::{self, Ahead, Connecting, Context, Lanes, Link};
+use crate::exec::{self, Ahead, Connecting, Context, Journal, Lanes, Link, Running};
 use crate::folders::{Pair, Rules};
 use crate::mail::{Both, MailboxName, Side, UidValidity};
 use crate::plan::elsewhere::Shelf;
 use crate::plan::planned::Planned;
 use crate::state::State;
 use crate::store::{Answer, Connector, Error, Prepared};
+use early::Early;
 use elsewhere::Elsewhere;
 use memory::Memory;
 use needs::Needs;
+use recording::Recording;
 use relocate::Leftover;
 use removals::Doomed;
 use renames::Rename;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::thread::Scope;
 use std::time::Instant;
 use work::Works;
 
@@ -105,15 +111,82 @@ struct Request<'a> {
 impl<'a> Request<'a> {
     /// Plans and, unless it is a dry run, carries out the plan.
     fn carry_out(&self, connecting: &Connecting<'_, '_>) -> Result<(Copy<'a>, Planned), Error> {
-        let connect = || opening::connect(self.connectors);
-        let (mut copy, opened, lanes) = opening::patiently(connect, self.run, |link| {
-            let (mut copy, mut opened) = self.open(link)?;
-            let lanes = opening::lanes(self.options.jobs, self.connectors, &opened.link);
-            let (link, names) = opened.link_and_names();
-            connecting.begin(copy.lanes_from_listing(lanes, &names) - 1);
-            copy.plan(link, &names)?;
-            Ok((copy, opened, lanes))
-        })?;
+        let ahead = connecting.ahead();
+        std::thread::scope(|scope| {
+            let early = |lanes, asks_for_each, recording: Option<Arc<Recording<'a>>>| {
+                let context = self.context(lanes, ahead);
+                let begin = move || begin_lanes(scope, context, asks_for_each, recording.clone());
+                Early::new(self.options.headway, begin)
+            };
+            // A copy that broke off while it was planned, with what it has sent.
+            let mut broken: Option<Copy<'a>> = None;
+            let connect = || opening::connect(self.connectors);
+            let planned = opening::patiently(connect, self.run, |link| {
+                self.plan(link, connecting, &early, &mut broken)
+            });
+            match (planned, broken) {
+                (Ok(plan), _) => Ok(self.carry_out_plan(plan, connecting)),
+                (Err(error), Some(mut copy)) if copy.summary.copied + copy.summary.failed > 0 => {
+                    copy.summary.status = Status::Stopped(error);
+                    Ok((copy, Planned::default()))
+                }
+                (Err(error), _) => Err(error),
+            }
+        })
+    }
+
+    /// Plans, and lets lanes begin meanwhile where they may.
+    fn plan<'s>(
+        &self,
+        link: Link,
+        connecting: &Connecting<'_, '_>,
+        early: &MakeEarly<'a, 's, '_>,
+        broken: &mut Option<Copy<'a>>,
+    ) -> Result<Plan<'a, 's>, Error> {
+        let (mut copy, mut opened) = self.open(link)?;
+        let lanes = opening::lanes(self.options.jobs, self.connectors, &opened.link);
+        let (link, names) = opened.link_and_names();
+        let ahead = copy.lanes_from_listing(lanes, &names);
+        connecting.begin(ahead - 1);
+        let mut early = (ahead > 1 && copy.may_begin_early(&names)).then(|| {
+            let asks_for_each = link.target.asks_for_each();
+            let lanes = Copy::lanes_for_pieces(lanes, &names, asks_for_each);
+            early(lanes, asks_for_each, copy.memory.journal())
+        });
+        let planned = copy.plan(link, &names, early.as_mut());
+        if let Some(before) = &broken {
+            copy.take_over(&before.summary);
+        }
+        if let Err(error) = planned {
+            // Lanes may need connections in place of these.
+            drop(opened);
+            if let Some(early) = early {
+                let tally = copy.end_early(early);
+                copy.summary.traffic += tally.traffic;
+                tally.link.into_iter().for_each(|link| copy.close(link));
+            }
+            *broken = Some(copy);
+            return Err(error);
+        }
+        Ok(Plan {
+            copy,
+            opened,
+            lanes,
+            early,
+        })
+    }
+
+    fn carry_out_plan(
+        &self,
+        plan: Plan<'a, '_>,
+        connecting: &Connecting<'_, '_>,
+    ) -> (Copy<'a>, Planned) {
+        let Plan {
+            mut copy,
+            opened,
+            lanes,
+            early,
+        } = plan;
         let Opened {
             link,
             pairing,
@@ -131,10 +204,14 @@ impl<'a> Request<'a> {
         if self.options.dry_run {
             copy.foresee(&names, link);
         } else {
-            connecting.begin(copy.lanes_for_certain(lanes) - 1);
-            copy.carry_out(link, &names, &self.context(lanes, connecting.ahead()));
+            // Lanes that run have taken the connections that were made ahead.
+            if !early.as_ref().is_some_and(Early::has_begun) {
+                connecting.begin(copy.lanes_for_certain(lanes) - 1);
+            }
+            let context = self.context(lanes, connecting.ahead());
+            copy.carry_out(link, &names, &context, early);
         }
-        Ok((copy, planned))
+        (copy, planned)
     }
 
     /// Reads both listings and what is known, and decides which folders take part.
@@ -177,6 +254,31 @@ impl<'a> Request<'a> {
     }
 }
 
+/// Makes what lets lanes begin early: so many, for a target that has to be asked before each message
+/// or not.
+type MakeEarly<'a, 's, 'f> = dyn Fn(Lanes, bool, Option<Arc<Recording<'a>>>) -> Early<'s> + 'f;
+
+/// A copy that is planned, and lanes that may have begun with it.
+struct Plan<'a, 's> {
+    copy: Copy<'a>,
+    opened: Opened,
+    lanes: Lanes,
+    early: Option<Early<'s>>,
+}
+
+/// Starts lanes for a plan that is still being made.
+fn begin_lanes<'s>(
+    scope: &'s Scope<'s, '_>,
+    context: Context<'s>,
+    asks_for_each: bool,
+    recording: Option<Arc<Recording<'s>>>,
+) -> Running<'s> {
+    exec::begin(scope, asks_for_each, move |run| {
+        let journal = recording.as_deref().map(|journal| journal as &dyn Journal);
+        run(&Context { journal, ..context })
+    })
+}
+
 /// What the state says that the target holds.
 fn held(state: Option<&State>) -> Result<Held, Error> {
     let records = state.map_or(Ok(Vec::new()), State::folders)?;
@@ -203,6 +305,8 @@ struct Copy<'a> {
     elsewhere: Elsewhere,
     /// Messages that were to leave a folder of the target and may still be there.
     leftovers: Vec<Leftover>,
+    /// The target's folders of which it was said that they were made, by their planned names.
+    made: HashSet<MailboxName>,
     /// What became of the target's new folders, where they were made ahead.
     prepared: Option<Vec<Answer<Prepared>>>,
     /// Folders that were subscribed to as they were made or opened.
@@ -231,6 +335,7 @@ impl<'a> Copy<'a> {
             unmatched_generations: HashMap::new(),
             elsewhere: Elsewhere::default(),
             leftovers: Vec::new(),
+            made: HashSet::new(),
             prepared: None,
             subscribed: HashSet::new(),
             renames: Vec::new(),

@@ -4,11 +4,16 @@ use super::damage::ToCheck;
 use crate::engine::flagging::FlagChanges;
 use crate::engine::folders::FolderRef;
 use crate::mail::{Counters, FlagTable, Flags, MailboxName, Message, PermanentFlags, Uid, UidSet};
+use crate::plan::FolderTask;
 use crate::plan::planned::{Flagged, by_flags};
 use crate::store::{FlagEdit, FolderScan};
 use crate::verbs::compare::{Compared, only};
 use crate::verbs::same_mailbox::left_marked;
 use crate::verbs::{Deleting, FlagPolicy};
+use std::sync::Arc;
+
+/// UIDs of source and target, and the flags that are recorded.
+pub(super) type FlaggedPair = (Uid, Uid, Flags);
 
 /// What one folder needs.
 #[derive(Default)]
@@ -16,6 +21,8 @@ pub(super) struct Needs {
     /// How the source's folder looked when it was opened.
     pub(super) source: SideState,
     pub(super) missing: Vec<Message>,
+    /// What lanes were given of what is missing, which is not among `missing` any more.
+    pub(super) sending: Option<Arc<FolderTask>>,
     pub(super) flags: FlagTable,
     pub(super) already_there: u64,
     /// Flags to change on the target.
@@ -157,6 +164,7 @@ impl Needs {
         Self {
             source: SideState::new(&compared.source),
             missing,
+            sending: None,
             flags,
             already_there: (compared.matching.pairs.len() + compared.recognised.pairs.len()) as u64,
             flag_changes: with_marks_taken_off(flag_changes(compared, rules), compared),
@@ -188,12 +196,30 @@ impl Needs {
 
     /// The bytes of what is missing, less what the target takes from other folders.
     pub(super) fn bytes_to_send(&self) -> u64 {
-        let all: u64 = self
-            .missing
-            .iter()
-            .map(|message| u64::from(message.size()))
-            .sum();
-        all - self.server_side_bytes
+        let sizes = self.all_missing().map(|message| u64::from(message.size()));
+        sizes.sum::<u64>() - self.server_side_bytes
+    }
+
+    /// All that is missing: first what is being sent, then the rest.
+    pub(super) fn all_missing(&self) -> impl Iterator<Item = &Message> {
+        self.in_lanes().iter().chain(&self.missing)
+    }
+
+    /// What is missing at this position among all of that.
+    pub(super) fn missing_at(&self, position: usize) -> Option<&Message> {
+        let sending = self.in_lanes();
+        sending
+            .get(position)
+            .or_else(|| self.missing.get(position.checked_sub(sending.len())?))
+    }
+
+    /// What lanes were given.
+    pub(super) fn in_lanes(&self) -> &[Message] {
+        self.sending.as_ref().map_or(&[], |task| &task.messages)
+    }
+
+    pub(super) fn missing_count(&self) -> u64 {
+        (self.in_lanes().len() + self.missing.len()) as u64
     }
 
     /// Counts the messages whose flags are to be changed.

@@ -2,6 +2,7 @@
 
 use super::Copy;
 use super::damage;
+use super::early::Early;
 use super::keeping;
 use super::needs::{NeedRules, Needs};
 use super::prepare::Preparing;
@@ -9,34 +10,37 @@ use super::work::Works;
 use crate::event::{Event, FolderPlanned};
 use crate::exec::Link;
 use crate::folders::{Pair, TargetFolder};
-use crate::locks::{lock, unlocked};
 use crate::mail::Side;
 use crate::store::{Error, Store};
-use crate::verbs::compare::{self, Compared, Comparison, Learnt};
+use crate::verbs::compare::{self, Compared, Comparison};
 use crate::verbs::holdings::Survey;
 use crate::verbs::labels;
 use crate::verbs::opening::Names;
 use crate::verbs::{Deleting, FlagPolicy, PlanUse};
 use std::collections::HashSet;
-use std::sync::Mutex;
-
-/// What is done on the target before its folders are scanned.
-type FirstOnTarget<'f> = dyn Fn(&mut Box<dyn Store>) -> Result<Learnt, Error> + Sync + 'f;
 
 /// What is looked at while a copy is planned.
-struct Planning<'n> {
+struct Planning<'n, 'e> {
     names: &'n Names<'n>,
     /// The pairs as they are compared.
     pairs: Vec<compare::Pair>,
     survey: Survey,
+    /// Lanes that begin meanwhile, if they may.
+    early: Option<&'n mut Early<'e>>,
 }
 
 impl Copy<'_> {
-    /// Compares all folders and tells what there is to do.
+    /// Compares all folders and tells what there is to do. What is certain is handed to the lanes
+    /// meanwhile.
     ///
     /// # Errors
     /// What ends the connections.
-    pub(super) fn plan(&mut self, link: &mut Link, names: &Names<'_>) -> Result<(), Error> {
+    pub(super) fn plan(
+        &mut self,
+        link: &mut Link,
+        names: &Names<'_>,
+        early: Option<&mut Early<'_>>,
+    ) -> Result<(), Error> {
         self.folders = Works::new(names.pairs.len());
         let survey = Survey::new(Side::SOURCE, self.observer);
         let pairs = names.comparison_pairs(survey.is_wanted());
@@ -44,14 +48,16 @@ impl Copy<'_> {
             names,
             pairs,
             survey,
+            early,
         };
         labels::sort(link.source.as_mut(), names, &mut planning.pairs)?;
         let open = self.pairs_to_open(&mut planning);
         self.compare_and_prepare(link, &mut planning, open)?;
+        planning.early.take().into_iter().for_each(Early::end);
         // Views come last: what is only there shows once everything else is known.
         if names.pairs.iter().any(|pair| pair.view) {
             let open = self.views_to_compare(link, names, &mut planning.pairs)?;
-            self.compare(link, &mut planning, open, &|_| Ok(Learnt::new()))?;
+            self.compare(link, &mut planning, open, &Preparing::default())?;
         }
         let counted =
             (0..names.pairs.len()).filter(|index| !self.is_idle_view(*index, names.pairs));
@@ -64,7 +70,7 @@ impl Copy<'_> {
     }
 
     /// Gives the folders that have to be looked into, and notes those that are in step.
-    fn pairs_to_open(&mut self, planning: &mut Planning<'_>) -> Vec<usize> {
+    fn pairs_to_open(&mut self, planning: &mut Planning<'_, '_>) -> Vec<usize> {
         let names = planning.names;
         let mut open = Vec::new();
         for (index, pair) in names
@@ -99,7 +105,7 @@ impl Copy<'_> {
     fn compare_and_prepare(
         &mut self,
         link: &mut Link,
-        planning: &mut Planning<'_>,
+        planning: &mut Planning<'_, '_>,
         open: Vec<usize>,
     ) -> Result<(), Error> {
         let is_ahead = self.prepares_ahead();
@@ -108,34 +114,29 @@ impl Copy<'_> {
         } else {
             Preparing::default()
         };
-        let prepared = Mutex::new(None);
-        let prepare = |target: &mut Box<dyn Store>| {
-            let done = preparing.carry_out(target.as_mut())?;
-            let known = preparing.found_empty(&done);
-            *lock(&prepared) = Some(done);
-            Ok(known)
-        };
-        self.compare(link, planning, open, &prepare)?;
-        self.take_prepared(&preparing, unlocked(prepared).unwrap_or_default());
+        self.compare(link, planning, open, &preparing)?;
+        self.take_prepared(preparing);
         Ok(())
     }
 
-    /// Compares these pairs and notes what each needs. `first` is done on the target before its
-    /// folders are scanned.
+    /// Compares these pairs and notes what each needs. The target is prepared before its folders
+    /// are scanned.
     fn compare(
         &mut self,
         link: &mut Link,
-        planning: &mut Planning<'_>,
+        planning: &mut Planning<'_, '_>,
         open: Vec<usize>,
-        first: &FirstOnTarget<'_>,
+        preparing: &Preparing,
     ) -> Result<(), Error> {
         let Planning {
             names,
             pairs,
             survey,
+            early,
         } = planning;
+        let first = |target: &mut Box<dyn Store>| preparing.carry_out(target.as_mut());
         let comparison = Comparison {
-            first_on_target: first,
+            first_on_target: &first,
             pairs,
             filter: &self.options.filter,
             filter_target: false,
@@ -151,6 +152,9 @@ impl Copy<'_> {
                 let from = names.pairs[index].from.to_string();
                 survey.add(&from, &pairs[index].source, &compared.source.messages);
                 self.take_compared(index, names, &compared, &pairs[index]);
+                if let Some(early) = early {
+                    self.hand_over(early, names, preparing, index);
+                }
             }
             Err(reason) => self.fail_folder(index, &names.pairs[index], &reason),
         })
@@ -234,15 +238,15 @@ impl Copy<'_> {
             } else {
                 (leaving, 0)
             };
-            messages += needs.missing.len() as u64;
+            messages += needs.missing_count();
             bytes += to_send;
             self.observer.observe(&Event::FolderPlanned(FolderPlanned {
                 from: &pair.from.to_string(),
                 to: &pair.to.to_string(),
                 reason: &pair.reasons.join("; "),
                 create: matches!(pair.target, TargetFolder::New { .. }),
-                messages: needs.missing.len() as u64 + needs.already_there,
-                copy: needs.missing.len() as u64,
+                messages: needs.missing_count() + needs.already_there,
+                copy: needs.missing_count(),
                 server_side: needs.server_side,
                 bytes: to_send,
                 already_there: needs.already_there,

@@ -11,11 +11,13 @@ use crate::engine::way::Way;
 use crate::event::Event;
 use crate::exec::Link;
 use crate::folders::{Pair, TargetFolder};
+use crate::locks::{lock, unlocked, wait};
 use crate::mail::{Both, MailboxName, Side};
 use crate::store::{Answer, Error, NewFolder, Prepared, Store};
 use crate::verbs::PlanUse;
 use crate::verbs::compare::Learnt;
 use std::collections::HashMap;
+use std::sync::{Condvar, Mutex};
 
 /// What is done on the target while the source is read: new folders are made, and those that are
 /// empty are opened.
@@ -24,14 +26,35 @@ pub(super) struct Preparing {
     new: Vec<NewFolder>,
     /// Each with the pairs that it is in.
     empty: Vec<(NewFolder, Vec<usize>)>,
+    done: Mutex<Done>,
+    ended: Condvar,
+}
+
+/// What came of it so far.
+#[derive(Default)]
+struct Done {
+    /// The new folders first.
+    prepared: AllPrepared,
+    has_ended: bool,
+}
+
+/// Notes the end, however it comes.
+struct Ending<'p>(&'p Preparing);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.done).has_ended = true;
+        self.0.ended.notify_all();
+    }
 }
 
 /// What became of each of some folders.
 type AllPrepared = Vec<Answer<Prepared>>;
 
 impl Preparing {
-    /// Does it. What came of it has the new folders first.
-    pub(super) fn carry_out(&self, target: &mut dyn Store) -> Result<AllPrepared, Error> {
+    /// Does it. Gives what there is to know of the empty folders, by their pairs.
+    pub(super) fn carry_out(&self, target: &mut dyn Store) -> Result<Learnt, Error> {
+        let _ending = Ending(self);
         let folders: Vec<NewFolder> = self
             .new
             .iter()
@@ -39,15 +62,37 @@ impl Preparing {
             .cloned()
             .collect();
         if folders.is_empty() {
-            Ok(Vec::new())
-        } else {
-            target.prepare(&folders)
+            return Ok(Learnt::new());
         }
+        let done = target.prepare(&folders)?;
+        let found = self.found_empty(&done);
+        lock(&self.done).prepared = done;
+        Ok(found)
+    }
+
+    /// Waits until it has ended.
+    pub(super) fn await_end(&self) {
+        let mut done = lock(&self.done);
+        while !done.has_ended {
+            done = wait(&self.ended, done);
+        }
+    }
+
+    /// A new folder that was made and opened and is empty, with how it was planned.
+    pub(super) fn made(&self, name: &MailboxName) -> Option<(&NewFolder, Prepared)> {
+        let at = self.new.iter().position(|folder| folder.name == *name)?;
+        let done = lock(&self.done);
+        let prepared = done.prepared.get(at)?.as_ref().ok()?;
+        let is_empty = prepared
+            .opened
+            .as_ref()
+            .is_some_and(|scan| scan.exists == 0);
+        is_empty.then(|| (&self.new[at], prepared.clone()))
     }
 
     /// What there is to know of the empty folders, by their pairs; not of one that has a message by
     /// now.
-    pub(super) fn found_empty(&self, prepared: &[Answer<Prepared>]) -> Learnt {
+    fn found_empty(&self, prepared: &[Answer<Prepared>]) -> Learnt {
         let mut found = Learnt::new();
         for (folder, (_, pairs)) in prepared.iter().skip(self.new.len()).zip(&self.empty) {
             let opened = folder
@@ -88,11 +133,14 @@ impl Copy<'_> {
         Preparing {
             new: self.folders_to_make(names.pairs),
             empty,
+            done: Mutex::default(),
+            ended: Condvar::new(),
         }
     }
 
     /// Notes what was prepared.
-    pub(super) fn take_prepared(&mut self, preparing: &Preparing, mut prepared: AllPrepared) {
+    pub(super) fn take_prepared(&mut self, preparing: Preparing) {
+        let mut prepared = unlocked(preparing.done).prepared;
         let empty = prepared.split_off(preparing.new.len().min(prepared.len()));
         self.note_subscribed(empty);
         self.prepared = (!prepared.is_empty()).then_some(prepared);
@@ -190,13 +238,7 @@ impl Copy<'_> {
     /// A folder was made for these pairs.
     fn take_made(&mut self, pairs: &[Pair], of: &[usize], planned: &NewFolder, made: Made) {
         if let Some(first) = of.first() {
-            let name = pairs[*first].to.to_string();
-            self.summary.folders_created += 1;
-            self.observer
-                .observe(&Event::FolderCreated { folder: &name });
-            if let Some(text) = other_name(planned, &made.name, &name, "target") {
-                self.observer.observe(&Event::Warning { text: &text });
-            }
+            self.tell_made(planned, &made.name, &pairs[*first]);
         }
         for index in of {
             if let Some(needs) = self.folders.needs_mut(*index) {
@@ -205,6 +247,20 @@ impl Copy<'_> {
         }
         if made.is_subscribed {
             self.subscribed.insert(made.name);
+        }
+    }
+
+    /// Says once that a folder was made.
+    pub(super) fn tell_made(&mut self, planned: &NewFolder, name: &MailboxName, pair: &Pair) {
+        if !self.made.insert(planned.name.clone()) {
+            return;
+        }
+        let shown = pair.to.to_string();
+        self.summary.folders_created += 1;
+        self.observer
+            .observe(&Event::FolderCreated { folder: &shown });
+        if let Some(text) = other_name(planned, name, &shown, "target") {
+            self.observer.observe(&Event::Warning { text: &text });
         }
     }
 

@@ -75,6 +75,11 @@ impl Works {
         self.compared().map(|(_, needs)| needs)
     }
 
+    /// Whether lanes were given messages while the plan was made.
+    pub(super) fn are_on_their_way(&self) -> bool {
+        self.all_needs().any(|needs| needs.sending.is_some())
+    }
+
     /// Gives what the target moved or copied into its folders by itself. Several pairs may have the
     /// same one.
     pub(super) fn arrived(&self) -> HashMap<&MailboxName, Arrived> {

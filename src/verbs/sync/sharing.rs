@@ -22,6 +22,7 @@ use crate::plan::FolderTask;
 use crate::plan::elsewhere::{self, Looks, Sameness, Wanted};
 use crate::store::Error;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// A message by its folder's work and its UID on the side that has it.
 type Original = twins::Place;
@@ -78,7 +79,8 @@ pub(super) type Originals = HashMap<usize, HashMap<Uid, Original>>;
 pub(super) fn postpone(sent: &mut Sent, originals: &Originals) -> Vec<Postponed> {
     let mut postponed = Vec::new();
     let mut now = Sent::default();
-    for (work, mut task) in sent.of.drain(..).zip(sent.tasks.drain(..)) {
+    for (work, task) in sent.of.drain(..).zip(sent.tasks.drain(..)) {
+        let mut task = Arc::unwrap_or_clone(task);
         if let Some(originals) = originals.get(&work) {
             let (later, rest): (Vec<Message>, Vec<Message>) = std::mem::take(&mut task.messages)
                 .into_iter()

@@ -5,6 +5,7 @@
 
 mod after;
 mod contradictions;
+mod early;
 mod gmail;
 mod identity;
 mod incremental;

@@ -4,7 +4,7 @@ use super::ground::Ground;
 use crate::lab::client::{Client, NewMessage};
 use crate::lab::mailboxes::{message, messages};
 use crate::lab::servers::Personality;
-use mailferry::verbs::{CopyOptions, Deleting};
+use mailferry::verbs::{CopyOptions, Deleting, Headway};
 
 /// One kind of run, each of whose writes is to break once.
 pub(crate) struct Scenario {
@@ -31,6 +31,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         prepare: fill,
         stateless: true,
         options: one_lane,
+        meanwhile: Ground::assert_no_damage,
+        then: Ground::assert_equal,
+    },
+    // Two lanes begin with the first folder while others are read; they write in any order.
+    Scenario {
+        name: "early",
+        target: Personality::Plain,
+        prepare: fill_for_lanes,
+        stateless: true,
+        options: two_lanes_at_once,
         meanwhile: Ground::assert_no_damage,
         then: Ground::assert_equal,
     },
@@ -152,10 +162,33 @@ fn one_lane() -> CopyOptions {
     }
 }
 
+fn two_lanes_at_once() -> CopyOptions {
+    let headway = Headway {
+        messages: 1,
+        bytes: 1,
+    };
+    CopyOptions {
+        jobs: Some(2),
+        headway,
+        ..CopyOptions::default()
+    }
+}
+
 /// Messages of every kind in a few folders: equal ones, some without Message-ID, one that is
 /// streamed, a draft, none.
 fn fill(ground: &Ground) {
     fill_account(&mut ground.on_source());
+}
+
+/// The same, and as many more that there is work for two lanes.
+fn fill_for_lanes(ground: &Ground) {
+    fill(ground);
+    let mut client = ground.on_source();
+    client.create(&["many"]);
+    client.append(
+        &["many"],
+        (200..240).map(|number| message(number, "one of many")),
+    );
 }
 
 /// The same by any client.
