@@ -269,6 +269,26 @@ impl Dovecot {
         })
     }
 
+    /// One that a test has for itself, to restart it.
+    pub fn alone() -> Self {
+        Self(Server::start("dovecot").unwrap_or_else(|reason| panic!("{reason}")))
+    }
+
+    /// Ends it with all its connections and starts it again on the same port.
+    pub fn restart(&self) {
+        for verb in [&["stop"][..], &["start"]] {
+            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/servers/dovecot");
+            let mut command = Command::new(script);
+            command.args(verb).arg(&self.0.directory);
+            if verb == ["start"] {
+                command.arg(self.0.port.to_string());
+            }
+            let done = command.output().unwrap();
+            let words = String::from_utf8_lossy(&done.stderr);
+            assert!(done.status.success(), "{verb:?}: {words}");
+        }
+    }
+
     /// A new, empty account; `name` (letters and digits) is for the reader of logs.
     pub fn account(&self, name: &str, personality: Personality) -> Account {
         let number = self.0.count();

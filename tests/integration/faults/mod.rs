@@ -1,5 +1,6 @@
 //! Failures during a run: connections, processes, replies and writes, wherever they can break.
 
+mod chaos;
 mod cuts;
 mod every_write;
 pub(super) mod injector;

@@ -209,6 +209,31 @@ pub struct Proxy {
     /// Its port on 127.0.0.1.
     pub port: u16,
     connections: Arc<Mutex<Vec<Arc<Counters>>>>,
+    plan: Arc<Mutex<Current>>,
+}
+
+/// What a proxy does now.
+struct Current {
+    plan: Arc<Plan>,
+    /// How many connections there were before it.
+    before: usize,
+}
+
+impl Current {
+    /// Gives the plan for a connection by its number from 1, and whether it misbehaves.
+    fn of(&self, number: usize) -> (Arc<Plan>, bool) {
+        let plan = &self.plan;
+        let number = number - self.before;
+        let misbehaves = number > plan.spared
+            && plan
+                .only_first
+                .is_none_or(|first| number - plan.spared <= first)
+            && plan
+                .only_while
+                .as_ref()
+                .is_none_or(|is_on| is_on.load(Ordering::Relaxed));
+        (Arc::clone(plan), misbehaves)
+    }
 }
 
 impl Proxy {
@@ -229,7 +254,11 @@ impl Proxy {
                 .unwrap();
         }
         let connections: Arc<Mutex<Vec<Arc<Counters>>>> = Arc::default();
-        let shared = Arc::clone(&connections);
+        let plan = Arc::new(Mutex::new(Current {
+            plan: Arc::new(plan),
+            before: 0,
+        }));
+        let (shared, current) = (Arc::clone(&connections), Arc::clone(&plan));
         let free = [Instant::now(); 2].map(|now| Arc::new(Mutex::new(now)));
         std::thread::spawn(move || {
             for client in listener.incoming() {
@@ -244,18 +273,22 @@ impl Proxy {
                     all.push(Arc::clone(&counters));
                     all.len()
                 };
-                let misbehaves = number > plan.spared
-                    && plan
-                        .only_first
-                        .is_none_or(|first| number - plan.spared <= first)
-                    && plan
-                        .only_while
-                        .as_ref()
-                        .is_none_or(|is_on| is_on.load(Ordering::Relaxed));
+                let (plan, misbehaves) = current.lock().unwrap().of(number);
                 carry(client, server, &plan, &free, misbehaves, &counters);
             }
         });
-        Self { port, connections }
+        Self {
+            port,
+            connections,
+            plan,
+        }
+    }
+
+    /// Does something else with all further connections, which count from here.
+    pub fn change(&self, plan: Plan) {
+        let before = self.connections.lock().unwrap().len();
+        let plan = Arc::new(plan);
+        *self.plan.lock().unwrap() = Current { plan, before };
     }
 
     /// What went over each connection so far, in the order in which they came.
