@@ -557,3 +557,23 @@ impl Courier {
         self.0.pooled()
     }
 }
+
+/// A proxy in front of the test binary's Dovecot, as hosters have one: nginx or perdition.
+pub struct Front(Server);
+
+impl Front {
+    /// The proxy of this name in `scripts/servers`, or `None` where the system has none.
+    pub fn start(name: &str) -> Option<Self> {
+        let port = Dovecot::shared().0.port.to_string();
+        Server::start_with(name, &[("LAB_BACKEND", &port)])
+            .ok()
+            .map(Self)
+    }
+
+    /// A new, empty account behind it.
+    pub fn account(&self) -> Account {
+        Dovecot::shared()
+            .account("behind", Personality::Plain)
+            .by_port(self.0.port)
+    }
+}
