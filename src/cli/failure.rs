@@ -92,6 +92,7 @@ pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
         ErrorKind::Protocol => "protocol",
         ErrorKind::Refused => "refused",
         ErrorKind::Full => "full",
+        ErrorKind::LimitReached => "limit_reached",
         ErrorKind::Locked => "locked",
         ErrorKind::SameMailbox => "same_mailbox",
         ErrorKind::Interrupted => "interrupted",

@@ -13,6 +13,7 @@ use crate::plan::{FolderTask, Keywords, Piece, Treatment, rows};
 use crate::store::{Error, ErrorKind, Fetched, Outcome, Refusal, RefusalMeaning, Store};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// How many pieces are requested from the source ahead: the next one's first bytes are here when
 /// the last one ends.
@@ -75,7 +76,7 @@ impl<'a> Lane<'a> {
             let side = if self.target_failed { to } else { to.other() };
             self.give_back(&error);
             self.shared.close(self.link);
-            if error.kind == ErrorKind::Full {
+            if matches!(error.kind, ErrorKind::Full | ErrorKind::LimitReached) {
                 self.shared.halt();
             }
             if !error.kind.is_worth_retrying() || self.shared.is_to_stop() {
@@ -259,6 +260,11 @@ impl<'a> Lane<'a> {
             self.shared.reader(),
             refusal.text
         );
+        if refusal.meaning == RefusalMeaning::Throttled {
+            self.shared.bear(self.shared.reader(), &refusal)?;
+            self.put_back(&piece, absent);
+            return Ok(());
+        }
         if refusal.meaning == RefusalMeaning::NoFolder {
             absent
                 .into_iter()
@@ -267,6 +273,16 @@ impl<'a> Lane<'a> {
         }
         self.ask_again(&piece, absent, &reason);
         Ok(())
+    }
+
+    /// Puts messages of a piece back into the queue, to be treated as before.
+    fn put_back(&self, piece: &Piece, positions: Vec<usize>) {
+        let row = |messages| Piece {
+            messages,
+            ..piece.clone()
+        };
+        let pieces: Vec<Piece> = rows(positions).into_iter().map(row).collect();
+        self.shared.queue.give_back(pieces);
     }
 
     /// Puts messages that the source refused back into the queue, in smaller pieces the more often
@@ -378,6 +394,7 @@ impl<'a> Lane<'a> {
             .remove(&token)
             .map_or(0, |message| message.bytes);
         (self.breaks, self.stalls) = (0, 0);
+        self.shared.throttles.store(0, Ordering::Relaxed);
         self.shared.confirm(token, bytes);
     }
 
@@ -399,6 +416,12 @@ impl<'a> Lane<'a> {
     fn split(&mut self, tokens: &[u32], refusal: &Refusal) -> Result<(), Error> {
         if refusal.meaning == RefusalMeaning::Full {
             return Err(self.full(tokens.first().copied(), refusal));
+        }
+        if refusal.meaning == RefusalMeaning::Throttled {
+            self.shared.bear(self.shared.writer(), refusal)?;
+            let pieces = self.pieces_of(tokens, |_| ());
+            self.shared.queue.give_back(pieces);
+            return Ok(());
         }
         let (left, right) = tokens.split_at(tokens.len() / 2);
         for half in [left, right] {
@@ -423,6 +446,11 @@ impl<'a> Lane<'a> {
         let folder = &self.shared.tasks[task];
         match suspected(refusal.meaning, folder, position, sent.treatment) {
             RefusalMeaning::Full => return Err(self.full(Some(token), refusal)),
+            RefusalMeaning::Throttled => {
+                self.shared.bear(self.shared.writer(), refusal)?;
+                let pieces = self.pieces_of(&[token], |_| ());
+                self.shared.queue.give_back(pieces);
+            }
             RefusalMeaning::Flags if sent.treatment.keywords < Keywords::None => {
                 self.tell_dropped(folder, "keywords", refusal);
                 self.send_carefully(token, |treatment| {
@@ -490,7 +518,7 @@ impl<'a> Lane<'a> {
         self.shared.fail(task, position, heading, &reason);
         let is_for_good = !matches!(
             refusal.meaning,
-            RefusalMeaning::Transient | RefusalMeaning::NoFolder
+            RefusalMeaning::Transient | RefusalMeaning::Throttled | RefusalMeaning::NoFolder
         );
         if let Some(journal) = self.shared.context.journal.filter(|_| is_for_good) {
             journal.refused(
@@ -597,7 +625,8 @@ impl<'a> Lane<'a> {
 
 impl super::Context<'_> {
     fn reconnect(&self, side: Side, breaks: u32, error: &Error) -> Result<Link, Error> {
-        let wait = std::time::Duration::from_millis(250) * breaks.clamp(1, 8);
+        let wait = Duration::from_millis(250) * breaks.clamp(1, 8);
+        let wait = wait.max(error.wait.unwrap_or_default());
         self.observer.observe(&Event::Retrying {
             side,
             wait,

@@ -27,7 +27,7 @@ use crate::event::{Event, Observer, Run, Stop};
 use crate::locks::{lock, unlocked};
 use crate::mail::{Both, Side, Uid};
 use crate::plan::FolderTask;
-use crate::store::{Connector, Error, ErrorKind, ReadStore, Store, Traffic};
+use crate::store::{Connector, Error, ErrorKind, ReadStore, Refusal, Store, Traffic};
 use doubts::Doubts;
 use growth::Growth;
 use lane::Lane;
@@ -37,11 +37,17 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::ScopedJoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use throttle::Throttle;
 
 /// How often messages with an uncertain fate are looked for on the target and, if missing, resent.
 const ROUNDS: usize = 5;
+
+/// How often in a row a server may refuse to go on for now. The pauses in between are up to 16 seconds,
+/// or as long as the server says.
+const THROTTLES: u32 = 40;
+/// How long a server is left alone that has refused too often.
+const THROTTLED_REST: Duration = Duration::from_secs(3_600);
 
 /// An open connection to each side.
 pub struct Link<C = Box<dyn Store>> {
@@ -194,6 +200,8 @@ struct Shared<'a> {
     source_refusals: Mutex<HashMap<u32, String>>,
     /// Why a connection last broke.
     last_break: Mutex<Option<String>>,
+    /// How often a server has refused to go on for now since a message last got through.
+    throttles: AtomicU32,
     /// Whether the lanes should end, as no more messages will be accepted.
     halted: AtomicBool,
     traffic: Mutex<Both<Traffic>>,
@@ -219,6 +227,7 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tal
         warned: Mutex::default(),
         source_refusals: Mutex::default(),
         last_break: Mutex::default(),
+        throttles: AtomicU32::new(0),
         halted: AtomicBool::new(false),
         traffic: Mutex::default(),
         spare: Mutex::new(Some(first)),
@@ -299,10 +308,10 @@ fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
         }
     });
     let errors = unlocked(errors);
-    // A full account stops the run whatever else happened.
+    // A full account stops the run whatever else happened, as does a limit.
     let full = errors
         .iter()
-        .find(|error| error.kind == ErrorKind::Full)
+        .find(|error| matches!(error.kind, ErrorKind::Full | ErrorKind::LimitReached))
         .cloned();
     full.or_else(|| {
         if shared.queue.is_empty() {
@@ -395,6 +404,7 @@ impl Context<'_> {
                     let Some(wait) = pauses.next().filter(|_| may_do_better) else {
                         return Err(error);
                     };
+                    let wait = wait.max(error.wait.unwrap_or_default());
                     self.observer.observe(&Event::Retrying {
                         side,
                         wait,
@@ -416,6 +426,22 @@ impl Shared<'_> {
     /// Reports whether lanes should take no more work.
     fn is_to_stop(&self) -> bool {
         self.context.stop.is_requested() || self.halted.load(Ordering::Relaxed)
+    }
+
+    /// Puts up with a server that wants less load, which the connection gives it, unless it refuses
+    /// everything for too long.
+    fn bear(&self, side: &str, refusal: &Refusal) -> Result<(), Error> {
+        if self.throttles.fetch_add(1, Ordering::Relaxed) < THROTTLES {
+            return Ok(());
+        }
+        let text = format!(
+            "the {side} has refused everything for too long: {}",
+            refusal.text
+        );
+        Err(Error {
+            wait: Some(THROTTLED_REST),
+            ..Error::new(ErrorKind::LimitReached, text)
+        })
     }
 
     /// Keeps the reason, for messages that it may have affected.

@@ -2,6 +2,7 @@
 
 use crate::mail::Side;
 use std::fmt;
+use std::time::Duration;
 
 /// The kind of failure: decides whether to retry, and the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +23,10 @@ pub enum ErrorKind {
     Protocol,
     /// The server refused something that the whole run needs.
     Refused,
-    /// The account is full or a provider's limit is reached.
+    /// The account is full.
     Full,
+    /// The provider's limit, or the user's own for a day, is reached. The account can be used again later.
+    LimitReached,
     /// Another run is using the same two mailboxes.
     Locked,
     /// Both addresses are one mailbox.
@@ -61,6 +64,8 @@ pub struct Error {
     pub message: String,
     /// What the user can do.
     pub hint: Option<String>,
+    /// How long to wait before the account is used again; `None`: no longer than usual.
+    pub wait: Option<Duration>,
     /// The account that the connection belonged to, if any.
     pub account: Option<AccountName>,
     /// Whether one folder was the cause, which the next connection skips.
@@ -83,6 +88,7 @@ impl Error {
             kind,
             message: message.into(),
             hint: None,
+            wait: None,
             account: None,
             is_over_folder: false,
         }

@@ -6,6 +6,7 @@
 //! trace never shows them.
 
 use crate::mail::{Flags, InternalDate, MailboxName, UidSet};
+use std::borrow::Cow;
 use std::fmt;
 
 /// How literals may be sent (RFC 7888). What a server announces holds only for the connection on
@@ -185,6 +186,14 @@ impl Command {
         self.separate();
         self.parts.push(Part::Stream { size, binary });
         self
+    }
+
+    /// Returns the words that it begins with, such as `UID FETCH`.
+    pub(in crate::imap) fn name(&self) -> Cow<'_, str> {
+        match self.parts.first() {
+            Some(Part::Text { bytes, .. }) => String::from_utf8_lossy(bytes),
+            _ => Cow::default(),
+        }
     }
 
     /// Reports whether one of its strings has to be a literal.

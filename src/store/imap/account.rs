@@ -189,6 +189,11 @@ impl From<&imap::Error> for Error {
             imap::Error::TurnedAway { text, code } => {
                 return super::refusal::turned_away(text, code.as_ref());
             }
+            imap::Error::Useless {
+                text,
+                code,
+                meaning,
+            } => return super::refusal::useless(text, code.as_ref(), *meaning),
             imap::Error::Login {
                 text,
                 code,
