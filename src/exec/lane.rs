@@ -97,7 +97,8 @@ impl<'a> Lane<'a> {
             }
             self.shared.note_break(&error);
             self.shared.growth.step_back();
-            self.link = self.shared.context.reconnect(side, self.breaks, &error)?;
+            let link = self.shared.context.reconnect(side, self.breaks, &error);
+            self.link = link.inspect_err(|error| self.shared.note_crowd(error))?;
             self.target_failed = false;
         }
     }
@@ -117,7 +118,8 @@ impl<'a> Lane<'a> {
             self.ask_ahead()?;
             if self.asked.is_empty() {
                 self.take_outcomes(true)?;
-                if self.shared.queue.is_empty() || self.shared.is_to_stop() || self.is_too_many() {
+                if self.shared.queue.is_empty() || self.shared.takes_no_more() || self.is_too_many()
+                {
                     return Ok(());
                 }
                 continue;
@@ -137,7 +139,7 @@ impl<'a> Lane<'a> {
         // Refilled when half empty, so that requests are sent together.
         let may_be_more = self.asked.len() <= SMALL_PIECES_AHEAD / 2;
         while (self.has_few_pieces() || may_be_more && self.asks_for_little())
-            && !self.shared.is_to_stop()
+            && !self.shared.takes_no_more()
             && !self.is_too_many()
         {
             // Nothing is sent after what was refused before: a BAD to it would put that in doubt
@@ -149,7 +151,7 @@ impl<'a> Lane<'a> {
             {
                 break;
             }
-            let Some(piece) = self.shared.queue.take() else {
+            let Some(piece) = self.shared.next_piece() else {
                 break;
             };
             let task = &self.shared.tasks[piece.task];
@@ -235,6 +237,7 @@ impl<'a> Lane<'a> {
             self.shared.ledger.stage(token) == Stage::Waiting
         };
         let absent: Vec<usize> = absent.into_iter().filter(waiting).collect();
+        self.shared.release(piece.task, &absent);
         let Some(refusal) = refusal else {
             for position in absent {
                 self.shared.ledger.set(
@@ -261,7 +264,7 @@ impl<'a> Lane<'a> {
             refusal.text
         );
         if refusal.meaning == RefusalMeaning::Throttled {
-            self.shared.bear(self.shared.reader(), &refusal)?;
+            self.shared.bear(self.shared.context.to.other(), &refusal)?;
             self.put_back(&piece, absent);
             return Ok(());
         }
@@ -418,7 +421,7 @@ impl<'a> Lane<'a> {
             return Err(self.full(tokens.first().copied(), refusal));
         }
         if refusal.meaning == RefusalMeaning::Throttled {
-            self.shared.bear(self.shared.writer(), refusal)?;
+            self.shared.bear(self.shared.context.to, refusal)?;
             let pieces = self.pieces_of(tokens, |_| ());
             self.shared.queue.give_back(pieces);
             return Ok(());
@@ -447,7 +450,7 @@ impl<'a> Lane<'a> {
         match suspected(refusal.meaning, folder, position, sent.treatment) {
             RefusalMeaning::Full => return Err(self.full(Some(token), refusal)),
             RefusalMeaning::Throttled => {
-                self.shared.bear(self.shared.writer(), refusal)?;
+                self.shared.bear(self.shared.context.to, refusal)?;
                 let pieces = self.pieces_of(&[token], |_| ());
                 self.shared.queue.give_back(pieces);
             }
@@ -606,6 +609,7 @@ impl<'a> Lane<'a> {
                 .ledger
                 .positions(piece.task, piece.messages.clone(), Stage::Waiting)
                 .collect();
+            self.shared.release(piece.task, &waiting);
             // Only the piece being answered can have broken the source's connection: the first one
             // with missing messages.
             if !is_explained && !waiting.is_empty() {

@@ -5,6 +5,7 @@
 //! waits for another; bytes in flight are limited; every failure is reported.
 
 mod ahead;
+mod allowance;
 mod contents;
 mod doubts;
 mod found;
@@ -26,8 +27,9 @@ pub(crate) use pause::{GRACE, grace, wait as pause};
 use crate::event::{Event, Observer, Run, Stop};
 use crate::locks::{lock, unlocked};
 use crate::mail::{Both, Side, Uid};
-use crate::plan::FolderTask;
+use crate::plan::{FolderTask, Piece, rows};
 use crate::store::{Connector, Error, ErrorKind, ReadStore, Refusal, Store, Traffic};
+use allowance::{Admitted, Allowance};
 use doubts::Doubts;
 use growth::Growth;
 use lane::Lane;
@@ -37,7 +39,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::ScopedJoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use throttle::Throttle;
 
 /// How often messages with an uncertain fate are looked for on the target and, if missing, resent.
@@ -46,8 +48,6 @@ const ROUNDS: usize = 5;
 /// How often in a row a server may refuse to go on for now. The pauses in between are up to 16 seconds,
 /// or as long as the server says.
 const THROTTLES: u32 = 40;
-/// How long a server is left alone that has refused too often.
-const THROTTLED_REST: Duration = Duration::from_secs(3_600);
 
 /// An open connection to each side.
 pub struct Link<C = Box<dyn Store>> {
@@ -192,6 +192,7 @@ struct Shared<'a> {
     doubts: Doubts,
     growth: Growth,
     throttle: Option<Throttle<'a>>,
+    allowance: Allowance<'a>,
     /// The number for the next batch made from a refused one.
     batches: AtomicU32,
     /// Warnings already given, so that each is given once.
@@ -219,10 +220,11 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tal
         queue: Queue::new(crate::plan::pieces(tasks, asks_for_each)),
         ledger: Ledger::new(tasks),
         doubts: Doubts::new(context.accept_sizes),
-        growth: Growth::new(context.lanes),
+        growth: Growth::new(context.lanes_borne()),
         throttle: context
             .limit_rate
             .map(|rate| Throttle::new(rate, context.stop)),
+        allowance: Allowance::new(context),
         batches: AtomicU32::new(1),
         warned: Mutex::default(),
         source_refusals: Mutex::default(),
@@ -243,6 +245,7 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tal
         }
         match lost_replies::settle(&shared, round) {
             Ok(false) => break,
+            Ok(true) if shared.allowance.is_over() => break,
             Ok(true) => {}
             // The connection broke while looking: look again.
             Err(failure) if failure.kind.is_worth_retrying() && round + 1 < ROUNDS => {
@@ -254,6 +257,7 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tal
             }
         }
     }
+    let error = error.or_else(|| shared.allowance.error());
     shared.tell_doubts();
     let counts = shared.ledger.counts();
     let fates = shared.ledger.fates();
@@ -274,7 +278,7 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tal
 fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
     let lanes = shared
         .context
-        .lanes
+        .lanes_borne()
         .most
         .clamp(1, shared.queue.len().max(1));
     shared.growth.begin();
@@ -302,7 +306,7 @@ fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
                 let done = run_lane(shared, number, link);
                 shared
                     .growth
-                    .leave(number, shared.queue.is_empty() || shared.is_to_stop());
+                    .leave(number, shared.queue.is_empty() || shared.takes_no_more());
                 lock(errors).extend(done.err());
             });
         }
@@ -388,6 +392,17 @@ impl Context<'_> {
         connect(self.connectors)
     }
 
+    /// Returns how many lanes there may be, without those that a server has refused in this run.
+    fn lanes_borne(&self) -> Lanes {
+        let borne = |side| {
+            self.connectors[side]
+                .max_connections()
+                .unwrap_or(usize::MAX)
+        };
+        self.lanes
+            .up_to(borne(Side::First).min(borne(Side::Second)))
+    }
+
     /// Does the same, retrying with growing pauses as long as that may help.
     ///
     /// # Errors
@@ -428,20 +443,56 @@ impl Shared<'_> {
         self.context.stop.is_requested() || self.halted.load(Ordering::Relaxed)
     }
 
+    /// Reports whether lanes should take no more work, for that or because of a daily limit.
+    fn takes_no_more(&self) -> bool {
+        self.is_to_stop() || self.allowance.is_over()
+    }
+
     /// Puts up with a server that wants less load, which the connection gives it, unless it refuses
     /// everything for too long.
-    fn bear(&self, side: &str, refusal: &Refusal) -> Result<(), Error> {
+    fn bear(&self, side: Side, refusal: &Refusal) -> Result<(), Error> {
         if self.throttles.fetch_add(1, Ordering::Relaxed) < THROTTLES {
             return Ok(());
         }
         let text = format!(
-            "the {side} has refused everything for too long: {}",
-            refusal.text
+            "the {} has refused everything for too long: {}",
+            self.context.names[side], refusal.text
         );
-        Err(Error {
-            wait: Some(THROTTLED_REST),
-            ..Error::new(ErrorKind::LimitReached, text)
+        let error = Error::new(ErrorKind::LimitReached, text);
+        Err(match self.context.connectors[side].budget() {
+            Some(budget) => budget.heed(error),
+            None => error,
         })
+    }
+
+    /// Takes the next piece, or as much of it as the daily limits allow.
+    fn next_piece(&self) -> Option<Piece> {
+        let piece = self.queue.take()?;
+        match self.allowance.admit(&self.tasks[piece.task], piece) {
+            Admitted::Whole(piece) => Some(piece),
+            Admitted::Part(first, rest) => {
+                self.queue.give_back([rest]);
+                Some(first)
+            }
+            Admitted::Nothing(piece) => {
+                self.queue.give_back([piece]);
+                None
+            }
+        }
+    }
+
+    /// Releases messages of a task, which will not pass now.
+    fn release(&self, task: usize, positions: &[usize]) {
+        for row in rows(positions.iter().copied()) {
+            self.allowance.release(&self.tasks[task], row);
+        }
+    }
+
+    /// Does with one lane fewer from now on, if a server accepts no more connections.
+    fn note_crowd(&self, error: &Error) {
+        if error.kind == ErrorKind::TooManyConnections {
+            self.growth.refused();
+        }
     }
 
     /// Keeps the reason, for messages that it may have affected.

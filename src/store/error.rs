@@ -2,7 +2,7 @@
 
 use crate::mail::Side;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The kind of failure: decides whether to retry, and the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub struct Error {
     pub hint: Option<String>,
     /// How long to wait before the account is used again; `None`: no longer than usual.
     pub wait: Option<Duration>,
+    /// When the account can be used again, as far as is known.
+    pub again: Option<SystemTime>,
     /// The account that the connection belonged to, if any.
     pub account: Option<AccountName>,
     /// Whether one folder was the cause, which the next connection skips.
@@ -89,6 +91,7 @@ impl Error {
             message: message.into(),
             hint: None,
             wait: None,
+            again: None,
             account: None,
             is_over_folder: false,
         }

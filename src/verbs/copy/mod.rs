@@ -31,6 +31,7 @@ mod work;
 use super::gone::{self, Held};
 use super::left_out;
 use super::opening::{self, Opened};
+use super::rounds;
 use super::searching::check_search;
 use super::{CopyOptions, CopySummary, PlanUse, Status};
 use crate::engine::latecomers;
@@ -63,6 +64,23 @@ use work::Works;
 /// What kept the run from beginning: no connection, a refused login, folders that collide. What
 /// ends it later is in the summary's status, beside what was done until then.
 pub fn copy(
+    connectors: Both<&dyn Connector>,
+    rules: &Rules,
+    options: &CopyOptions,
+    state: Option<&State>,
+    run: Run<'_>,
+) -> Result<(CopySummary, Planned), Error> {
+    if options.dry_run {
+        return copy_once(connectors, rules, options, state, run);
+    }
+    rounds::in_rounds(options.wait, connectors, run, || {
+        rounds::check(connectors)?;
+        copy_once(connectors, rules, options, state, run)
+    })
+}
+
+/// Does one round of a copy.
+fn copy_once(
     connectors: Both<&dyn Connector>,
     rules: &Rules,
     options: &CopyOptions,

@@ -9,4 +9,5 @@ mod planning;
 mod random;
 mod refusals;
 mod sayings;
+mod throttling;
 mod tls;
