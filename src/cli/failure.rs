@@ -76,7 +76,7 @@ impl From<&Error> for Failure {
                 .hint
                 .clone()
                 .or_else(|| (error.kind == ErrorKind::Interrupted).then(|| AGAIN.to_owned())),
-            run_again: error.again.map(shown_time),
+            run_again: error.again().map(shown_time),
         }
     }
 }

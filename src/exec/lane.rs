@@ -630,7 +630,7 @@ impl<'a> Lane<'a> {
 impl super::Context<'_> {
     fn reconnect(&self, side: Side, breaks: u32, error: &Error) -> Result<Link, Error> {
         let wait = Duration::from_millis(250) * breaks.clamp(1, 8);
-        let wait = wait.max(error.wait.unwrap_or_default());
+        let wait = wait.max(error.least_wait());
         self.observer.observe(&Event::Retrying {
             side,
             wait,

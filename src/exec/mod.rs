@@ -419,7 +419,7 @@ impl Context<'_> {
                     let Some(wait) = pauses.next().filter(|_| may_do_better) else {
                         return Err(error);
                     };
-                    let wait = wait.max(error.wait.unwrap_or_default());
+                    let wait = wait.max(error.least_wait());
                     self.observer.observe(&Event::Retrying {
                         side,
                         wait,

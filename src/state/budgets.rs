@@ -116,7 +116,7 @@ struct Last {
 impl Book for AccountBook {
     fn update(&self, change: &mut dyn FnMut(Page) -> Page) -> Page {
         let mut last = lock(&self.last);
-        match self.budgets.update(&self.identity, |page| change(page)) {
+        match self.budgets.update(&self.identity, &mut *change) {
             Ok(page) => last.page = page,
             Err(error) => {
                 if !std::mem::replace(&mut last.has_failed, true) {

@@ -6,7 +6,7 @@
 //! [`Book`]. Work is reserved before it is begun, so that the limit isn't passed in the middle of a
 //! message.
 
-use super::{Error, ErrorKind};
+use super::{Error, ErrorKind, When};
 use crate::locks::lock;
 use crate::net::Meter;
 use jiff::Timestamp;
@@ -54,7 +54,8 @@ pub enum Direction {
 }
 
 impl Direction {
-    const BOTH: [Self; 2] = [Self::Read, Self::Written];
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::Read, Self::Written];
 }
 
 /// Something for each direction: read, written.
@@ -158,12 +159,12 @@ impl Budget {
         self.limits.iter().any(Option::is_some)
     }
 
-    /// Returns why nothing may be begun now, if that is so: the day's limit is used up, or the
-    /// server has refused to go on.
+    /// Checks whether anything may be begun now in these directions.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitReached`], with the time to come again.
-    pub fn check(&self) -> Result<(), Error> {
+    /// [`ErrorKind::LimitReached`], with the time to come again: the day's limit is used up, or the
+    /// server has refused to go on.
+    pub fn check(&self, directions: &[Direction]) -> Result<(), Error> {
         let page = self.book.look();
         if page.closed_until > self.now() {
             let text = "the server refused to go on because of the provider's limit".to_owned();
@@ -174,8 +175,8 @@ impl Budget {
             self.limit(*direction)
                 .is_some_and(|limit| page.moved[*direction as usize] >= limit)
         };
-        match Direction::BOTH.into_iter().find(used_up) {
-            Some(direction) => Err(self.used_up(direction)),
+        match directions.iter().find(|direction| used_up(direction)) {
+            Some(direction) => Err(self.used_up(*direction)),
             None => Ok(()),
         }
     }
@@ -229,14 +230,14 @@ impl Budget {
     /// again: after its wait, and if that was too early, on the next day.
     #[must_use]
     pub fn heed(&self, error: Error) -> Error {
-        if error.kind != ErrorKind::LimitReached || error.again.is_some() {
+        if error.kind != ErrorKind::LimitReached || error.again().is_some() {
             return error;
         }
         let now = self.now();
         let soon = now
             + error
-                .wait
-                .unwrap_or(REST)
+                .when
+                .map_or(REST, |_| error.least_wait())
                 .max(Duration::from_secs(1))
                 .as_secs();
         let tomorrow = (self.today() + 1) * DAY;
@@ -258,7 +259,7 @@ impl Budget {
         });
         Error {
             hint: Some(come_again(page.closed_until)),
-            again: Some(time(page.closed_until)),
+            when: Some(When::At(time(page.closed_until))),
             ..error
         }
     }
@@ -328,7 +329,7 @@ fn time(seconds: u64) -> SystemTime {
 
 fn reached(text: String, until: u64) -> Error {
     Error {
-        again: Some(time(until)),
+        when: Some(When::At(time(until))),
         ..Error::new(ErrorKind::LimitReached, text).with_hint(come_again(until))
     }
 }
@@ -421,15 +422,16 @@ mod tests {
     #[test]
     fn a_limit_that_is_used_up_says_when_there_is_more() {
         let (budget, clock) = budget(5_000_000, 100);
-        assert!(budget.check().is_ok());
+        assert!(budget.check(&Direction::BOTH).is_ok());
         budget.count(5_000_000, 0);
-        let error = budget.check().unwrap_err();
+        let error = budget.check(&Direction::BOTH).unwrap_err();
         assert_eq!(error.kind, ErrorKind::LimitReached);
         assert!(error.message.contains("5 MB read"), "{error}");
-        assert_eq!(error.again, Some(time(20_001 * DAY)));
+        assert!(budget.check(&[Written]).is_ok());
+        assert_eq!(error.again(), Some(time(20_001 * DAY)));
         assert!(error.hint.unwrap().contains("2024-10-05T00:00:00Z"));
         clock.pass(Duration::from_secs(DAY));
-        assert!(budget.check().is_ok());
+        assert!(budget.check(&Direction::BOTH).is_ok());
     }
 
     #[test]
@@ -437,18 +439,21 @@ mod tests {
         let (budget, clock) = budget(1_000, 1_000);
         let refusal = || Error::new(ErrorKind::LimitReached, "no");
         let start = 20_000 * DAY + 100;
-        assert_eq!(budget.heed(refusal()).again, Some(time(start + 3_600)));
+        assert_eq!(budget.heed(refusal()).again(), Some(time(start + 3_600)));
         assert_eq!(
-            budget.heed(refusal()).again,
+            budget.heed(refusal()).again(),
             Some(time(start + 3_600)),
             "another lane hears it"
         );
-        assert_eq!(budget.check().unwrap_err().again, Some(time(start + 3_600)));
+        assert_eq!(
+            budget.check(&Direction::BOTH).unwrap_err().again(),
+            Some(time(start + 3_600))
+        );
         clock.pass(Duration::from_secs(3_600));
-        assert!(budget.check().is_ok());
-        assert_eq!(budget.heed(refusal()).again, Some(time(20_001 * DAY)));
+        assert!(budget.check(&Direction::BOTH).is_ok());
+        assert_eq!(budget.heed(refusal()).again(), Some(time(20_001 * DAY)));
         clock.pass(Duration::from_secs(DAY));
-        assert!(budget.check().is_ok());
+        assert!(budget.check(&Direction::BOTH).is_ok());
     }
 
     #[test]
@@ -458,6 +463,6 @@ mod tests {
         budget.count(1 << 40, 1 << 40);
         assert!(budget.reserve(Read, u64::MAX, false));
         assert_eq!(budget.book.look(), Page::default());
-        assert!(budget.check().is_ok());
+        assert!(budget.check(&Direction::BOTH).is_ok());
     }
 }

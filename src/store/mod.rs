@@ -29,7 +29,7 @@ pub use change::{
     RefusalMeaning, Relocated, Relocation, Removal,
 };
 pub use disk::IfAbsent;
-pub use error::{AccountName, Error, ErrorKind};
+pub use error::{AccountName, Error, ErrorKind, When};
 pub use scan::{Baseline, FolderScan, KnownDepth, ScanDepth, ScanRequest, Unchanged};
 
 use budget::Budget;

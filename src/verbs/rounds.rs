@@ -7,7 +7,7 @@ use super::{CopySummary, Status, SyncSummary, SyncWay};
 use crate::event::{Event, Run};
 use crate::mail::{Both, Side};
 use crate::plan::planned::Planned;
-use crate::store::budget::{Clock, SystemClock, shown_time};
+use crate::store::budget::{Clock, Direction, SystemClock, shown_time};
 use crate::store::{Connector, Error, ErrorKind};
 use std::time::{Duration, SystemTime};
 
@@ -26,14 +26,17 @@ pub(super) trait Round: Sized {
     fn after(self, earlier: Self) -> Self;
 }
 
-/// Returns why a run can't begin now, because of either account's limit.
+/// Checks whether a run may begin now, by what each account needs to be able to do.
 ///
 /// # Errors
-/// [`ErrorKind::LimitReached`].
-pub(super) fn check(connectors: Both<&dyn Connector>) -> Result<(), Error> {
+/// [`ErrorKind::LimitReached`], of either account.
+pub(super) fn check(
+    connectors: Both<&dyn Connector>,
+    needs: Both<&[Direction]>,
+) -> Result<(), Error> {
     for side in Side::BOTH {
         if let Some(budget) = connectors[side].budget() {
-            budget.check()?;
+            budget.check(needs[side])?;
         }
     }
     Ok(())
@@ -91,8 +94,8 @@ fn limit_of(status: &Status) -> Option<Error> {
 fn wait_out(error: &Error, clock: &dyn Clock, run: Run<'_>) -> Result<(), Error> {
     let now = clock.now();
     let until: SystemTime = error
-        .again
-        .unwrap_or_else(|| now + error.wait.unwrap_or(USUAL))
+        .again()
+        .unwrap_or_else(|| now + error.when.map_or(USUAL, |_| error.least_wait()))
         .max(now + Duration::from_secs(1));
     let side = error
         .account

@@ -141,6 +141,11 @@ pub(super) const ROWS: &[Row] = &[
     // Microsoft 365, to the first command after an OK to the login.
     row(Class::Unconnected, Scope::Connection, MINUTE)
         .words(&["user is authenticated but not connected"]),
+    // Throttling: Microsoft 365 and Exchange by BAD, with a time; Yahoo by NO. At a login it says nothing
+    // about the password.
+    row(Class::Throttled, Scope::Connection, Wait::AsTold).words(&["request is throttled"]),
+    row(Class::Throttled, Scope::Connection, Wait::AsTold).words(&["suggested backoff time"]),
+    row(Class::Throttled, Scope::Connection, Wait::Growing).code(&[Code::Throttled]),
     // Logins. A server that can't check a password now says nothing about it.
     row(Class::Passing, Scope::Connection, Wait::Growing)
         .code(&[Code::Unavailable, Code::InUse, Code::ServerBug])
@@ -179,10 +184,6 @@ pub(super) const ROWS: &[Row] = &[
         .code(&[Code::TooBig])
         .to(BYE),
     row(Class::Passing, Scope::Connection, Wait::Growing).to(BYE),
-    // Throttling: Microsoft 365 and Exchange by BAD, with a time; Yahoo by NO.
-    row(Class::Throttled, Scope::Connection, Wait::AsTold).words(&["request is throttled"]),
-    row(Class::Throttled, Scope::Connection, Wait::AsTold).words(&["suggested backoff time"]),
-    row(Class::Throttled, Scope::Connection, Wait::Growing).code(&[Code::Throttled]),
     row(Class::Throttled, Scope::Connection, Wait::Growing)
         .words(&["rate limit"])
         .to(COMMAND),

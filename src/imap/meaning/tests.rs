@@ -141,7 +141,6 @@ fn refused_logins_are_for_good_and_say_what_to_do() {
         ),
         // Words that mean something else elsewhere.
         (None, "internal error, try again", None),
-        (Some(Code::Throttled), "throttled", None),
     ] {
         let case = (NO, code, text, Login);
         let found = look_up(&case, "");
@@ -195,6 +194,7 @@ fn throttling_is_waited_for() {
         (BAD, None, told, Read),
         (BAD, None, told, Append),
         (BAD, None, told, Change),
+        (BAD, None, told, Login),
         (NO, None, "Suggested Backoff Time: 10 milliseconds", Read),
     ];
     assert_all(Class::Throttled, Scope::Connection, Wait::AsTold, &cases);

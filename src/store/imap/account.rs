@@ -2,7 +2,7 @@
 
 use super::breaks::Breaks;
 use super::logins::Logins;
-use super::session::Session;
+use super::session::{Session, at_first};
 use crate::address::ImapAddress;
 use crate::event::{Event, Observer, Stop};
 use crate::imap::{self, Credentials, NoSecret, NoSecretCause, Recall, Secret, Trace};
@@ -155,7 +155,10 @@ impl Account {
 impl Account {
     /// Makes a connection, logged in.
     pub(super) fn session(&self) -> Result<Guarded<Session>, Error> {
-        let named = |error: imap::Error| self.budget.heed(Error::from(error)).of(&self.name);
+        let named = |error: imap::Error| {
+            let error = at_first(error, !self.logins.are_open());
+            self.budget.heed(error).of(&self.name)
+        };
         let log_in = || {
             let mut logged_in = imap::log_in(&self.dialer, &self.credentials, self.tracer())?;
             logged_in.connection.tell_pauses(self.pause_notice());

@@ -63,6 +63,11 @@ impl Logins {
         }
     }
 
+    /// Reports whether any connection is open.
+    pub(super) fn are_open(&self) -> bool {
+        lock(&self.0).open > 0
+    }
+
     /// Returns how many connections the server bears, if it has refused one.
     pub(super) fn most(&self) -> Option<usize> {
         lock(&self.0).most

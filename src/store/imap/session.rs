@@ -236,6 +236,19 @@ impl Session {
     }
 }
 
+/// Converts the error of a connection's first command. If it is the only one, a server that opens no
+/// mailbox says that the login is no good.
+pub(super) fn at_first(error: crate::imap::Error, is_only: bool) -> Error {
+    let is_login = is_only && matches!(error, crate::imap::Error::Useless { .. });
+    match Error::from(error) {
+        error if is_login && error.kind == ErrorKind::TooManyConnections => Error {
+            kind: ErrorKind::Authentication,
+            ..error
+        },
+        error => error,
+    }
+}
+
 /// Makes an EXAMINE, or a SELECT if the folder will be written to.
 pub(super) fn open_command(mailbox: &MailboxName, for_writing: bool) -> Command {
     Command::new(if for_writing { "SELECT" } else { "EXAMINE" }).mailbox(mailbox)
@@ -297,17 +310,7 @@ impl ReadStore for Session {
 
     fn list(&mut self) -> Result<Listing, Error> {
         let is_only = self.login.as_ref().is_some_and(Login::is_only);
-        self.list_all().map_err(|error| {
-            // To the first command of the only connection, it says that the login is no good.
-            let is_login = is_only && matches!(error, crate::imap::Error::Useless { .. });
-            match Error::from(error) {
-                error if is_login && error.kind == ErrorKind::TooManyConnections => Error {
-                    kind: ErrorKind::Authentication,
-                    ..error
-                },
-                error => error,
-            }
-        })
+        self.list_all().map_err(|error| at_first(error, is_only))
     }
 
     fn are_gone(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<bool>, Error> {

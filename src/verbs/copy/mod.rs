@@ -42,6 +42,7 @@ use crate::mail::{Both, MailboxName, Side, UidValidity};
 use crate::plan::elsewhere::Shelf;
 use crate::plan::planned::Planned;
 use crate::state::State;
+use crate::store::budget::Direction;
 use crate::store::{Answer, Connector, Error, Prepared};
 use elsewhere::Elsewhere;
 use memory::Memory;
@@ -74,7 +75,8 @@ pub fn copy(
         return copy_once(connectors, rules, options, state, run);
     }
     rounds::in_rounds(options.wait, connectors, run, || {
-        rounds::check(connectors)?;
+        // What a copy sends to its source is next to nothing.
+        rounds::check(connectors, Both::new(&[Direction::Read], &Direction::BOTH))?;
         copy_once(connectors, rules, options, state, run)
     })
 }

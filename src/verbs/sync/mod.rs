@@ -41,6 +41,7 @@ use crate::folders::Rules;
 use crate::mail::{Both, Counters, MailboxName, PermanentFlags, Side, UidNext, UidSet};
 use crate::plan::merge::{BaseFolder, FolderMerge, FolderPair, FoldersMerge, Move, Row, View};
 use crate::state::{FolderId, TwoWay, TwoWayFolder, TwoWayRefused};
+use crate::store::budget::Direction;
 use crate::store::{Connector, Error};
 use listing::Listed;
 use memory::Memory;
@@ -70,7 +71,7 @@ pub fn sync(
         return sync_once(connectors, rules, options, state, run);
     }
     rounds::in_rounds(options.wait, connectors, run, || {
-        rounds::check(connectors)?;
+        rounds::check(connectors, Both::new(&Direction::BOTH, &Direction::BOTH))?;
         sync_once(connectors, rules, options, state, run)
     })
 }

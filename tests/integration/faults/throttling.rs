@@ -202,12 +202,16 @@ fn a_refused_login_is_never_repeated() {
 
 #[test]
 fn a_login_without_a_mailbox_behind_it_is_no_login() {
-    let (source, _) = Fake::of(bytes(3)).serve(|command, _| {
-        let status = "BAD User is authenticated but not connected.";
-        (command.name == "LIST").then(|| Reply::status(status))
-    });
-    let (target, _) = Fake::of([]).serve(honest);
-    let run = copy(address(&source), address(&target), &[]).ended(5);
-    assert!(run.says("opens no mailbox"), "{run:?}");
-    assert_eq!(count(&source, "LOGIN"), 1);
+    for first in ["LIST", "CAPABILITY"] {
+        let mut is_in = false;
+        let (source, _) = Fake::of(bytes(3)).serve(move |command, _| {
+            is_in |= command.name == "LOGIN";
+            let status = "BAD User is authenticated but not connected.";
+            (is_in && command.name == first).then(|| Reply::status(status))
+        });
+        let (target, _) = Fake::of([]).serve(honest);
+        let run = copy(address(&source), address(&target), &[]).ended(5);
+        assert!(run.says("opens no mailbox"), "{run:?}");
+        assert_eq!(count(&source, "LOGIN"), 1);
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::with_referral;
 use crate::imap::{Asked, Class, Code, Completion, Meaning, Said, Scope, meaning};
-use crate::store::{Error, ErrorKind};
+use crate::store::{Error, ErrorKind, When};
 
 /// Explains a refused login: the likely cause, and what to do.
 pub(in super::super) fn refused_login(
@@ -22,9 +22,14 @@ pub(in super::super) fn refused_login(
     match means.class {
         Class::Crowded => return crowded(&text),
         Class::Spent => return spent(&text, means),
-        Class::Passing => {
-            let text = format!("the server can't log anyone in right now: {text}");
-            return Error::new(ErrorKind::Unreachable, text);
+        Class::Passing | Class::Throttled => {
+            return Error {
+                when: means.least_wait(&text).map(When::After),
+                ..Error::new(
+                    ErrorKind::Unreachable,
+                    format!("the server can't log anyone in right now: {text}"),
+                )
+            };
         }
         _ => {}
     }
@@ -95,12 +100,12 @@ pub(in super::super) fn useless(text: &str, code: Option<&Code>, means: Meaning)
         return spent(&text, means);
     }
     let text = format!("the server accepted the login, but opens no mailbox: {text}");
-    let wait = means.least_wait(&text);
+    let when = means.least_wait(&text).map(When::After);
     let error = Error::new(ErrorKind::TooManyConnections, text).with_hint(
         "check the password and the rights to this mailbox; if both are right, close other programs that use this \
          account, or use fewer connections with -j or connections=",
     );
-    Error { wait, ..error }
+    Error { when, ..error }
 }
 
 fn of_bye(text: &str, code: Option<&Code>) -> Meaning {
@@ -125,7 +130,7 @@ fn crowded(text: &str) -> Error {
 
 fn spent(text: &str, means: Meaning) -> Error {
     Error {
-        wait: means.least_wait(text),
+        when: means.least_wait(text).map(When::After),
         ..Error::new(
             ErrorKind::LimitReached,
             format!("the provider's limit is reached: {text}"),
@@ -146,9 +151,13 @@ mod tests {
         let text = "Account exceeded command or bandwidth limits. (Failure)";
         let error = refused_login(text, Some(&Code::Alert), "PLAIN", "");
         assert_eq!(error.kind, ErrorKind::LimitReached);
-        assert_eq!(error.wait, Some(Duration::from_secs(3_600)));
+        assert_eq!(error.least_wait(), Duration::from_secs(3_600));
         let error = refused_login("later", Some(&Code::Unavailable), "PLAIN", "");
         assert_eq!(error.kind, ErrorKind::Unreachable);
+        let text = "Request is throttled. Suggested Backoff Time: 9000 milliseconds";
+        let error = refused_login(text, None, "XOAUTH2", "");
+        assert_eq!(error.kind, ErrorKind::Unreachable);
+        assert_eq!(error.least_wait(), Duration::from_secs(9));
     }
 
     #[test]

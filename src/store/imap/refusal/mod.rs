@@ -11,7 +11,7 @@ pub(super) use crate::imap::Asked;
 pub(super) use ending::{goodbye, refused_login, turned_away, useless};
 
 use crate::imap::{Class, Code, Completion, Meaning, Reply, Said, meaning};
-use crate::store::{Answer, Error, ErrorKind, Refusal, RefusalMeaning};
+use crate::store::{Answer, Error, ErrorKind, Refusal, RefusalMeaning, When};
 
 /// How Dovecot denies a folder without a code. Other servers say the same about a folder that may
 /// not be opened.
@@ -73,7 +73,9 @@ pub(super) fn refusal_by(server: &str, reply: &Reply, asked: Asked) -> Refusal {
 pub(super) fn misunderstood(reply: &Reply) -> Error {
     let message = format!("the server did not understand an APPEND: {}", reply.text);
     Error {
-        wait: of_reply(reply, Asked::Append, "").least_wait(&reply.text),
+        when: of_reply(reply, Asked::Append, "")
+            .least_wait(&reply.text)
+            .map(When::After),
         ..Error::new(ErrorKind::Protocol, message)
     }
 }
