@@ -2,6 +2,7 @@
 
 use super::Asked::{Append, Change, Login, Nothing, Read};
 use super::*;
+use crate::imap::Command;
 
 const NO: Option<Completion> = Some(Completion::No);
 const BAD: Option<Completion> = Some(Completion::Bad);
@@ -389,5 +390,7 @@ fn commands_are_known_by_their_names() {
         ("NOOP", Read),
     ] {
         assert_eq!(Asked::by(name), asked, "{name}");
+        let command = Command::new(name).string(b"x");
+        assert_eq!(Asked::by(&command.name()), asked, "{name}");
     }
 }

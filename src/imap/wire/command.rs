@@ -190,10 +190,11 @@ impl Command {
 
     /// Returns the words that it begins with, such as `UID FETCH`.
     pub(in crate::imap) fn name(&self) -> Cow<'_, str> {
-        match self.parts.first() {
-            Some(Part::Text { bytes, .. }) => String::from_utf8_lossy(bytes),
-            _ => Cow::default(),
-        }
+        let words = self.parts.iter().find_map(|part| match part {
+            Part::Text { bytes, .. } => Some(bytes.trim_ascii()).filter(|words| !words.is_empty()),
+            Part::Literal { .. } | Part::Stream { .. } => None,
+        });
+        words.map(String::from_utf8_lossy).unwrap_or_default()
     }
 
     /// Reports whether one of its strings has to be a literal.
