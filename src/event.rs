@@ -230,6 +230,15 @@ pub enum Event<'a> {
         /// The reason.
         reason: &'a str,
     },
+    /// Nothing is done until a server or a daily limit allows it again.
+    Waiting {
+        /// Which mailbox.
+        side: Side,
+        /// Until when, in UTC as of RFC 3339.
+        until: &'a str,
+        /// The reason, with the server's own words.
+        reason: &'a str,
+    },
     /// A line of the protocol, with secrets redacted.
     #[serde(skip)]
     Trace {

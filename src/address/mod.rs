@@ -10,11 +10,13 @@
 //! could contain one. A user name or a value never contains a control character, so none can end a
 //! line of the protocol.
 
+mod daily;
 mod error;
 mod mechanism;
 mod options;
 mod pin;
 
+pub use daily::DailyLimit;
 pub use error::AddressError;
 pub use mechanism::{Mechanism, Proof};
 pub use pin::Fingerprint;
@@ -283,9 +285,27 @@ pub struct ImapAddress {
     pub timeout: Option<Duration>,
     /// The provider or kind of server, if neither the host name nor the server shows it.
     pub provider: Option<&'static Provider>,
+    /// Bytes to read from the account per day; `None`: as the provider allows.
+    pub daily_read: Option<DailyLimit>,
+    /// Bytes to send to the account per day; `None`: as the provider allows.
+    pub daily_write: Option<DailyLimit>,
 }
 
 impl ImapAddress {
+    /// Returns how many bytes may be read from the account and sent to it per day: as the address
+    /// says, otherwise as its provider allows.
+    pub fn daily_limits(&self) -> [Option<u64>; 2] {
+        let provider = self.provider.or_else(|| Provider::of_host(&self.host));
+        let daily = provider.and_then(|provider| provider.daily);
+        let or_usual = |chosen: Option<DailyLimit>, usual: Option<u64>| {
+            chosen.map_or(usual, DailyLimit::bytes)
+        };
+        [
+            or_usual(self.daily_read, daily.map(|daily| daily.read)),
+            or_usual(self.daily_write, daily.map(|daily| daily.written)),
+        ]
+    }
+
     /// Parses the address of an IMAP account.
     ///
     /// # Errors
@@ -364,6 +384,8 @@ impl ImapAddress {
             connections: options.connections,
             timeout: options.timeout,
             provider: options.provider,
+            daily_read: options.daily_read,
+            daily_write: options.daily_write,
         })
     }
 
@@ -398,6 +420,11 @@ impl ImapAddress {
             (
                 "provider",
                 self.provider.map(|provider| provider.key().to_owned()),
+            ),
+            ("daily-read", self.daily_read.map(|limit| limit.to_string())),
+            (
+                "daily-write",
+                self.daily_write.map(|limit| limit.to_string()),
             ),
         ];
         pairs.extend(

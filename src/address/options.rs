@@ -1,13 +1,15 @@
 //! The part of an address after `?`: `key=value` pairs, each key known, each at most once.
 
-use super::{AddressError, Compression, Fingerprint, Mechanism, TlsMode, decode, number};
+use super::{
+    AddressError, Compression, DailyLimit, Fingerprint, Mechanism, TlsMode, decode, number,
+};
 use crate::provider::Provider;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// The keys, as errors list them.
 pub(super) const KNOWN: &str = "tls, auth, authzid, ca, pin, client-cert, client-key, prefix, separator, compress, connections, timeout, \
-     provider";
+     provider, daily-read, daily-write";
 
 /// The values of `auth=`, as its error lists them.
 pub(super) const MECHANISMS: &str = "PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-1, SCRAM-SHA-256, SCRAM-SHA-1-PLUS, SCRAM-SHA-256-PLUS, \
@@ -43,6 +45,10 @@ const COMPRESS: Key<Compression> = Key::new("compress", "auto, on or off", compr
 const CONNECTIONS: Key<usize> = Key::new("connections", "a number from 1 to 64", connections);
 const TIMEOUT: Key<Duration> = Key::new("timeout", "seconds, from 1 to 86400", seconds);
 const PROVIDER: Key<&'static Provider> = Key::new("provider", PROVIDERS, Provider::named);
+
+const DAILY: &str = "bytes such as 500MB, at least 1, or none";
+const DAILY_READ: Key<DailyLimit> = Key::new("daily-read", DAILY, DailyLimit::parse);
+const DAILY_WRITE: Key<DailyLimit> = Key::new("daily-write", DAILY, DailyLimit::parse);
 
 /// A key and its values.
 struct Key<T> {
@@ -92,6 +98,8 @@ pub(super) struct Options {
     pub(super) connections: Option<usize>,
     pub(super) timeout: Option<Duration>,
     pub(super) provider: Option<&'static Provider>,
+    pub(super) daily_read: Option<DailyLimit>,
+    pub(super) daily_write: Option<DailyLimit>,
 }
 
 impl Options {
@@ -154,6 +162,8 @@ impl Options {
             "connections" => CONNECTIONS.put(value, &mut self.connections),
             "timeout" => TIMEOUT.put(value, &mut self.timeout),
             "provider" => PROVIDER.put(value, &mut self.provider),
+            "daily-read" => DAILY_READ.put(value, &mut self.daily_read),
+            "daily-write" => DAILY_WRITE.put(value, &mut self.daily_write),
             _ if SECRETS.contains(&key.to_ascii_lowercase().as_str()) => {
                 Err(AddressError::Password)
             }

@@ -26,6 +26,8 @@ fn bare(user: &str, host: &str, port: u16, tls: TlsMode) -> ImapAddress {
         prefix: None,
         separator: None,
         compression: Compression::Auto,
+        daily_read: None,
+        daily_write: None,
         connections: None,
         timeout: None,
         provider: None,
@@ -139,7 +141,7 @@ fn every_key() {
     let text = format!(
         "imaps://admin@h?auth=pLaIn&authzid=bob%40x&ca=/etc/my%20ca.pem&pin=sha256:{}\
                 &client-cert=/c.pem&client-key=/k.pem&prefix=INBOX.&separator=.\
-                &compress=on&connections=64&timeout=86400&provider=Google",
+                &compress=on&connections=64&timeout=86400&provider=Google&daily-read=5MB&daily-write=none",
         "0f".repeat(32)
     );
     let expected = ImapAddress {
@@ -152,6 +154,8 @@ fn every_key() {
         prefix: Some("INBOX.".to_owned()),
         separator: Some('.'),
         compression: Compression::On,
+        daily_read: Some(DailyLimit::Bytes(5_000_000)),
+        daily_write: Some(DailyLimit::Nothing),
         connections: Some(64),
         timeout: Some(Duration::from_hours(24)),
         provider: Provider::named("google"),
@@ -270,6 +274,10 @@ fn what_is_refused_and_why() {
         (
             "imaps://ann@h?connections=65",
             bad("connections", "a number from 1 to 64"),
+        ),
+        (
+            "imaps://ann@h?daily-read=0",
+            bad("daily-read", "bytes such as 500MB, at least 1, or none"),
         ),
         (
             "imaps://ann@h?timeout=86401",

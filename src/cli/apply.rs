@@ -1,7 +1,8 @@
 //! `mailferry apply FILE`
 
 use super::args::{
-    OutputArgs, ReportArgs, SourcePasswordArgs, SpeedArgs, TargetPasswordArgs, folder_rules,
+    OutputArgs, ReportArgs, SourcePasswordArgs, SpeedArgs, TargetPasswordArgs, WaitArgs,
+    folder_rules,
 };
 use super::chosen::Choice;
 use super::copy::{OneWay, today};
@@ -43,6 +44,8 @@ pub(crate) struct ApplyArgs {
     /// directory is refused, as its disk may not be mounted
     #[arg(long, help_heading = "Run")]
     new_target: bool,
+    #[command(flatten)]
+    limits: WaitArgs,
     #[command(flatten)]
     state: StateArgs,
     #[command(flatten)]
@@ -172,6 +175,7 @@ fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
             .lanes([source.connections(), target.connections()]),
         limit_rate: args.speed.limit_rate,
         accept_sizes: args.accept_size_mismatch,
+        wait: args.limits.wait,
         dry_run: args.dry_run,
         keep_deleted: head.keep_deleted.then(today),
         plan: PlanUse::Only(Arc::clone(planned)),

@@ -321,6 +321,17 @@ pub(crate) struct SpeedArgs {
     pub(crate) limit_rate: Option<u64>,
 }
 
+/// What to do at a limit of a provider.
+#[derive(Args)]
+#[command(next_help_heading = "Run")]
+pub(crate) struct WaitArgs {
+    /// When a daily limit is reached (Gmail's, or daily-read= and daily-write= in an address), wait
+    /// until the next day and continue. By default the run ends with exit code 8 and the time to
+    /// rerun it, for cron
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
 /// What to print, and how.
 #[derive(Args, Default)]
 #[command(next_help_heading = "Output")]

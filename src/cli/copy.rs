@@ -2,7 +2,7 @@
 
 use super::args::{
     FolderArgs, MessageArgs, OutputArgs, PasswordOptions, ReportArgs, SourcePasswordArgs,
-    SpeedArgs, TargetPasswordArgs, folder_rules,
+    SpeedArgs, TargetPasswordArgs, WaitArgs, folder_rules,
 };
 use super::chosen::Choice;
 use super::failure::Failure;
@@ -101,6 +101,8 @@ struct RunArgs {
     /// directory is refused, as its disk may not be mounted
     #[arg(long)]
     new_target: bool,
+    #[command(flatten)]
+    limits: WaitArgs,
     #[command(flatten)]
     state: StateArgs,
     /// Show what would happen without changing anything
@@ -211,6 +213,7 @@ impl CopyArgs {
             accept_sizes: self.run.accept_size_mismatch,
             deleting: self.run.deleting()?,
             keep_deleted: self.run.keep_deleted.then(today),
+            wait: self.run.limits.wait,
             dry_run: self.run.dry_run,
             plan: if self.run.save_plan.is_some() {
                 PlanUse::Keep

@@ -72,7 +72,7 @@ pub(crate) fn of_error(kind: ErrorKind) -> u8 {
         ErrorKind::Unreachable | ErrorKind::Untrusted => UNREACHABLE,
         ErrorKind::Locked => LOCKED,
         ErrorKind::SameMailbox => USAGE,
-        ErrorKind::Full => FULL,
+        ErrorKind::Full | ErrorKind::LimitReached => FULL,
         ErrorKind::Interrupted => INTERRUPTED,
         ErrorKind::TooManyConnections
         | ErrorKind::Lost
@@ -178,6 +178,7 @@ mod tests {
             (ErrorKind::Protocol, 1),
             (ErrorKind::Refused, 1),
             (ErrorKind::Full, 8),
+            (ErrorKind::LimitReached, 8),
             (ErrorKind::Interrupted, 130),
             (ErrorKind::Local, 1),
             (ErrorKind::Usage, 2),

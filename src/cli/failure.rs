@@ -1,6 +1,7 @@
 //! The error that ended a run early, with its exit code and its name in JSON.
 
 use super::exit;
+use mailferry::store::budget::shown_time;
 use mailferry::store::{Error, ErrorKind};
 use serde::Serialize;
 
@@ -22,6 +23,8 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// What to do next.
     pub(crate) hint: Option<String>,
+    /// When the same command is worth running again, if anyone said so: RFC 3339, in UTC.
+    pub(crate) run_again: Option<String>,
 }
 
 impl Failure {
@@ -32,6 +35,7 @@ impl Failure {
             kind: "usage",
             message: message.into(),
             hint: None,
+            run_again: None,
         }
     }
 
@@ -42,6 +46,7 @@ impl Failure {
             kind: kind_name(ErrorKind::Local),
             message: message.into(),
             hint: None,
+            run_again: None,
         }
     }
 
@@ -71,6 +76,7 @@ impl From<&Error> for Failure {
                 .hint
                 .clone()
                 .or_else(|| (error.kind == ErrorKind::Interrupted).then(|| AGAIN.to_owned())),
+            run_again: error.again().map(shown_time),
         }
     }
 }
@@ -92,6 +98,7 @@ pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
         ErrorKind::Protocol => "protocol",
         ErrorKind::Refused => "refused",
         ErrorKind::Full => "full",
+        ErrorKind::LimitReached => "limit_reached",
         ErrorKind::Locked => "locked",
         ErrorKind::SameMailbox => "same_mailbox",
         ErrorKind::Interrupted => "interrupted",

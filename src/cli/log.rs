@@ -82,6 +82,17 @@ impl Observer for Log {
                 text(reason),
                 units::duration(*wait)
             ),
+            Event::Waiting {
+                side,
+                until,
+                reason,
+            } => warn!(
+                target: RETRYING,
+                "{}: {}; waiting until {}",
+                self.names[*side],
+                text(reason),
+                units::clock_time(until)
+            ),
             Event::Connected {
                 side,
                 server,

@@ -4,7 +4,8 @@
 use super::console::Console;
 use super::failure::Failure;
 use mailferry::address::ImapAddress;
-use mailferry::state::Mechanisms;
+use mailferry::state::{Budgets, Mechanisms};
+use mailferry::store::budget::{Book, Notebook};
 use mailferry::store::imap::Recall;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,5 +52,30 @@ impl Recollection {
             }
         };
         Ok(Recall::new(last, Some(Box::new(keep))))
+    }
+
+    /// Returns where this run counts what an account moves today.
+    ///
+    /// # Errors
+    /// A file that can't be trusted.
+    pub(crate) fn book(
+        &self,
+        address: &ImapAddress,
+        console: &Arc<Console>,
+    ) -> Result<Box<dyn Book>, Failure> {
+        let Some(directory) = &self.directory else {
+            return Ok(Box::<Notebook>::default());
+        };
+        let (budgets, identity) = (Budgets::below(directory), address.identity());
+        if !self.writes {
+            return Ok(Box::new(Notebook::new(budgets.look(&identity)?)));
+        }
+        let console = Arc::clone(console);
+        let warn = move |error: &mailferry::store::Error| {
+            console.warning(&format!(
+                "couldn't save what the account has moved today, for the next run: {error}"
+            ));
+        };
+        Ok(Box::new(budgets.book(&identity, Box::new(warn))?))
     }
 }

@@ -162,6 +162,11 @@ pub(crate) fn tell_events(observer: &dyn Observer, filled: bool) {
         to: "Vanished/2026-11-25/Sent",
         heading,
     });
+    tell(Event::Waiting {
+        side: Side::SOURCE,
+        until: "2026-12-01T00:00:00Z",
+        reason: "the limit of 2500 MB read from this account per day is reached",
+    });
     tell(Event::MessageRepaired {
         folder: "Gesendet",
         uid,

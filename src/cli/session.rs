@@ -18,10 +18,11 @@ use super::progress::Progress;
 use super::recall::Recollection;
 use super::report::Report;
 use super::signals;
-use mailferry::address::{Address, ImapAddress, LocalAddress};
+use mailferry::address::{Address, DailyLimit, ImapAddress, LocalAddress};
 use mailferry::event::Stop;
 use mailferry::locks::lock;
 use mailferry::mail::{Both, Side};
+use mailferry::store::budget::{Book, Budget, Notebook, SystemClock};
 use mailferry::store::imap::Secret;
 use mailferry::store::{self, Access, Connector, IfAbsent, imap};
 use mailferry::verbs::Status;
@@ -342,7 +343,28 @@ impl Session {
             }
             None => imap::Recall::default(),
         };
-        Ok(imap::Account::new(address, secret, side, access, run)?.with_recall(recall))
+        let account = imap::Account::new(address, secret, side, access, run)?.with_recall(recall);
+        Ok(match self.budget(address)? {
+            Some(budget) => account.with_budget(budget),
+            None => account,
+        })
+    }
+
+    /// Returns what an account may move today; `None` if the address says that there is no limit.
+    ///
+    /// # Errors
+    /// What was counted today can't be trusted.
+    fn budget(&self, address: &ImapAddress) -> Result<Option<Budget>, Failure> {
+        let chosen = [address.daily_read, address.daily_write];
+        if chosen == [Some(DailyLimit::Nothing); 2] {
+            return Ok(None);
+        }
+        let book: Box<dyn Book> = match self.recollection.get() {
+            Some((recollection, _)) => recollection.book(address, &self.console)?,
+            None => Box::<Notebook>::default(),
+        };
+        let limits = address.daily_limits();
+        Ok(Some(Budget::new(limits, book, Arc::new(SystemClock))))
     }
 
     /// Adds a mailbox to the log, once, and to the summary.

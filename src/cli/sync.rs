@@ -2,7 +2,7 @@
 
 use super::args::{
     JobArgs, OutputArgs, ReportArgs, SourcePasswordArgs, TargetPasswordArgs, TwoWayFolderArgs,
-    folder_rules,
+    WaitArgs, folder_rules,
 };
 use super::chosen::Choice;
 use super::failure::Failure;
@@ -107,6 +107,8 @@ struct RunArgs {
     #[arg(long)]
     new_target: bool,
     #[command(flatten)]
+    limits: WaitArgs,
+    #[command(flatten)]
     state: TwoWayStateArgs,
     /// Show what would happen in each folder without changing anything; with -v also each change,
     /// where it comes from and why
@@ -194,6 +196,7 @@ impl RunArgs {
         choice.flag("--retry-refused", self.retry_refused);
         choice.flag("--accept-size-mismatch", self.accept_size_mismatch);
         choice.flag("--new-target", self.new_target);
+        choice.flag("--wait", self.limits.wait);
         choice
     }
 
@@ -281,6 +284,7 @@ impl SyncArgs {
             jobs: self.jobs.lanes([first.connections(), second.connections()]),
             limit_rate: self.limit_rate,
             accept_sizes: self.run.accept_size_mismatch,
+            wait: self.run.limits.wait,
             dry_run: self.run.dry_run,
             undo: self.run.undo_run(first, second)?,
             undo_size: Some(self.run.keep_size),

@@ -39,6 +39,18 @@ pub(crate) fn bytes(n: u64) -> String {
     format!("{value:.1} {unit}")
 }
 
+/// Writes a time in RFC 3339 as the user's clock shows it: `2026-12-01 01:00 CET`.
+pub(crate) fn clock_time(time: &str) -> String {
+    let time: Result<jiff::Timestamp, _> = time.parse();
+    time.map_or_else(
+        |error| error.to_string(),
+        |time| {
+            let here = time.to_zoned_datetime(jiff::tz::TimeZone::system());
+            here.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+        },
+    )
+}
+
 /// Writes bytes per second; `None` if no time has passed.
 pub(crate) fn rate(n: u64, seconds: f64) -> Option<String> {
     (seconds > 0.0).then(|| format!("{}/s", bytes((n as f64 / seconds) as u64)))

@@ -3,7 +3,7 @@
 
 use crate::identity::{ContentHasher, ContentKeys};
 use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
-use crate::store::{Body, Error, Fetched, MessageSink, ReadStore, RefusalMeaning};
+use crate::store::{Body, Error, Fetched, MessageSink, ReadStore};
 use std::collections::HashMap;
 
 /// How many messages are requested at a time: the requests must fit into a server's buffer while it
@@ -92,7 +92,7 @@ fn read_some(
                 break (missing, refusal);
             }
         };
-        if refusal.is_none_or(|refusal| refusal.meaning != RefusalMeaning::Transient) {
+        if refusal.is_none_or(|refusal| !refusal.meaning.is_passing()) {
             break;
         }
         open = missing;

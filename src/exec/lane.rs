@@ -13,6 +13,7 @@ use crate::plan::{FolderTask, Keywords, Piece, Treatment, rows};
 use crate::store::{Error, ErrorKind, Fetched, Outcome, Refusal, RefusalMeaning, Store};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// How many pieces are requested from the source ahead: the next one's first bytes are here when
 /// the last one ends.
@@ -75,7 +76,7 @@ impl<'a> Lane<'a> {
             let side = if self.target_failed { to } else { to.other() };
             self.give_back(&error);
             self.shared.close(self.link);
-            if error.kind == ErrorKind::Full {
+            if matches!(error.kind, ErrorKind::Full | ErrorKind::LimitReached) {
                 self.shared.halt();
             }
             if !error.kind.is_worth_retrying() || self.shared.is_to_stop() {
@@ -96,7 +97,8 @@ impl<'a> Lane<'a> {
             }
             self.shared.note_break(&error);
             self.shared.growth.step_back();
-            self.link = self.shared.context.reconnect(side, self.breaks, &error)?;
+            let link = self.shared.context.reconnect(side, self.breaks, &error);
+            self.link = link.inspect_err(|error| self.shared.note_crowd(error))?;
             self.target_failed = false;
         }
     }
@@ -116,7 +118,7 @@ impl<'a> Lane<'a> {
             self.ask_ahead()?;
             if self.asked.is_empty() {
                 self.take_outcomes(true)?;
-                if self.shared.is_to_stop() || self.is_too_many() || !self.await_piece() {
+                if self.shared.takes_no_more() || self.is_too_many() || !self.await_piece() {
                     return Ok(());
                 }
                 continue;
@@ -136,7 +138,7 @@ impl<'a> Lane<'a> {
         // Refilled when half empty, so that requests are sent together.
         let may_be_more = self.asked.len() <= SMALL_PIECES_AHEAD / 2;
         while (self.has_few_pieces() || may_be_more && self.asks_for_little())
-            && !self.shared.is_to_stop()
+            && !self.shared.takes_no_more()
             && !self.is_too_many()
         {
             // Nothing is sent after what was refused before: a BAD to it would put that in doubt
@@ -148,7 +150,7 @@ impl<'a> Lane<'a> {
             {
                 break;
             }
-            let Some(piece) = self.shared.queue.take() else {
+            let Some(piece) = self.shared.next_piece() else {
                 break;
             };
             let task = self.shared.ledger.task(piece.task);
@@ -166,7 +168,10 @@ impl<'a> Lane<'a> {
         if !self.shared.queue.is_empty() {
             return true;
         }
-        let is_there = self.shared.queue.await_piece(|| self.shared.is_to_stop());
+        let is_there = self
+            .shared
+            .queue
+            .await_piece(|| self.shared.takes_no_more());
         self.shared.growth.idled();
         is_there
     }
@@ -249,6 +254,7 @@ impl<'a> Lane<'a> {
             self.shared.ledger.stage(token) == Stage::Waiting
         };
         let absent: Vec<usize> = absent.into_iter().filter(waiting).collect();
+        self.shared.release(piece.task, &absent);
         let Some(refusal) = refusal else {
             for position in absent {
                 self.shared.ledger.set(
@@ -274,6 +280,11 @@ impl<'a> Lane<'a> {
             self.shared.reader(),
             refusal.text
         );
+        if refusal.meaning == RefusalMeaning::Throttled {
+            self.shared.bear(self.shared.context.to.other(), &refusal)?;
+            self.put_back(&piece, absent);
+            return Ok(());
+        }
         if refusal.meaning == RefusalMeaning::NoFolder {
             absent
                 .into_iter()
@@ -282,6 +293,16 @@ impl<'a> Lane<'a> {
         }
         self.ask_again(&piece, absent, &reason);
         Ok(())
+    }
+
+    /// Puts messages of a piece back into the queue, to be treated as before.
+    fn put_back(&self, piece: &Piece, positions: Vec<usize>) {
+        let row = |messages| Piece {
+            messages,
+            ..piece.clone()
+        };
+        let pieces: Vec<Piece> = rows(positions).into_iter().map(row).collect();
+        self.shared.queue.give_back(pieces);
     }
 
     /// Puts messages that the source refused back into the queue, in smaller pieces the more often
@@ -393,6 +414,7 @@ impl<'a> Lane<'a> {
             .remove(&token)
             .map_or(0, |message| message.bytes);
         (self.breaks, self.stalls) = (0, 0);
+        self.shared.throttles.store(0, Ordering::Relaxed);
         self.shared.confirm(token, bytes);
     }
 
@@ -414,6 +436,12 @@ impl<'a> Lane<'a> {
     fn split(&mut self, tokens: &[u32], refusal: &Refusal) -> Result<(), Error> {
         if refusal.meaning == RefusalMeaning::Full {
             return Err(self.full(tokens.first().copied(), refusal));
+        }
+        if refusal.meaning == RefusalMeaning::Throttled {
+            self.shared.bear(self.shared.context.to, refusal)?;
+            let pieces = self.pieces_of(tokens, |_| ());
+            self.shared.queue.give_back(pieces);
+            return Ok(());
         }
         let (left, right) = tokens.split_at(tokens.len() / 2);
         for half in [left, right] {
@@ -438,6 +466,11 @@ impl<'a> Lane<'a> {
         let folder = self.shared.ledger.task(task);
         match suspected(refusal.meaning, folder, position, sent.treatment) {
             RefusalMeaning::Full => return Err(self.full(Some(token), refusal)),
+            RefusalMeaning::Throttled => {
+                self.shared.bear(self.shared.context.to, refusal)?;
+                let pieces = self.pieces_of(&[token], |_| ());
+                self.shared.queue.give_back(pieces);
+            }
             RefusalMeaning::Flags if sent.treatment.keywords < Keywords::None => {
                 self.tell_dropped(folder, "keywords", refusal);
                 self.send_carefully(token, |treatment| {
@@ -505,7 +538,7 @@ impl<'a> Lane<'a> {
         self.shared.fail(task, position, heading, &reason);
         let is_for_good = !matches!(
             refusal.meaning,
-            RefusalMeaning::Transient | RefusalMeaning::NoFolder
+            RefusalMeaning::Transient | RefusalMeaning::Throttled | RefusalMeaning::NoFolder
         );
         if let Some(journal) = self.shared.context.journal.filter(|_| is_for_good) {
             journal.refused(
@@ -595,6 +628,7 @@ impl<'a> Lane<'a> {
                 .ledger
                 .positions(piece.task, piece.messages.clone(), Stage::Waiting)
                 .collect();
+            self.shared.release(piece.task, &waiting);
             // Only the piece being answered can have broken the source's connection: the first one
             // with missing messages.
             if !is_explained && !waiting.is_empty() {
@@ -614,7 +648,8 @@ impl<'a> Lane<'a> {
 
 impl super::Context<'_> {
     fn reconnect(&self, side: Side, breaks: u32, error: &Error) -> Result<Link, Error> {
-        let wait = std::time::Duration::from_millis(250) * breaks.clamp(1, 8);
+        let wait = Duration::from_millis(250) * breaks.clamp(1, 8);
+        let wait = wait.max(error.least_wait());
         self.observer.observe(&Event::Retrying {
             side,
             wait,

@@ -564,7 +564,7 @@ impl Settling<'_> {
 
     /// Leaves for the next round what can't be looked for now, if that may help.
     fn postpone(&mut self, places: &[Place], refusal: &Refusal) {
-        if refusal.meaning == RefusalMeaning::Transient && !self.is_last() {
+        if refusal.meaning.is_passing() && !self.is_last() {
             self.postponed = true;
             return;
         }

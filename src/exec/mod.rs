@@ -5,6 +5,7 @@
 //! waits for another; bytes in flight are limited; every failure is reported.
 
 mod ahead;
+mod allowance;
 mod contents;
 mod doubts;
 mod found;
@@ -28,8 +29,9 @@ pub use work::{Running, begin};
 use crate::event::{Event, Observer, Run, Stop};
 use crate::locks::{lock, unlocked};
 use crate::mail::{Both, Side, Uid};
-use crate::plan::FolderTask;
-use crate::store::{Connector, Error, ErrorKind, ReadStore, Store, Traffic};
+use crate::plan::{FolderTask, Piece, rows};
+use crate::store::{Connector, Error, ErrorKind, ReadStore, Refusal, Store, Traffic};
+use allowance::{Admitted, Allowance};
 use doubts::Doubts;
 use growth::Growth;
 use lane::Lane;
@@ -45,6 +47,10 @@ use work::Work;
 
 /// How often messages with an uncertain fate are looked for on the target and, if missing, resent.
 const ROUNDS: usize = 5;
+
+/// How often in a row a server may refuse to go on for now. The pauses in between are up to 16 seconds,
+/// or as long as the server says.
+const THROTTLES: u32 = 40;
 
 /// An open connection to each side.
 pub struct Link<C = Box<dyn Store>> {
@@ -189,6 +195,7 @@ struct Shared<'a> {
     doubts: Doubts,
     growth: Growth,
     throttle: Option<Throttle<'a>>,
+    allowance: Allowance<'a>,
     /// The number for the next batch made from a refused one.
     batches: AtomicU32,
     /// Warnings already given, so that each is given once.
@@ -197,6 +204,8 @@ struct Shared<'a> {
     source_refusals: Mutex<HashMap<u32, String>>,
     /// Why a connection last broke.
     last_break: Mutex<Option<String>>,
+    /// How often a server has refused to go on for now since a message last got through.
+    throttles: AtomicU32,
     /// Whether the lanes should end, as no more messages will be accepted.
     halted: AtomicBool,
     traffic: Mutex<Both<Traffic>>,
@@ -220,14 +229,16 @@ fn carry_out(context: &Context<'_>, work: &Work) -> Tally {
         queue: &work.queue,
         ledger: &work.ledger,
         doubts: Doubts::new(context.accept_sizes),
-        growth: Growth::new(context.lanes),
+        growth: Growth::new(context.lanes_borne()),
         throttle: context
             .limit_rate
             .map(|rate| Throttle::new(rate, context.stop)),
+        allowance: Allowance::new(context),
         batches: AtomicU32::new(1),
         warned: Mutex::default(),
         source_refusals: Mutex::default(),
         last_break: Mutex::default(),
+        throttles: AtomicU32::new(0),
         halted: AtomicBool::new(false),
         traffic: Mutex::default(),
         spare: Mutex::default(),
@@ -243,6 +254,7 @@ fn carry_out(context: &Context<'_>, work: &Work) -> Tally {
         }
         match lost_replies::settle(&shared, round) {
             Ok(false) => break,
+            Ok(true) if shared.allowance.is_over() => break,
             Ok(true) => {}
             // The connection broke while looking: look again.
             Err(failure) if failure.kind.is_worth_retrying() && round + 1 < ROUNDS => {
@@ -254,6 +266,7 @@ fn carry_out(context: &Context<'_>, work: &Work) -> Tally {
             }
         }
     }
+    let error = error.or_else(|| shared.allowance.error());
     shared.tell_doubts();
     let counts = shared.ledger.counts();
     let fates = shared.ledger.fates();
@@ -277,7 +290,7 @@ fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
     } else {
         shared.queue.len().max(1)
     };
-    let lanes = shared.context.lanes.most.clamp(1, pieces);
+    let lanes = shared.context.lanes_borne().most.clamp(1, pieces);
     shared.growth.begin();
     // A separate pool with a thread per lane: a lane blocks on its connections, and no lane waits
     // for another.
@@ -303,16 +316,16 @@ fn run_lanes(shared: &Shared<'_>, first: Option<Link>) -> Option<Error> {
                 let done = run_lane(shared, number, link);
                 shared
                     .growth
-                    .leave(number, shared.queue.is_done() || shared.is_to_stop());
+                    .leave(number, shared.queue.is_done() || shared.takes_no_more());
                 lock(errors).extend(done.err());
             });
         }
     });
     let errors = unlocked(errors);
-    // A full account stops the run whatever else happened.
+    // A full account stops the run whatever else happened, as does a limit.
     let full = errors
         .iter()
-        .find(|error| error.kind == ErrorKind::Full)
+        .find(|error| matches!(error.kind, ErrorKind::Full | ErrorKind::LimitReached))
         .cloned();
     full.or_else(|| {
         if shared.queue.is_empty() {
@@ -394,6 +407,17 @@ impl Context<'_> {
         connect(self.connectors)
     }
 
+    /// Returns how many lanes there may be, without those that a server has refused in this run.
+    fn lanes_borne(&self) -> Lanes {
+        let borne = |side| {
+            self.connectors[side]
+                .max_connections()
+                .unwrap_or(usize::MAX)
+        };
+        self.lanes
+            .up_to(borne(Side::First).min(borne(Side::Second)))
+    }
+
     /// Does the same, retrying with growing pauses as long as that may help.
     ///
     /// # Errors
@@ -410,6 +434,7 @@ impl Context<'_> {
                     let Some(wait) = pauses.next().filter(|_| may_do_better) else {
                         return Err(error);
                     };
+                    let wait = wait.max(error.least_wait());
                     self.observer.observe(&Event::Retrying {
                         side,
                         wait,
@@ -431,6 +456,58 @@ impl Shared<'_> {
     /// Reports whether lanes should take no more work.
     fn is_to_stop(&self) -> bool {
         self.context.stop.is_requested() || self.halted.load(Ordering::Relaxed)
+    }
+
+    /// Reports whether lanes should take no more work, for that or because of a daily limit.
+    fn takes_no_more(&self) -> bool {
+        self.is_to_stop() || self.allowance.is_over()
+    }
+
+    /// Puts up with a server that wants less load, which the connection gives it, unless it refuses
+    /// everything for too long.
+    fn bear(&self, side: Side, refusal: &Refusal) -> Result<(), Error> {
+        if self.throttles.fetch_add(1, Ordering::Relaxed) < THROTTLES {
+            return Ok(());
+        }
+        let text = format!(
+            "the {} has refused everything for too long: {}",
+            self.context.names[side], refusal.text
+        );
+        let error = Error::new(ErrorKind::LimitReached, text);
+        Err(match self.context.connectors[side].budget() {
+            Some(budget) => budget.heed(error),
+            None => error,
+        })
+    }
+
+    /// Takes the next piece, or as much of it as the daily limits allow.
+    fn next_piece(&self) -> Option<Piece> {
+        let piece = self.queue.take()?;
+        match self.allowance.admit(self.ledger.task(piece.task), piece) {
+            Admitted::Whole(piece) => Some(piece),
+            Admitted::Part(first, rest) => {
+                self.queue.give_back([rest]);
+                Some(first)
+            }
+            Admitted::Nothing(piece) => {
+                self.queue.give_back([piece]);
+                None
+            }
+        }
+    }
+
+    /// Releases messages of a task, which will not pass now.
+    fn release(&self, task: usize, positions: &[usize]) {
+        for row in rows(positions.iter().copied()) {
+            self.allowance.release(self.ledger.task(task), row);
+        }
+    }
+
+    /// Does with one lane fewer from now on, if a server accepts no more connections.
+    fn note_crowd(&self, error: &Error) {
+        if error.kind == ErrorKind::TooManyConnections {
+            self.growth.refused();
+        }
     }
 
     /// Keeps the reason, for messages that it may have affected.

@@ -49,6 +49,18 @@ impl MessageSink for Transfer<'_> {
         if !self.shared.ledger.claim(token) {
             return Ok(());
         }
+        let (shared, task) = (self.shared, piece.task);
+        let done = self.judged(piece, position, body);
+        shared
+            .allowance
+            .release(shared.ledger.task(task), position..position + 1);
+        done
+    }
+}
+
+impl<'a> Transfer<'a> {
+    /// Delivers a message, unless it is in doubt.
+    fn judged(&mut self, piece: &Piece, position: usize, body: Body<'_>) -> Result<(), Error> {
         match self
             .shared
             .judge(piece.task, position, body, self.estimates_sizes)?
@@ -65,9 +77,7 @@ impl MessageSink for Transfer<'_> {
             Verdict::Withheld => Ok(()),
         }
     }
-}
 
-impl<'a> Transfer<'a> {
     /// Returns the piece that a message belongs to, and its position: the source may answer
     /// requests for one folder together.
     fn piece_of(&self, uid: Uid) -> Option<(&'a Piece, usize)> {

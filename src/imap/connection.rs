@@ -8,6 +8,7 @@
 
 use super::courtesy::Courtesy;
 use super::facts::ServerFacts;
+use super::meaning::{Asked, Class, Said, meaning};
 use super::redact::Redactor;
 use super::response::{Code, Completion, FetchOpening, Namespace, Response};
 use super::waiting::Unreplied;
@@ -79,6 +80,9 @@ pub fn ignore(_: Option<Ticket>, _: &Response<'_>) -> Result<(), Error> {
 /// Receives each line of the protocol, with secrets redacted.
 pub type Trace = Box<dyn Fn(Direction, &[u8]) + Send + Sync>;
 
+/// Learns that the server has asked for a pause by name, which is made now: how long, and its words.
+pub type PauseNotice = Box<dyn Fn(Duration, &str) + Send + Sync>;
+
 /// A connection to a server.
 pub struct Connection {
     stream: Stream,
@@ -92,6 +96,7 @@ pub struct Connection {
     last_used: Instant,
     courtesy: Courtesy,
     trace: Option<Trace>,
+    pause_notice: Option<PauseNotice>,
     /// Knows the secrets that were sent.
     redactor: Redactor,
     /// During a login: the server's last challenge, unmodified.
@@ -133,6 +138,7 @@ impl Connection {
             last_used: Instant::now(),
             courtesy: Courtesy::default(),
             trace,
+            pause_notice: None,
             redactor: Redactor::default(),
             login: None,
         }
@@ -348,7 +354,7 @@ impl Connection {
         command: &Command,
         mode: LiteralMode,
     ) -> Result<(Ticket, Vec<Step>), Error> {
-        self.stream.rest(self.courtesy.take());
+        self.pause();
         let tag = self.tags.next_tag();
         let steps = command.steps(&tag, mode)?;
         if let Some(trace) = &self.trace {
@@ -364,8 +370,23 @@ impl Connection {
             }
         };
         let bytes = steps.iter().map(length).sum();
-        self.waiting.push(ticket, tag, bytes);
+        let asked = Asked::by(&command.name());
+        self.waiting.push(ticket, tag, asked, bytes);
         Ok((ticket, steps))
+    }
+
+    /// Makes the pause that the server has asked for.
+    fn pause(&mut self) {
+        let (time, asked) = self.courtesy.take();
+        if let (Some(asked), Some(notice)) = (asked, &self.pause_notice) {
+            notice(time, &asked.text);
+        }
+        self.stream.rest(time);
+    }
+
+    /// Reports each pause that the server asks for by name to this, from now on.
+    pub fn tell_pauses(&mut self, notice: PauseNotice) {
+        self.pause_notice = Some(notice);
     }
 
     /// Writes bytes of a command that was begun.
@@ -538,20 +559,37 @@ impl Connection {
         }
     }
 
-    /// Takes a tagged reply, with the command that it answers and whether somebody waits for that.
+    /// Takes a tagged reply, with the command that it answers, and whether somebody waits for that.
     fn take_reply(
         &mut self,
-        answered: Option<(Ticket, bool)>,
+        answered: Option<(Ticket, Asked, bool)>,
         reply: Reply,
     ) -> Result<Received, Error> {
-        self.courtesy.heard(&reply);
         self.stream.begin_answer();
         self.facts.learn_code(reply.code.as_ref());
-        let Some((ticket, is_attended)) = answered else {
+        let Some((ticket, asked, is_attended)) = answered else {
             return Err(Error::Protocol(
                 "it answered a command that was never sent".to_owned(),
             ));
         };
+        let meaning = meaning(&Said {
+            completion: Some(reply.completion),
+            code: reply.code.as_ref(),
+            text: &reply.text,
+            to: asked,
+            server: "",
+        });
+        self.courtesy.heard(&reply, meaning);
+        // Whatever comes next on this connection would be refused as well.
+        let is_of_no_use = matches!(meaning.class, Class::Spent | Class::Unconnected);
+        if is_of_no_use && asked != Asked::Login {
+            let Reply { text, code, .. } = reply;
+            return Err(Error::Useless {
+                text,
+                code,
+                meaning,
+            });
+        }
         Ok(if is_attended {
             Received::Reply(ticket, reply)
         } else {

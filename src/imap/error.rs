@@ -1,6 +1,7 @@
 //! Failures that end a connection to an IMAP server.
 
 use super::NoSecret;
+use super::meaning::Meaning;
 use super::response::Code;
 use super::wire::{ForbiddenByte, FrameError, Violation};
 use crate::address::Mechanism;
@@ -25,6 +26,16 @@ pub enum Error {
         text: String,
         /// Its code, if any.
         code: Option<Code>,
+    },
+    /// The server refuses a command, and would refuse every other one on this connection.
+    #[error("the server refuses to go on: {text}")]
+    Useless {
+        /// Its text.
+        text: String,
+        /// Its code, if any.
+        code: Option<Code>,
+        /// What it means by that.
+        meaning: Meaning,
     },
     /// The server sent a goodbye in place of a greeting.
     #[error("the server turned the connection away: {text}")]

@@ -7,6 +7,7 @@
 //! connection  commands ahead of their replies           error        what ends a connection
 //! response    what a frame means                        wire         bytes into frames, commands into bytes
 //! redact      removes secrets from what servers say     facts        what a server tells of itself
+//! meaning     what refusals and goodbyes mean           courtesy     pauses that a server wants
 //! ```
 //!
 //! Only this module knows imap-proto.
@@ -18,6 +19,7 @@ mod courtesy;
 mod error;
 mod facts;
 mod login;
+mod meaning;
 mod redact;
 pub mod response;
 mod waiting;
@@ -25,9 +27,10 @@ pub mod wire;
 
 pub use auth::{Credentials, NoSecret, NoSecretCause, Recall, Secret};
 pub use capability::Capabilities;
-pub use connection::{Connection, Handler, Received, Reply, Ticket, Trace, ignore};
+pub use connection::{Connection, Handler, PauseNotice, Received, Reply, Ticket, Trace, ignore};
 pub use error::Error;
 pub use login::{Introduction, LoggedIn, certificate, introduce, log_in};
+pub use meaning::{Asked, Class, Meaning, Said, Scope, Wait, meaning};
 pub(crate) use redact::Redactor;
 pub use response::{
     Attributes, Code, Completion, Content, Fetch, FetchOpening, ListedItem, MailboxStatus,

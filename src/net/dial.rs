@@ -5,7 +5,7 @@ use super::error::words;
 use super::socket::{Limits, Socket};
 use super::tls::{self, Peer, Trust};
 use super::{
-    CertificateFacts, Compression, Error, FaultInjector, Fingerprint, Phase, Stream, TlsMode,
+    CertificateFacts, Compression, Error, FaultInjector, Fingerprint, Meter, Phase, Stream, TlsMode,
 };
 use crate::event::Stop;
 use native_tls::TlsConnector;
@@ -59,6 +59,7 @@ pub struct Dialer {
     /// Whether the port was tested for TLS and had none.
     is_without_tls: AtomicBool,
     faults: Option<Arc<dyn FaultInjector>>,
+    meter: Option<Arc<dyn Meter>>,
 }
 
 impl Dialer {
@@ -78,12 +79,18 @@ impl Dialer {
             limits,
             is_without_tls,
             faults: None,
+            meter: None,
         })
     }
 
     /// Makes future connections break where the injector says, for tests.
     pub fn inject_faults(&mut self, faults: Arc<dyn FaultInjector>) {
         self.faults = Some(faults);
+    }
+
+    /// Counts the bytes of future connections.
+    pub fn count_by(&mut self, meter: Arc<dyn Meter>) {
+        self.meter = Some(meter);
     }
 
     /// Returns its settings.
@@ -170,7 +177,11 @@ impl Dialer {
         if let Some(faults) = &self.faults {
             socket.inject_faults(Arc::clone(faults));
         }
-        Ok(Stream::plain(socket, distance))
+        let mut stream = Stream::plain(socket, distance);
+        if let Some(meter) = &self.meter {
+            stream.count_by(Arc::clone(meter));
+        }
+        Ok(stream)
     }
 
     /// Sets up TLS on a connection after the server's OK to STARTTLS (RFC 3501 section 6.2.1). The

@@ -6,6 +6,7 @@
 //! phase    what is being waited for                         error    what went wrong, and what to do
 //! probe    single steps, to find the one that fails         certificate   what one says about itself
 //! deflate  compression, and its limits                      faults   connections that tests break on purpose
+//! meter    counts the bytes of all connections
 //! ```
 //!
 //! Invariants: every wait ends, every error of a wait says what was waited for, certificates are
@@ -18,6 +19,7 @@ mod deflate;
 mod dial;
 mod error;
 mod faults;
+mod meter;
 mod phase;
 pub mod probe;
 mod socket;
@@ -29,6 +31,7 @@ pub use certificate::CertificateFacts;
 pub use dial::{DialSettings, Dialer};
 pub use error::{Attempt, Error, ErrorKind};
 pub use faults::{Cut, FaultInjector};
+pub use meter::Meter;
 pub use phase::{Phase, Way};
 pub use stream::{Stream, Traffic};
 

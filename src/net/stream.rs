@@ -3,10 +3,11 @@
 use super::deflate::Deflate;
 use super::error::words;
 use super::socket::{Ended, SLICE, Socket};
-use super::{Error, Fingerprint, Phase, tls};
+use super::{Error, Fingerprint, Meter, Phase, tls};
 use native_tls::TlsStream;
 use std::io::{self, Read as _, Write as _};
 use std::mem;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Writes are buffered up to this many bytes: the most that one TLS record holds (RFC 8446 section
@@ -68,6 +69,7 @@ pub struct Stream {
     phase: Phase,
     gathered: Vec<u8>,
     traffic: Traffic,
+    meter: Option<Arc<dyn Meter>>,
     is_answer_due: bool,
     distance: Duration,
 }
@@ -82,7 +84,22 @@ impl Stream {
             phase: Phase::Greeting,
             gathered: Vec::new(),
             traffic: Traffic::default(),
+            meter: None,
             is_answer_due: false,
+        }
+    }
+
+    /// Also counts its bytes here from now on.
+    pub(super) fn count_by(&mut self, meter: Arc<dyn Meter>) {
+        self.meter = Some(meter);
+    }
+
+    /// Counts bytes that went over it.
+    fn count(&mut self, received: u64, sent: u64) {
+        self.traffic.received += received;
+        self.traffic.sent += sent;
+        if let Some(meter) = &self.meter {
+            meter.count(received, sent);
         }
     }
 
@@ -199,7 +216,7 @@ impl Stream {
             self.traffic.round_trips += 1;
         }
         let count = self.read_some(buf).map_err(|error| self.failure(&error))?;
-        self.traffic.received += count as u64;
+        self.count(count as u64, 0);
         Ok(count)
     }
 
@@ -214,7 +231,7 @@ impl Stream {
         self.channel.socket_mut().set_polling(false);
         match result {
             Ok(count) => {
-                self.traffic.received += count as u64;
+                self.count(count as u64, 0);
                 Ok(Some(count))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
@@ -335,7 +352,7 @@ impl Stream {
             None => self.channel.write_all(bytes),
         };
         sent.map_err(|error| self.failure(&error))?;
-        self.traffic.sent += bytes.len() as u64;
+        self.count(0, bytes.len() as u64);
         Ok(())
     }
 

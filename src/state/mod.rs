@@ -14,6 +14,7 @@
 //! - A file that is damaged, has a newer version, or belongs to other mailboxes is refused and left
 //!   as it is.
 
+mod budgets;
 mod directory;
 mod file;
 mod folders;
@@ -28,6 +29,7 @@ mod tests;
 mod two_way;
 mod views;
 
+pub use budgets::Budgets;
 pub use directory::{PairName, StateDirectory};
 pub use lock::PairLock;
 pub use mechanisms::Mechanisms;

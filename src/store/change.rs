@@ -71,10 +71,20 @@ pub enum RefusalMeaning {
     Nul,
     /// The folder doesn't exist (TRYCREATE), or it is another one with the same name.
     NoFolder,
-    /// The account is full, or a provider's limit is reached: no message will be accepted.
+    /// The account is full: no message will be accepted.
     Full,
     /// Temporary: worth a retry.
     Transient,
+    /// The server wants less load, and will do it later. The connection waits before it sends the next
+    /// command.
+    Throttled,
+}
+
+impl RefusalMeaning {
+    /// Reports whether the same may be accepted later.
+    pub fn is_passing(self) -> bool {
+        matches!(self, Self::Transient | Self::Throttled)
+    }
 }
 
 /// A folder to create, with other names in case the server refuses the first.

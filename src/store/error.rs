@@ -2,6 +2,7 @@
 
 use crate::mail::Side;
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 /// The kind of failure: decides whether to retry, and the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +23,10 @@ pub enum ErrorKind {
     Protocol,
     /// The server refused something that the whole run needs.
     Refused,
-    /// The account is full or a provider's limit is reached.
+    /// The account is full.
     Full,
+    /// The provider's limit, or the user's own for a day, is reached. The account can be used again later.
+    LimitReached,
     /// Another run is using the same two mailboxes.
     Locked,
     /// Both addresses are one mailbox.
@@ -61,10 +64,21 @@ pub struct Error {
     pub message: String,
     /// What the user can do.
     pub hint: Option<String>,
+    /// When the account may be used again; `None`: after the usual pause.
+    pub when: Option<When>,
     /// The account that the connection belonged to, if any.
     pub account: Option<AccountName>,
     /// Whether one folder was the cause, which the next connection skips.
     pub is_over_folder: bool,
+}
+
+/// When an account may be used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// At least so long after the failure.
+    After(Duration),
+    /// At this time.
+    At(SystemTime),
 }
 
 /// Which of the two mailboxes, and its name for users.
@@ -83,6 +97,7 @@ impl Error {
             kind,
             message: message.into(),
             hint: None,
+            when: None,
             account: None,
             is_over_folder: false,
         }
@@ -93,6 +108,22 @@ impl Error {
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Returns how long to wait at least before the account is used again.
+    pub fn least_wait(&self) -> Duration {
+        match self.when {
+            Some(When::After(time)) => time,
+            Some(When::At(_)) | None => Duration::ZERO,
+        }
+    }
+
+    /// Returns when the account may be used again, if that is known.
+    pub fn again(&self) -> Option<SystemTime> {
+        match self.when {
+            Some(When::At(time)) => Some(time),
+            Some(When::After(_)) | None => None,
+        }
     }
 
     /// Adds the account, unless it already has one.

@@ -8,7 +8,9 @@ use super::{
 };
 use crate::mail::{InternalDate, Listing, MailboxName, Uid, UidSet, UidValidity};
 use crate::provider::Provider;
+use crate::store::budget::Budget;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A store that refuses any change to a read-only account before anything is sent or written,
 /// whatever code requests it by mistake. Its errors name the account.
@@ -17,6 +19,8 @@ pub(super) struct Guarded<S> {
     pub(super) store: S,
     access: Access,
     account: AccountName,
+    /// What the account may move, and what its server has refused.
+    budget: Option<Arc<Budget>>,
 }
 
 impl<S> Guarded<S> {
@@ -25,12 +29,27 @@ impl<S> Guarded<S> {
             store,
             access,
             account,
+            budget: None,
+        }
+    }
+
+    /// Notes in the budget when the server refuses to go on.
+    pub(super) fn within(self, budget: Arc<Budget>) -> Self {
+        Self {
+            budget: Some(budget),
+            ..self
         }
     }
 
     /// Adds the account's name to an error of the store.
     pub(super) fn named<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
-        result.map_err(|error| error.of(&self.account))
+        result.map_err(|error| {
+            let error = match &self.budget {
+                Some(budget) => budget.heed(error),
+                None => error,
+            };
+            error.of(&self.account)
+        })
     }
 
     /// Returns the store, if it may be changed.

@@ -5,6 +5,7 @@
 //! scan    requests to scan folders, and their results      imap      an account on a server
 //! change  changes, and their results                       maildir   a Maildir++ tree
 //! guard   protects a read-only account from changes        mbox      a tree of mbox files
+//! budget  how many bytes an account may move in a day
 //! error   a failure of a whole connection                  disk      what both kinds of directories share
 //! ```
 //!
@@ -13,6 +14,7 @@
 //! ahead of their acknowledgement. A trait of one message at a time would cost a round trip each
 //! and could never be made fast.
 
+pub mod budget;
 mod change;
 mod disk;
 mod error;
@@ -27,8 +29,10 @@ pub use change::{
     RefusalMeaning, Relocated, Relocation, Removal,
 };
 pub use disk::IfAbsent;
-pub use error::{AccountName, Error, ErrorKind};
+pub use error::{AccountName, Error, ErrorKind, When};
 pub use scan::{Baseline, FolderScan, KnownDepth, ScanDepth, ScanRequest, Unchanged};
+
+use budget::Budget;
 
 use crate::address::{Form, LocalAddress};
 use crate::event::Observer;
@@ -54,6 +58,11 @@ pub trait ReadConnector: Sync {
 
     /// Returns the directory that stores it; `None` for an account on a server.
     fn directory(&self) -> Option<&Path> {
+        None
+    }
+
+    /// Returns what the account may move in a day; `None` for a directory.
+    fn budget(&self) -> Option<&Budget> {
         None
     }
 }

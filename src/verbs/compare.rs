@@ -204,7 +204,7 @@ impl<C: AsReadStore> Comparison<'_, C> {
         // A server may refuse an extension that it offers, so ask in the plainest way before
         // believing it.
         let may_ask_simpler = self.pairs[index].known.is_some() && progress.whole.insert(index);
-        let may_help = may_ask_simpler || refusal.meaning == RefusalMeaning::Transient;
+        let may_help = may_ask_simpler || refusal.meaning.is_passing();
         if may_help && !progress.is_last {
             progress.again.push(index);
         } else {

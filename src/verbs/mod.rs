@@ -14,6 +14,7 @@ mod left_out;
 mod opening;
 mod options;
 mod plan_file;
+mod rounds;
 mod same_mailbox;
 mod searching;
 mod summary;

@@ -103,6 +103,8 @@ pub struct CopyOptions {
     pub deleting: Deleting,
     /// Move what a mirror would delete to a folder with this date instead.
     pub keep_deleted: Option<Date>,
+    /// Whether to wait for the next day at a daily limit, and continue.
+    pub wait: bool,
     /// Only plan; write nothing anywhere.
     pub dry_run: bool,
     /// How to use a saved plan.
@@ -128,6 +130,8 @@ pub struct SyncOptions {
     /// Whether to copy a message whose size differs from what its server reports, if two downloads
     /// are identical.
     pub accept_sizes: bool,
+    /// Whether to wait for the next day at a daily limit, and continue.
+    pub wait: bool,
     /// Only plan; write nothing anywhere.
     pub dry_run: bool,
     /// The directory in which this run saves what it deletes; `None`: nowhere.

@@ -4,7 +4,7 @@
 use super::opening::Names;
 use crate::engine::scans::scan_each;
 use crate::mail::{ListedMailbox, MailboxName, Side, Uid};
-use crate::store::{Error, ErrorKind, ReadStore, RefusalMeaning, ScanDepth, ScanRequest};
+use crate::store::{Error, ErrorKind, ReadStore, ScanDepth, ScanRequest};
 
 /// The maximum number of folders to try: one that can't be opened proves nothing about the search.
 const TRIES: usize = 3;
@@ -88,7 +88,7 @@ fn refused_words(
     store.scan(&[request], &mut |_, scan| {
         words = scan
             .err()
-            .filter(|refusal| refusal.meaning != RefusalMeaning::Transient)
+            .filter(|refusal| !refusal.meaning.is_passing())
             .map(|refusal| refusal.text);
     })?;
     Ok(words)

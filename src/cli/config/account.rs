@@ -18,7 +18,7 @@ const FILES: [&str; 5] = [
 ];
 
 /// The keys of an address after its `?`, except `tls`.
-const OPTIONS: [&str; 12] = [
+const OPTIONS: [&str; 14] = [
     "auth",
     "authzid",
     "ca",
@@ -31,6 +31,8 @@ const OPTIONS: [&str; 12] = [
     "timeout",
     "compress",
     "provider",
+    "daily-read",
+    "daily-write",
 ];
 
 /// The keys for `mailferry login`.
@@ -301,6 +303,10 @@ mod tests {
             (
                 "user = 'a'\nhost = 'h'\ncompress = 'off'",
                 "imaps://a@h?compress=off",
+            ),
+            (
+                "user = 'a'\nhost = 'h'\ndaily-read = '5MB'\ndaily-write = 4000",
+                "imaps://a@h?daily-read=5MB&daily-write=4000",
             ),
             ("address = 'maildir:~/Mail'", "maildir:~/Mail"),
             ("address = 'mbox:/var/mail/a b'", "mbox:/var/mail/a b"),

@@ -11,7 +11,7 @@ use crate::cli::samples;
 use mailferry::event::{Direction, Holdings, Stop};
 use mailferry::locks::lock;
 use mailferry::mail::{Side, SpecialUse};
-use mailferry::store::{Error, ErrorKind, Quota};
+use mailferry::store::{self, Error, ErrorKind, Quota};
 use mailferry::verbs::{DoctorSummary, FolderListing, FolderRow, Status, UndoSummary};
 use std::io::Write;
 use std::sync::Mutex;
@@ -196,7 +196,10 @@ fn each_summary(take: &mut dyn FnMut(&Summarised<Summary<'_>>)) {
     options.value("--since", Some("2024-01-31"));
     let address = "imaps://ann@example.org".to_owned();
     let mailboxes = Mailboxes([("source", address), ("target", "maildir:/x".to_owned())].into());
-    let stopped = Status::Stopped(Error::new(ErrorKind::Full, "full"));
+    let stopped = Status::Stopped(Error {
+        when: Some(store::When::At(std::time::UNIX_EPOCH)),
+        ..Error::new(ErrorKind::LimitReached, "no more today")
+    });
     let copy = samples::full_copy_summary(stopped);
     let apply = samples::full_copy_summary(Status::Braked);
     let sync = samples::full_sync_summary(Status::Partial);

@@ -1,7 +1,7 @@
 //! The last line: the result of the command, with its mailboxes and options.
 
 use crate::cli::chosen::Choice;
-use crate::cli::failure::kind_name;
+use crate::cli::failure::{Failure, kind_name};
 use mailferry::verbs::{
     CopySummary, DoctorSummary, FolderListing, Status, SyncSummary, SyncWay, UndoSummary,
     VerifySummary, milliseconds,
@@ -45,12 +45,14 @@ pub(crate) enum Summary<'a> {
         dry_run: bool,
         #[serde(flatten)]
         done: &'a CopySummary,
+        ended: Option<Ended>,
     },
     /// Of `apply`: a copy by a saved plan.
     Apply {
         dry_run: bool,
         #[serde(flatten)]
         done: &'a CopySummary,
+        ended: Option<Ended>,
     },
     /// Of `sync`.
     Sync {
@@ -63,6 +65,7 @@ pub(crate) enum Summary<'a> {
         in_both: u64,
         #[serde(flatten)]
         done: &'a SyncSummary,
+        ended: Option<Ended>,
     },
     /// Of `undo`.
     Undo {
@@ -98,12 +101,36 @@ pub(crate) enum Summary<'a> {
     },
 }
 
+/// Why a run ended early.
+#[derive(Serialize)]
+pub(crate) struct Ended {
+    kind: &'static str,
+    reason: String,
+    /// When the same command is worth running again, if anyone said so.
+    run_again: Option<String>,
+}
+
+impl Ended {
+    fn by(status: &Status) -> Option<Self> {
+        let Status::Stopped(error) = status else {
+            return None;
+        };
+        let failure = Failure::from(error);
+        Some(Self {
+            kind: failure.kind,
+            reason: failure.message,
+            run_again: failure.run_again,
+        })
+    }
+}
+
 impl Summary<'_> {
     /// Returns the summary of `copy`.
     pub(crate) fn copy(summary: &CopySummary, dry_run: bool) -> Summary<'_> {
         Summary::Copy {
             dry_run,
             done: summary,
+            ended: Ended::by(&summary.status),
         }
     }
 
@@ -112,6 +139,7 @@ impl Summary<'_> {
         Summary::Apply {
             dry_run,
             done: summary,
+            ended: Ended::by(&summary.status),
         }
     }
 
@@ -129,6 +157,7 @@ impl Summary<'_> {
             already_there: summary.already_there,
             in_both: summary.in_both(),
             done: summary,
+            ended: Ended::by(&summary.status),
         }
     }
 

@@ -6,6 +6,7 @@
 //! trace never shows them.
 
 use crate::mail::{Flags, InternalDate, MailboxName, UidSet};
+use std::borrow::Cow;
 use std::fmt;
 
 /// How literals may be sent (RFC 7888). What a server announces holds only for the connection on
@@ -185,6 +186,15 @@ impl Command {
         self.separate();
         self.parts.push(Part::Stream { size, binary });
         self
+    }
+
+    /// Returns the words that it begins with, such as `UID FETCH`.
+    pub(in crate::imap) fn name(&self) -> Cow<'_, str> {
+        let words = self.parts.iter().find_map(|part| match part {
+            Part::Text { bytes, .. } => Some(bytes.trim_ascii()).filter(|words| !words.is_empty()),
+            Part::Literal { .. } | Part::Stream { .. } => None,
+        });
+        words.map(String::from_utf8_lossy).unwrap_or_default()
     }
 
     /// Reports whether one of its strings has to be a literal.

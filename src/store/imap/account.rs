@@ -1,25 +1,30 @@
 //! Makes connections to one account.
 
 use super::breaks::Breaks;
-use super::session::Session;
+use super::logins::Logins;
+use super::session::{Session, at_first};
 use crate::address::ImapAddress;
 use crate::event::{Event, Observer, Stop};
 use crate::imap::{self, Credentials, NoSecret, NoSecretCause, Recall, Secret, Trace};
+use crate::locks::lock;
 use crate::mail::Side;
 use crate::net::{self, DialSettings, Dialer, FaultInjector};
 use crate::provider::Provider;
+use crate::store::budget::{Budget, Notebook, SystemClock, shown_time};
 use crate::store::guard::Guarded;
 use crate::store::{
     Access, AccountName, Connector, Error, ErrorKind, ReadConnector, ReadStore, Store,
 };
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 /// How long a server may be silent, unless the address sets a timeout.
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// How long one address may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// A pause of this length is reported.
+const NOTEWORTHY: Duration = Duration::from_secs(2);
 
 /// An account on an IMAP server, with the credentials for it.
 pub struct Account {
@@ -36,7 +41,11 @@ pub struct Account {
     /// Whether the observer gets the protocol trace.
     trace: bool,
     connections: AtomicU32,
+    /// Until when the last pause lasts that was told.
+    told_pause: Arc<Mutex<Option<SystemTime>>>,
     breaks: Arc<Breaks>,
+    logins: Arc<Logins>,
+    budget: Arc<Budget>,
 }
 
 /// The run that an account is used in.
@@ -93,8 +102,23 @@ impl Account {
             observer: run.observer,
             trace: run.trace,
             connections: AtomicU32::new(0),
+            told_pause: Arc::default(),
             breaks: Arc::default(),
+            logins: Arc::default(),
+            budget: Arc::new(Budget::new(
+                [None, None],
+                Box::<Notebook>::default(),
+                Arc::new(SystemClock),
+            )),
         })
+    }
+
+    /// Limits what it may move in a day. All bytes count from now on.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.budget = Arc::new(budget);
+        self.dialer.count_by(Arc::<Budget>::clone(&self.budget));
+        self
     }
 
     /// Makes it remember how it logs in, and what the last run used.
@@ -131,13 +155,46 @@ impl Account {
 impl Account {
     /// Makes a connection, logged in.
     pub(super) fn session(&self) -> Result<Guarded<Session>, Error> {
-        let logged_in = imap::log_in(&self.dialer, &self.credentials, self.tracer());
-        let logged_in = logged_in.map_err(|error| Error::from(error).of(&self.name))?;
-        let session = Session::begin(logged_in, self.prefix.as_deref(), self.separator);
-        let mut session = session.map_err(|error| Error::from(error).of(&self.name))?;
+        let named = |error: imap::Error| {
+            let error = at_first(error, !self.logins.are_open());
+            self.budget.heed(error).of(&self.name)
+        };
+        let log_in = || {
+            let mut logged_in = imap::log_in(&self.dialer, &self.credentials, self.tracer())?;
+            logged_in.connection.tell_pauses(self.pause_notice());
+            Session::begin(logged_in, self.prefix.as_deref(), self.separator)
+        };
+        let (mut session, login) = self.logins.attempt(|| log_in().map_err(named))?;
         session.is_at(self.provider);
         session.breaks = Arc::clone(&self.breaks);
-        Ok(Guarded::new(session, self.access, self.name.clone()))
+        session.login = Some(login);
+        let guarded = Guarded::new(session, self.access, self.name.clone());
+        Ok(guarded.within(Arc::clone(&self.budget)))
+    }
+
+    /// Reports the pauses that the server asks for, those of several connections at once only once.
+    fn pause_notice(&self) -> imap::PauseNotice {
+        let (observer, side) = (Arc::clone(&self.observer), self.name.side);
+        let told = Arc::clone(&self.told_pause);
+        Box::new(move |time, text| {
+            let until = SystemTime::now() + time;
+            let is_new = {
+                let mut told = lock(&told);
+                let is_new =
+                    time >= NOTEWORTHY && told.is_none_or(|told| until > told + NOTEWORTHY);
+                if is_new {
+                    *told = Some(until);
+                }
+                is_new
+            };
+            if is_new {
+                observer.observe(&Event::Waiting {
+                    side,
+                    until: &shown_time(until),
+                    reason: &format!("the server asks for a pause: {text}"),
+                });
+            }
+        })
     }
 }
 
@@ -147,7 +204,14 @@ impl ReadConnector for Account {
     }
 
     fn max_connections(&self) -> Option<usize> {
-        self.max_connections
+        match (self.max_connections, self.logins.most()) {
+            (Some(allowed), Some(borne)) => Some(allowed.min(borne)),
+            (allowed, borne) => allowed.or(borne),
+        }
+    }
+
+    fn budget(&self) -> Option<&Budget> {
+        Some(&self.budget)
     }
 }
 
@@ -189,6 +253,11 @@ impl From<&imap::Error> for Error {
             imap::Error::TurnedAway { text, code } => {
                 return super::refusal::turned_away(text, code.as_ref());
             }
+            imap::Error::Useless {
+                text,
+                code,
+                meaning,
+            } => return super::refusal::useless(text, code.as_ref(), *meaning),
             imap::Error::Login {
                 text,
                 code,

@@ -6,7 +6,7 @@
 //! as commands. So only what every server accepts is sent that way: plain flags, sane dates,
 //! existing folders. After a BAD to such an APPEND the connection is closed at once.
 
-use super::refusal::{Asked, refusal};
+use super::refusal::{Asked, misunderstood, refusal_by};
 use super::session::Session;
 use crate::imap::{
     Code, Command, Completion, Error as ImapError, LiteralMode, Received, Reply, Step, Ticket,
@@ -14,7 +14,7 @@ use crate::imap::{
 };
 use crate::mail::MailboxName;
 use crate::net::Phase;
-use crate::store::{Body, Delivery, Error, ErrorKind, Outcome, Placed, Refusal, RefusalMeaning};
+use crate::store::{Body, Delivery, Error, Outcome, Placed, Refusal, RefusalMeaning};
 use std::collections::VecDeque;
 
 /// The most messages in a batch, so that a refusal or a lost reply leaves little in doubt.
@@ -371,16 +371,14 @@ impl Session {
     fn tell(&mut self, batch: Batch, reply: &Reply) {
         if reply.completion == Completion::Bad && batch.unasked {
             // The server may be reading the messages' lines as commands by now.
-            let message = format!("the server did not understand an APPEND: {}", reply.text);
-            self.appends
-                .broken
-                .get_or_insert(Error::new(ErrorKind::Protocol, message));
+            self.appends.broken.get_or_insert(misunderstood(reply));
             self.connection.shut_down();
         }
         let result = if reply.is_ok() {
             Ok(placed(reply, batch.tokens.len()))
         } else {
-            let mut refusal = refusal(reply, Asked::Append);
+            let server = self.provider.map_or("", |provider| provider.name);
+            let mut refusal = refusal_by(server, reply, Asked::Append);
             if refusal.meaning == RefusalMeaning::Nul && !self.capabilities.has("BINARY") {
                 refusal.meaning = RefusalMeaning::Permanent;
             }

@@ -117,14 +117,12 @@ impl Checkup {
         self.guarded.named(replies.map(drop).map_err(Error::from))
     }
 
-    /// Leaves the connection idle for this long and then checks whether it is still open. If it
-    /// ended earlier, returns after how long.
-    pub fn idle(&mut self, time: Duration) -> Result<(), (Duration, Error)> {
+    /// Leaves the connection idle for this long and then checks whether it is still open. Returns
+    /// also after how long it ended.
+    pub fn idle(&mut self, time: Duration) -> (Duration, Result<(), Error>) {
         let started = Instant::now();
         let idled = self.stay_idle(started, time);
-        self.guarded
-            .named(idled)
-            .map_err(|error| (started.elapsed(), error))
+        (started.elapsed(), self.guarded.named(idled))
     }
 
     fn stay_idle(&mut self, started: Instant, time: Duration) -> Result<(), Error> {

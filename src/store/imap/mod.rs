@@ -8,6 +8,7 @@
 //! prepare   new folders in one flight  opening  what SELECT and EXAMINE report
 //! relocate  COPY, MOVE, UID EXPUNGE    labels   folders that are Gmail's labels
 //! breaks    folders that break connections
+//! logins    how many connections the server bears
 //! checkup   what doctor needs besides  content_ids  EMAILID, X-GM-MSGID
 //! ```
 
@@ -21,6 +22,7 @@ mod denial;
 mod fetch;
 mod labels;
 mod list;
+mod logins;
 mod manage;
 mod opening;
 mod prepare;

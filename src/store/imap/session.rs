@@ -2,6 +2,7 @@
 
 use super::breaks::Breaks;
 use super::labels::LabelledFolders;
+use super::logins::Login;
 use super::{append::Appends, fetch::Requests};
 use crate::address::NEAR;
 use crate::imap::{Capabilities, Command, Connection, LiteralMode, LoggedIn, Ticket, ignore};
@@ -10,9 +11,9 @@ use crate::mail::{
 };
 use crate::provider::{self, ConnectionCount, Provider};
 use crate::store::{
-    Answer, Connections, ContentId, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink,
-    NewFolder, Outcome, Prepared, Quota, ReadStore, Relocated, Relocation, Removal, ScanRequest,
-    SomeMessages, Store, Traffic,
+    Answer, Connections, ContentId, Delivery, Error, ErrorKind, Fetched, FlagChange, FolderScan,
+    MessageSink, NewFolder, Outcome, Prepared, Quota, ReadStore, Relocated, Relocation, Removal,
+    ScanRequest, SomeMessages, Store, Traffic,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -54,6 +55,8 @@ pub(super) struct Session {
     pub(super) scanned: Option<MailboxName>,
     /// The folders on which the account's connections broke.
     pub(super) breaks: Arc<Breaks>,
+    /// Counts it among the account's open connections.
+    pub(super) login: Option<Login>,
 }
 
 /// An open folder.
@@ -124,6 +127,7 @@ impl Session {
             appends: Appends::default(),
             scanned: None,
             breaks: Arc::default(),
+            login: None,
         })
     }
 
@@ -232,6 +236,19 @@ impl Session {
     }
 }
 
+/// Converts the error of a connection's first command. If it is the only one, a server that opens no
+/// mailbox says that the login is no good.
+pub(super) fn at_first(error: crate::imap::Error, is_only: bool) -> Error {
+    let is_login = is_only && matches!(error, crate::imap::Error::Useless { .. });
+    match Error::from(error) {
+        error if is_login && error.kind == ErrorKind::TooManyConnections => Error {
+            kind: ErrorKind::Authentication,
+            ..error
+        },
+        error => error,
+    }
+}
+
 /// Makes an EXAMINE, or a SELECT if the folder will be written to.
 pub(super) fn open_command(mailbox: &MailboxName, for_writing: bool) -> Command {
     Command::new(if for_writing { "SELECT" } else { "EXAMINE" }).mailbox(mailbox)
@@ -292,7 +309,8 @@ impl ReadStore for Session {
     }
 
     fn list(&mut self) -> Result<Listing, Error> {
-        Ok(self.list_all()?)
+        let is_only = self.login.as_ref().is_some_and(Login::is_only);
+        self.list_all().map_err(|error| at_first(error, is_only))
     }
 
     fn are_gone(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<bool>, Error> {

@@ -33,6 +33,7 @@ mod work;
 use super::gone::{self, Held};
 use super::left_out;
 use super::opening::{self, Opened};
+use super::rounds;
 use super::searching::check_search;
 use super::{CopyOptions, CopySummary, PlanUse, Status};
 use crate::engine::latecomers;
@@ -43,6 +44,7 @@ use crate::mail::{Both, MailboxName, Side, UidValidity};
 use crate::plan::elsewhere::Shelf;
 use crate::plan::planned::Planned;
 use crate::state::State;
+use crate::store::budget::Direction;
 use crate::store::{Answer, Connector, Error, Prepared};
 use early::Early;
 use elsewhere::Elsewhere;
@@ -69,6 +71,24 @@ use work::Works;
 /// What kept the run from beginning: no connection, a refused login, folders that collide. What
 /// ends it later is in the summary's status, beside what was done until then.
 pub fn copy(
+    connectors: Both<&dyn Connector>,
+    rules: &Rules,
+    options: &CopyOptions,
+    state: Option<&State>,
+    run: Run<'_>,
+) -> Result<(CopySummary, Planned), Error> {
+    if options.dry_run {
+        return copy_once(connectors, rules, options, state, run);
+    }
+    rounds::in_rounds(options.wait, connectors, run, || {
+        // What a copy sends to its source is next to nothing.
+        rounds::check(connectors, Both::new(&[Direction::Read], &Direction::BOTH))?;
+        copy_once(connectors, rules, options, state, run)
+    })
+}
+
+/// Does one round of a copy.
+fn copy_once(
     connectors: Both<&dyn Connector>,
     rules: &Rules,
     options: &CopyOptions,

@@ -139,11 +139,11 @@ impl MessageSink for Counter {
 pub(super) fn idle(one: &mut Reached<'_>, time: Duration, report: &mut SideReport<'_, '_>) {
     let tried = format!("left the connection idle for {} s", time.as_secs());
     match Checkup::idle(&mut one.checkup, time) {
-        Ok(()) => report.good(
+        (_, Ok(())) => report.good(
             seen(Check::Idle, tried, "still open"),
             "idle connections stay open",
         ),
-        Err((after, error)) => {
+        (after, Err(error)) => {
             let result = format!("{} (after {:.0} s)", error.message, after.as_secs_f64());
             let meaning = "the server or a router in between drops idle connections; a copy reconnects and continues";
             let advice = "nothing to do; if copies are slow, ask the server's operator for a longer timeout (RFC 3501 \

@@ -30,6 +30,7 @@ mod views;
 
 use super::gone::{self, Held};
 use super::opening::{self, patiently};
+use super::rounds;
 use super::undo::UndoRun;
 use super::{SyncOptions, SyncSummary, SyncWay};
 use crate::engine::folders::FolderRef;
@@ -41,6 +42,7 @@ use crate::folders::Rules;
 use crate::mail::{Both, Counters, MailboxName, PermanentFlags, Side, UidSet};
 use crate::plan::merge::{BaseFolder, FolderMerge, FolderPair, FoldersMerge, Move, Row, View};
 use crate::state::{FolderId, TwoWay, TwoWayFolder, TwoWayRefused};
+use crate::store::budget::Direction;
 use crate::store::{Connector, Error};
 use listing::Listed;
 use memory::Memory;
@@ -60,6 +62,23 @@ use telling::Untold;
 /// What kept the run from beginning: no connection, a refused login, a state that can't be read.
 /// What ends it later is in the summary's status, beside what was done until then.
 pub fn sync(
+    connectors: Both<&dyn Connector>,
+    rules: &Rules,
+    options: &SyncOptions,
+    state: Option<TwoWay<'_>>,
+    run: Run<'_>,
+) -> Result<SyncSummary, Error> {
+    if options.dry_run {
+        return sync_once(connectors, rules, options, state, run);
+    }
+    rounds::in_rounds(options.wait, connectors, run, || {
+        rounds::check(connectors, Both::new(&Direction::BOTH, &Direction::BOTH))?;
+        sync_once(connectors, rules, options, state, run)
+    })
+}
+
+/// Does one round of a sync.
+fn sync_once(
     connectors: Both<&dyn Connector>,
     rules: &Rules,
     options: &SyncOptions,

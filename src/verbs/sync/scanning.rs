@@ -285,8 +285,7 @@ fn take(
             // A server may offer what it then refuses: it is asked in the plainest way before it is
             // believed.
             let is_new = !std::mem::replace(whole, true);
-            let is_done =
-                refusal.meaning != RefusalMeaning::Transient && !(is_new && work.base.is_some());
+            let is_done = !(refusal.meaning.is_passing() || is_new && work.base.is_some());
             (Err(refusal), is_done)
         }
     }

@@ -69,26 +69,26 @@ impl UndoRun {
 
     /// Creates a file for the next message. Returns it with its name in the index.
     pub(super) fn next_file(&mut self) -> Result<(File, String), Error> {
-        let made = || {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(self.path.join("cur"))?;
-            let name = format!("cur/{}.eml", self.count + 1);
+        let made = self.new_file();
+        made.map_err(|error| self.failed(&error))
+    }
+
+    /// Creates the next file that isn't there: with `--wait`, one run is made in rounds.
+    fn new_file(&mut self) -> io::Result<(File, String)> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(self.path.join("cur"))?;
+        loop {
+            self.count += 1;
+            let name = format!("cur/{}.eml", self.count);
             let mut options = OpenOptions::new();
-            Ok((
-                options
-                    .write(true)
-                    .create(true)
-                    .truncate(true)
-                    .mode(0o600)
-                    .open(self.path.join(&name))?,
-                name,
-            ))
-        };
-        let made = made().map_err(|error| self.failed(&error))?;
-        self.count += 1;
-        Ok(made)
+            let options = options.write(true).create_new(true).mode(0o600);
+            match options.open(self.path.join(&name)) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                file => return Ok((file?, name)),
+            }
+        }
     }
 
     /// Writes lines of the index. They are on disk when this returns, along with the files.

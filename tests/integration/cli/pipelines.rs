@@ -7,10 +7,12 @@
 )]
 
 use crate::lab::client::Client;
-use crate::lab::mailboxes::{empty, filled, messages};
+use crate::lab::fake;
+use crate::lab::mailboxes::{empty, filled, message, messages};
 use crate::lab::memory::{Fake, Manner};
 use crate::lab::run::{End, Run, copy, doctor, folders, mailferry, run, sync, verify};
 use crate::lab::schema::Schema;
+use crate::lab::scripted::Reply;
 use crate::lab::servers::{Account, Personality};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -85,6 +87,7 @@ fn runs() -> Vec<Run> {
         mirrored,
         kept,
         refused,
+        paused(),
         repaired,
         damaged,
         verify(both().0, both().1, &["--deep"]).ended(0),
@@ -95,6 +98,20 @@ fn runs() -> Vec<Run> {
         folders(End::new(source.address(), "wrong"), &[]).ended(5),
     ];
     one_way.into_iter().chain(two_way).collect()
+}
+
+/// A copy from a server that asks for a pause.
+fn paused() -> Run {
+    let mut has_asked = false;
+    let mail = [message(1, "body").bytes];
+    let (server, _) = fake::Fake::of(mail).serve(move |command, _| {
+        let asks = !has_asked && fake::is_for_bodies(&command.arguments);
+        has_asked |= asks;
+        let status = "BAD Request is throttled. Suggested Backoff Time: 2100 milliseconds";
+        asks.then(|| Reply::status(status))
+    });
+    let target = empty("schemapause", Personality::Plain);
+    copy(End::plain(server.port, ""), &target, &[]).ended(0)
 }
 
 /// The same of the two-way commands.

@@ -11,4 +11,5 @@ mod planning;
 mod random;
 mod refusals;
 mod sayings;
+mod throttling;
 mod tls;

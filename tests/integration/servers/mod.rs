@@ -4,6 +4,7 @@ mod bare;
 mod courier;
 mod cyrus;
 mod kept;
+mod limits;
 mod matrix;
 mod poor;
 mod providers;
