@@ -5,6 +5,7 @@ use super::args::{
 };
 use super::chosen::Choice;
 use super::copy::{OneWay, today};
+use super::failed::FailedArgs;
 use super::failure::Failure;
 use super::json::Summary;
 use super::recall::Recollection;
@@ -43,6 +44,8 @@ pub(crate) struct ApplyArgs {
     /// directory is refused, as its disk may not be mounted
     #[arg(long, help_heading = "Run")]
     new_target: bool,
+    #[command(flatten)]
+    failed: FailedArgs,
     #[command(flatten)]
     state: StateArgs,
     #[command(flatten)]
@@ -187,6 +190,7 @@ fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
         rules: &rules,
         options: &options,
         state: &state,
+        failed: &args.failed,
         tell_work: false,
         summarise: Summary::apply,
     };

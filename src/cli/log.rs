@@ -66,6 +66,7 @@ impl Observer for Log {
                 uid,
                 heading,
                 reason,
+                ..
             } => {
                 let id = heading.and_then(|heading| heading.message_id.as_deref());
                 let id = id.map(|id| format!(" {}", text(id))).unwrap_or_default();
@@ -149,6 +150,7 @@ fn observe_message(event: &Event<'_>, names: Both<&str>) {
             folder,
             uid,
             bytes: 0,
+            ..
         } => {
             let to = names[*to];
             debug!(target: OURS, "copied {} UID {uid} server-side from another folder on the {to}", text(folder));
@@ -325,6 +327,7 @@ mod tests {
             (
                 Event::MessageCopied {
                     to: Side::TARGET,
+                    place: None,
                     folder: "INBOX",
                     uid,
                     bytes: 2048,
@@ -356,6 +359,7 @@ mod tests {
         let log = Log::new(false, Side::ORDINALS);
         let moved = Event::MessageCopied {
             to: Side::First,
+            place: None,
             folder: "A",
             uid: Uid::new(7).unwrap(),
             bytes: 0,
@@ -389,6 +393,7 @@ mod tests {
             ..Heading::default()
         };
         let event = Event::MessageFailed {
+            place: None,
             folder: "INBOX",
             uid,
             heading: Some(&heading),

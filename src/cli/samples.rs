@@ -175,11 +175,13 @@ pub(crate) fn tell_events(observer: &dyn Observer, filled: bool) {
     }));
     tell(Event::MessageCopied {
         to: Side::TARGET,
+        place: None,
         folder: "Gesendet",
         uid,
         bytes: if filled { 61 } else { 0 },
     });
     tell(Event::MessageFailed {
+        place: None,
         folder: "Gesendet",
         uid,
         heading,

@@ -5,6 +5,7 @@ use super::args::{
     folder_rules,
 };
 use super::chosen::Choice;
+use super::failed::FailedArgs;
 use super::failure::Failure;
 use super::json::Summary;
 use super::recall::Recollection;
@@ -106,6 +107,8 @@ struct RunArgs {
     /// By default nothing is done, as its disk may not be mounted
     #[arg(long)]
     new_target: bool,
+    #[command(flatten)]
+    failed: FailedArgs,
     #[command(flatten)]
     state: TwoWayStateArgs,
     /// Show what would happen in each folder without changing anything; with -v also each change,
@@ -344,6 +347,7 @@ fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
     let dry_run = args.run.dry_run;
     session.note_options(args.run.choice(Choice::of_folders(&folders)));
     let options = args.options(&addresses)?;
+    let failed = args.run.failed.open(&addresses, dry_run)?;
     let [first, second] = addresses;
     let (first_password, second_password) = (
         args.first_password.options(),
@@ -360,7 +364,8 @@ fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
     };
     let changes = Arc::new(ChangeList::new(args.detail()));
     session.watch_signals()?;
-    let observers = session.observers(Some(Arc::<ChangeList>::clone(&changes) as _));
+    let changed = Arc::<ChangeList>::clone(&changes);
+    let observers = failed.watching(session.observers(Some(changed as _)));
     let purpose = if dry_run {
         Purpose::Rehearse
     } else {
@@ -373,17 +378,14 @@ fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
         stop: session.stop(),
         observer: observers.as_ref(),
     };
-    let summary = verbs::sync(
-        Both::new(first.as_ref(), second.as_ref()),
-        &rules,
-        &options,
-        state,
-        run,
-    )?;
+    let connectors = Both::new(first.as_ref(), second.as_ref());
+    let summary = verbs::sync(connectors, &rules, &options, state, run)?;
+    let kept_failed = failed.save(connectors, run);
 
     session.results(&summary.status, Summary::sync(&summary, dry_run), |paint| {
         let mut lines = changes.lines(paint);
         lines.extend(text::sync_summary(&summary, dry_run, paint));
+        lines.extend(kept_failed.clone());
         lines
     });
     Ok(exit::of_sync(&summary, args.run.exit_code))

@@ -4,6 +4,7 @@ mod compare;
 mod copy;
 mod deep;
 mod doctor;
+mod failed;
 mod folders;
 mod gone;
 mod headings;
@@ -25,6 +26,7 @@ mod views;
 
 pub use copy::copy;
 pub use doctor::{DoctorOptions, DoctorSummary, Patient, doctor};
+pub use failed::{FailedDir, FailedSaved};
 pub use folders::folders;
 pub use left_out::{LeftOut, LeftOutFolder};
 pub use options::{

@@ -281,7 +281,9 @@ impl Verify<'_> {
             bytes: 0,
         });
         compared.filtered_out.add_to(&mut self.summary.left_out);
-        self.summary.failed += compared.tell_doubtful(&self.pairs[index], self.observer);
+        let pair = &self.pairs[index];
+        let mailbox = &names.source.mailboxes[pair.source].name;
+        self.summary.failed += compared.tell_doubtful(pair, mailbox, self.observer);
         if let Some(reason) = compared.unlisted() {
             self.fail_folder(&from, &reason);
         }
@@ -544,6 +546,7 @@ impl Verify<'_> {
                     let reason = "its content could not be read on both sides";
                     let heading = headings.get(folder.source(), uid);
                     self.observer.observe(&Event::MessageFailed {
+                        place: None,
                         folder: name,
                         uid,
                         heading,

@@ -118,6 +118,7 @@ mod tests {
     fn events_have_the_contracts_shape() {
         let uid = Uid::new(7).unwrap();
         let failed = Event::MessageFailed {
+            place: None,
             folder: "INBOX",
             uid,
             heading: None,

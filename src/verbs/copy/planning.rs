@@ -167,7 +167,7 @@ impl Copy<'_> {
         let pair = &names.pairs[index];
         self.summary.skipped += compared.filtered_out.total();
         compared.filtered_out.add_to(&mut self.summary.left_out);
-        let doubtful = compared.tell_doubtful(pair, self.observer);
+        let doubtful = compared.tell_doubtful(pair, &as_compared.source, self.observer);
         self.summary.failed += doubtful;
         self.folders[index].has_failed |= doubtful > 0;
         if let Some(reason) = compared.unlisted() {

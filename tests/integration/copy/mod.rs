@@ -5,6 +5,7 @@
 
 mod after;
 mod contradictions;
+mod failed;
 mod gmail;
 mod identity;
 mod incremental;
