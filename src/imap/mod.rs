@@ -31,7 +31,7 @@ pub use login::{Introduction, LoggedIn, certificate, introduce, log_in};
 pub(crate) use redact::Redactor;
 pub use response::{
     Attributes, Code, Completion, Content, Fetch, FetchOpening, ListedItem, MailboxStatus,
-    Namespace, Response, Unreadable,
+    Namespace, Quota, Response, Unreadable,
 };
 pub use wire::{Command, Incoming, LiteralMode, Step};
 

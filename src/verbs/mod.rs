@@ -15,6 +15,7 @@ mod left_out;
 mod opening;
 mod options;
 mod plan_file;
+mod room;
 mod same_mailbox;
 mod searching;
 mod summary;

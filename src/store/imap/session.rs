@@ -11,8 +11,8 @@ use crate::mail::{
 use crate::provider::{self, ConnectionCount, Provider};
 use crate::store::{
     Answer, Connections, ContentId, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink,
-    NewFolder, Outcome, Prepared, Quota, ReadStore, Relocated, Relocation, Removal, ScanRequest,
-    SomeMessages, Store, Traffic,
+    NewFolder, Outcome, Prepared, Quota, ReadStore, Relocated, Relocation, Removal, Room,
+    ScanRequest, SomeMessages, Store, Traffic,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -333,6 +333,10 @@ impl ReadStore for Session {
 
     fn quota(&mut self) -> Result<Option<Quota>, Error> {
         Ok(self.ask_quota()?)
+    }
+
+    fn room(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Room>, Error> {
+        Ok(self.ask_room(mailboxes)?)
     }
 
     fn traffic(&self) -> Traffic {
