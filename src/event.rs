@@ -173,6 +173,17 @@ pub enum Event<'a> {
         /// Bytes delivered; 0 if the target copied it from another of its folders.
         bytes: u64,
     },
+    /// The target has taken a message that it had refused, after it was corrected (`--fix-refused`).
+    MessageFixed {
+        /// The source's folder.
+        folder: &'a str,
+        /// The source's UID.
+        uid: Uid,
+        /// What was corrected.
+        fixed: &'a [&'static str],
+        /// The server's words when it refused it.
+        reason: &'a str,
+    },
     /// A message could not be copied; the run continues.
     #[serde(serialize_with = "message_failed")]
     MessageFailed {

@@ -175,6 +175,7 @@ fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
             .lanes([source.connections(), target.connections()]),
         limit_rate: args.speed.limit_rate,
         accept_sizes: args.accept_size_mismatch,
+        fix_refused: args.failed.fix_refused,
         dry_run: args.dry_run,
         keep_deleted: head.keep_deleted.then(today),
         plan: PlanUse::Only(Arc::clone(planned)),

@@ -211,6 +211,7 @@ impl CopyArgs {
             jobs: self.speed.jobs.lanes(allowed),
             limit_rate: self.speed.limit_rate,
             accept_sizes: self.run.accept_size_mismatch,
+            fix_refused: self.run.failed.fix_refused,
             deleting: self.run.deleting()?,
             keep_deleted: self.run.keep_deleted.then(today),
             dry_run: self.run.dry_run,

@@ -101,6 +101,15 @@ impl Observer for Log {
             Event::Listed { side, folders } => {
                 info!(target: OURS, "{}: {}", self.names[*side], units::counted(*folders as u64, "folder"));
             }
+            Event::MessageFixed {
+                folder,
+                uid,
+                fixed,
+                reason,
+            } => {
+                let fixed = fixed.join(", ");
+                info!(target: OURS, "{} UID {uid}: copied after correcting {fixed}; it had been refused: {}", text(folder), text(reason));
+            }
             Event::FolderCreated { folder } => info!(target: OURS, "created {}", text(folder)),
             Event::FolderRenamed { from, to } => {
                 info!(target: OURS, "renamed {} to {}", text(from), text(to));

@@ -196,6 +196,7 @@ impl RunArgs {
         );
         choice.flag("--retry-refused", self.retry_refused);
         choice.flag("--accept-size-mismatch", self.accept_size_mismatch);
+        choice.flag("--fix-refused", self.failed.fix_refused);
         choice.flag("--new-target", self.new_target);
         choice
     }
@@ -218,7 +219,8 @@ impl RunArgs {
             deletions: deletions.open(),
             limits: Both::new(self.max_delete, self.max_delete),
             keep_deleted: self.keep_deleted > 0,
-            retry_refused: self.retry_refused,
+            // What was refused before may be accepted once it is corrected.
+            retry_refused: self.retry_refused || self.failed.fix_refused,
             ..Policy::default()
         }
     }
@@ -284,6 +286,7 @@ impl SyncArgs {
             jobs: self.jobs.lanes([first.connections(), second.connections()]),
             limit_rate: self.limit_rate,
             accept_sizes: self.run.accept_size_mismatch,
+            fix_refused: self.run.failed.fix_refused,
             dry_run: self.run.dry_run,
             undo: self.run.undo_run(first, second)?,
             undo_size: Some(self.run.keep_size),

@@ -23,6 +23,7 @@ impl Shared<'_> {
             uid,
             bytes,
         });
+        self.tell_fixed(token);
     }
 
     /// Returns where a task's messages come from.

@@ -7,6 +7,7 @@
 mod ahead;
 mod contents;
 mod doubts;
+mod fixing;
 mod found;
 mod growth;
 mod lane;
@@ -24,6 +25,7 @@ pub use ledger::Fate;
 pub(crate) use pause::{GRACE, grace, wait as pause};
 
 use crate::event::{Event, Observer, Run, Stop};
+use crate::fixing::Faults;
 use crate::locks::{lock, unlocked};
 use crate::mail::{Both, Side, Uid};
 use crate::plan::FolderTask;
@@ -112,6 +114,8 @@ pub struct Context<'a> {
     /// Whether to copy messages whose bodies have another size than the source says, if they arrive
     /// identically twice.
     pub accept_sizes: bool,
+    /// Whether to correct messages that the target refuses for what is wrong with them.
+    pub fix_refused: bool,
     /// The user's request to stop.
     pub stop: &'a Stop,
     /// Receives events.
@@ -137,6 +141,7 @@ impl<'a> Context<'a> {
             lanes,
             limit_rate: None,
             accept_sizes: false,
+            fix_refused: false,
             stop: run.stop,
             observer: run.observer,
             journal: None,
@@ -171,6 +176,8 @@ pub struct Tally {
     pub error: Option<Error>,
     /// Traffic of each side's connections closed here.
     pub traffic: Both<Traffic>,
+    /// Messages that were only taken once they had been corrected, by their task and UID.
+    pub fixed: HashSet<(usize, Uid)>,
     /// The result for each task's messages, in order.
     pub fates: Vec<Vec<Fate>>,
     /// Connections that are still good, for later use.
@@ -192,6 +199,10 @@ struct Shared<'a> {
     warned: Mutex<HashSet<String>>,
     /// Messages that the source refused individually, with the reason.
     source_refusals: Mutex<HashMap<u32, String>>,
+    /// Messages that were corrected, with what was.
+    fixed: Mutex<HashMap<u32, Faults>>,
+    /// What the target said of messages that are to be corrected.
+    target_refusals: Mutex<HashMap<u32, String>>,
     /// Why a connection last broke.
     last_break: Mutex<Option<String>>,
     /// Whether the lanes should end, as no more messages will be accepted.
@@ -218,6 +229,8 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tal
         batches: AtomicU32::new(1),
         warned: Mutex::default(),
         source_refusals: Mutex::default(),
+        fixed: Mutex::default(),
+        target_refusals: Mutex::default(),
         last_break: Mutex::default(),
         halted: AtomicBool::new(false),
         traffic: Mutex::default(),
@@ -248,6 +261,7 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tal
     shared.tell_doubts();
     let counts = shared.ledger.counts();
     let fates = shared.ledger.fates();
+    let fixed = shared.fixed();
     let link = shared.take_spare();
     Tally {
         copied: counts.copied,
@@ -255,6 +269,7 @@ pub fn copy(context: &Context<'_>, tasks: &[FolderTask], mut first: Link) -> Tal
         failed: counts.failed,
         vanished: counts.vanished,
         error,
+        fixed,
         traffic: unlocked(shared.traffic),
         fates,
         link,

@@ -77,6 +77,8 @@ pub struct CopyOptions {
     /// Whether to copy a message whose size differs from what its server reports, if two downloads
     /// are identical.
     pub accept_sizes: bool,
+    /// Whether to correct messages that the target refuses for what is wrong with them.
+    pub fix_refused: bool,
     /// What to delete at the end.
     pub deleting: Deleting,
     /// Move what a mirror would delete to a folder with this date instead.
@@ -106,6 +108,8 @@ pub struct SyncOptions {
     /// Whether to copy a message whose size differs from what its server reports, if two downloads
     /// are identical.
     pub accept_sizes: bool,
+    /// Whether to correct messages that the target refuses for what is wrong with them.
+    pub fix_refused: bool,
     /// Only plan; write nothing anywhere.
     pub dry_run: bool,
     /// The directory in which this run saves what it deletes; `None`: nowhere.

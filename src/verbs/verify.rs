@@ -375,7 +375,11 @@ impl Verify<'_> {
         let (on_source, on_target) = pair;
         let uid = Some(on_source.uid());
         self.summary.compared += 1;
-        if !self.options.deep && on_source.size() != on_target.size() {
+        // Contents tell whether it is a copy of this very message.
+        let is_fixed = on_source.is_fixed() != on_target.is_fixed();
+        if !self.options.deep && is_fixed {
+            self.summary.fixed += 1;
+        } else if !self.options.deep && on_source.size() != on_target.size() {
             let detail = format!(
                 "{} bytes on the source, {} on the target",
                 on_source.size(),
@@ -529,6 +533,7 @@ impl Verify<'_> {
         match result {
             Ok(contrast) => {
                 self.summary.bytes_compared += contrast.bytes;
+                self.summary.fixed += contrast.fixed;
                 for (uid, detail) in contrast.changed {
                     self.summary.differences.count(DifferenceKind::Changed, 1);
                     let difference = Difference {

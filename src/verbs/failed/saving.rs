@@ -4,7 +4,7 @@ use super::{FailedDir, FailedSaved, Folder, Reported, Seen};
 use crate::engine::scans::scan_each;
 use crate::event::{Event, Failure, Run};
 use crate::locks::lock;
-use crate::mail::{Both, InternalDate, Side, Uid, UidSet};
+use crate::mail::{Both, InternalDate, Message, Side, Uid, UidSet};
 use crate::store::{
     Answer, Body, Error, Fetched, FolderScan, MessageSink, ReadConnector, ReadStore, ScanDepth,
 };
@@ -12,7 +12,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -188,7 +188,7 @@ impl Saving<'_> {
             account: &self.directory.accounts[folder.side],
             uid_validity: folder.uid_validity,
             flags: message.map(|message| scan.flags.get(message.flags()).shown()),
-            internal_date: message.and_then(|message| message.date()),
+            internal_date: message.and_then(Message::date),
             file: bytes
                 .file_name()
                 .and_then(OsStr::to_str)

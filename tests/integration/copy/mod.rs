@@ -6,6 +6,7 @@
 mod after;
 mod contradictions;
 mod failed;
+mod fixing;
 mod gmail;
 mod identity;
 mod incremental;
