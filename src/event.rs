@@ -15,7 +15,7 @@ mod trouble;
 pub use finding::{Check, Finding, Verdict};
 pub use holdings::{FolderHoldings, Holdings, NamedMessage, YearSum};
 pub use plan::{Change, Contradiction, FolderPlanned, Restored, SyncPlanned, SyncStep};
-pub use trouble::{Difference, DifferenceKind, Differences, Failure};
+pub use trouble::{Difference, DifferenceKind, Differences, Failure, Place};
 
 use crate::mail::{Heading, Side, Uid};
 use serde::{Serialize, Serializer};
@@ -162,6 +162,9 @@ pub enum Event<'a> {
         /// The side that has it now.
         #[serde(skip)]
         to: Side,
+        /// Where it comes from, if it was sent.
+        #[serde(skip)]
+        place: Option<Place<'a>>,
         /// The folder that it comes from on the other side; in two-way sync, if `bytes` is 0, the
         /// one that it comes from on this side.
         folder: &'a str,
@@ -170,9 +173,22 @@ pub enum Event<'a> {
         /// Bytes delivered; 0 if the target copied it from another of its folders.
         bytes: u64,
     },
+    /// The target has taken a message that it had refused, after it was corrected (`--fix-refused`).
+    MessageFixed {
+        /// The source's folder.
+        folder: &'a str,
+        /// The source's UID.
+        uid: Uid,
+        /// What was corrected.
+        fixed: &'a [&'static str],
+        /// The server's words when it refused it.
+        reason: &'a str,
+    },
     /// A message could not be copied; the run continues.
     #[serde(serialize_with = "message_failed")]
     MessageFailed {
+        /// Where it is, if that is known.
+        place: Option<Place<'a>>,
         /// The source's folder.
         folder: &'a str,
         /// The source's UID.
@@ -276,6 +292,7 @@ impl Event<'_> {
 /// Serializes a failed message: the Message-ID comes before the reason, subject, sender and date
 /// after it.
 fn message_failed<S: Serializer>(
+    _place: &Option<Place<'_>>,
     folder: &str,
     uid: &Uid,
     heading: &Option<&Heading>,

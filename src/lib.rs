@@ -15,6 +15,7 @@
 //! store      one trait for a mailbox account, and its forms: IMAP, Maildir++, mbox
 //! imap       the protocol: commands, replies, sessions
 //! net        TCP, TLS, deadlines
+//! fixing     corrects what a server refuses a message for
 //! identity   a message's keys, from its header and its content
 //! address    where a mailbox is
 //! event      what happens, reported to observers
@@ -30,6 +31,7 @@ pub mod address;
 mod engine;
 pub mod event;
 pub mod exec;
+pub mod fixing;
 pub mod folders;
 pub mod identity;
 pub mod imap;

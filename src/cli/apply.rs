@@ -6,6 +6,7 @@ use super::args::{
 };
 use super::chosen::Choice;
 use super::copy::{OneWay, today};
+use super::failed::FailedArgs;
 use super::failure::Failure;
 use super::json::Summary;
 use super::recall::Recollection;
@@ -46,6 +47,8 @@ pub(crate) struct ApplyArgs {
     new_target: bool,
     #[command(flatten)]
     limits: WaitArgs,
+    #[command(flatten)]
+    failed: FailedArgs,
     #[command(flatten)]
     state: StateArgs,
     #[command(flatten)]
@@ -176,6 +179,7 @@ fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
         limit_rate: args.speed.limit_rate,
         accept_sizes: args.accept_size_mismatch,
         wait: args.limits.wait,
+        fix_refused: args.failed.fix_refused,
         dry_run: args.dry_run,
         keep_deleted: head.keep_deleted.then(today),
         plan: PlanUse::Only(Arc::clone(planned)),
@@ -191,6 +195,7 @@ fn run(args: &ApplyArgs, session: &Session) -> Result<u8, Failure> {
         rules: &rules,
         options: &options,
         state: &state,
+        failed: &args.failed,
         tell_work: false,
         summarise: Summary::apply,
     };

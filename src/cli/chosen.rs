@@ -75,6 +75,7 @@ impl Choice {
         );
         choice.flag("--repair", options.repair);
         choice.flag("--accept-size-mismatch", options.accept_sizes);
+        choice.flag("--fix-refused", options.fix_refused);
         choice.flag("--new-target", options.new_target);
         choice.flag("--wait", options.wait);
         choice

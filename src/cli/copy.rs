@@ -5,6 +5,7 @@ use super::args::{
     SpeedArgs, TargetPasswordArgs, WaitArgs, folder_rules,
 };
 use super::chosen::Choice;
+use super::failed::FailedArgs;
 use super::failure::Failure;
 use super::json::Summary;
 use super::recall::Recollection;
@@ -103,6 +104,8 @@ struct RunArgs {
     new_target: bool,
     #[command(flatten)]
     limits: WaitArgs,
+    #[command(flatten)]
+    failed: FailedArgs,
     #[command(flatten)]
     state: StateArgs,
     /// Show what would happen without changing anything
@@ -211,6 +214,7 @@ impl CopyArgs {
             limit_rate: self.speed.limit_rate,
             headway: Headway::default(),
             accept_sizes: self.run.accept_size_mismatch,
+            fix_refused: self.run.failed.fix_refused,
             deleting: self.run.deleting()?,
             keep_deleted: self.run.keep_deleted.then(today),
             wait: self.run.limits.wait,
@@ -287,6 +291,7 @@ fn run(args: &CopyArgs, session: &Session) -> Result<u8, Failure> {
         rules: &rules,
         options: &options,
         state: &args.run.state,
+        failed: &args.run.failed,
         tell_work: args.run.exit_code,
         summarise: Summary::copy,
     };
@@ -311,6 +316,7 @@ pub(crate) struct OneWay<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) options: &'a CopyOptions,
     pub(crate) state: &'a StateArgs,
+    pub(crate) failed: &'a FailedArgs,
     /// Whether the exit code shows that there is work to do.
     pub(crate) tell_work: bool,
     /// Makes the JSON summary; its second argument is whether it was a dry run.
@@ -326,7 +332,7 @@ impl OneWay<'_> {
     ) -> Result<u8, Failure> {
         let dry_run = self.options.dry_run;
         let table = Arc::new(PlanTable::default());
-        let (summary, planned) = self.copy(session, &table)?;
+        let (summary, planned, kept) = self.copy(session, &table)?;
         let is_whole = !matches!(summary.status, Status::Interrupted | Status::Stopped(_));
         let saved = save
             .filter(|_| is_whole)
@@ -339,19 +345,21 @@ impl OneWay<'_> {
                 let mut lines = table.lines(paint);
                 lines.extend(text::copy_summary(&summary, dry_run, paint));
                 lines.extend(saved.clone());
+                lines.extend(kept.clone());
                 lines
             },
         );
         Ok(exit::of_copy(&summary, self.tell_work))
     }
 
-    /// Copies. A dry run fills the table.
+    /// Copies. A dry run fills the table. The last result says which failed messages were saved.
     fn copy(
         &self,
         session: &Session,
         table: &Arc<PlanTable>,
-    ) -> Result<(CopySummary, Planned), Failure> {
+    ) -> Result<(CopySummary, Planned, Option<String>), Failure> {
         let ([source, target], options) = (self.addresses, self.options);
+        let failed = self.failed.open(self.addresses, options.dry_run)?;
         let source_password = session.password(Side::SOURCE, source, self.passwords[0])?;
         let target_password = session.password(Side::TARGET, target, self.passwords[1])?;
 
@@ -368,8 +376,8 @@ impl OneWay<'_> {
         };
 
         session.watch_signals()?;
-        let observers =
-            session.observers(options.dry_run.then(|| Arc::<PlanTable>::clone(table) as _));
+        let table = options.dry_run.then(|| Arc::<PlanTable>::clone(table) as _);
+        let observers = failed.watching(session.observers(table));
         let purposes = purposes(options);
         let source = session.account(
             Side::SOURCE,
@@ -394,7 +402,8 @@ impl OneWay<'_> {
             .as_ref()
             .map(|kept| &kept.state)
             .or(peeked.as_ref().map(|peeked| &peeked.state));
-        Ok(verbs::copy(connectors, self.rules, options, state, run)?)
+        let (summary, planned) = verbs::copy(connectors, self.rules, options, state, run)?;
+        Ok((summary, planned, failed.save(connectors, run)))
     }
 
     /// Returns the head of its plan. `texts` are the addresses as typed, or those of accounts.

@@ -66,6 +66,7 @@ impl Observer for Log {
                 uid,
                 heading,
                 reason,
+                ..
             } => {
                 let id = heading.and_then(|heading| heading.message_id.as_deref());
                 let id = id.map(|id| format!(" {}", text(id))).unwrap_or_default();
@@ -110,6 +111,15 @@ impl Observer for Log {
             }
             Event::Listed { side, folders } => {
                 info!(target: OURS, "{}: {}", self.names[*side], units::counted(*folders as u64, "folder"));
+            }
+            Event::MessageFixed {
+                folder,
+                uid,
+                fixed,
+                reason,
+            } => {
+                let fixed = fixed.join(", ");
+                info!(target: OURS, "{} UID {uid}: copied after correcting {fixed}; it had been refused: {}", text(folder), text(reason));
             }
             Event::FolderCreated { folder } => info!(target: OURS, "created {}", text(folder)),
             Event::FolderRenamed { from, to } => {
@@ -160,6 +170,7 @@ fn observe_message(event: &Event<'_>, names: Both<&str>) {
             folder,
             uid,
             bytes: 0,
+            ..
         } => {
             let to = names[*to];
             debug!(target: OURS, "copied {} UID {uid} server-side from another folder on the {to}", text(folder));
@@ -336,6 +347,7 @@ mod tests {
             (
                 Event::MessageCopied {
                     to: Side::TARGET,
+                    place: None,
                     folder: "INBOX",
                     uid,
                     bytes: 2048,
@@ -367,6 +379,7 @@ mod tests {
         let log = Log::new(false, Side::ORDINALS);
         let moved = Event::MessageCopied {
             to: Side::First,
+            place: None,
             folder: "A",
             uid: Uid::new(7).unwrap(),
             bytes: 0,
@@ -400,6 +413,7 @@ mod tests {
             ..Heading::default()
         };
         let event = Event::MessageFailed {
+            place: None,
             folder: "INBOX",
             uid,
             heading: Some(&heading),

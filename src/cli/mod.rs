@@ -13,6 +13,7 @@ mod console;
 mod copy;
 mod doctor;
 mod exit;
+mod failed;
 mod failure;
 mod folder_list;
 mod folders;

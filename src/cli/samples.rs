@@ -180,15 +180,23 @@ pub(crate) fn tell_events(observer: &dyn Observer, filled: bool) {
     }));
     tell(Event::MessageCopied {
         to: Side::TARGET,
+        place: None,
         folder: "Gesendet",
         uid,
         bytes: if filled { 61 } else { 0 },
     });
     tell(Event::MessageFailed {
+        place: None,
         folder: "Gesendet",
         uid,
         heading,
         reason: "NO \"too\nlarge\"",
+    });
+    tell(Event::MessageFixed {
+        folder: "Gesendet",
+        uid,
+        fixed: if filled { &["nul", "line_ends"] } else { &[] },
+        reason: "NO bare newlines",
     });
     tell(Event::FolderFailed {
         folder: "Gone",
@@ -329,6 +337,7 @@ pub(crate) fn full_copy_summary(status: Status) -> CopySummary {
         deleted: 110,
         kept: 111,
         repaired: 112,
+        fixed: 98,
         not_deleted: 113,
         only_in_views: vec![only],
         failed: 114,
@@ -356,6 +365,7 @@ pub(crate) fn full_sync_summary(status: Status) -> SyncSummary {
         subscriptions: from + 10,
         failed: from + 11,
         conflicts: from + 12,
+        fixed: from + 13,
     };
     SyncSummary {
         status,
@@ -385,6 +395,7 @@ pub(crate) fn full_verify_summary(status: Status) -> VerifySummary {
             flags_differ: 306,
             dates_differ: 307,
         },
+        fixed: 312,
         failed: 308,
         bytes_compared: 309,
         left_out: left_out(),

@@ -5,6 +5,7 @@ use super::args::{
     WaitArgs, folder_rules,
 };
 use super::chosen::Choice;
+use super::failed::FailedArgs;
 use super::failure::Failure;
 use super::json::Summary;
 use super::recall::Recollection;
@@ -109,6 +110,8 @@ struct RunArgs {
     #[command(flatten)]
     limits: WaitArgs,
     #[command(flatten)]
+    failed: FailedArgs,
+    #[command(flatten)]
     state: TwoWayStateArgs,
     /// Show what would happen in each folder without changing anything; with -v also each change,
     /// where it comes from and why
@@ -195,6 +198,7 @@ impl RunArgs {
         );
         choice.flag("--retry-refused", self.retry_refused);
         choice.flag("--accept-size-mismatch", self.accept_size_mismatch);
+        choice.flag("--fix-refused", self.failed.fix_refused);
         choice.flag("--new-target", self.new_target);
         choice.flag("--wait", self.limits.wait);
         choice
@@ -218,7 +222,8 @@ impl RunArgs {
             deletions: deletions.open(),
             limits: Both::new(self.max_delete, self.max_delete),
             keep_deleted: self.keep_deleted > 0,
-            retry_refused: self.retry_refused,
+            // What was refused before may be accepted once it is corrected.
+            retry_refused: self.retry_refused || self.failed.fix_refused,
             ..Policy::default()
         }
     }
@@ -285,6 +290,7 @@ impl SyncArgs {
             limit_rate: self.limit_rate,
             accept_sizes: self.run.accept_size_mismatch,
             wait: self.run.limits.wait,
+            fix_refused: self.run.failed.fix_refused,
             dry_run: self.run.dry_run,
             undo: self.run.undo_run(first, second)?,
             undo_size: Some(self.run.keep_size),
@@ -348,6 +354,7 @@ fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
     let dry_run = args.run.dry_run;
     session.note_options(args.run.choice(Choice::of_folders(&folders)));
     let options = args.options(&addresses)?;
+    let failed = args.run.failed.open(&addresses, dry_run)?;
     let [first, second] = addresses;
     let (first_password, second_password) = (
         args.first_password.options(),
@@ -364,7 +371,8 @@ fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
     };
     let changes = Arc::new(ChangeList::new(args.detail()));
     session.watch_signals()?;
-    let observers = session.observers(Some(Arc::<ChangeList>::clone(&changes) as _));
+    let changed = Arc::<ChangeList>::clone(&changes);
+    let observers = failed.watching(session.observers(Some(changed as _)));
     let purpose = if dry_run {
         Purpose::Rehearse
     } else {
@@ -377,17 +385,14 @@ fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
         stop: session.stop(),
         observer: observers.as_ref(),
     };
-    let summary = verbs::sync(
-        Both::new(first.as_ref(), second.as_ref()),
-        &rules,
-        &options,
-        state,
-        run,
-    )?;
+    let connectors = Both::new(first.as_ref(), second.as_ref());
+    let summary = verbs::sync(connectors, &rules, &options, state, run)?;
+    let kept_failed = failed.save(connectors, run);
 
     session.results(&summary.status, Summary::sync(&summary, dry_run), |paint| {
         let mut lines = changes.lines(paint);
         lines.extend(text::sync_summary(&summary, dry_run, paint));
+        lines.extend(kept_failed.clone());
         lines
     });
     Ok(exit::of_sync(&summary, args.run.exit_code))

@@ -1,10 +1,11 @@
 //! What was sent to one side, folder by folder, and what that side shows of it.
 
 use crate::exec::Fate;
-use crate::mail::UidSet;
+use crate::mail::{Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::store::FolderScan;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// What was sent to one folder, and what its side shows there now.
@@ -25,6 +26,8 @@ pub(crate) struct Sent {
     pub(crate) of: Vec<usize>,
     pub(crate) tasks: Vec<Arc<FolderTask>>,
     pub(crate) fates: Vec<Vec<Fate>>,
+    /// Messages that the target has only as corrected copies, by their folder's number and UID.
+    pub(crate) fixed: HashSet<(usize, Uid)>,
 }
 
 impl Sent {
@@ -45,11 +48,18 @@ impl Sent {
         }
     }
 
+    /// Notes which messages of these tasks were corrected, by task and UID.
+    pub(crate) fn note_fixed(&mut self, fixed: &HashSet<(usize, Uid)>) {
+        let of = |(task, uid): &(usize, Uid)| Some((*self.of.get(*task)?, *uid));
+        self.fixed.extend(fixed.iter().filter_map(of));
+    }
+
     /// Adds everything from another one.
     pub(crate) fn add(&mut self, other: Self) {
         self.of.extend(other.of);
         self.tasks.extend(other.tasks);
         self.fates.extend(other.fates);
+        self.fixed.extend(other.fixed);
     }
 
     /// Returns each completed task, with its folder's number and its messages' fates.

@@ -1,7 +1,18 @@
 //! Failures, and the differences that `verify` finds.
 
-use crate::mail::{Heading, Uid};
+use crate::mail::{Heading, MailboxName, Side, Uid, UidValidity};
 use serde::{Serialize, Serializer};
+
+/// The folder that a message is in, as its store knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The side.
+    pub side: Side,
+    /// The folder there.
+    pub mailbox: &'a MailboxName,
+    /// The UIDVALIDITY of its UIDs.
+    pub uid_validity: Option<UidValidity>,
+}
 
 /// A message or a folder that failed.
 #[derive(Clone, Debug, Serialize)]

@@ -2,9 +2,10 @@
 
 use super::Shared;
 use super::ledger::Stage;
-use crate::event::Event;
+use crate::event::{Event, Place};
 use crate::locks::lock;
 use crate::mail::{Heading, Uid, UidValidity};
+use crate::plan::FolderTask;
 use crate::store::Placed;
 use std::collections::BTreeMap;
 
@@ -17,10 +18,21 @@ impl Shared<'_> {
         let uid = folder.messages[position].uid();
         self.context.observer.observe(&Event::MessageCopied {
             to: self.context.to,
+            place: Some(self.origin(folder)),
             folder: &folder.from,
             uid,
             bytes,
         });
+        self.tell_fixed(token);
+    }
+
+    /// Returns where a task's messages come from.
+    fn origin<'t>(&self, folder: &'t FolderTask) -> Place<'t> {
+        Place {
+            side: self.context.to.other(),
+            mailbox: &folder.source,
+            uid_validity: folder.source_uid_validity,
+        }
     }
 
     /// Reports bytes of a message as sent.
@@ -83,6 +95,7 @@ impl Shared<'_> {
             .set(self.ledger.token(task, position), Stage::Failed);
         let uid = folder.messages[position].uid();
         self.context.observer.observe(&Event::MessageFailed {
+            place: Some(self.origin(folder)),
             folder: &folder.from,
             uid,
             heading,

@@ -504,7 +504,13 @@ impl<'a> Lane<'a> {
                 // by step.
                 self.send_carefully(token, |_| ());
             }
-            _ => self.give_up((task, position), sent.heading.as_deref(), refusal),
+            _ => match self.shared.to_fix(token, refusal, sent.treatment) {
+                Some(faults) => self.send_carefully(token, |treatment| {
+                    treatment.fix = faults;
+                    treatment.binary = false;
+                }),
+                None => self.give_up(token, sent.heading.as_deref(), refusal),
+            },
         }
         self.on_the_way.remove(&token);
         Ok(())
@@ -528,24 +534,18 @@ impl<'a> Lane<'a> {
     }
 
     /// Names a message as refused, and keeps in mind what was refused for good.
-    fn give_up(
-        &self,
-        (task, position): (usize, usize),
-        heading: Option<&Heading>,
-        refusal: &Refusal,
-    ) {
+    fn give_up(&self, token: u32, heading: Option<&Heading>, refusal: &Refusal) {
         let reason = format!("the {} refused it: {}", self.shared.writer(), refusal.text);
-        self.shared.fail(task, position, heading, &reason);
         let is_for_good = !matches!(
             refusal.meaning,
             RefusalMeaning::Transient | RefusalMeaning::Throttled | RefusalMeaning::NoFolder
         );
-        if let Some(journal) = self.shared.context.journal.filter(|_| is_for_good) {
-            journal.refused(
-                task,
-                self.shared.ledger.task(task).messages[position].uid(),
-                &refusal.text,
-            );
+        if is_for_good {
+            self.shared
+                .fail_for_good(token, heading, &reason, &refusal.text);
+        } else {
+            let (task, position) = self.shared.ledger.locate(token);
+            self.shared.fail(task, position, heading, &reason);
         }
     }
 

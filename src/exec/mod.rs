@@ -8,6 +8,7 @@ mod ahead;
 mod allowance;
 mod contents;
 mod doubts;
+mod fixing;
 mod found;
 mod growth;
 mod lane;
@@ -27,6 +28,7 @@ pub(crate) use pause::{GRACE, grace, wait as pause};
 pub use work::{Running, begin};
 
 use crate::event::{Event, Observer, Run, Stop};
+use crate::fixing::Faults;
 use crate::locks::{lock, unlocked};
 use crate::mail::{Both, Side, Uid};
 use crate::plan::{FolderTask, Piece, rows};
@@ -122,6 +124,8 @@ pub struct Context<'a> {
     /// Whether to copy messages whose bodies have another size than the source says, if they arrive
     /// identically twice.
     pub accept_sizes: bool,
+    /// Whether to correct messages that the target refuses for what is wrong with them.
+    pub fix_refused: bool,
     /// The user's request to stop.
     pub stop: &'a Stop,
     /// Receives events.
@@ -147,6 +151,7 @@ impl<'a> Context<'a> {
             lanes,
             limit_rate: None,
             accept_sizes: false,
+            fix_refused: false,
             stop: run.stop,
             observer: run.observer,
             journal: None,
@@ -181,6 +186,8 @@ pub struct Tally {
     pub error: Option<Error>,
     /// Traffic of each side's connections closed here.
     pub traffic: Both<Traffic>,
+    /// Messages that were only taken once they had been corrected, by their task and UID.
+    pub fixed: HashSet<(usize, Uid)>,
     /// The result for each task's messages, in order.
     pub fates: Vec<Vec<Fate>>,
     /// Connections that are still good, for later use.
@@ -202,6 +209,10 @@ struct Shared<'a> {
     warned: Mutex<HashSet<String>>,
     /// Messages that the source refused individually, with the reason.
     source_refusals: Mutex<HashMap<u32, String>>,
+    /// Messages that were corrected, with what was.
+    fixed: Mutex<HashMap<u32, Faults>>,
+    /// What the target said of messages that are to be corrected.
+    target_refusals: Mutex<HashMap<u32, String>>,
     /// Why a connection last broke.
     last_break: Mutex<Option<String>>,
     /// How often a server has refused to go on for now since a message last got through.
@@ -237,6 +248,8 @@ fn carry_out(context: &Context<'_>, work: &Work) -> Tally {
         batches: AtomicU32::new(1),
         warned: Mutex::default(),
         source_refusals: Mutex::default(),
+        fixed: Mutex::default(),
+        target_refusals: Mutex::default(),
         last_break: Mutex::default(),
         throttles: AtomicU32::new(0),
         halted: AtomicBool::new(false),
@@ -270,6 +283,7 @@ fn carry_out(context: &Context<'_>, work: &Work) -> Tally {
     shared.tell_doubts();
     let counts = shared.ledger.counts();
     let fates = shared.ledger.fates();
+    let fixed = shared.fixed();
     let link = shared.take_spare().or_else(|| shared.queue.take_link());
     Tally {
         copied: counts.copied,
@@ -277,6 +291,7 @@ fn carry_out(context: &Context<'_>, work: &Work) -> Tally {
         failed: counts.failed,
         vanished: counts.vanished,
         error,
+        fixed,
         traffic: unlocked(shared.traffic),
         fates,
         link,

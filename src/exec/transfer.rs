@@ -65,8 +65,8 @@ impl<'a> Transfer<'a> {
             .shared
             .judge(piece.task, position, body, self.estimates_sizes)?
         {
-            Verdict::Deliver(body) => self.pass_on(piece, position, body),
-            Verdict::Spooled(mut file, size) => self.pass_on(
+            Verdict::Deliver(body) => self.pass_on_fixed(piece, position, body),
+            Verdict::Spooled(mut file, size) => self.pass_on_fixed(
                 piece,
                 position,
                 Body::Stream {
@@ -87,6 +87,23 @@ impl<'a> Transfer<'a> {
         same_folder
             .find(|piece| piece.messages.contains(&position))
             .map(|piece| (piece, position))
+    }
+
+    /// Delivers a body, with what is to be corrected in it.
+    fn pass_on_fixed(
+        &mut self,
+        piece: &Piece,
+        position: usize,
+        body: Body<'_>,
+    ) -> Result<(), Error> {
+        if piece.treatment.fix.is_empty() {
+            return self.pass_on(piece, position, body);
+        }
+        let token = self.shared.ledger.token(piece.task, position);
+        match self.shared.fix(token, piece.treatment.fix, body) {
+            Some(fixed) => self.pass_on(piece, position, Body::Whole(&fixed)),
+            None => Ok(()),
+        }
     }
 
     /// Delivers a body, and on failure notes which side failed.

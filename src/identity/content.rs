@@ -10,6 +10,7 @@
 //! equals by the canonical key: the key it would have if a server had written `X` for each 8-bit
 //! byte of the header, and the key without the fields that servers add in transit.
 
+use super::fixed;
 use sha2::{Digest as _, Sha256};
 
 /// Fields that programs add to messages for their own use.
@@ -40,6 +41,10 @@ const ADDED: [&str; 7] = [
 /// are kept.
 const MAX_NAME: usize = 128;
 
+/// How much of a message is searched for the mark of a corrected copy, which begins with it; servers
+/// may put fields of their own before it.
+const HEAD: usize = 4096;
+
 /// A message's identity according to its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContentKeys {
@@ -47,6 +52,8 @@ pub struct ContentKeys {
     pub raw: [u8; 32],
     /// How many bytes there are.
     pub length: u64,
+    /// SHA-256 of the exact bytes of the message that this is a corrected copy of, by its mark.
+    pub original: Option<[u8; 32]>,
     /// The first 128 bits of SHA-256 over the canonical form.
     pub canonical: [u8; 16],
     /// The same with each 8-bit byte of the header replaced by `X`. Zeros unless the hasher was
@@ -56,12 +63,21 @@ pub struct ContentKeys {
     pub essence: [u8; 16],
 }
 
+impl ContentKeys {
+    /// Returns the raw key of the message itself or, of a corrected copy, that of its original.
+    pub fn origin(&self) -> [u8; 32] {
+        self.original.unwrap_or(self.raw)
+    }
+}
+
 /// Computes a message's [`ContentKeys`] from its bytes, in pieces of any size.
 #[derive(Clone, Debug, Default)]
 pub struct ContentHasher {
     raw: Sha256,
     length: u64,
     canonical: Canonical,
+    /// The first bytes, which have the mark of a corrected copy.
+    head: Vec<u8>,
     /// The munged form and the essence.
     tolerant: Option<Box<[Canonical; 2]>>,
 }
@@ -89,6 +105,8 @@ impl ContentHasher {
     pub fn update(&mut self, bytes: &[u8]) {
         self.raw.update(bytes);
         self.length += bytes.len() as u64;
+        let room = HEAD.saturating_sub(self.head.len()).min(bytes.len());
+        self.head.extend_from_slice(&bytes[..room]);
         self.canonical.update(bytes);
         self.tolerant
             .iter_mut()
@@ -105,6 +123,7 @@ impl ContentHasher {
         ContentKeys {
             raw: self.raw.finalize().into(),
             length: self.length,
+            original: fixed::original(&self.head),
             canonical,
             munged,
             essence,

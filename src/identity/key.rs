@@ -14,6 +14,7 @@
 //! - a different form of the same date: its instant counts.
 
 use super::date;
+use super::fixed;
 use super::header::{fields, unfolded};
 use crate::mail::HeaderKey;
 use sha2::{Digest as _, Sha256};
@@ -28,9 +29,14 @@ const NAMES: [&str; 5] = ["message-id", "date", "from", "to", "subject"];
 /// Returns a message's identity according to its header: the first 128 bits of SHA-256 over
 /// `name:value\n` for each of the five fields. A missing field counts as an empty one.
 ///
+/// A corrected copy has the key of its original, by the comment in its Date.
+///
 /// `header` is a message, its header, or a server's literal for [`FIELDS`]: all give the same key.
 pub fn header_key(header: &[u8]) -> HeaderKey {
     let [message_id, date, from, to, subject] = first_values(header);
+    if let Some(original) = date.and_then(fixed::key_in) {
+        return original;
+    }
     let message_id = message_id.map(message_id_text).unwrap_or_default();
     let values = [
         &message_id,

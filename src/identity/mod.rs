@@ -8,6 +8,7 @@
 
 mod content;
 mod date;
+mod fixed;
 mod header;
 mod key;
 mod print;
@@ -15,6 +16,8 @@ mod stand_in;
 
 pub use content::{ContentHasher, ContentKeys};
 pub use date::message_date;
+pub use fixed::{FIXED_FIELD, fixed_comment, fixed_value, is_fixed};
+pub(crate) use header::fields;
 pub use header::{heading, message_id};
 pub use key::{FIELDS, header_key};
 pub use print::print;

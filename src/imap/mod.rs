@@ -34,7 +34,7 @@ pub use meaning::{Asked, Class, Meaning, Said, Scope, Wait, meaning};
 pub(crate) use redact::Redactor;
 pub use response::{
     Attributes, Code, Completion, Content, Fetch, FetchOpening, ListedItem, MailboxStatus,
-    Namespace, Response, Unreadable,
+    Namespace, Quota, Response, Unreadable,
 };
 pub use wire::{Command, Incoming, LiteralMode, Step};
 

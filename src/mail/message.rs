@@ -19,6 +19,9 @@ pub enum HeaderKey {
     WithId([u8; 16]),
 }
 
+/// In place of a zone: there is no date.
+const NO_DATE: i16 = i16::MIN;
+
 /// One message as a scan saw it. Forty bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Message {
@@ -27,8 +30,10 @@ pub struct Message {
     uid: Uid,
     size: u32,
     flags: u32,
+    /// [`NO_DATE`] if it has none.
     offset_minutes: i16,
-    has_date: bool,
+    /// Whether it is a corrected copy.
+    is_fixed: bool,
     key_kind: KeyKind,
 }
 
@@ -64,8 +69,8 @@ impl Message {
             uid,
             size: u32::try_from(size).unwrap_or(u32::MAX),
             flags,
-            offset_minutes: date.map_or(0, InternalDate::offset_minutes),
-            has_date: date.is_some(),
+            offset_minutes: date.map_or(NO_DATE, InternalDate::offset_minutes),
+            is_fixed: false,
             key_kind,
         }
     }
@@ -89,6 +94,18 @@ impl Message {
         Self { flags, ..self }
     }
 
+    /// Returns the message, noted as a corrected copy (`--fix-refused`) or not: its key is then the
+    /// original's.
+    #[must_use]
+    pub fn with_fixed(self, is_fixed: bool) -> Self {
+        Self { is_fixed, ..self }
+    }
+
+    /// Reports whether it is a corrected copy.
+    pub fn is_fixed(&self) -> bool {
+        self.is_fixed
+    }
+
     /// Returns its UID.
     pub fn uid(&self) -> Uid {
         self.uid
@@ -101,10 +118,10 @@ impl Message {
 
     /// Returns its INTERNALDATE; `None` if the server's was not a date.
     pub fn date(&self) -> Option<InternalDate> {
-        if self.has_date {
-            InternalDate::new(self.seconds, self.offset_minutes)
-        } else {
+        if self.offset_minutes == NO_DATE {
             None
+        } else {
+            InternalDate::new(self.seconds, self.offset_minutes)
         }
     }
 
@@ -115,7 +132,9 @@ impl Message {
 
     /// Sets its header key, if it was not asked for at first.
     pub fn set_key(&mut self, key: HeaderKey) {
+        let is_fixed = self.is_fixed;
         *self = Self::new(self.uid, u64::from(self.size), self.date(), self.flags, key);
+        self.is_fixed = is_fixed;
     }
 
     /// Returns its header key.

@@ -10,6 +10,8 @@ use std::cmp::Ordering;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Likeness {
     raw: [u8; 32],
+    /// The raw key of the message that it is a corrected copy of.
+    original: Option<[u8; 32]>,
     canonical: [u8; 16],
     munged: [u8; 16],
     essence: Option<Essence>,
@@ -31,6 +33,7 @@ impl Likeness {
         };
         Self {
             raw: content.raw,
+            original: content.original,
             canonical: content.canonical,
             munged: content.munged,
             essence,
@@ -42,6 +45,7 @@ impl Likeness {
     pub(crate) fn exact(canonical: [u8; 16]) -> Self {
         Self {
             raw: [0; 32],
+            original: None,
             canonical,
             munged: canonical,
             essence: None,
@@ -84,6 +88,8 @@ pub fn settle(tie: &Tie, content: impl Fn(Side, u32) -> Option<Likeness>) -> Set
         ..Settled::default()
     };
     settled.pairs.append(&mut rest.pair(canonical, canonical));
+    settled.pairs.append(&mut rest.pair(whole, original));
+    settled.pairs.append(&mut rest.pair(original, whole));
     settled.munged = rest.pair(munged, canonical);
     settled.munged.append(&mut rest.pair(canonical, munged));
     settled.pairs.extend_from_slice(&settled.munged);
@@ -123,6 +129,15 @@ struct Rest {
 /// Returns the keys of all bytes and of their canonical form.
 fn raw(likeness: &Likeness) -> Option<([u8; 32], [u8; 16])> {
     Some((likeness.raw, likeness.canonical))
+}
+
+fn whole(likeness: &Likeness) -> Option<[u8; 32]> {
+    Some(likeness.raw)
+}
+
+/// Returns the key of the message that it is a corrected copy of; `None` if it is none.
+fn original(likeness: &Likeness) -> Option<[u8; 32]> {
+    likeness.original
 }
 
 fn canonical(likeness: &Likeness) -> Option<[u8; 16]> {

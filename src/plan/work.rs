@@ -1,5 +1,6 @@
 //! What has to be copied, cut into pieces that lanes can take.
 
+use crate::fixing::Faults;
 use crate::mail::{
     FlagTable, MailboxName, Message, PermanentFlags, Uid, UidNext, UidSet, UidValidity,
 };
@@ -106,6 +107,8 @@ pub struct Treatment {
     pub without_date: bool,
     /// As a binary literal (RFC 3516): the server refused NUL in a plain one.
     pub binary: bool,
+    /// With these faults corrected: the server refused it because of them (`--fix-refused`).
+    pub fix: Faults,
 }
 
 /// A run of messages in one folder: what a lane takes at a time.

@@ -4,7 +4,7 @@
 use super::{
     Access, AccountName, Answer, Connections, ContentId, Delivery, Error, ErrorKind, Fetched,
     FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Prepared, Quota, ReadStore, Relocated,
-    Relocation, Removal, ScanRequest, SomeMessages, Store, Traffic,
+    Relocation, Removal, Room, ScanRequest, SomeMessages, Store, Traffic,
 };
 use crate::mail::{InternalDate, Listing, MailboxName, Uid, UidSet, UidValidity};
 use crate::provider::Provider;
@@ -137,6 +137,11 @@ impl<S: ReadStore> ReadStore for Guarded<S> {
 
     fn quota(&mut self) -> Result<Option<Quota>, Error> {
         let result = self.store.quota();
+        self.named(result)
+    }
+
+    fn room(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Room>, Error> {
+        let result = self.store.room(mailboxes);
         self.named(result)
     }
 

@@ -180,6 +180,20 @@ pub struct Quota {
     pub limit: u64,
 }
 
+/// How much more mail fits into some folders of an account: one quota root (RFC 9208), or one file
+/// system.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// The root's name or the directory, for users; may be empty.
+    pub name: String,
+    /// Which of the folders it is about, by their place in the request.
+    pub folders: Vec<usize>,
+    /// Free bytes; `None`: no limit is known.
+    pub bytes: Option<u64>,
+    /// Free places for messages; `None`: no limit is known.
+    pub messages: Option<u64>,
+}
+
 /// How many connections to an account are possible at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connections {
@@ -299,6 +313,14 @@ pub trait ReadStore: Send {
 
     /// Returns how much of the account's quota is used; `None` if the server doesn't say.
     fn quota(&mut self) -> Result<Option<Quota>, Error>;
+
+    /// Returns how much more fits into these folders, as far as the account says, all in one flight.
+    ///
+    /// # Errors
+    /// A failure that ends the connection.
+    fn room(&mut self, _mailboxes: &[MailboxName]) -> Result<Vec<Room>, Error> {
+        Ok(Vec::new())
+    }
 
     /// Returns the connection's traffic so far.
     fn traffic(&self) -> Traffic;

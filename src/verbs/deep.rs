@@ -10,7 +10,7 @@ use crate::identity::ContentKeys;
 use crate::locks::{lock, unlocked};
 use crate::mail::{Both, MailboxName, Side, Uid, UidSet, UidValidity};
 use crate::store::{AsReadStore, Error, ReadConnector, ReadStore};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 /// The pairs of one folder to compare by content.
@@ -35,6 +35,8 @@ pub(super) struct Contrast {
     pub(super) changed: Vec<(Uid, String)>,
     /// The source's UIDs of pairs that could not be read on one or both sides.
     pub(super) unread: Vec<Uid>,
+    /// Pairs of which one is a corrected copy of the other.
+    pub(super) fixed: u64,
     /// The messages to resend, because the target's copies have other content.
     pub(super) damaged: Vec<Unlike>,
 }
@@ -163,6 +165,11 @@ impl DeepFolder {
         }
         contrast.damaged = damaged(&unlike, &targets);
         contrast.changed = truly_changed(&unlike);
+        let changed: HashSet<Uid> = contrast.changed.iter().map(|(uid, _)| *uid).collect();
+        let fixed = unlike.iter().filter(|(uid, ours, theirs)| {
+            ours.original != theirs.original && !changed.contains(uid)
+        });
+        contrast.fixed = fixed.count() as u64;
         contrast
     }
 }
@@ -199,15 +206,15 @@ impl Readings<'_> {
 }
 
 /// Returns the pairs with different contents, except those whose content equals that of another
-/// one: messages with the same header may have been paired crosswise.
+/// one or of its corrected copy: messages with the same header may have been paired crosswise.
 fn truly_changed(unlike: &[(Uid, &ContentKeys, &ContentKeys)]) -> Vec<(Uid, String)> {
     let mut on_target: HashMap<[u8; 32], usize> = HashMap::new();
     for (_, _, theirs) in unlike {
-        *on_target.entry(theirs.raw).or_default() += 1;
+        *on_target.entry(theirs.origin()).or_default() += 1;
     }
     let mut changed = Vec::new();
     for (uid, ours, theirs) in unlike {
-        match on_target.get_mut(&ours.raw) {
+        match on_target.get_mut(&ours.origin()) {
             Some(count) if *count > 0 => *count -= 1,
             _ => changed.push((*uid, describe(ours, theirs))),
         }
@@ -219,13 +226,23 @@ fn truly_changed(unlike: &[(Uid, &ContentKeys, &ContentKeys)]) -> Vec<(Uid, Stri
 /// that equals no source. Differences in line ends and added fields alone are made by servers, and
 /// aren't damage.
 fn damaged(unlike: &[(Uid, &ContentKeys, &ContentKeys)], targets: &[Uid]) -> Vec<Unlike> {
-    let mut on_source: HashMap<[u8; 16], usize> = HashMap::new();
-    let mut on_target: HashMap<[u8; 16], usize> = HashMap::new();
+    let originals: HashSet<[u8; 32]> = unlike
+        .iter()
+        .flat_map(|(_, ours, theirs)| [ours.original, theirs.original])
+        .flatten()
+        .collect();
+    // A corrected copy stands for its original.
+    let key = |content: &ContentKeys| match content.origin() {
+        origin if originals.contains(&origin) => Key::Origin(origin),
+        _ => Key::Canonical(content.canonical),
+    };
+    let mut on_source: HashMap<Key, usize> = HashMap::new();
+    let mut on_target: HashMap<Key, usize> = HashMap::new();
     for (_, ours, theirs) in unlike {
-        *on_source.entry(ours.canonical).or_default() += 1;
-        *on_target.entry(theirs.canonical).or_default() += 1;
+        *on_source.entry(key(ours)).or_default() += 1;
+        *on_target.entry(key(theirs)).or_default() += 1;
     }
-    let take = |counts: &mut HashMap<[u8; 16], usize>, key: &[u8; 16]| match counts.get_mut(key) {
+    let take = |counts: &mut HashMap<Key, usize>, key: Key| match counts.get_mut(&key) {
         Some(count) if *count > 0 => {
             *count -= 1;
             true
@@ -234,11 +251,11 @@ fn damaged(unlike: &[(Uid, &ContentKeys, &ContentKeys)], targets: &[Uid]) -> Vec
     };
     let lost: Vec<bool> = unlike
         .iter()
-        .map(|(_, ours, _)| !take(&mut on_target, &ours.canonical))
+        .map(|(_, ours, _)| !take(&mut on_target, key(ours)))
         .collect();
     let bad: Vec<bool> = unlike
         .iter()
-        .map(|(.., theirs)| !take(&mut on_source, &theirs.canonical))
+        .map(|(.., theirs)| !take(&mut on_source, key(theirs)))
         .collect();
     let unlike_of = |source: usize, target: usize| {
         let (source, content, _) = unlike[source];
@@ -259,6 +276,14 @@ fn damaged(unlike: &[(Uid, &ContentKeys, &ContentKeys)], targets: &[Uid]) -> Vec
     let rest = sources.zip(all.filter(|at| bad[*at] && !lost[*at]));
     found.extend(rest.map(|(source, target)| unlike_of(source, target)));
     found
+}
+
+/// What makes two contents the same for a repair.
+#[derive(PartialEq, Eq, Hash)]
+enum Key {
+    /// The bytes of a message of which there is a corrected copy.
+    Origin([u8; 32]),
+    Canonical([u8; 16]),
 }
 
 fn describe(ours: &ContentKeys, theirs: &ContentKeys) -> String {

@@ -4,6 +4,7 @@ mod compare;
 mod copy;
 mod deep;
 mod doctor;
+mod failed;
 mod folders;
 mod gone;
 mod headings;
@@ -14,6 +15,7 @@ mod left_out;
 mod opening;
 mod options;
 mod plan_file;
+mod room;
 mod rounds;
 mod same_mailbox;
 mod searching;
@@ -26,6 +28,7 @@ mod views;
 
 pub use copy::copy;
 pub use doctor::{DoctorOptions, DoctorSummary, Patient, doctor};
+pub use failed::{FailedDir, FailedSaved};
 pub use folders::folders;
 pub use left_out::{LeftOut, LeftOutFolder};
 pub use options::{

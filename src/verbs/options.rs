@@ -99,6 +99,8 @@ pub struct CopyOptions {
     /// Whether to copy a message whose size differs from what its server reports, if two downloads
     /// are identical.
     pub accept_sizes: bool,
+    /// Whether to correct messages that the target refuses for what is wrong with them.
+    pub fix_refused: bool,
     /// What to delete at the end.
     pub deleting: Deleting,
     /// Move what a mirror would delete to a folder with this date instead.
@@ -132,6 +134,8 @@ pub struct SyncOptions {
     pub accept_sizes: bool,
     /// Whether to wait for the next day at a daily limit, and continue.
     pub wait: bool,
+    /// Whether to correct messages that the target refuses for what is wrong with them.
+    pub fix_refused: bool,
     /// Only plan; write nothing anywhere.
     pub dry_run: bool,
     /// The directory in which this run saves what it deletes; `None`: nowhere.

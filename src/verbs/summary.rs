@@ -91,6 +91,8 @@ pub struct CopySummary {
     pub kept: u64,
     /// Messages whose damaged copy on the target was replaced; they count as copied, too.
     pub repaired: u64,
+    /// Messages that the target has only as corrected copies; they count as copied, too.
+    pub fixed: u64,
     /// Messages that should have been deleted, or moved to a dated folder, but still exist.
     pub not_deleted: u64,
     /// Selected messages that only views on the source have.
@@ -127,6 +129,8 @@ pub struct SyncWay {
     pub failed: u64,
     /// Bytes of the messages sent to it.
     pub bytes_copied: u64,
+    /// Of the messages copied, those that it has only as corrected copies.
+    pub fixed: u64,
     /// Subscriptions added or removed.
     #[serde(skip)]
     pub subscriptions: u64,
@@ -161,6 +165,7 @@ impl std::ops::Add for SyncWay {
             subscriptions: self.subscriptions + other.subscriptions,
             failed: self.failed + other.failed,
             conflicts: self.conflicts + other.conflicts,
+            fixed: self.fixed + other.fixed,
         }
     }
 }
@@ -231,6 +236,9 @@ pub struct VerifySummary {
     /// The number of messages that differ.
     #[serde(flatten)]
     pub differences: Differences,
+    /// Messages that one side has as a corrected copy of the other's (`--fix-refused`): no
+    /// difference.
+    pub fixed: u64,
     /// Folders or messages that could not be compared; each was reported in an event.
     pub failed: u64,
     /// Bytes whose SHA-256 was compared, both sides together (`--deep`).

@@ -281,7 +281,9 @@ impl Verify<'_> {
             bytes: 0,
         });
         compared.filtered_out.add_to(&mut self.summary.left_out);
-        self.summary.failed += compared.tell_doubtful(&self.pairs[index], self.observer);
+        let pair = &self.pairs[index];
+        let mailbox = &names.source.mailboxes[pair.source].name;
+        self.summary.failed += compared.tell_doubtful(pair, mailbox, self.observer);
         if let Some(reason) = compared.unlisted() {
             self.fail_folder(&from, &reason);
         }
@@ -373,7 +375,11 @@ impl Verify<'_> {
         let (on_source, on_target) = pair;
         let uid = Some(on_source.uid());
         self.summary.compared += 1;
-        if !self.options.deep && on_source.size() != on_target.size() {
+        // Contents tell whether it is a copy of this very message.
+        let is_fixed = on_source.is_fixed() != on_target.is_fixed();
+        if !self.options.deep && is_fixed {
+            self.summary.fixed += 1;
+        } else if !self.options.deep && on_source.size() != on_target.size() {
             let detail = format!(
                 "{} bytes on the source, {} on the target",
                 on_source.size(),
@@ -527,6 +533,7 @@ impl Verify<'_> {
         match result {
             Ok(contrast) => {
                 self.summary.bytes_compared += contrast.bytes;
+                self.summary.fixed += contrast.fixed;
                 for (uid, detail) in contrast.changed {
                     self.summary.differences.count(DifferenceKind::Changed, 1);
                     let difference = Difference {
@@ -544,6 +551,7 @@ impl Verify<'_> {
                     let reason = "its content could not be read on both sides";
                     let heading = headings.get(folder.source(), uid);
                     self.observer.observe(&Event::MessageFailed {
+                        place: None,
                         folder: name,
                         uid,
                         heading,

@@ -119,6 +119,7 @@ impl Collected {
                 uid,
                 heading,
                 reason,
+                ..
             } => {
                 self.fail(folder, Some(*uid), *heading, reason);
             }
@@ -336,6 +337,7 @@ mod tests {
         let uid = Uid::new(1).unwrap();
         collector.observe(&Event::MessageCopied {
             to,
+            place: None,
             folder,
             uid,
             bytes,

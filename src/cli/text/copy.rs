@@ -262,7 +262,7 @@ fn copied(summary: &CopySummary, dry_run: bool) -> (String, String) {
 }
 
 /// Returns the counts that are shown if they aren't zero, each with its explanation.
-fn further_counts(summary: &CopySummary, dry_run: bool) -> [(&'static str, u64, &'static str); 9] {
+fn further_counts(summary: &CopySummary, dry_run: bool) -> [(&'static str, u64, &'static str); 10] {
     let either = |to_do, done| if dry_run { to_do } else { done };
     let single = left_out::single_messages(&summary.left_out);
     [
@@ -296,6 +296,11 @@ fn further_counts(summary: &CopySummary, dry_run: bool) -> [(&'static str, u64, 
             "gone",
             summary.skipped.saturating_sub(single),
             "from the source before they could be copied",
+        ),
+        (
+            "fixed",
+            summary.fixed,
+            "copied only once they were corrected; the originals stay on the source",
         ),
         (
             "failed",

@@ -230,8 +230,9 @@ type Row = (&'static str, fn(&SyncWay) -> u64);
 pub(crate) fn summary(summary: &SyncSummary, dry_run: bool, paint: Paint) -> Vec<String> {
     let mut table = Table::new([Align::Left, Align::Right, Align::Right]);
     table.row(["", "FIRST", "SECOND"]);
-    let rows: [Row; 10] = [
+    let rows: [Row; 11] = [
         ("copied to", |way| way.copied),
+        ("fixed", |way| way.fixed),
         ("server-side", |way| way.copied_server_side),
         ("moved", |way| way.moved),
         ("flags changed", |way| way.flags_updated),

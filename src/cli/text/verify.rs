@@ -145,6 +145,7 @@ fn verdict(summary: &VerifySummary, paint: Paint) -> String {
         (found.changed, "changed"),
         (found.flags_differ, "with different flags"),
         (found.dates_differ, "with a different date"),
+        (summary.fixed, "fixed for one side (--fix-refused)"),
         (summary.failed, "not compared"),
     ];
     let counts: Vec<_> = counts

@@ -1,6 +1,7 @@
 //! A directory held open: everything in it is accessed by name from here, never by a path that
 //! someone could redirect with a symbolic link.
 
+use crate::store::Room;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -344,6 +345,18 @@ impl Dir {
             }
         }
         self.remove_directory(name)
+    }
+
+    /// Returns how much more fits on its file system for so many folders. Nothing if the system
+    /// doesn't say.
+    pub(in crate::store) fn room(&self, folders: usize) -> Vec<Room> {
+        let room = rustix::fs::fstatvfs(&*self.fd).map(|about| Room {
+            name: self.path.display().to_string(),
+            folders: (0..folders).collect(),
+            bytes: Some(about.f_bavail.saturating_mul(about.f_frsize)),
+            messages: None,
+        });
+        room.into_iter().collect()
     }
 
     /// Makes changes to its entries durable.

@@ -10,6 +10,7 @@
 //! breaks    folders that break connections
 //! logins    how many connections the server bears
 //! checkup   what doctor needs besides  content_ids  EMAILID, X-GM-MSGID
+//! room      what fits by the quota
 //! ```
 
 mod account;
@@ -28,6 +29,7 @@ mod opening;
 mod prepare;
 mod refusal;
 mod relocate;
+mod room;
 mod scan;
 mod session;
 

@@ -360,9 +360,10 @@ impl UnderWay {
             _ => HeaderKey::Unknown,
         };
         let date = fetch.internal_date.as_deref().and_then(InternalDate::parse);
-        self.scan
-            .messages
-            .push(Message::new(uid, fetch.size.unwrap_or(0), date, flags, key));
+        let is_fixed =
+            matches!(&fetch.header, Some(Content::Bytes(bytes)) if identity::is_fixed(bytes));
+        let message = Message::new(uid, fetch.size.unwrap_or(0), date, flags, key);
+        self.scan.messages.push(message.with_fixed(is_fixed));
     }
 
     fn finish(self) -> Answer<FolderScan> {

@@ -13,7 +13,7 @@ use crate::provider::{self, ConnectionCount, Provider};
 use crate::store::{
     Answer, Connections, ContentId, Delivery, Error, ErrorKind, Fetched, FlagChange, FolderScan,
     MessageSink, NewFolder, Outcome, Prepared, Quota, ReadStore, Relocated, Relocation, Removal,
-    ScanRequest, SomeMessages, Store, Traffic,
+    Room, ScanRequest, SomeMessages, Store, Traffic,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -351,6 +351,10 @@ impl ReadStore for Session {
 
     fn quota(&mut self) -> Result<Option<Quota>, Error> {
         Ok(self.ask_quota()?)
+    }
+
+    fn room(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Room>, Error> {
+        Ok(self.ask_room(mailboxes)?)
     }
 
     fn traffic(&self) -> Traffic {

@@ -12,7 +12,7 @@ use crate::mail::{
 use crate::store::disk::{Requests, stopped};
 use crate::store::{
     Answer, Connections, Delivery, Error, Fetched, FlagChange, FolderScan, MessageSink, NewFolder,
-    Outcome, Quota, ReadStore, Relocated, Relocation, Removal, ScanRequest, Store, Traffic,
+    Outcome, Quota, ReadStore, Relocated, Relocation, Removal, Room, ScanRequest, Store, Traffic,
 };
 use std::io;
 use std::sync::Arc;
@@ -161,6 +161,13 @@ impl ReadStore for Session {
 
     fn quota(&mut self) -> Result<Option<Quota>, Error> {
         Ok(None)
+    }
+
+    fn room(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Room>, Error> {
+        Ok(self
+            .tree
+            .root()
+            .map_or_else(Vec::new, |root| root.room(mailboxes.len())))
     }
 
     fn traffic(&self) -> Traffic {

@@ -602,3 +602,17 @@ fn another_program_that_renames_files_all_the_time_hides_none() {
     });
     assert!(renames > 100, "only {renames} renames");
 }
+
+#[test]
+fn the_room_is_that_of_its_file_system() {
+    let ground = Ground::new();
+    let inbox = [crate::mail::MailboxName::from("INBOX")];
+    let room = ground.writer().connect().unwrap().room(&inbox).unwrap();
+    assert_eq!(room.len(), 1);
+    assert_eq!(room[0].folders, [0]);
+    assert_eq!(room[0].name, ground.path().display().to_string());
+    assert!(room[0].bytes.is_some_and(|bytes| bytes > 0));
+    // A dry run imagines it: nothing is known of where it will be.
+    let imagined = Ground::new().account(Access::ReadOnly, IfAbsent::Imagine);
+    assert!(imagined.connect().unwrap().room(&inbox).unwrap().is_empty());
+}

@@ -13,8 +13,8 @@ use crate::store::disk::{
 };
 use crate::store::{
     Answer, Body, Connections, Delivery, Error, Fetched, FlagChange, FlagEdit, FolderScan,
-    MessageSink, NewFolder, Outcome, Quota, ReadStore, Relocated, Relocation, Removal, ScanDepth,
-    ScanRequest, Store, Traffic,
+    MessageSink, NewFolder, Outcome, Quota, ReadStore, Relocated, Relocation, Removal, Room,
+    ScanDepth, ScanRequest, Store, Traffic,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -375,6 +375,13 @@ impl ReadStore for Session {
 
     fn quota(&mut self) -> Result<Option<Quota>, Error> {
         Ok(None)
+    }
+
+    fn room(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Room>, Error> {
+        Ok(self
+            .tree
+            .root()
+            .map_or_else(Vec::new, |root| root.room(mailboxes.len())))
     }
 
     fn traffic(&self) -> Traffic {

@@ -1,8 +1,8 @@
 //! Two folders that were compared: what is the same on both sides, and what isn't.
 
-use crate::event::{Event, Observer};
+use crate::event::{Event, Observer, Place};
 use crate::folders;
-use crate::mail::{FlagTable, HeaderKey, Message, UidSet, counted};
+use crate::mail::{FlagTable, HeaderKey, MailboxName, Message, Side, UidSet, counted};
 use crate::plan::{MatchRules, Matching, match_folder};
 use crate::store::FolderScan;
 use crate::verbs::known::{Known, KnownPair, Recognised};
@@ -160,17 +160,25 @@ impl Compared {
         })
     }
 
-    /// Reports the messages that the target may or may not have. Returns how many there are.
+    /// Reports the messages that the target may or may not have; `mailbox` is their folder. Returns
+    /// how many there are.
     pub(in crate::verbs) fn tell_doubtful(
         &self,
         pair: &folders::Pair,
+        mailbox: &MailboxName,
         observer: &dyn Observer,
     ) -> u64 {
         let folder = pair.from.to_string();
+        let place = Some(Place {
+            side: Side::SOURCE,
+            mailbox,
+            uid_validity: self.source.uid_validity,
+        });
         for at in &self.doubtful {
             let uid = self.source.messages[*at as usize].uid();
             let reason = "can't read its content, so can't tell whether the target has it";
             observer.observe(&Event::MessageFailed {
+                place,
                 folder: &folder,
                 uid,
                 heading: None,

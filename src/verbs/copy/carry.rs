@@ -286,6 +286,7 @@ impl Copy<'_> {
             }
         };
         self.count(&tally);
+        sent.note_fixed(&tally.fixed);
         sent.short()
             .for_each(|pair| self.folders[pair].has_failed = true);
         tally.error.map_or(Ok(sent), Err)
@@ -296,6 +297,7 @@ impl Copy<'_> {
         self.summary.bytes_copied += tally.bytes;
         self.summary.failed += tally.failed;
         self.summary.skipped += tally.vanished;
+        self.summary.fixed += tally.fixed.len() as u64;
     }
 
     /// Lets lanes end what they were given of a plan that there will not be.
@@ -353,10 +355,13 @@ impl Copy<'_> {
         self.prove_apart(way, names, sent)?;
         let mut copied: HashMap<usize, UidSet> = self.folders.take_relocated().collect();
         for (pair, task, fates) in sent.each() {
+            // A corrected copy is no substitute for the original.
+            let is_fixed = |uid: &Uid| sent.fixed.contains(&(pair, *uid));
             let is_proven = |uid: &Uid| {
                 !unproven
                     .get(&pair)
                     .is_some_and(|unproven| unproven.contains(*uid))
+                    && !is_fixed(uid)
             };
             let done = task
                 .messages

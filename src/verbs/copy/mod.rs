@@ -268,6 +268,7 @@ impl<'a> Request<'a> {
         Context {
             limit_rate: self.options.limit_rate,
             accept_sizes: self.options.accept_sizes,
+            fix_refused: self.options.fix_refused,
             ahead: Some(ahead),
             ..Context::new(self.connectors, Side::PARTS, lanes, self.run)
         }

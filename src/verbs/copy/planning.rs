@@ -16,6 +16,7 @@ use crate::verbs::compare::{self, Compared, Comparison};
 use crate::verbs::holdings::Survey;
 use crate::verbs::labels;
 use crate::verbs::opening::Names;
+use crate::verbs::room::{self, Coming};
 use crate::verbs::{Deleting, FlagPolicy, PlanUse};
 use std::collections::HashSet;
 
@@ -66,7 +67,7 @@ impl Copy<'_> {
         planning.survey.tell(link.source.as_mut(), self.observer)?;
         self.tell_plan(names.pairs);
         self.tell_unplanned();
-        Ok(())
+        self.check_room(link, names)
     }
 
     /// Gives the folders that have to be looked into, and notes those that are in step.
@@ -171,7 +172,7 @@ impl Copy<'_> {
         let pair = &names.pairs[index];
         self.summary.skipped += compared.filtered_out.total();
         compared.filtered_out.add_to(&mut self.summary.left_out);
-        let doubtful = compared.tell_doubtful(pair, self.observer);
+        let doubtful = compared.tell_doubtful(pair, &as_compared.source, self.observer);
         self.summary.failed += doubtful;
         self.folders[index].has_failed |= doubtful > 0;
         if let Some(reason) = compared.unlisted() {
@@ -193,6 +194,25 @@ impl Copy<'_> {
             }
             Err(reason) => self.refuse(index, pair, &reason),
         }
+    }
+
+    /// Warns if the target has too little room for what is to be sent.
+    fn check_room(&self, link: &mut Link, names: &Names<'_>) -> Result<(), Error> {
+        let pairs = names.pairs.iter().enumerate();
+        let coming = pairs.filter_map(|(index, pair)| {
+            let needs = self.folders.needs(index)?;
+            if self.is_idle_view(index, names.pairs) {
+                return None;
+            }
+            Some(Coming {
+                mailbox: names.existing(pair).map(|folder| folder.name.clone()),
+                messages: (needs.missing.len() as u64).saturating_sub(needs.server_side),
+                bytes: needs.bytes_to_send(),
+            })
+        });
+        let whose = Side::PARTS[Side::TARGET];
+        let (dry_run, target) = (self.options.dry_run, link.target.as_mut());
+        room::check(target, whose, coming, dry_run, self.observer)
     }
 
     fn need_rules(&self) -> NeedRules {

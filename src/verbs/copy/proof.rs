@@ -8,7 +8,7 @@ use crate::engine::proof::{self, Closeness, Says, Word};
 use crate::engine::renumbered::Corrected;
 use crate::engine::sent::{Proof, Sent};
 use crate::engine::way::Way;
-use crate::event::Event;
+use crate::event::{Event, Place};
 use crate::mail::{Flags, Message, Side, Uid, UidSet};
 use crate::plan::FolderTask;
 use crate::store::Error;
@@ -129,6 +129,11 @@ impl Copy<'_> {
         for uid in lost.iter() {
             let reason = "the target confirmed the message but doesn't have it";
             self.observer.observe(&Event::MessageFailed {
+                place: Some(Place {
+                    side: Side::SOURCE,
+                    mailbox: &proof.task.source,
+                    uid_validity: proof.task.source_uid_validity,
+                }),
                 folder: &proof.task.from,
                 uid,
                 heading: None,

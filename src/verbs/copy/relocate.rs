@@ -154,6 +154,7 @@ impl Copy<'_> {
         for uid in uids.iter() {
             self.observer.observe(&Event::MessageCopied {
                 to: Side::TARGET,
+                place: None,
                 folder: &folder,
                 uid,
                 bytes: 0,

@@ -15,9 +15,8 @@ use crate::engine::flagging::{FlagChanges, FlagWork, change_flags_on};
 use crate::engine::scans::scan_each;
 use crate::engine::sent::Sent;
 use crate::engine::way::Way;
-use crate::event::Event;
+use crate::event::{Event, Place};
 use crate::exec::{Contents, Link};
-use crate::folders::Pair;
 use crate::mail::{Flags, Message, Side, Uid, UidNext, UidSet};
 use crate::store::{Error, FlagEdit, ScanDepth};
 use crate::verbs::deep::{DeepFolder, Unlike};
@@ -51,10 +50,16 @@ impl Copy<'_> {
                 uids,
             );
             let contrast = folder.contrast(link, self.observer)?;
+            let place = Place {
+                side: Side::SOURCE,
+                mailbox: folder.source(),
+                uid_validity: needs.source.counters.uid_validity,
+            };
             for uid in &contrast.unread {
                 let reason = "its content could not be read on both sides, so it was not compared";
                 let folder = &pair.from.to_string();
                 self.observer.observe(&Event::MessageFailed {
+                    place: Some(place),
                     folder,
                     uid: *uid,
                     heading: None,
@@ -111,7 +116,7 @@ impl Copy<'_> {
     }
 
     /// Tells of a message whose damaged copy was replaced, or would be.
-    pub(super) fn tell_repaired(&mut self, pair: &Pair, uid: Uid) {
+    pub(super) fn tell_repaired(&mut self, pair: &crate::folders::Pair, uid: Uid) {
         self.observer.observe(&Event::MessageRepaired {
             folder: &pair.from.to_string(),
             uid,
@@ -204,7 +209,7 @@ impl Copy<'_> {
                 }
                 None => {
                     placed.into_iter().for_each(|at| useless.insert(at));
-                    self.fail_repair(&names.pairs[index], index, uid);
+                    self.fail_repair(names, index, uid);
                 }
             }
         }
@@ -234,10 +239,21 @@ impl Copy<'_> {
         changes.add(FlagEdit::Remove, sent.minus(&one.flags), at);
     }
 
-    fn fail_repair(&mut self, pair: &Pair, index: usize, uid: Uid) {
+    /// Returns the folder of a pair on the source.
+    fn place<'n>(&self, names: &'n Names<'_>, index: usize) -> Option<Place<'n>> {
+        Some(Place {
+            side: Side::SOURCE,
+            mailbox: &names.source.mailboxes[names.pairs[index].source].name,
+            uid_validity: self.folders.needs(index)?.source.counters.uid_validity,
+        })
+    }
+
+    fn fail_repair(&mut self, names: &Names<'_>, index: usize, uid: Uid) {
+        let pair = &names.pairs[index];
         let reason = "its copy on the target is damaged, and the target alters what it stores: the damaged \
                       copy stays";
         self.observer.observe(&Event::MessageFailed {
+            place: self.place(names, index),
             folder: &pair.from.to_string(),
             uid,
             heading: None,

@@ -26,7 +26,7 @@ mod state;
 mod survey;
 mod trust;
 mod way;
-mod words;
+pub(super) mod words;
 
 use self::report::Report;
 use self::survey::Survey;

@@ -3,7 +3,7 @@
 pub(super) use crate::mail::counted;
 
 /// Writes `38.3 MiB`; powers of 1024.
-pub(super) fn bytes(n: u64) -> String {
+pub(in crate::verbs) fn bytes(n: u64) -> String {
     let mut value = n as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {
         if value < 1023.95 {

@@ -187,6 +187,7 @@ impl Sync<'_> {
             done.copied += tally.copied;
             done.bytes_copied += tally.bytes;
             done.failed += tally.failed;
+            done.fixed += tally.fixed.len() as u64;
             self.summary.skipped += tally.vanished;
             sent[side].fates = tally.fates;
             sent[side].short().for_each(|at| self.works[at].open = true);

@@ -66,7 +66,7 @@ impl Sync<'_> {
         self.tell_refused();
         self.find_originals(link)?;
         self.tell_folders();
-        Ok(())
+        self.check_room(link)
     }
 
     /// Finds what was moved. Gives with it the messages that could not be read, so that it can't be

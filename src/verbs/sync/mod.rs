@@ -117,6 +117,7 @@ fn sync_once(
         let context = Context {
             limit_rate: options.limit_rate,
             accept_sizes: options.accept_sizes,
+            fix_refused: options.fix_refused,
             ..Context::new(connectors, Side::ORDINALS, lanes, run)
         };
         sync.carry_out(link, &context);

@@ -311,6 +311,7 @@ impl Sync<'_> {
         self.way(side).moved += 1;
         self.observer.observe(&Event::MessageCopied {
             to: side,
+            place: None,
             folder: &folder,
             uid,
             bytes: 0,

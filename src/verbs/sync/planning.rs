@@ -7,6 +7,7 @@ use crate::exec::Link;
 use crate::mail::{Both, Message, Side};
 use crate::store::Error;
 use crate::verbs::holdings::Survey;
+use crate::verbs::room::{self, Coming};
 
 impl Sync<'_> {
     pub(super) fn tell_folders(&self) {
@@ -33,6 +34,23 @@ impl Sync<'_> {
                 to: Both::of(|side| self.step(at, side)),
             }));
         }
+    }
+
+    /// Warns if a side has too little room for what is to be sent to it.
+    pub(super) fn check_room(&self, link: &mut Link) -> Result<(), Error> {
+        for side in Side::BOTH {
+            let coming = self.works.iter().enumerate().map(|(at, work)| {
+                let step = self.step(at, side);
+                Coming {
+                    mailbox: work.raw[side].clone(),
+                    messages: step.copy,
+                    bytes: step.bytes,
+                }
+            });
+            let (dry_run, store) = (self.options.dry_run, link.side(side));
+            room::check(store, side.ordinal(), coming, dry_run, self.observer)?;
+        }
+        Ok(())
     }
 
     /// What is done in a folder of one side.

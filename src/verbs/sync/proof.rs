@@ -14,7 +14,7 @@ use crate::engine::proof::{self, Closeness, Says, Word};
 use crate::engine::renumbered::Corrected;
 use crate::engine::sent::{Proof, Sent};
 use crate::engine::way::Way;
-use crate::event::Event;
+use crate::event::{Event, Place};
 use crate::exec::Fate;
 use crate::mail::{Both, Message, Side, Uid, UidSet};
 use crate::plan::merge::BaseFolder;
@@ -234,6 +234,11 @@ impl Sync<'_> {
         self.works[proof.of].open = true;
         let uid = message.uid();
         self.observer.observe(&Event::MessageFailed {
+            place: Some(Place {
+                side: side.other(),
+                mailbox: &proof.task.source,
+                uid_validity: proof.task.source_uid_validity,
+            }),
             folder: &proof.task.from,
             uid,
             heading: None,

@@ -307,6 +307,7 @@ impl Sync<'_> {
         for uid in fates.iter().filter_map(Fate::uid) {
             self.observer.observe(&Event::MessageCopied {
                 to: side,
+                place: None,
                 folder: &task.to,
                 uid,
                 bytes: 0,

@@ -4,7 +4,7 @@
 use super::conflicts::contradiction;
 use super::{Sync, Work};
 use crate::engine::deleting::{told_braked, told_departures};
-use crate::event::{Change, Event, Headings};
+use crate::event::{Change, Event, Headings, Place};
 use crate::exec::Link;
 use crate::folders::FolderName;
 use crate::mail::{Both, MailboxName, Message, Side, Uid};
@@ -121,14 +121,22 @@ impl Sync<'_> {
                     .message(side, left.index)
                     .zip(work.why_failed(side, left))
                 {
-                    failed.push((work.name(side), message.uid(), reason));
+                    failed.push((side, work.name(side), message.uid(), reason));
                 }
             }
         }
         self.summary.already_there += there;
         self.summary.failed += failed.len() as u64;
-        for (folder, uid, reason) in failed {
+        for (side, folder, uid, reason) in failed {
+            let work = &self.works[at];
+            let uid_validity = work.state[side].counters.uid_validity;
+            let place = work.raw[side].as_ref().map(|mailbox| Place {
+                side,
+                mailbox,
+                uid_validity,
+            });
             self.observer.observe(&Event::MessageFailed {
+                place,
                 folder: &folder,
                 uid,
                 heading: None,

@@ -283,6 +283,7 @@ impl Undo<'_> {
                             continue;
                         };
                         self.observer.observe(&Event::MessageFailed {
+                            place: None,
                             folder,
                             uid,
                             heading,

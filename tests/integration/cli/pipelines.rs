@@ -78,6 +78,12 @@ fn runs() -> Vec<Run> {
         End::plain(strict.server.port, ""),
         &[],
     );
+    let fixed = copy(
+        End::plain(holds_nul.server.port, ""),
+        End::plain(strict.server.port, ""),
+        &["--fix-refused"],
+    )
+    .ended(0);
     let two_way = two_way_runs();
     let one_way = vec![
         first,
@@ -86,6 +92,7 @@ fn runs() -> Vec<Run> {
         applied,
         mirrored,
         kept,
+        fixed,
         refused,
         paused(),
         repaired,

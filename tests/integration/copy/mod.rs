@@ -6,6 +6,8 @@
 mod after;
 mod contradictions;
 mod early;
+mod failed;
+mod fixing;
 mod gmail;
 mod identity;
 mod incremental;

@@ -570,8 +570,12 @@ fn a_real_quota_ends_the_run_and_what_fits_is_whole() {
             .collect(),
     );
     let target = empty("dst", Personality::Tiny);
+    let says = "the target has too little room: ";
+    let rehearsal = copy(&at(&source), &at(&target), &["--dry-run"]).ended(0);
+    assert!(rehearsal.texts("warning", "text")[0].starts_with(says));
     let run = copy(&at(&source), &at(&target), &[]).ended(8);
     assert!(run.says("accepts no more mail"), "{run:?}");
+    assert!(run.says("KiB free in User quota; the copy ends when it is full"));
     assert_no_damage(&source, &target);
 }
 
@@ -707,4 +711,47 @@ fn a_deletion_that_a_side_of_a_sync_does_not_do_is_named_and_done_later() {
         go().ended(0).counts(&[("deleted", 2), ("copied", 0)]);
         ground.assert_equal();
     });
+}
+
+/// A server that limits the number of messages, and says so.
+#[test]
+fn a_limit_of_messages_is_read_before_any_is_sent() {
+    use crate::lab::memory::{self, Manner};
+    use crate::lab::run::End;
+    let source = memory::Fake::start(Manner::default(), &[("Work", "")]);
+    for number in 0..60 {
+        let folder = ["INBOX", "Work"][number % 2];
+        source.put(folder, &message(number, "body").bytes);
+    }
+    let manner = || Manner {
+        after: "IMAP4rev1 QUOTA".to_owned(),
+        ..Manner::default()
+    };
+    // What is left; whether that is enough; and a server that refuses to say.
+    for (left, warns) in [(Some(59), true), (Some(60), false), (None, false)] {
+        let target = memory::Fake::start_with(manner(), &[], move |command| {
+            if command.name != "GETQUOTAROOT" {
+                return None;
+            }
+            let Some(left) = left else {
+                return Some(Reply::status("NO permission denied"));
+            };
+            let root = Reply::ok().line("* QUOTAROOT INBOX \"\"");
+            Some(root.line(&format!("* QUOTA \"\" (MESSAGE 10 {})", 10 + left)))
+        });
+        let (from, to) = (
+            End::plain(source.server.port, ""),
+            End::plain(target.server.port, ""),
+        );
+        let run = copy(from.clone(), to.clone(), &[]).ended(0);
+        assert_eq!(run.count("copied"), 60);
+        let told = run.says("60 messages to copy, and it accepts 59 more messages");
+        assert_eq!(told, warns, "{left:?}: {run:?}");
+        let lines = target.server.lines();
+        let at = |word: &str| lines.iter().position(|line| line.contains(word)).unwrap();
+        assert!(at("GETQUOTAROOT") < at("APPEND"), "{lines:?}");
+        // Where nothing is to be sent, nothing is asked.
+        copy(from, to, &[]).ended(0);
+        assert_eq!(target.lines_of("GETQUOTAROOT").len(), 1);
+    }
 }

@@ -146,6 +146,15 @@ pub struct Fake {
 impl Fake {
     /// A server with these folders, by their raw names, besides INBOX.
     pub fn start(manner: Manner, folders: &[(&str, &str)]) -> Self {
+        Self::start_with(manner, folders, |_| None)
+    }
+
+    /// The same, where a function may answer a command in its place.
+    pub fn start_with(
+        manner: Manner,
+        folders: &[(&str, &str)],
+        mut instead: impl FnMut(&Command) -> Option<Reply> + Send + 'static,
+    ) -> Self {
         let mut boxes = BTreeMap::from([(manner.inbox.clone(), Folder::default())]);
         for (name, attributes) in folders {
             boxes.insert(
@@ -168,7 +177,9 @@ impl Fake {
             boxes: Arc::clone(&boxes),
             connections: HashMap::new(),
         };
-        let server = Scripted::serve(&greeting, move |command| talk.answer(command));
+        let server = Scripted::serve(&greeting, move |command| {
+            instead(command).unwrap_or_else(|| talk.answer(command))
+        });
         Self { server, boxes }
     }
 

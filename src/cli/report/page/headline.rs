@@ -187,7 +187,7 @@ enum Kind {
 }
 
 /// The numbers, in their order: the key in the summary, its label, and its label in a dry run.
-const FIGURES: [(&str, &str, &str, Kind); 23] = [
+const FIGURES: [(&str, &str, &str, Kind); 24] = [
     ("copied", "messages copied", "messages to copy", Kind::Count),
     ("bytes_copied", "sent", "to send", Kind::Bytes),
     (
@@ -196,6 +196,7 @@ const FIGURES: [(&str, &str, &str, Kind); 23] = [
         "to copy server-side",
         Kind::Some,
     ),
+    ("fixed", "corrected copies", "", Kind::Some),
     ("compared", "messages compared", "", Kind::Count),
     ("bytes_compared", "read and compared", "", Kind::Bytes),
     ("missing", "only on the source", "", Kind::Bad),

@@ -137,11 +137,13 @@ fn tell(report: &Report, text: &str) {
     }
     tell(Event::MessageCopied {
         to: Side::TARGET,
+        place: None,
         folder: text,
         uid,
         bytes: 300,
     });
     tell(Event::MessageFailed {
+        place: None,
         folder: text,
         uid,
         heading: Some(&heading),
