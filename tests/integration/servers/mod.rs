@@ -5,6 +5,7 @@ mod courier;
 mod cyrus;
 mod kept;
 mod poor;
+mod profiles;
 mod providers;
 
 use crate::lab::client::Snapshot;
