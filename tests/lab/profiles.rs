@@ -337,7 +337,7 @@ pub fn yandex() -> Profile {
     manner.namespace = Some(r#"(("" "|")) NIL NIL"#.to_owned());
     manner.lists = Some("\\Answered \\Seen \\Draft \\Deleted \\Flagged $Forwarded \\*");
     manner.telling.flags = "\\Answered \\Seen \\Draft \\Deleted $Forwarded";
-    manner.telling.search = Search::Nothing;
+    manner.telling.search = Search::Fails("NO [UNAVAILABLE] UID SEARCH Backend error");
     manner.telling.broken = Some((BROKEN, Broken::NoValue));
     manner.strictness.endless_bye = true;
     Profile {

@@ -415,3 +415,90 @@ fn it_syncs_both_ways(profile: &Profile) {
     again().counts(&[("copied", 2), ("deleted", 0)]);
     again().counts(&NOTHING);
 }
+
+/// What Exchange, Yahoo and Yandex do with a message that they can't read: nothing of it is stored,
+/// it is named, the others arrive, and the next run tries again.
+#[test]
+fn a_message_that_the_server_cannot_read_is_named_and_the_others_arrive() {
+    let unreadable = [
+        (profiles::m365(), "does not send its content"),
+        (
+            profiles::exchange_2010(),
+            "retrieval failed on the Exchange server",
+        ),
+        (profiles::yahoo(), "Server error while fetching messages"),
+        (profiles::yandex(), "does not send its content"),
+    ];
+    crate::lab::mailboxes::each(unreadable, |(profile, words)| {
+        let fake = filled(&profile);
+        let mut broken = letters(&["INBOX"]).swap_remove(0);
+        broken.bytes = format!(
+            "Message-ID: <broken.one@example.org>\r\n{}\r\nSubject: broken\r\n\r\n{}\r\n",
+            profiles::BROKEN,
+            "calendar ".repeat(200)
+        )
+        .into_bytes();
+        put(&profile, &fake, &raw(&profile, &["Work"]), &broken);
+        put(
+            &profile,
+            &fake,
+            &raw(&profile, &["Work"]),
+            &crate::lab::pair::letter("last"),
+        );
+        let target = empty(&format!("broken{}", profile.name));
+        let state = State::new();
+        for copied in [26, 0] {
+            let run = copy(end(&profile, &fake), &target, &state.option()).ended(3);
+            let failures = run.texts("message_failed", "reason").join("\n");
+            assert!(failures.contains(words), "{}: {failures}", profile.name);
+            run.counts(&[("copied", copied), ("failed", 1)]);
+            assert_eq!(snapshot(&target).count(), 26, "{}", profile.name);
+        }
+    });
+}
+
+/// Yahoo refuses a mail whose last line has no end, and hangs up on nothing else because of it.
+#[test]
+fn a_message_without_a_last_line_end_is_named_where_it_is_refused() {
+    let profile = profiles::yahoo();
+    let source = empty("unended");
+    let unended = |number: usize| {
+        let id = format!("Message-ID: <unended.{number}@example.org>\r\n");
+        NewMessage::of(format!("{id}Subject: {number}\r\n\r\nno end"))
+    };
+    let mut client = Client::login(&source);
+    client.append(&["INBOX"], letters(&["INBOX"]).into_iter());
+    client.append(&["INBOX"], [unended(1), unended(2)].into_iter());
+    drop(client);
+    let fake = profile.start();
+    for copied in [5, 0] {
+        let run = copy(&source, end(&profile, &fake), &[]).ended(3);
+        let reason = "the target refused it: APPEND Additional arguments found after last";
+        let reasons = run.texts("message_failed", "reason").join("\n");
+        assert_eq!(reasons.matches(reason).count(), 2, "{reasons}");
+        run.counts(&[("copied", copied), ("failed", 2)]);
+        assert_eq!(fake.boxes()["Inbox"].messages.len(), 5);
+    }
+}
+
+/// Zimbra copies at most 1000 messages by one command.
+#[test]
+fn a_moved_folder_of_more_than_a_thousand_messages_is_moved_on_zimbra() {
+    let profile = profiles::zimbra();
+    let source = empty("thousand");
+    let fake = profile.start();
+    let state = State::new();
+    let mut client = Client::login(&source);
+    client.create(&["Old"]);
+    client.create(&["New"]);
+    client.append(&["Old"], crate::lab::pair::letters("many", 1100));
+    copy(&source, end(&profile, &fake), &state.option()).ended(0);
+    client.select(&["Old"]);
+    client.command("UID MOVE 1:* New");
+    drop(client);
+    let options = state.and(&["--delete", "--max-delete", "100%"]);
+    let run = copy(&source, end(&profile, &fake), &options).ended(0);
+    run.counts(&[("copied_server_side", 1100), ("bytes_copied", 0)]);
+    let held = |name: &str| fake.boxes()[name].messages.len();
+    assert_eq!((held("Old"), held("New")), (0, 1100));
+}

@@ -213,8 +213,6 @@ pub struct Strictness {
     pub refusals: Option<(usize, &'static str)>,
     /// Whether a set must ascend.
     pub ascending: bool,
-    /// Whether FETCH's macros and RFC822 are refused.
-    pub plain_items: bool,
     /// Whether it says BYE again and again, and waits for the client to close.
     pub endless_bye: bool,
 }
