@@ -16,8 +16,6 @@ pub struct Profile {
     pub folders: &'static [(&'static str, &'static str)],
     /// The raw name of the folder with sent mail.
     pub sent: &'static str,
-    /// Whether it says which one that is.
-    pub has_roles: bool,
     /// What the raw names of users' own folders begin with.
     pub root: &'static str,
     /// Folders that show what others hold.
@@ -70,7 +68,6 @@ fn profile(name: &'static str, manner: Manner) -> Profile {
     Profile {
         name,
         address: "",
-        has_roles: manner.xlist || manner.telling.roles,
         manner,
         folders: &[("Sent", ""), ("Drafts", ""), ("Trash", "")],
         sent: "Sent",
@@ -362,7 +359,7 @@ pub fn mail_ru() -> Profile {
     let capabilities = "IMAP4rev1 ID XLIST UIDPLUS UNSELECT MOVE LIST-STATUS AUTH=PLAIN";
     let mut manner = manner("OK Welcome", capabilities, capabilities);
     manner.lists = Some(WITH_KEYWORDS);
-    manner.telling.size = |bytes| format!("{:e}", bytes as f64);
+    manner.telling.size = |bytes| format!("{bytes:e}");
     Profile {
         address: "&provider=mail.ru",
         folders: &[
@@ -512,7 +509,7 @@ pub fn proton_bridge() -> Profile {
             .iter()
             .fold(0_u64, |sum, byte| sum * 31 % 9_999_991 + u64::from(*byte));
         let ids = format!("X-Pm-Internal-Id: {id}==\r\nX-Pm-Gluon-Id: 7d-{id}\r\n");
-        [ids.as_bytes(), &bytes].concat()
+        [ids.as_bytes(), bytes].concat()
     });
     manner.taking.names = Some(|name| {
         let is_below = name.starts_with("Folders/") || name.starts_with("Labels/");
@@ -528,7 +525,6 @@ pub fn proton_bridge() -> Profile {
             ("Spam", "\\Junk"),
             ("Trash", "\\Trash"),
         ],
-        has_roles: true,
         root: "Folders/",
         views: &["All Mail"],
         ..profile(
@@ -611,7 +607,7 @@ pub fn hmail() -> Profile {
     manner.lists = Some(WITH_KEYWORDS);
     manner.strictness.ascending = true;
     // It stores the end of the command's line, too.
-    manner.rewrites = Some(|bytes| [bytes, b"\r\n".to_vec()].concat());
+    manner.rewrites = Some(|bytes| [bytes, b"\r\n"].concat());
     manner.taking.largest = Some((
         20 << 20,
         "NO Message size exceeds fixed maximum message size. Size: 21000 KB, Max size: 20480 KB",
@@ -656,9 +652,9 @@ pub fn communigate() -> Profile {
 }
 
 /// Another domain in the Message-ID.
-fn other_domain(bytes: Vec<u8>) -> Vec<u8> {
+fn other_domain(bytes: &[u8]) -> Vec<u8> {
     let Some(start) = bytes.windows(13).position(|word| word == b"Message-ID: <") else {
-        return bytes;
+        return bytes.to_vec();
     };
     let at = start
         + bytes[start..]

@@ -1,6 +1,8 @@
 //! Each known provider and kind of server as source, target, mirror and one side of a sync: what
 //! arrives, what a second run does, and what is said about the rest.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 use crate::lab::client::{Client, NewMessage, Snapshot};
 use crate::lab::letters::sha;
 use crate::lab::memory::{Fake, Held};
@@ -279,14 +281,14 @@ fn changes_sizes(profile: &Profile) -> bool {
     let bytes = letters(&["INBOX"]).swap_remove(0).bytes;
     let length = bytes.len();
     let rewrites = profile.manner.rewrites;
-    rewrites.is_some_and(|rewrites| rewrites(bytes).len().abs_diff(length) > 2)
+    rewrites.is_some_and(|rewrites| rewrites(&bytes).len().abs_diff(length) > 2)
 }
 
 /// What was sent is there once, as the server stores it.
 fn assert_taken(profile: &Profile, fake: &Fake, source: &Account, run: &Run) {
     let plan = planned(run);
     let stored = |bytes: Vec<u8>| match profile.manner.rewrites {
-        Some(rewrites) => rewrites(bytes),
+        Some(rewrites) => rewrites(&bytes),
         None => bytes,
     };
     let merges = profile.manner.taking.merges || profile.name == "gmail";
@@ -409,7 +411,7 @@ fn it_syncs_both_ways(profile: &Profile) {
     let again = || sync(end(profile, &fake), &other, &state.option()).ended(0);
     again();
     again().counts(&NOTHING);
-    let new = |subject: &str| crate::lab::pair::letter(subject);
+    let new = crate::lab::pair::letter;
     put(profile, &fake, &raw(profile, &["Work"]), &new("there"));
     Client::login(&other).append(&["INBOX"], [new("here")].into_iter());
     again().counts(&[("copied", 2), ("deleted", 0)]);

@@ -13,6 +13,12 @@ pub enum Told {
     OnRequest,
 }
 
+/// Makes another message of one.
+pub type Rewrites = fn(&[u8]) -> Vec<u8>;
+
+/// How a name is refused, if it is.
+pub type Refuses = fn(&str) -> Option<&'static str>;
+
 /// How it behaves.
 #[derive(Clone, Debug)]
 pub struct Manner {
@@ -48,7 +54,7 @@ pub struct Manner {
     /// Whether it forgets the flags of what is appended, and keeps those that are set afterwards.
     pub only_store: bool,
     /// What it makes of a message that is appended.
-    pub rewrites: Option<fn(Vec<u8>) -> Vec<u8>>,
+    pub rewrites: Option<Rewrites>,
     /// Whether a mailbox is a file, which can have no folders below it, and a folder with others
     /// below it is none that holds mail (UW, GNU Mailutils).
     pub files: bool,
@@ -193,7 +199,7 @@ pub struct Taking {
     /// Whether a message that the folder holds already isn't stored again, and its UID is told.
     pub merges: bool,
     /// How it refuses to create a folder of this name.
-    pub names: Option<fn(&str) -> Option<&'static str>>,
+    pub names: Option<Refuses>,
     /// Whether names that differ only in case are one folder's.
     pub case_blind: bool,
     /// How many messages one COPY or MOVE may have, and how more are refused.

@@ -130,7 +130,7 @@ fn append(held: &mut Folder, given: Vec<Appended>, manner: &Manner) -> Reply {
         };
         let date = taking.date.map_or(date, str::to_owned);
         let stored = match manner.rewrites {
-            Some(rewrites) => rewrites(bytes),
+            Some(rewrites) => rewrites(&bytes),
             None => bytes,
         };
         let same = |message: &&Held| taking.merges && message.bytes == stored;

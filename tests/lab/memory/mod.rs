@@ -486,6 +486,6 @@ fn serve_folders(
 }
 
 /// A message with a line of the server's own in its header.
-pub fn with_a_header(bytes: Vec<u8>) -> Vec<u8> {
-    [b"X-Received-By: this server\r\n".as_slice(), &bytes].concat()
+pub fn with_a_header(bytes: &[u8]) -> Vec<u8> {
+    [b"X-Received-By: this server\r\n".as_slice(), bytes].concat()
 }
