@@ -17,7 +17,7 @@ pub(super) const MECHANISMS: &str = "PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-1, SCRAM-
 
 /// The values of `provider=`, as its error lists them.
 pub(super) const PROVIDERS: &str = "google, microsoft, exchange, yahoo, aol, icloud, fastmail, zoho, yandex, gmx, \
-                          web.de, strato, mail.ru, qq, netease, proton, zimbra, dovecot, cyrus or courier";
+                          web.de, strato, ionos, ovh, mail.ru, qq, netease, proton, zimbra, dovecot, cyrus, courier, hmailserver or mailenable";
 
 /// Keys that users try for a password.
 const SECRETS: [&str; 6] = ["password", "passwd", "pass", "pw", "token", "secret"];

@@ -69,5 +69,6 @@ pub(super) fn listing(prefix: &str, separator: char, names: &[&str]) -> Listing 
         foreign_prefixes: Vec::new(),
         gaps: Gaps::default(),
         are_labels: false,
+        merges_equal: false,
     }
 }

@@ -222,6 +222,7 @@ fn gmails_own_folders_leave_gmail() {
     source.are_labels = true;
     let gmail = Listing {
         are_labels: true,
+        merges_equal: true,
         ..listing("", '/', &["INBOX"])
     };
     for (target, words, expected) in [
@@ -568,6 +569,7 @@ fn a_tree_comes_back_unchanged_from_another_kind_of_server() {
             foreign_prefixes: Vec::new(),
             gaps: Gaps::default(),
             are_labels: false,
+            merges_equal: false,
         };
         let second = after(&paired(&first, &empty, &[]).unwrap(), between);
         let third = paired(&second, &listing("", '/', &[]), &[]).unwrap();
@@ -607,7 +609,7 @@ proptest! {
         let names: Vec<String> = raw.iter().map(|levels| levels.join("/")).collect();
         let source = listing("", '/', &names.iter().map(String::as_str).collect::<Vec<_>>());
         let between = [style("INBOX.", '.'), style("", '/'), style("", '.')][which].clone();
-        let empty = Listing { mailboxes: Vec::new(), style: between.clone(), foreign_prefixes: Vec::new(), gaps: Gaps::default(), are_labels: false };
+        let empty = Listing { mailboxes: Vec::new(), style: between.clone(), foreign_prefixes: Vec::new(), gaps: Gaps::default(), are_labels: false, merges_equal: false };
         if let Ok(pairing) = paired(&source, &empty, &["--no-roles"]) {
             let spelled = |raw: &MailboxName| if raw.is_inbox() { "INBOX".into() } else { raw.clone() };
             let distinct: HashSet<_> = source.mailboxes.iter().map(|mailbox| spelled(&mailbox.name)).collect();

@@ -6,9 +6,9 @@
 //! header fields that programs add for their own use. Memory is constant: a single line of a
 //! message may have gigabytes.
 //!
-//! Two more keys, computed only by [`ContentHasher::tolerant`], are for messages that no other
+//! Three more keys, computed only by [`ContentHasher::tolerant`], are for messages that no other
 //! equals by the canonical key: the key it would have if a server had written `X` for each 8-bit
-//! byte of the header, and the key without the fields that servers add in transit.
+//! byte of the header, the key without the header's blanks, and the key without the fields that servers add in transit.
 
 use super::fixed;
 use sha2::{Digest as _, Sha256};
@@ -26,12 +26,14 @@ const INJECTED: [&str; 6] = [
 /// Prefixes of more such fields.
 const INJECTED_PREFIXES: [&str; 2] = ["X-Pm-", "X-UID"];
 
-/// Fields that servers add or rewrite; so are all that begin with `X-`.
-const ADDED: [&str; 7] = [
+/// Fields that servers add or rewrite; so are all that begin with `X-`. Some servers write another
+/// domain into the Message-ID; the header key has what is left of it.
+const ADDED: [&str; 8] = [
     "Content-Length",
     "Delivered-To",
     "Envelope-To",
     "Lines",
+    "Message-ID",
     "Received",
     "Return-Path",
     "Status",
@@ -59,7 +61,11 @@ pub struct ContentKeys {
     /// The same with each 8-bit byte of the header replaced by `X`. Zeros unless the hasher was
     /// tolerant.
     pub munged: [u8; 16],
-    /// The same without the fields that servers add. Zeros unless the hasher was tolerant.
+    /// The same without the header's blanks: MailEnable squeezes them. Zeros unless the hasher was
+    /// tolerant.
+    pub blankless: [u8; 16],
+    /// The same without the fields that servers add. Zeros unless the hasher
+    /// was tolerant.
     pub essence: [u8; 16],
 }
 
@@ -78,8 +84,8 @@ pub struct ContentHasher {
     canonical: Canonical,
     /// The first bytes, which have the mark of a corrected copy.
     head: Vec<u8>,
-    /// The munged form and the essence.
-    tolerant: Option<Box<[Canonical; 2]>>,
+    /// The munged and the blankless form, and the essence.
+    tolerant: Option<Box<[Canonical; 3]>>,
 }
 
 impl ContentHasher {
@@ -88,15 +94,19 @@ impl ContentHasher {
         Self::default()
     }
 
-    /// Makes a hasher that also computes the keys that tolerate servers' changes. Takes twice the
-    /// time.
+    /// Makes a hasher that also computes the keys that tolerate servers' changes. Takes three
+    /// times as long.
     pub fn tolerant() -> Self {
         let form = |form| Canonical {
             form,
             ..Canonical::default()
         };
         Self {
-            tolerant: Some(Box::new([form(Form::Munged), form(Form::Essence)])),
+            tolerant: Some(Box::new([
+                form(Form::Munged),
+                form(Form::Blankless),
+                form(Form::Essence),
+            ])),
             ..Self::default()
         }
     }
@@ -116,9 +126,9 @@ impl ContentHasher {
 
     /// Returns the keys of all bytes hashed.
     pub fn finish(self) -> ContentKeys {
-        let [munged, essence] = self
+        let [munged, blankless, essence] = self
             .tolerant
-            .map_or([[0; 16]; 2], |forms| forms.map(Canonical::finish));
+            .map_or([[0; 16]; 3], |forms| forms.map(Canonical::finish));
         let canonical = self.canonical.finish();
         ContentKeys {
             raw: self.raw.finalize().into(),
@@ -126,6 +136,7 @@ impl ContentHasher {
             original: fixed::original(&self.head),
             canonical,
             munged,
+            blankless,
             essence,
         }
     }
@@ -139,7 +150,9 @@ enum Form {
     Canonical,
     /// And each 8-bit byte is replaced by `X`.
     Munged,
-    /// And fields that servers add are left out.
+    /// And blanks in the header are left out.
+    Blankless,
+    /// And so are fields that servers add.
     Essence,
 }
 
@@ -267,8 +280,13 @@ impl Canonical {
         } else {
             text
         };
-        if self.place == Place::Body || self.place == (Place::Line { kept: true }) {
-            self.emit(text);
+        match self.place {
+            Place::Line { kept: true } if self.has_no_blanks() => {
+                let words = text.split(|byte| matches!(byte, b' ' | b'\t'));
+                words.for_each(|word| self.emit(word));
+            }
+            Place::Line { kept: true } | Place::Body => self.emit(text),
+            _ => {}
         }
     }
 
@@ -291,6 +309,11 @@ impl Canonical {
             self.keep_line();
         }
         rest
+    }
+
+    /// Reports whether the header's blanks are left out.
+    fn has_no_blanks(&self) -> bool {
+        matches!(self.form, Form::Blankless | Form::Essence)
     }
 
     /// Reports whether a field with this name is left out.
@@ -499,6 +522,8 @@ mod tests {
         let stored =
             b"Received: by x\r\n\tfor y\r\nX-IMAPbase: 1 2\r\nMessage-ID: <1>\r\nlines : 2\r\nSubject: a\r\n\r\nb\r\n";
         assert_eq!(tolerant(bare).essence, tolerant(stored).essence);
+        let rewritten = b"Message-ID: <1@there>\r\nSubject:  a\r\n\r\nb\r\n";
+        assert_eq!(tolerant(bare).essence, tolerant(rewritten).essence);
         for other in [
             &b"Message-ID: <1>\r\nSubject: a\r\nCc: c\r\n\r\nb\r\n"[..],
             b"Message-ID: <1>\r\nSubject: a\r\n\r\nX-b\r\n",

@@ -10,6 +10,8 @@
 //! - control and 8-bit bytes turned into `?`, one per byte or one per character: they all become
 //!   `?`, and a run of them one;
 //! - case of domain names: folded (that of local parts and names is not);
+//! - another domain in the Message-ID (MailEnable, Domino): it doesn't count if the local part is
+//!   long enough to be unique by itself;
 //! - a comment after the Message-ID: only the text between the first `<` and `>` counts;
 //! - a different form of the same date: its instant counts.
 
@@ -99,15 +101,20 @@ fn canonical(value: &[u8]) -> Vec<u8> {
     text
 }
 
-/// Returns the text between the first `<` and `>`, or all of it if there is no `<`, with its domain
-/// in lower case.
+/// The fewest characters of a local part that tell one message from all others.
+const TELLING: usize = 8;
+
+/// Returns the text between the first `<` and `>`, or all of it if there is no `<`, without its
+/// domain. If the local part is too short to tell, the domain stays, in lower case.
 fn message_id_text(value: &[u8]) -> Vec<u8> {
     let text = canonical(value);
     let inner = text.split(|byte| *byte == b'<').nth(1).unwrap_or(&text);
     let inner = inner.split(|byte| *byte == b'>').next().unwrap_or(inner);
     let mut id = inner.to_vec();
-    if let Some(at) = id.iter().rposition(|byte| *byte == b'@') {
-        id.iter_mut().skip(at).for_each(u8::make_ascii_lowercase);
+    match id.iter().rposition(|byte| *byte == b'@') {
+        Some(at) if at >= TELLING => id.truncate(at),
+        Some(at) => id.iter_mut().skip(at).for_each(u8::make_ascii_lowercase),
+        None => {}
     }
     id
 }
@@ -171,6 +178,21 @@ mod tests {
             b"message-id:  <x@y.org> (comment)",
             true,
         );
+    }
+
+    #[test]
+    fn c3_another_domain_does_not_count_after_a_telling_local_part() {
+        check(
+            b"Message-ID: <20240201.4f7a@a.example>",
+            b"Message-ID: <20240201.4f7a@this.server>",
+            true,
+        );
+        check(
+            b"Message-ID: <20240201.4f7a@a>",
+            b"Message-ID: <20240201.4f7b@a>",
+            false,
+        );
+        check(b"Message-ID: <1@a>", b"Message-ID: <1@b>", false);
     }
 
     #[test]

@@ -366,6 +366,26 @@ impl PermanentFlags {
         }
     }
 
+    /// Makes every listed flag doubtful, for a server that may lose those too.
+    #[must_use]
+    pub fn all_doubted(self) -> Self {
+        Self {
+            doubted: ALL_SYSTEM,
+            doubts_keywords: true,
+            ..self
+        }
+    }
+
+    /// Keeps no keywords, for a server that drops those that it lists.
+    #[must_use]
+    pub fn without_keywords(self) -> Self {
+        Self {
+            flags: self.flags.filter_keywords(|_| false),
+            any_keyword: false,
+            ..self
+        }
+    }
+
     /// Returns which of these flags are worth trying but may be lost all the same.
     pub fn doubts(&self, flags: &Flags) -> Flags {
         let keywords = if self.doubts_keywords {

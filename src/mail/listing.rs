@@ -228,4 +228,6 @@ pub struct Listing {
     /// Whether folders are labels on messages in one store (X-GM-EXT-1), so that its All Mail
     /// accepts messages, too.
     pub are_labels: bool,
+    /// Whether a message that a folder already has isn't stored there a second time.
+    pub merges_equal: bool,
 }

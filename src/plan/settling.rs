@@ -14,11 +14,18 @@ pub struct Likeness {
     original: Option<[u8; 32]>,
     canonical: [u8; 16],
     munged: [u8; 16],
+    blankless: [u8; 16],
     essence: Option<Essence>,
+    identified: Option<Identified>,
+    /// The same of a message without a date.
+    undated: Option<Identified>,
 }
 
 /// Content without what servers add to headers, header key and date: all three have to match.
 type Essence = ([u8; 16], [u8; 16], i64);
+
+/// The same without the date, of a message with a Message-ID.
+type Identified = ([u8; 16], [u8; 16]);
 
 impl Likeness {
     /// Makes the likeness of a message with this content.
@@ -27,16 +34,22 @@ impl Likeness {
     /// draft the same.
     pub fn new(content: &ContentKeys, message: &Message) -> Self {
         let date = message.date().map(InternalDate::seconds);
-        let essence = match (message.key(), date) {
-            (HeaderKey::WithId(key), Some(seconds)) => Some((content.essence, key, seconds)),
+        let identified = match message.key() {
+            HeaderKey::WithId(key) => Some((content.essence, key)),
             _ => None,
         };
+        let essence = identified
+            .zip(date)
+            .map(|((essence, key), date)| (essence, key, date));
         Self {
             raw: content.raw,
             original: content.original,
             canonical: content.canonical,
             munged: content.munged,
+            blankless: content.blankless,
             essence,
+            identified,
+            undated: identified.filter(|_| date.is_none()),
         }
     }
 
@@ -48,7 +61,10 @@ impl Likeness {
             original: None,
             canonical,
             munged: canonical,
+            blankless: canonical,
             essence: None,
+            identified: None,
+            undated: None,
         }
     }
 }
@@ -70,8 +86,8 @@ pub struct Settled {
 }
 
 /// Settles a tie by content: pairs messages with equal content one to one. The rest are paired if
-/// one is what a server makes of the other: 8-bit bytes in the header replaced by `X`, or fields
-/// added to the header of a message with the same Message-ID and date.
+/// one is what a server makes of the other: 8-bit bytes in the header replaced by `X`, blanks in it
+/// squeezed, or fields added to it, if Message-ID and date are the same.
 ///
 /// `content` returns a message's likeness, or `None` if its body could not be read. Two different
 /// messages with one Message-ID are both kept: one is missing, the other extra.
@@ -93,7 +109,11 @@ pub fn settle(tie: &Tie, content: impl Fn(Side, u32) -> Option<Likeness>) -> Set
     settled.munged = rest.pair(munged, canonical);
     settled.munged.append(&mut rest.pair(canonical, munged));
     settled.pairs.extend_from_slice(&settled.munged);
+    settled.pairs.append(&mut rest.pair(blankless, blankless));
     settled.pairs.append(&mut rest.pair(essence, essence));
+    // Domino gives no date for some.
+    settled.pairs.append(&mut rest.pair(identified, undated));
+    settled.pairs.append(&mut rest.pair(undated, identified));
     settled.missing = rest.source.iter().map(|(_, index)| *index).collect();
     settled.extra = rest.target.iter().map(|(_, index)| *index).collect();
     settled.sort_out(unread_source, unread_target);
@@ -149,8 +169,20 @@ fn munged(likeness: &Likeness) -> Option<[u8; 16]> {
     (likeness.munged != likeness.canonical).then_some(likeness.munged)
 }
 
+fn blankless(likeness: &Likeness) -> Option<[u8; 16]> {
+    Some(likeness.blankless)
+}
+
 fn essence(likeness: &Likeness) -> Option<Essence> {
     likeness.essence
+}
+
+fn identified(likeness: &Likeness) -> Option<Identified> {
+    likeness.identified
+}
+
+fn undated(likeness: &Likeness) -> Option<Identified> {
+    likeness.undated
 }
 
 impl Rest {

@@ -32,8 +32,26 @@ pub struct Provider {
     /// Whether STATUS may return garbage for MAILBOXID (RFC 8474), which makes its whole reply
     /// unreadable. What opening a folder returns is right.
     pub garbles_mailbox_ids: bool,
+    /// Whether a message that a folder already has isn't stored there a second time.
+    pub merges_equal: bool,
+    /// What the names of the user's own folders begin with, if its servers don't say (NAMESPACE).
+    pub prefix: Option<&'static str>,
+    /// What its servers do to flags.
+    pub flags: FlagHabits,
     /// Capabilities that its servers announce and do not have, in upper case.
     pub lacks: &'static [&'static str],
+}
+
+/// How a server's PERMANENTFLAGS is to be taken: some list what they lose, others less than they
+/// keep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlagHabits {
+    /// Whether the flags given to APPEND may be ignored: they have to be looked at, and set again.
+    pub ignores_appended: bool,
+    /// Whether keywords are dropped.
+    pub drops_keywords: bool,
+    /// Whether it loses what it doesn't list, so that this isn't tried.
+    pub lists_all: bool,
 }
 
 /// Numbers of connections to one account.

@@ -3,7 +3,7 @@
 //! Limits are the providers' own where they publish them, and else what users report. Where nothing
 //! is known of a server, two connections are usual and four the most.
 
-use super::{ConnectionCount, Daily, Provider, UNKNOWN};
+use super::{ConnectionCount, Daily, FlagHabits, Provider, UNKNOWN};
 
 const MEGABYTE: u64 = 1_000_000;
 const APP_PASSWORD: &str = "create an app password in the account's security settings and use it";
@@ -13,6 +13,12 @@ const NEMESIS: &str = "enable IMAP in the mailbox's settings: it is off by defau
                        after long inactivity";
 const ENABLE_AND_APP_PASSWORD: &str =
     "enable IMAP in the mailbox's settings and create an app password";
+
+const USUAL_FLAGS: FlagHabits = FlagHabits {
+    ignores_appended: false,
+    drops_keywords: false,
+    lists_all: false,
+};
 
 /// A provider of which nothing is known but its names.
 const OTHER: Provider = Provider {
@@ -26,6 +32,9 @@ const OTHER: Provider = Provider {
     daily: None,
     estimates_sizes: false,
     garbles_mailbox_ids: false,
+    merges_equal: false,
+    prefix: None,
+    flags: USUAL_FLAGS,
     lacks: &[],
 };
 
@@ -172,6 +181,28 @@ pub const ALL: &[Provider] = &[
         connections: FEW,
         ..OTHER
     },
+    // GMX's and WEB.DE's software.
+    Provider {
+        name: "IONOS",
+        keys: &["ionos", "1und1"],
+        hosts: &[
+            "imap.ionos.de",
+            "imap.ionos.com",
+            "imap.ionos.fr",
+            "imap.ionos.es",
+            "imap.1und1.de",
+        ],
+        connections: FEW,
+        ..OTHER
+    },
+    Provider {
+        name: "OVH hosted Exchange",
+        keys: &["ovh"],
+        hosts: &["ex.mail.ovh.net", "pro1.mail.ovh.net"],
+        connections: SOME,
+        estimates_sizes: true,
+        ..OTHER
+    },
     Provider {
         name: "mail.ru",
         keys: &["mail.ru"],
@@ -206,6 +237,13 @@ pub const ALL: &[Provider] = &[
         servers: &["proton"],
         login: Some("use the password that Bridge shows for the mailbox, not the account's own"),
         connections: FEW,
+        merges_equal: true,
+        flags: FlagHabits {
+            lists_all: true,
+            ..USUAL_FLAGS
+        },
+        // It creates folders nowhere else.
+        prefix: Some("Folders/"),
         ..OTHER
     },
     Provider {
@@ -240,6 +278,28 @@ pub const ALL: &[Provider] = &[
         keys: &["courier"],
         servers: &["courier"],
         connections: MANY,
+        ..OTHER
+    },
+    Provider {
+        name: "hMailServer",
+        keys: &["hmailserver", "hmail"],
+        servers: &["imaprev1", "hmailserver"],
+        connections: SOME,
+        flags: FlagHabits {
+            drops_keywords: true,
+            ..USUAL_FLAGS
+        },
+        ..OTHER
+    },
+    Provider {
+        name: "MailEnable",
+        keys: &["mailenable"],
+        servers: &["imap4rev1 server ready at", "mailenable"],
+        connections: SOME,
+        flags: FlagHabits {
+            ignores_appended: true,
+            ..USUAL_FLAGS
+        },
         ..OTHER
     },
 ];

@@ -115,6 +115,7 @@ mod tests {
             foreign_prefixes: Vec::new(),
             gaps: Default::default(),
             are_labels: false,
+            merges_equal: false,
         }
     }
 

@@ -264,8 +264,8 @@ impl Names<'_> {
 
     fn comparison_pair(&self, pair: &Pair, all_headers: bool) -> compare::Pair {
         let target = self.existing(pair);
-        // Gmail keeps one of several equal messages, which headers show.
-        let all_headers = all_headers || self.target.are_labels;
+        // Gmail and Proton keep one of several equal messages, which headers show.
+        let all_headers = all_headers || self.target.merges_equal;
         compare::Pair {
             source: self.source.mailboxes[pair.source].name.clone(),
             target: target.map(|folder| folder.name.clone()),

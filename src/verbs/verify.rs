@@ -173,7 +173,7 @@ impl Verify<'_> {
             filter_target: true,
             for_writing: false,
             target_flags: true,
-            target_merges: names.target.are_labels,
+            target_merges: names.target.merges_equal,
         };
         // Folders mapped to one share the target's messages: what is extra is known after the last
         // of them.

@@ -109,7 +109,15 @@ type Boxes = BTreeMap<String, Folder>;
 
 /// The folder with an attribute.
 fn with(boxes: &Boxes, attribute: &str) -> Option<String> {
-    let has = |folder: &Folder| folder.attributes.ends_with(&format!("\\{attribute}"));
+    // XLIST's name, or LIST's (RFC 6154).
+    let other = match attribute {
+        "AllMail" => "All",
+        "Starred" => "Flagged",
+        "Spam" => "Junk",
+        same => same,
+    };
+    let ends = |folder: &Folder, name: &str| folder.attributes.ends_with(&format!("\\{name}"));
+    let has = |folder: &Folder| ends(folder, attribute) || ends(folder, other);
     let found = boxes.iter().find(|(_, folder)| has(folder));
     found.map(|(name, _)| name.clone())
 }
@@ -151,11 +159,11 @@ fn refresh_view(boxes: &mut Boxes, attribute: &str, shows: fn(&Held) -> bool) {
 pub(super) fn serve(
     name: &str,
     words: &[Value],
-    labels: Labels,
+    manner: &Manner,
     selected: Option<&(String, bool)>,
     boxes: &mut Boxes,
 ) -> Option<Reply> {
-    let reply = answer(name, words, labels, selected, boxes);
+    let reply = answer(name, words, manner, selected, boxes);
     if !matches!(name, "UID FETCH" | "UID SEARCH") {
         refresh(boxes);
     }
@@ -165,7 +173,7 @@ pub(super) fn serve(
 fn answer(
     name: &str,
     words: &[Value],
-    labels: Labels,
+    manner: &Manner,
     selected: Option<&(String, bool)>,
     boxes: &mut Boxes,
 ) -> Option<Reply> {
@@ -234,12 +242,7 @@ fn answer(
             Reply::ok()
         }
         "UID STORE" => {
-            let reply = store(
-                boxes.get_mut(open)?,
-                &text(0),
-                &text(1),
-                words.get(2).map_or(&[], Value::items),
-            );
+            let reply = store(boxes.get_mut(open)?, words, manner);
             let changed = of_set(boxes, &text(0));
             changed
                 .iter()
@@ -264,10 +267,10 @@ fn answer(
             }
             let more = |message: &Held, item: &str| match item {
                 "X-GM-MSGID" => Some(format!("X-GM-MSGID {}", id(message))),
-                "X-GM-LABELS" => Some(told(boxes, open, message, labels)),
+                "X-GM-LABELS" => Some(told(boxes, open, message, manner.labels)),
                 _ => None,
             };
-            fetch(&boxes[open], &text(0), items, &more)
+            fetch(&boxes[open], words, manner, &more)
         }
         _ => return None,
     })

@@ -21,6 +21,7 @@
 //!   can change.
 //! - [`memory`]: folders in memory behind a scripted server, as strict or as odd as a test wants
 //!   it.
+//! - [`profiles`]: such servers that say and do what known providers do.
 //! - [`gmail`]: the same with folders that are labels.
 //! - [`generator`]: thousands of realistic messages, the same for the same seed.
 //! - [`ntlm`]: checks NTLM passwords for a mail server.
@@ -59,6 +60,7 @@ pub mod names;
 pub mod ntlm;
 pub mod oauth;
 pub mod pair;
+pub mod profiles;
 pub mod proxy;
 pub mod run;
 pub mod schema;

@@ -64,6 +64,10 @@ pub struct Command {
 pub struct Reply {
     bytes: Vec<u8>,
     tagged: Option<String>,
+    /// Another tag than the command's.
+    tag: Option<String>,
+    /// A line after the status.
+    last: Option<String>,
     close: bool,
     drips: bool,
 }
@@ -109,6 +113,25 @@ impl Reply {
             bytes: [bytes, &reply.bytes, bytes].concat(),
             ..reply
         }
+    }
+
+    /// Whether the command was refused.
+    pub fn is_refusal(&self) -> bool {
+        let tagged = self.tagged.as_deref().unwrap_or_default();
+        tagged.starts_with("NO") || tagged.starts_with("BAD")
+    }
+
+    /// Says this line after the status and closes the connection.
+    pub fn then_hang_up(mut self, line: &str) -> Self {
+        self.last = Some(line.to_owned());
+        self.close = true;
+        self
+    }
+
+    /// Has this tag in place of the command's.
+    pub fn tagged(mut self, tag: &str) -> Self {
+        self.tag = Some(tag.to_owned());
+        self
     }
 
     /// Says this line before the status.
@@ -292,7 +315,16 @@ fn converse(
             }
         }
         if let Some(status) = reply.tagged {
-            writer.write_all(format!("{} {status}\r\n", command.tag).as_bytes())?;
+            writer.write_all(
+                format!(
+                    "{} {status}\r\n",
+                    reply.tag.as_ref().unwrap_or(&command.tag)
+                )
+                .as_bytes(),
+            )?;
+        }
+        if let Some(line) = reply.last {
+            writer.write_all(format!("{line}\r\n").as_bytes())?;
         }
         if reply.close {
             return stream.shutdown(Shutdown::Both);

@@ -49,6 +49,7 @@ impl Session {
         }
         let style = self.name_style(&found);
         let are_labels = self.capabilities.has("X-GM-EXT-1");
+        let merges_equal = are_labels || self.provider.is_some_and(|known| known.merges_equal);
         let foreign_prefixes = self.namespaces.foreign.clone();
         Ok(Listing {
             mailboxes: found.mailboxes,
@@ -56,6 +57,7 @@ impl Session {
             foreign_prefixes,
             gaps: found.gaps,
             are_labels,
+            merges_equal,
         })
     }
 

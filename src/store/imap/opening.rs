@@ -2,6 +2,7 @@
 
 use crate::imap::{Code, Reply, Response};
 use crate::mail::{PermanentFlags, UidValidity};
+use crate::provider::{FlagHabits, Provider};
 use crate::store::FolderScan;
 
 /// A folder's counters and permanent flags, collected from the answer to SELECT or EXAMINE.
@@ -11,9 +12,18 @@ pub(super) struct Opening {
     /// The reported flags, which apply once the folder is open.
     permanent: Option<Vec<String>>,
     read_only: bool,
+    habits: FlagHabits,
 }
 
 impl Opening {
+    /// Begins to collect the answer of such a server.
+    pub(super) fn at(provider: Option<&Provider>) -> Self {
+        Self {
+            habits: provider.map_or_else(FlagHabits::default, |provider| provider.flags),
+            ..Self::default()
+        }
+    }
+
     /// Takes a response before the reply.
     pub(super) fn take(&mut self, response: &Response<'_>) {
         match response {
@@ -32,7 +42,15 @@ impl Opening {
         }
         if let Some(names) = self.permanent.take() {
             let names = names.iter().map(String::as_str);
-            self.scan.permanent_flags = PermanentFlags::told(names, self.read_only);
+            let is_exact = self.read_only || self.habits.lists_all;
+            let mut kept = PermanentFlags::told(names, is_exact);
+            if self.habits.ignores_appended && !self.read_only {
+                kept = kept.all_doubted();
+            }
+            if self.habits.drops_keywords {
+                kept = kept.without_keywords();
+            }
+            self.scan.permanent_flags = kept;
         }
     }
 

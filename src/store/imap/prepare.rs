@@ -82,6 +82,7 @@ impl Session {
         }
         let begun = |folder: &NewFolder| Progress {
             created: folder.exists,
+            opening: Opening::at(self.provider),
             ..Progress::default()
         };
         let mut progress: Vec<Progress> = folders.iter().map(begun).collect();

@@ -8,8 +8,19 @@
 use super::refusal::{Asked, all_accepted, refusal};
 use super::session::{Open, SET_BYTES, Session, open_command};
 use crate::imap::{Code, Command, Error, Reply, Response, Ticket};
-use crate::mail::{MailboxName, UidSet, UidValidity};
+use crate::mail::{MailboxName, Uid, UidSet, UidValidity};
 use crate::store::{Answer, Refusal, RefusalMeaning, Relocated, Relocation, Removal};
+
+/// The most messages that one command may copy: Zimbra refuses more.
+const MOST_COPIED: usize = 1000;
+
+fn sets_to_copy(uids: &UidSet) -> Vec<String> {
+    let all: Vec<Uid> = uids.iter().collect();
+    all.chunks(MOST_COPIED)
+        .map(|some| some.iter().copied().collect::<UidSet>())
+        .flat_map(|some| some.sequence_sets(SET_BYTES))
+        .collect()
+}
 
 impl Session {
     pub(super) fn relocate_all(
@@ -66,7 +77,7 @@ impl Session {
             } else {
                 "UID COPY"
             };
-            for set in uids.sequence_sets(SET_BYTES) {
+            for set in sets_to_copy(&uids) {
                 commands.push(Command::new(verb).text(&set).mailbox(&relocation.to));
                 sets.push((at, set));
             }

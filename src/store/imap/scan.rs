@@ -180,7 +180,7 @@ impl Session {
     /// Takes the replies to one folder's commands.
     fn end_scan(&mut self, mut scan: UnderWay) -> Result<Answer<FolderScan>, Error> {
         if let Some(opening) = scan.opening {
-            let mut told = Opening::default();
+            let mut told = Opening::at(self.provider);
             let reply = self.connection.wait(
                 opening,
                 &mut |_: Option<Ticket>, response: &Response<'_>| {

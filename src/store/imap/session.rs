@@ -157,7 +157,9 @@ impl Session {
         if let Some(namespace) = self.connection.namespace() {
             self.namespaces = Namespaces::from(namespace);
         }
-        if let Some(prefix) = &self.chosen_prefix {
+        let usual = self.provider.and_then(|provider| provider.prefix);
+        let usual = usual.filter(|_| self.namespaces.personal.is_none());
+        if let Some(prefix) = self.chosen_prefix.as_deref().or(usual) {
             let told = self
                 .namespaces
                 .personal

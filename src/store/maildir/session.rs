@@ -62,6 +62,7 @@ impl Session {
                 foreign_prefixes: Vec::new(),
                 gaps: Gaps::default(),
                 are_labels: false,
+                merges_equal: false,
             });
         };
         let failed = |error: io::Error| stopped("read", root.path(), &error);
@@ -78,6 +79,7 @@ impl Session {
             foreign_prefixes: Vec::new(),
             gaps,
             are_labels: false,
+            merges_equal: false,
         })
     }
 

@@ -63,6 +63,7 @@ impl Session {
             foreign_prefixes: Vec::new(),
             gaps,
             are_labels: false,
+            merges_equal: false,
         })
     }
 

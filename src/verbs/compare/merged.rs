@@ -1,5 +1,5 @@
 //! Equal messages of one folder, of which a target that knows a message by its content keeps one
-//! (Gmail).
+//! (Gmail, Proton).
 //!
 //! Invariant: a message counts as merged only if it has the same bytes as another message of its
 //! folder that is there, or is sent.

@@ -143,7 +143,7 @@ impl Copy<'_> {
             filter_target: false,
             for_writing: !self.options.dry_run,
             target_flags: self.options.flags == FlagPolicy::Union,
-            target_merges: names.target.are_labels,
+            target_merges: names.target.merges_equal,
         };
         comparison.run(link, open, &mut |index, result| match result {
             Ok(mut compared) => {

@@ -38,6 +38,7 @@ impl Copy<'_> {
         for (pair, uids) in self.take_back(way, &answer.proofs)? {
             unproven.entry(pair).or_default().add(&uids);
         }
+        let estimates_sizes = way.link()?.target.estimates_sizes();
         for proof in &answer.proofs {
             if proof.scan.uid_next.is_some() && proof.scan.highest_mod_seq.is_some() {
                 self.memory
@@ -46,7 +47,7 @@ impl Copy<'_> {
             unproven
                 .entry(proof.of)
                 .or_default()
-                .add(&self.take_word(proof));
+                .add(&self.take_word(proof, estimates_sizes));
         }
         Ok(unproven)
     }
@@ -103,7 +104,7 @@ impl Copy<'_> {
 
     /// Records the target's word on one folder. Gives the messages that are not proven to be there
     /// as they were sent.
-    fn take_word(&mut self, proof: &Proof<'_>) -> UidSet {
+    fn take_word(&mut self, proof: &Proof<'_>, estimates_sizes: bool) -> UidSet {
         let words = proof.words(Closeness::Sizes, &mut UidSet::default());
         let mut unproven = UidSet::default();
         let mut lost = UidSet::default();
@@ -119,7 +120,9 @@ impl Copy<'_> {
         }
         self.note_left(proof, &left);
         self.note_lost(proof, &lost);
-        if let Some(text) = proof::told_resized(proof.task, &words, "target", "source") {
+        // A size that is only an estimate says nothing.
+        let told = proof::told_resized(proof.task, &words, "target", "source");
+        if let Some(text) = told.filter(|_| !estimates_sizes) {
             self.observer.observe(&Event::Warning { text: &text });
         }
         unproven

@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use crate::lab::client::{Client, NewMessage};
-use crate::lab::memory::{Fake, Manner};
+use crate::lab::memory::{self, Fake, Manner};
 use crate::lab::run::{End, Run, copy, sync, verify};
 use crate::lab::servers::{Account, Courier, Cyrus, Dovecot, Personality};
 
@@ -212,7 +212,7 @@ fn a_draft_is_known_again_on_a_server_that_adds_fields_and_a_revision_is_another
     let source = Fake::start(xlist.clone(), &drafts);
     let adding = Fake::start(
         Manner {
-            adds_header: true,
+            rewrites: Some(memory::with_a_header),
             ..xlist
         },
         &drafts,

@@ -7,6 +7,7 @@ mod kept;
 mod limits;
 mod matrix;
 mod poor;
+mod profiles;
 mod providers;
 
 use crate::lab::client::Snapshot;

@@ -3,7 +3,7 @@
 use super::{Ground, assert_idle, bare_manner};
 use crate::lab::client::{Client, NewMessage};
 use crate::lab::mailboxes::each;
-use crate::lab::memory::Manner;
+use crate::lab::memory::{self, Manner};
 use crate::lab::servers::{Courier, Dovecot, Personality};
 
 /// Messages of which Courier changes all but the first.
@@ -52,7 +52,7 @@ impl Rewriting {
 
     fn with_header(there: usize, turned: bool) -> Self {
         let manner = Manner {
-            adds_header: true,
+            rewrites: Some(memory::with_a_header),
             ..bare_manner()
         };
         Self {
