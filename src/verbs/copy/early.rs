@@ -11,9 +11,10 @@ use super::{Copy, CopySummary};
 use crate::engine::sent::Sent;
 use crate::exec::{Link, Running, Tally};
 use crate::folders::TargetFolder;
-use crate::mail::{Message, SpecialUse, UidSet};
+use crate::mail::{MailboxName, Message, SpecialUse, UidSet};
 use crate::plan::FolderTask;
 use crate::plan::elsewhere::Looks;
+use crate::store::{Error, ReadStore};
 use crate::verbs::opening::Names;
 use crate::verbs::{Deleting, Headway};
 use std::collections::HashSet;
@@ -130,6 +131,32 @@ impl Copy<'_> {
             && matches!(self.options.deleting, Deleting::Nothing)
             && !self.options.repair
             && on_target.all(|folder| folder.is_empty() || !folder.selectable)
+    }
+
+    /// Reports whether the target is certain to have room for everything on the source: what
+    /// doesn't fit is to be known, and said, before anything is sent.
+    ///
+    /// # Errors
+    /// A failure that ends the connection.
+    pub(super) fn has_room_for_all(
+        target: &mut dyn ReadStore,
+        names: &Names<'_>,
+    ) -> Result<bool, Error> {
+        let statuses = || {
+            let sources = names.pairs.iter().map(|pair| pair.source);
+            sources.map(|at| names.source.mailboxes[at].status.as_ref())
+        };
+        let messages = statuses()
+            .map(|status| status?.counters.messages.map(u64::from))
+            .sum::<Option<u64>>();
+        let bytes = statuses().map(|status| status?.size).sum::<Option<u64>>();
+        let fits = |needed: Option<u64>, free: Option<u64>| {
+            free.is_none_or(|free| needed.is_some_and(|needed| needed <= free))
+        };
+        let rooms = target.room(&[MailboxName::from("INBOX")])?;
+        Ok(rooms
+            .iter()
+            .all(|room| fits(messages, room.messages) && fits(bytes, room.bytes)))
     }
 
     /// Hands a folder that was just compared to the lanes, with those that wait, if that may be and

@@ -168,7 +168,10 @@ impl<'a> Request<'a> {
         let (link, names) = opened.link_and_names();
         let ahead = copy.lanes_from_listing(lanes, &names);
         connecting.begin(ahead - 1);
-        let mut early = (ahead > 1 && copy.may_begin_early(&names)).then(|| {
+        let is_early = ahead > 1
+            && copy.may_begin_early(&names)
+            && Copy::has_room_for_all(link.target.as_mut(), &names)?;
+        let mut early = is_early.then(|| {
             let asks_for_each = link.target.asks_for_each();
             let lanes = Copy::lanes_for_pieces(lanes, &names, asks_for_each);
             early(lanes, asks_for_each, copy.memory.journal())
