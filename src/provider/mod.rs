@@ -32,8 +32,25 @@ pub struct Provider {
     /// Whether STATUS may return garbage for MAILBOXID (RFC 8474), which makes its whole reply
     /// unreadable. What opening a folder returns is right.
     pub garbles_mailbox_ids: bool,
+    /// How it writes who has rights to a folder.
+    pub identifiers: Identifiers,
     /// Capabilities that its servers announce and do not have, in upper case.
     pub lacks: &'static [&'static str],
+}
+
+/// How a server writes who has rights to a folder (RFC 4314 section 3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Identifiers {
+    /// A name is a user; `anyone` is everyone.
+    #[default]
+    Plain,
+    /// `$name` is a group, `!$name` overrides one; also `owner` and `authenticated`.
+    Dovecot,
+    /// `group:name` is a group.
+    Cyrus,
+    /// `user=name` and plain names are users, `group=name` is a group; also `owner` and
+    /// `administrators`. Its SETACL takes no groups.
+    Courier,
 }
 
 /// Numbers of connections to one account.

@@ -3,7 +3,7 @@
 //! Limits are the providers' own where they publish them, and else what users report. Where nothing
 //! is known of a server, two connections are usual and four the most.
 
-use super::{ConnectionCount, Daily, Provider, UNKNOWN};
+use super::{ConnectionCount, Daily, Identifiers, Provider, UNKNOWN};
 
 const MEGABYTE: u64 = 1_000_000;
 const APP_PASSWORD: &str = "create an app password in the account's security settings and use it";
@@ -26,6 +26,7 @@ const OTHER: Provider = Provider {
     daily: None,
     estimates_sizes: false,
     garbles_mailbox_ids: false,
+    identifiers: Identifiers::Plain,
     lacks: &[],
 };
 
@@ -118,6 +119,7 @@ pub const ALL: &[Provider] = &[
         connections: MANY,
         // Its servers are Cyrus.
         garbles_mailbox_ids: true,
+        identifiers: Identifiers::Cyrus,
         ..OTHER
     },
     Provider {
@@ -224,6 +226,7 @@ pub const ALL: &[Provider] = &[
         servers: &["dovecot"],
         // It allows 10 to a user and address.
         connections: MANY,
+        identifiers: Identifiers::Dovecot,
         ..OTHER
     },
     Provider {
@@ -233,6 +236,7 @@ pub const ALL: &[Provider] = &[
         connections: MANY,
         // Cyrus 3.6 returns freed memory.
         garbles_mailbox_ids: true,
+        identifiers: Identifiers::Cyrus,
         ..OTHER
     },
     Provider {
@@ -240,6 +244,7 @@ pub const ALL: &[Provider] = &[
         keys: &["courier"],
         servers: &["courier"],
         connections: MANY,
+        identifiers: Identifiers::Courier,
         ..OTHER
     },
 ];

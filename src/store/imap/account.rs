@@ -136,6 +136,10 @@ impl Account {
         let session = Session::begin(logged_in, self.prefix.as_deref(), self.separator);
         let mut session = session.map_err(|error| Error::from(error).of(&self.name))?;
         session.is_at(self.provider);
+        session.user.clone_from(match &self.credentials.authzid {
+            Some(authzid) => authzid,
+            None => &self.credentials.user,
+        });
         session.breaks = Arc::clone(&self.breaks);
         Ok(Guarded::new(session, self.access, self.name.clone()))
     }

@@ -9,6 +9,7 @@
 //! relocate  COPY, MOVE, UID EXPUNGE    labels   folders that are Gmail's labels
 //! breaks    folders that break connections
 //! checkup   what doctor needs besides  content_ids  EMAILID, X-GM-MSGID
+//! rights    GETACL, SETACL
 //! ```
 
 mod account;
@@ -26,6 +27,7 @@ mod opening;
 mod prepare;
 mod refusal;
 mod relocate;
+mod rights;
 mod scan;
 mod session;
 

@@ -6,6 +6,7 @@ mod cyrus;
 mod kept;
 mod poor;
 mod providers;
+mod rights;
 
 use crate::lab::client::Snapshot;
 use crate::lab::pair::snapshot;
