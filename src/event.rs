@@ -10,11 +10,13 @@
 mod finding;
 mod holdings;
 mod plan;
+mod rights;
 mod trouble;
 
 pub use finding::{Check, Finding, Verdict};
 pub use holdings::{FolderHoldings, Holdings, NamedMessage, YearSum};
 pub use plan::{Change, Contradiction, FolderPlanned, Restored, SyncPlanned, SyncStep};
+pub use rights::{EntryRights, RightsAction};
 pub use trouble::{Difference, DifferenceKind, Differences, Failure, Place};
 
 use crate::mail::{Heading, Side, Uid};
@@ -99,6 +101,9 @@ pub enum Event<'a> {
         /// Its name.
         folder: &'a str,
     },
+    /// Someone's rights to a folder on the target were changed or could not be copied (`--acl`); in a
+    /// dry run, each entry and what would become of it.
+    Rights(EntryRights<'a>),
     /// Two-way sync changes one side because of the other: reported in a dry run, and always for
     /// conflicts.
     Change(Change<'a>),

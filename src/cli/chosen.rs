@@ -2,6 +2,7 @@
 //! summary, the report and the log.
 
 use mailferry::folders::{GmailLabels, Options as FolderOptions};
+use mailferry::plan::rights::AclMap;
 use mailferry::verbs::{CopyOptions, Deleting, FlagPolicy, MessageFilter};
 use serde::Serialize;
 
@@ -73,6 +74,10 @@ impl Choice {
                 Deleting::Nothing | Deleting::Mirror(_) => None,
             },
         );
+        choice.flag("--acl", options.acl.is_some());
+        for text in options.acl.iter().flat_map(AclMap::texts) {
+            choice.value("--acl-map", Some(text));
+        }
         choice.flag("--repair", options.repair);
         choice.flag("--accept-size-mismatch", options.accept_sizes);
         choice.flag("--fix-refused", options.fix_refused);
@@ -146,11 +151,12 @@ mod tests {
         let options = CopyOptions {
             filter,
             flags: FlagPolicy::Ignore,
+            acl: AclMap::new(&["bob=robert".to_owned()]).ok(),
             ..CopyOptions::default()
         };
         assert_eq!(
             Choice::of_copy(&folders, &options).typed(),
-            r"--exclude Junk --exclude 'Lists/*' --exclude 'it'\''s' --no-roles --gmail-labels one-folder --gmail-archive 'Old mail' --since 2024-01-31 --max-size 9 --flags ignore"
+            r"--exclude Junk --exclude 'Lists/*' --exclude 'it'\''s' --no-roles --gmail-labels one-folder --gmail-archive 'Old mail' --since 2024-01-31 --max-size 9 --flags ignore --acl --acl-map bob=robert"
         );
         assert_eq!(
             Choice::of_copy(&FolderOptions::default(), &CopyOptions::default()).typed(),

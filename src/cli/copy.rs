@@ -23,6 +23,7 @@ use mailferry::folders::{self, Rules};
 use mailferry::mail::{Both, Side};
 use mailferry::plan::DeletionLimit;
 use mailferry::plan::planned::Planned;
+use mailferry::plan::rights::AclMap;
 use mailferry::verbs::{
     self, CopyOptions, CopySummary, Deleting, FlagPolicy, Headway, Kinship, PlanHead, PlanMailbox,
     PlanUse, Status,
@@ -98,6 +99,16 @@ struct RunArgs {
     /// full
     #[arg(long, conflicts_with_all = ["move_", "save_plan"])]
     repair: bool,
+    /// Give others the same rights to the folders on TARGET that they have on SOURCE (ACL, RFC
+    /// 4314). Rights are added; with --delete, those that SOURCE doesn't grant are removed. Yours
+    /// and the owner's are left alone. Preview with --dry-run, which lists each entry
+    #[arg(long, conflicts_with = "save_plan")]
+    acl: bool,
+    /// With --acl: the user or group OLD is NEW on TARGET; repeatable. A domain can become another,
+    /// and an empty NEW leaves OLD out. `anyone` gets rights only by this. Example: --acl-map
+    /// bob=robert --acl-map @old.example=@new.example --acl-map anyone=anyone
+    #[arg(long, value_name = "OLD=NEW", requires = "acl")]
+    acl_map: Vec<String>,
     /// Refill TARGET if earlier runs filled it and it is now missing or empty. By default such a
     /// directory is refused, as its disk may not be mounted
     #[arg(long)]
@@ -165,6 +176,8 @@ Examples:
     mailferry copy --delete SOURCE TARGET
   A nightly backup that keeps deleted mail in dated folders:
     mailferry copy --delete --keep-deleted imaps://ann@imap.example.org maildir:/backup/ann
+  With the rights of others to shared folders, some of whom have new names:
+    mailferry copy --acl --acl-map bob=robert --acl-map @old.example=@new.example SOURCE TARGET
   Save a plan, review it, then run exactly that:
     mailferry copy --dry-run --save-plan move.plan SOURCE TARGET
     mailferry apply move.plan
@@ -192,6 +205,11 @@ impl RunArgs {
 }
 
 impl RunArgs {
+    fn acl(&self) -> Result<Option<AclMap>, Failure> {
+        let map = self.acl.then(|| AclMap::new(&self.acl_map)).transpose();
+        map.map_err(|error| Failure::usage(error.to_string()))
+    }
+
     /// Refuses to empty folders whose messages are only copied from another one.
     fn check_labels(&self, folders: &folders::Options) -> Result<(), Failure> {
         if self.move_ && folders.gmail_labels.are_in_one_folder() {
@@ -218,6 +236,7 @@ impl CopyArgs {
             deleting: self.run.deleting()?,
             keep_deleted: self.run.keep_deleted.then(today),
             wait: self.run.limits.wait,
+            acl: self.run.acl()?,
             dry_run: self.run.dry_run,
             plan: if self.run.save_plan.is_some() {
                 PlanUse::Keep

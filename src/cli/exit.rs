@@ -87,7 +87,12 @@ pub(crate) fn of_error(kind: ErrorKind) -> u8 {
 /// [`DIFFERENT`].
 pub(crate) fn of_copy(summary: &CopySummary, tell_work: bool) -> u8 {
     let folders = summary.folders_created + summary.folders_renamed + summary.folders_deleted;
-    let work = summary.copied + folders + summary.flags_updated + summary.deleted + summary.kept;
+    let work = summary.copied
+        + folders
+        + summary.flags_updated
+        + summary.deleted
+        + summary.kept
+        + summary.rights_changed;
     match of_status(&summary.status) {
         DONE if tell_work && work > 0 => DIFFERENT,
         code => code,

@@ -10,7 +10,7 @@ use super::console::Console;
 use super::harmless;
 use super::heading;
 use super::units;
-use mailferry::event::{Direction, Event, Observer};
+use mailferry::event::{Direction, EntryRights, Event, Observer, RightsAction};
 use mailferry::mail::{Both, Side};
 use std::fmt;
 use std::sync::Arc;
@@ -126,6 +126,7 @@ impl Observer for Log {
                 info!(target: OURS, "renamed {} to {}", text(from), text(to));
             }
             Event::FolderDeleted { folder } => info!(target: OURS, "deleted {}", text(folder)),
+            Event::Rights(entry) => observe_rights(entry),
             Event::Trace {
                 side,
                 connection,
@@ -141,6 +142,24 @@ impl Observer for Log {
             }
             event => observe_message(event, self.names),
         }
+    }
+}
+
+/// Records a change to others' rights, or that there is none.
+fn observe_rights(entry: &EntryRights<'_>) {
+    let text = harmless::text;
+    let (folder, rights) = (text(entry.folder), entry.rights);
+    let to = text(entry.to.unwrap_or(entry.identifier));
+    match entry.action {
+        RightsAction::Grant => info!(target: OURS, "{folder}: granted {rights} to {to}"),
+        RightsAction::Remove => info!(target: OURS, "{folder}: removed {rights} from {to}"),
+        RightsAction::Fail => error!(
+            target: OURS,
+            "{folder}: rights {rights} of {} not copied: {}",
+            text(entry.identifier),
+            text(entry.reason)
+        ),
+        RightsAction::Keep | RightsAction::Leave => {}
     }
 }
 

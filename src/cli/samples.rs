@@ -1,11 +1,11 @@
 //! Values that several tests of the command line share.
 
 use mailferry::event::{
-    Change, Check, Contradiction, Difference, DifferenceKind, Differences, Event, Finding,
-    FolderHoldings, FolderPlanned, Holdings, NamedMessage, Observer, Restored, SyncPlanned,
-    SyncStep, Verdict, YearSum,
+    Change, Check, Contradiction, Difference, DifferenceKind, Differences, EntryRights, Event,
+    Finding, FolderHoldings, FolderPlanned, Holdings, NamedMessage, Observer, Restored,
+    RightsAction, SyncPlanned, SyncStep, Verdict, YearSum,
 };
-use mailferry::mail::{Both, Heading, InternalDate, Side, Uid};
+use mailferry::mail::{Both, Heading, InternalDate, Rights, Side, Uid};
 use mailferry::store::Traffic;
 use mailferry::verbs::{
     CopySummary, LeftOut, LeftOutFolder, OnlyInView, Status, SyncSummary, SyncWay, VerifySummary,
@@ -148,6 +148,18 @@ pub(crate) fn tell_events(observer: &dyn Observer, filled: bool) {
         to: "New",
     });
     tell(Event::FolderDeleted { folder: "Old" });
+    tell(Event::Rights(EntryRights {
+        folder: "Team",
+        identifier: "$staff",
+        to: filled.then_some("group:staff"),
+        action: if filled {
+            RightsAction::Grant
+        } else {
+            RightsAction::Fail
+        },
+        rights: Rights::parse("slr").unwrap(),
+        reason: text("no such group"),
+    }));
     tell_changes(observer, heading, some_uid);
     tell(Event::Explained { text: "Why." });
     tell(Event::MessageDeleted {
@@ -339,6 +351,8 @@ pub(crate) fn full_copy_summary(status: Status) -> CopySummary {
         repaired: 112,
         fixed: 98,
         not_deleted: 113,
+        rights_changed: 125,
+        rights_failed: 126,
         only_in_views: vec![only],
         failed: 114,
         folders_failed: 115,

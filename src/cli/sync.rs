@@ -66,6 +66,9 @@ struct RunArgs {
     /// changed by then
     #[arg(long, hide = true, value_name = "FILE", value_parser = no_plan)]
     save_plan: Option<String>,
+    /// Rights are only copied: changes to them on two sides can't be told apart
+    #[arg(long, hide = true)]
+    acl: bool,
     /// Who wins a conflict. By default a deletion beats a flag change, and FIRST's folder and name
     /// beat SECOND's. `keep` restores what was deleted on one side and changed on the other
     #[arg(long, value_enum, value_name = "WHO")]
@@ -348,6 +351,10 @@ impl Verb for SyncArgs {
 }
 
 fn run(args: &SyncArgs, session: &Session) -> Result<u8, Failure> {
+    if args.run.acl {
+        return Err(Failure::usage("--acl: only `copy` copies rights")
+            .with_hint("run `mailferry copy --acl FIRST SECOND`"));
+    }
     let addresses = args.addresses()?;
     let folders = args.folders.options();
     let rules = folder_rules(&folders)?;

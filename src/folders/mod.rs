@@ -53,7 +53,7 @@ pub use pair::pair;
 pub use pairing::{
     Collision, LeavesOut, Pair, PairError, Pairing, Skipped, TargetFolder, Unmatched,
 };
-pub use roster::{Folder, Roster, Unreadable};
+pub use roster::{Folder, Roster, Unreadable, is_foreign_name};
 pub use rule_error::RuleError;
 pub use rules::{Options, Rules};
 pub use two_way::{Exchange, Place, place, place_all};

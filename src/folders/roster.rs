@@ -265,11 +265,7 @@ fn is_foreign(mailbox: &ListedMailbox, listing: &Listing) -> bool {
 }
 
 /// Reports the same for a name that isn't listed.
-pub(super) fn is_foreign_name(
-    name: &MailboxName,
-    separator: Option<char>,
-    listing: &Listing,
-) -> bool {
+pub fn is_foreign_name(name: &MailboxName, separator: Option<char>, listing: &Listing) -> bool {
     let raw = name.as_bytes();
     let own = style::own_part(raw, &listing.style).map(|_| listing.style.prefix.len());
     let is_root = |prefix: &[u8]| {

@@ -3,6 +3,7 @@
 //! Names are compared in upper case, and a name that isn't known here is kept and does no harm.
 
 use super::wire::LiteralMode;
+use crate::mail::Rights;
 use std::collections::BTreeSet;
 
 /// A server's capabilities, in upper case.
@@ -52,6 +53,18 @@ impl Capabilities {
         } else {
             LiteralMode::Synchronizing
         }
+    }
+
+    /// Returns the rights that it has besides those of RFC 2086 (RIGHTS=, RFC 4314); `None`: it has
+    /// the older ones alone.
+    ///
+    /// `rights-capa = "RIGHTS=" new-rights` (RFC 4314 section 6).
+    pub fn new_rights(&self) -> Option<Rights> {
+        let text = self
+            .0
+            .iter()
+            .find_map(|name| name.strip_prefix("RIGHTS="))?;
+        Some(Rights::parse(&text.to_ascii_lowercase()).unwrap_or_default())
     }
 
     /// Returns the size of the largest message that it accepts, if it says so (APPENDLIMIT, RFC

@@ -10,6 +10,7 @@ mod gaps;
 mod heading;
 mod listing;
 mod message;
+mod rights;
 mod side;
 mod uid;
 
@@ -23,5 +24,6 @@ pub use listing::{
     Flattened, FolderStatus, ListedMailbox, Listing, MailboxName, NameStyle, SpecialUse,
 };
 pub use message::{FlagTable, HeaderKey, Message};
+pub use rights::{AclEntry, Rights};
 pub use side::{Both, Side};
 pub use uid::{ModSeq, Uid, UidNext, UidSet, UidValidity};

@@ -5,6 +5,7 @@ pub mod elsewhere;
 mod matching;
 pub mod merge;
 pub mod planned;
+pub mod rights;
 mod second_look;
 mod settling;
 pub mod views;

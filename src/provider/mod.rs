@@ -38,6 +38,8 @@ pub struct Provider {
     pub prefix: Option<&'static str>,
     /// What its servers do to flags.
     pub flags: FlagHabits,
+    /// How it writes who has rights to a folder.
+    pub identifiers: Identifiers,
     /// Capabilities that its servers announce and do not have, in upper case.
     pub lacks: &'static [&'static str],
 }
@@ -52,6 +54,21 @@ pub struct FlagHabits {
     pub drops_keywords: bool,
     /// Whether it loses what it doesn't list, so that this isn't tried.
     pub lists_all: bool,
+}
+
+/// How a server writes who has rights to a folder (RFC 4314 section 3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Identifiers {
+    /// A name is a user; `anyone` is everyone.
+    #[default]
+    Plain,
+    /// `$name` is a group, `!$name` overrides one; also `owner` and `authenticated`.
+    Dovecot,
+    /// `group:name` is a group.
+    Cyrus,
+    /// `user=name` and plain names are users, `group=name` is a group; also `owner` and
+    /// `administrators`. Its SETACL takes no groups.
+    Courier,
 }
 
 /// Numbers of connections to one account.

@@ -3,7 +3,7 @@
 //! Limits are the providers' own where they publish them, and else what users report. Where nothing
 //! is known of a server, two connections are usual and four the most.
 
-use super::{ConnectionCount, Daily, FlagHabits, Provider, UNKNOWN};
+use super::{ConnectionCount, Daily, FlagHabits, Identifiers, Provider, UNKNOWN};
 
 const MEGABYTE: u64 = 1_000_000;
 const APP_PASSWORD: &str = "create an app password in the account's security settings and use it";
@@ -35,6 +35,7 @@ const OTHER: Provider = Provider {
     merges_equal: false,
     prefix: None,
     flags: USUAL_FLAGS,
+    identifiers: Identifiers::Plain,
     lacks: &[],
 };
 
@@ -127,6 +128,7 @@ pub const ALL: &[Provider] = &[
         connections: MANY,
         // Its servers are Cyrus.
         garbles_mailbox_ids: true,
+        identifiers: Identifiers::Cyrus,
         ..OTHER
     },
     Provider {
@@ -262,6 +264,7 @@ pub const ALL: &[Provider] = &[
         servers: &["dovecot"],
         // It allows 10 to a user and address.
         connections: MANY,
+        identifiers: Identifiers::Dovecot,
         ..OTHER
     },
     Provider {
@@ -271,6 +274,7 @@ pub const ALL: &[Provider] = &[
         connections: MANY,
         // Cyrus 3.6 returns freed memory.
         garbles_mailbox_ids: true,
+        identifiers: Identifiers::Cyrus,
         ..OTHER
     },
     Provider {
@@ -278,6 +282,7 @@ pub const ALL: &[Provider] = &[
         keys: &["courier"],
         servers: &["courier"],
         connections: MANY,
+        identifiers: Identifiers::Courier,
         ..OTHER
     },
     Provider {

@@ -2,9 +2,10 @@
 //! errors.
 
 use super::{
-    Access, AccountName, Answer, Connections, ContentId, Delivery, Error, ErrorKind, Fetched,
-    FlagChange, FolderScan, MessageSink, NewFolder, Outcome, Prepared, Quota, ReadStore, Relocated,
-    Relocation, Removal, Room, ScanRequest, SomeMessages, Store, Traffic,
+    Access, AccountName, AclRules, Answer, Connections, ContentId, Delivery, Error, ErrorKind,
+    Fetched, FlagChange, FolderRights, FolderScan, Grantable, MessageSink, NewFolder, Outcome,
+    Prepared, Quota, ReadStore, Relocated, Relocation, Removal, RightsChange, Room, ScanRequest,
+    SomeMessages, Store, Traffic,
 };
 use crate::mail::{InternalDate, Listing, MailboxName, Uid, UidSet, UidValidity};
 use crate::provider::Provider;
@@ -135,6 +136,23 @@ impl<S: ReadStore> ReadStore for Guarded<S> {
         self.named(result)
     }
 
+    fn acl_rules(&self) -> Option<AclRules> {
+        self.store.acl_rules()
+    }
+
+    fn rights(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Answer<FolderRights>>, Error> {
+        let result = self.store.rights(mailboxes);
+        self.named(result)
+    }
+
+    fn grantable(
+        &mut self,
+        asked: &[(MailboxName, String)],
+    ) -> Result<Vec<Answer<Grantable>>, Error> {
+        let result = self.store.grantable(asked);
+        self.named(result)
+    }
+
     fn quota(&mut self) -> Result<Option<Quota>, Error> {
         let result = self.store.quota();
         self.named(result)
@@ -211,6 +229,11 @@ impl<S: Store> Store for Guarded<S> {
 
     fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Answer<UidSet>>, Error> {
         let result = self.writable()?.change_flags(changes);
+        self.named(result)
+    }
+
+    fn change_rights(&mut self, changes: &[RightsChange]) -> Result<Vec<Answer<()>>, Error> {
+        let result = self.writable()?.change_rights(changes);
         self.named(result)
     }
 }

@@ -7,6 +7,7 @@
 //! guard   protects a read-only account from changes        mbox      a tree of mbox files
 //! budget  how many bytes an account may move in a day
 //! error   a failure of a whole connection                  disk      what both kinds of directories share
+//! rights  access rights
 //! ```
 //!
 //! The operations are those that a fast copy needs, not those of a protocol: a whole listing, a
@@ -22,6 +23,7 @@ mod guard;
 pub mod imap;
 pub mod maildir;
 pub mod mbox;
+mod rights;
 mod scan;
 
 pub use change::{
@@ -30,6 +32,7 @@ pub use change::{
 };
 pub use disk::IfAbsent;
 pub use error::{AccountName, Error, ErrorKind, When};
+pub use rights::{AclRules, FolderRights, Grantable, RightsChange, RightsEdit};
 pub use scan::{Baseline, FolderScan, KnownDepth, ScanDepth, ScanRequest, Unchanged};
 
 use budget::Budget;
@@ -311,6 +314,32 @@ pub trait ReadStore: Send {
         Ok(asked.iter().map(|_| HashMap::new()).collect())
     }
 
+    /// Returns how its server deals with access rights, once folders are listed; `None`: it has none.
+    fn acl_rules(&self) -> Option<AclRules> {
+        None
+    }
+
+    /// Reads the access rights of folders, all at once. A store without [`ReadStore::acl_rules`]
+    /// returns nothing.
+    ///
+    /// # Errors
+    /// A failure that ends the connection.
+    fn rights(&mut self, _mailboxes: &[MailboxName]) -> Result<Vec<Answer<FolderRights>>, Error> {
+        Ok(Vec::new())
+    }
+
+    /// Asks which rights someone may be granted in a folder, all at once: the folder, and who. A
+    /// store without [`ReadStore::acl_rules`] returns nothing.
+    ///
+    /// # Errors
+    /// A failure that ends the connection.
+    fn grantable(
+        &mut self,
+        _asked: &[(MailboxName, String)],
+    ) -> Result<Vec<Answer<Grantable>>, Error> {
+        Ok(Vec::new())
+    }
+
     /// Returns how much of the account's quota is used; `None` if the server doesn't say.
     fn quota(&mut self) -> Result<Option<Quota>, Error>;
 
@@ -414,4 +443,12 @@ pub trait Store: ReadStore {
     /// Changes messages' flags, all at once. Returns for each change the messages that were left
     /// alone because someone else has changed them since.
     fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Answer<UidSet>>, Error>;
+
+    /// Changes access rights, all at once. A store without [`ReadStore::acl_rules`] returns nothing.
+    ///
+    /// # Errors
+    /// A failure that ends the connection.
+    fn change_rights(&mut self, _changes: &[RightsChange]) -> Result<Vec<Answer<()>>, Error> {
+        Ok(Vec::new())
+    }
 }

@@ -5,8 +5,8 @@ use super::unlisted::tell_gaps;
 use crate::engine::scans::scan_each;
 use crate::event::{Event, Observer, Run};
 use crate::exec::{self, Lanes, Link, ReadLink, at_once, pause};
-use crate::folders::{Pair, PairError, Pairing, Rules, TargetFolder, pair};
-use crate::mail::{Both, ListedMailbox, Listing, Side, SpecialUse};
+use crate::folders::{Pair, PairError, Pairing, Rules, TargetFolder, is_foreign_name, pair};
+use crate::mail::{Both, ListedMailbox, Listing, MailboxName, Side, SpecialUse};
 use crate::store::{
     Answer, AsReadStore, Connector, Error, ErrorKind, ReadConnector, ReadStore, ScanDepth, Store,
 };
@@ -302,6 +302,11 @@ impl Names<'_> {
             TargetFolder::Existing(index) => self.target.mailboxes.get(index),
             TargetFolder::New { .. } => None,
         }
+    }
+
+    /// Reports whether a folder on the target is the user's own; a new one always is.
+    pub(super) fn is_own_on_target(&self, name: Option<&MailboxName>) -> bool {
+        name.is_none_or(|name| !is_foreign_name(name, self.target.style.separator, self.target))
     }
 
     pub(super) fn is_subscribed_on_target(&self, pair: &Pair) -> bool {

@@ -5,6 +5,7 @@ use crate::mail::{Both, Uid};
 use crate::plan::DeletionLimit;
 use crate::plan::merge::Policy;
 use crate::plan::planned::Planned;
+use crate::plan::rights::AclMap;
 use jiff::civil::Date;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -111,6 +112,8 @@ pub struct CopyOptions {
     pub dry_run: bool,
     /// How to use a saved plan.
     pub plan: PlanUse,
+    /// Whether to copy the rights to folders, and who is who; `None`: no.
+    pub acl: Option<AclMap>,
     /// Whether to compare the bytes of all messages on both sides, and replace damaged copies on
     /// the target.
     pub repair: bool,

@@ -95,6 +95,10 @@ pub struct CopySummary {
     pub fixed: u64,
     /// Messages that should have been deleted, or moved to a dated folder, but still exist.
     pub not_deleted: u64,
+    /// Entries of folders' access control lists that were changed on the target (`--acl`).
+    pub rights_changed: u64,
+    /// Entries that could not be copied.
+    pub rights_failed: u64,
     /// Selected messages that only views on the source have.
     pub only_in_views: Vec<OnlyInView>,
     /// The traffic on both sides.

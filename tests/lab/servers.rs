@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const CANNOT: i32 = 77;
 /// How many accounts Cyrus, Courier and Mailutils are started with: `pool` in
 /// `scripts/servers/common`.
-const POOL: u32 = 40;
+const POOL: u32 = 50;
 
 /// The password of every account that has none of its own: `password` in `scripts/servers/common`.
 /// It is in no word that anything may print, so that any run that shows it is found out
@@ -141,6 +141,9 @@ pub enum Personality {
     Mbox,
     /// Virtual folders (see [`Dovecot::make_views`]), with Dovecot 2.3: not among [`Self::ALL`].
     Virtual,
+    /// Rights (ACL), and other users' folders below `shared/USER/`, with Dovecot 2.3: not among
+    /// [`Self::ALL`].
+    Acl,
 }
 
 impl Personality {
@@ -170,6 +173,7 @@ impl Personality {
             Self::Tiny => "-tiny",
             Self::Mbox => "-mbox",
             Self::Virtual => "-virtual",
+            Self::Acl => "-acl",
         }
     }
 }

@@ -200,7 +200,7 @@ mod tests {
             concat!(
                 r#"{"event":"summary","command":"copy","dry_run":false,"status":"complete","folders":18,"folders_created":17,"#,
                 r#""copied":3089,"copied_server_side":0,"already_there":12,"flags_updated":0,"deleted":0,"failed":0,"#,
-                r#""skipped":0,"bytes_copied":40200000,"seconds":1.9,"folders_failed":0,"folders_renamed":0,"folders_deleted":0,"kept":0,"repaired":0,"fixed":0,"not_deleted":0,"only_in_views":[],"#,
+                r#""skipped":0,"bytes_copied":40200000,"seconds":1.9,"folders_failed":0,"folders_renamed":0,"folders_deleted":0,"kept":0,"repaired":0,"fixed":0,"not_deleted":0,"rights_changed":0,"rights_failed":0,"only_in_views":[],"#,
                 r#""source":{"sent":1,"received":2,"round_trips":3},"target":{"sent":4,"received":5,"round_trips":6},"left_out":[],"#,
                 r#""ended":null,"mailboxes":{},"options":[]}"#
             )

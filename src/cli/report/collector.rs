@@ -5,8 +5,8 @@ use super::facts::{
 };
 use super::throughput::Meter;
 use mailferry::event::{
-    self, Difference, DifferenceKind, Event, Failure, FolderPlanned, Observer, SyncPlanned,
-    SyncStep, YearSum,
+    self, Difference, DifferenceKind, Event, Failure, FolderPlanned, Observer, RightsAction,
+    SyncPlanned, SyncStep, YearSum,
 };
 use mailferry::locks::lock;
 use mailferry::mail::{Both, Heading, Side, Uid};
@@ -129,6 +129,14 @@ impl Collected {
             } => self.meter.note(self.started.elapsed(), *messages, *bytes),
             Event::Difference(found) => self.differ(found),
             Event::Holdings(holdings) => self.hold(holdings),
+            Event::Rights(entry) if entry.action == RightsAction::Fail => {
+                self.told.warnings.add(|| {
+                    format!(
+                        "{}: rights {} of {} not copied: {}",
+                        entry.folder, entry.rights, entry.identifier, entry.reason
+                    )
+                });
+            }
             Event::Warning { text } => self.told.warnings.add(|| (*text).to_owned()),
             Event::Retrying { .. } => self.told.reconnections += 1,
             _ => {}

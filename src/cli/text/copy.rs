@@ -1,6 +1,7 @@
 //! `copy` for users: a dry run's table, and the summary.
 
 use super::deletions::{self, Deletions};
+use super::rights;
 use crate::cli::console::Paint;
 use crate::cli::harmless;
 use crate::cli::left_out;
@@ -21,6 +22,8 @@ struct Found {
     rows: Vec<Row>,
     deleted: Deletions,
     kept: Vec<Kept>,
+    /// Others' rights to folders, one line for each entry.
+    rights: Vec<String>,
 }
 
 /// The messages of a folder that would be moved to Vanished.
@@ -83,6 +86,7 @@ impl Observer for PlanTable {
                 heading,
             } => found.keep(folder, to, *uid, *heading),
             Event::FolderDeleted { folder } => found.deleted.add_folder("target", folder),
+            Event::Rights(entry) => found.rights.push(format!("would {}", rights::line(entry))),
             _ => {}
         }
     }
@@ -193,6 +197,7 @@ impl PlanTable {
             lines.extend(deletions::listed(known, uids.len()));
         }
         lines.extend(found.deleted.lines());
+        lines.extend(found.rights.iter().cloned());
         lines
     }
 }
@@ -262,7 +267,7 @@ fn copied(summary: &CopySummary, dry_run: bool) -> (String, String) {
 }
 
 /// Returns the counts that are shown if they aren't zero, each with its explanation.
-fn further_counts(summary: &CopySummary, dry_run: bool) -> [(&'static str, u64, &'static str); 10] {
+fn further_counts(summary: &CopySummary, dry_run: bool) -> [(&'static str, u64, &'static str); 12] {
     let either = |to_do, done| if dry_run { to_do } else { done };
     let single = left_out::single_messages(&summary.left_out);
     [
@@ -292,6 +297,12 @@ fn further_counts(summary: &CopySummary, dry_run: bool) -> [(&'static str, u64, 
             summary.repaired,
             "damaged on the target; the source is taken as good",
         ),
+        (
+            either("rights to change", "rights changed"),
+            summary.rights_changed,
+            "of others, to folders on the target",
+        ),
+        ("rights failed", summary.rights_failed, "listed above"),
         (
             "gone",
             summary.skipped.saturating_sub(single),

@@ -4,6 +4,7 @@ mod copy;
 mod deletions;
 mod doctor;
 mod folders;
+mod rights;
 mod sync;
 mod undo;
 mod verify;

@@ -6,6 +6,7 @@
 //! for empty. Nothing that a server sends ends the connection here, panics, or takes more than
 //! linear time.
 
+mod acl;
 mod code;
 mod cursor;
 mod fetch;
@@ -16,6 +17,7 @@ mod search;
 mod server;
 mod status;
 
+pub use acl::{Acl, ListRights, MyRights};
 pub use code::Code;
 pub use fetch::{Attributes, Content, Fetch, FetchOpening};
 pub use list::{ListedItem, MailboxStatus};
@@ -99,6 +101,12 @@ pub enum Response<'a> {
     Quota(Quota),
     /// QUOTAROOT (RFC 9208).
     QuotaRoot(QuotaRoot),
+    /// ACL (RFC 4314).
+    Acl(Acl),
+    /// LISTRIGHTS (RFC 4314).
+    ListRights(ListRights),
+    /// MYRIGHTS (RFC 4314).
+    MyRights(MyRights),
     /// Data of a known kind that can't be parsed: it is lost, not empty.
     Unreadable(Unreadable),
     /// Anything else, raw and without its line end.
@@ -238,6 +246,12 @@ fn named<'a>(frame: &'a Frame, keyword: &[u8], cursor: &mut Cursor<'a>) -> Optio
             quota::quota_root(cursor).map(Response::QuotaRoot),
             "QUOTAROOT",
         ),
+        b"ACL" => or_unreadable(acl::acl(cursor).map(Response::Acl), "ACL"),
+        b"LISTRIGHTS" => or_unreadable(
+            acl::list_rights(cursor).map(Response::ListRights),
+            "LISTRIGHTS",
+        ),
+        b"MYRIGHTS" => or_unreadable(acl::my_rights(cursor).map(Response::MyRights), "MYRIGHTS"),
         _ => return None,
     })
 }

@@ -166,6 +166,10 @@ impl Account {
         };
         let (mut session, login) = self.logins.attempt(|| log_in().map_err(named))?;
         session.is_at(self.provider);
+        session.user.clone_from(match &self.credentials.authzid {
+            Some(authzid) => authzid,
+            None => &self.credentials.user,
+        });
         session.breaks = Arc::clone(&self.breaks);
         session.login = Some(login);
         let guarded = Guarded::new(session, self.access, self.name.clone());

@@ -10,6 +10,7 @@
 //! breaks    folders that break connections
 //! logins    how many connections the server bears
 //! checkup   what doctor needs besides  content_ids  EMAILID, X-GM-MSGID
+//! rights    GETACL, SETACL
 //! room      what fits by the quota
 //! ```
 
@@ -29,6 +30,7 @@ mod opening;
 mod prepare;
 mod refusal;
 mod relocate;
+mod rights;
 mod room;
 mod scan;
 mod session;

@@ -11,9 +11,10 @@ use crate::mail::{
 };
 use crate::provider::{self, ConnectionCount, Provider};
 use crate::store::{
-    Answer, Connections, ContentId, Delivery, Error, ErrorKind, Fetched, FlagChange, FolderScan,
-    MessageSink, NewFolder, Outcome, Prepared, Quota, ReadStore, Relocated, Relocation, Removal,
-    Room, ScanRequest, SomeMessages, Store, Traffic,
+    AclRules, Answer, Connections, ContentId, Delivery, Error, ErrorKind, Fetched, FlagChange,
+    FolderRights, FolderScan, Grantable, MessageSink, NewFolder, Outcome, Prepared, Quota,
+    ReadStore, Relocated, Relocation, Removal, RightsChange, Room, ScanRequest, SomeMessages,
+    Store, Traffic,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ const QUICK: Duration = Duration::from_millis(10);
 pub(super) struct Session {
     pub(super) connection: Connection,
     pub(super) capabilities: Capabilities,
+    /// The user whose mailbox it is, as the address names them.
+    pub(super) user: String,
     /// The server's name for itself: its greeting, until its ID is known.
     pub(super) server: String,
     /// The provider or kind of server, if known.
@@ -114,6 +117,7 @@ impl Session {
         Ok(Self {
             connection,
             capabilities,
+            user: String::new(),
             server: greeting,
             provider: None,
             namespaces: Namespaces::default(),
@@ -351,6 +355,21 @@ impl ReadStore for Session {
         Ok(self.content_ids_of(asked)?)
     }
 
+    fn acl_rules(&self) -> Option<AclRules> {
+        self.rules_of_acl()
+    }
+
+    fn rights(&mut self, mailboxes: &[MailboxName]) -> Result<Vec<Answer<FolderRights>>, Error> {
+        Ok(self.rights_of(mailboxes)?)
+    }
+
+    fn grantable(
+        &mut self,
+        asked: &[(MailboxName, String)],
+    ) -> Result<Vec<Answer<Grantable>>, Error> {
+        Ok(self.rights_to_grant(asked)?)
+    }
+
     fn quota(&mut self) -> Result<Option<Quota>, Error> {
         Ok(self.ask_quota()?)
     }
@@ -429,6 +448,10 @@ impl Store for Session {
 
     fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Answer<UidSet>>, Error> {
         Ok(self.store_all(changes)?)
+    }
+
+    fn change_rights(&mut self, changes: &[RightsChange]) -> Result<Vec<Answer<()>>, Error> {
+        Ok(self.set_rights(changes)?)
     }
 }
 

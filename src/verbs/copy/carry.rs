@@ -125,6 +125,7 @@ impl Copy<'_> {
         let unproven = self.prove(way, &sent)?;
         self.check_kept(way, &sent)?;
         self.replace_damaged(way, names, &sent)?;
+        self.copy_rights(way, names)?;
         self.delete(way, names, &sent, &unproven)?;
         self.remember(way, &sent)
     }

@@ -25,6 +25,7 @@ mod relocate;
 mod removals;
 mod renames;
 mod repair;
+mod rights;
 mod saving;
 mod unlisted;
 mod views;
@@ -337,6 +338,8 @@ struct Copy<'a> {
     subscribed: HashSet<MailboxName>,
     /// Folders to rename on the target.
     renames: Vec<Rename>,
+    /// The new names of those that were renamed, by their old ones.
+    renamed: HashMap<MailboxName, MailboxName>,
     /// What is deleted at the end.
     doomed: Vec<Doomed>,
     /// Whether more was to be deleted than is allowed.
@@ -363,6 +366,7 @@ impl<'a> Copy<'a> {
             prepared: None,
             subscribed: HashSet::new(),
             renames: Vec::new(),
+            renamed: HashMap::new(),
             doomed: Vec::new(),
             braked: false,
             undenied: Vec::new(),
@@ -392,7 +396,8 @@ impl Copy<'_> {
     }
 
     fn finish(mut self, started: Instant, stop: &Stop) -> CopySummary {
-        let failures = self.summary.failed + self.summary.folders_failed;
+        let failures =
+            self.summary.failed + self.summary.folders_failed + self.summary.rights_failed;
         let status = std::mem::take(&mut self.summary.status);
         self.summary.status = status.concluded(stop, self.braked, failures);
         self.summary.seconds = started.elapsed().as_secs_f64();

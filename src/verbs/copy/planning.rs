@@ -17,7 +17,7 @@ use crate::verbs::holdings::Survey;
 use crate::verbs::labels;
 use crate::verbs::opening::Names;
 use crate::verbs::room::{self, Coming};
-use crate::verbs::{Deleting, FlagPolicy, PlanUse};
+use crate::verbs::{Deleting, FlagPolicy, PlanUse, Status};
 use std::collections::HashSet;
 
 /// What is looked at while a copy is planned.
@@ -285,6 +285,9 @@ impl Copy<'_> {
     /// A dry run's numbers: what would be done.
     pub(super) fn foresee(&mut self, names: &Names<'_>, mut link: Link) {
         let headings = self.doomed_headings(&mut link);
+        if let Err(error) = self.foresee_rights(&mut link, names) {
+            self.summary.status = Status::Stopped(error);
+        }
         self.close(link);
         let mut created = HashSet::new();
         for (index, pair) in names.pairs.iter().enumerate() {

@@ -281,6 +281,7 @@ impl Copy<'_> {
             .jobs
             .iter_mut()
             .for_each(|job| fix(&mut job.from.mailbox));
+        self.renamed.insert(rename.from.clone(), rename.to.clone());
     }
 }
 

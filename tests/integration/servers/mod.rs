@@ -9,6 +9,7 @@ mod matrix;
 mod poor;
 mod profiles;
 mod providers;
+mod rights;
 
 use crate::lab::client::Snapshot;
 use crate::lab::pair::snapshot;

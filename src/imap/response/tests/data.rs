@@ -1,6 +1,7 @@
 //! Numbers, sets, and what a server says about itself.
 
 use super::*;
+use crate::mail::{AclEntry, Rights};
 
 #[test]
 fn capability() {
@@ -290,5 +291,67 @@ fn quotas() {
             "{line}: {}",
             shown(line)
         );
+    }
+}
+
+#[test]
+fn rights() {
+    let entry = |(identifier, rights): &(&str, &str)| AclEntry {
+        identifier: (*identifier).to_owned(),
+        rights: Rights::parse(rights).unwrap(),
+    };
+    let acl = |mailbox: &str, entries: &[(&str, &str)]| {
+        Response::Acl(Acl {
+            mailbox: mailbox.into(),
+            entries: entries.iter().map(entry).collect(),
+        })
+    };
+    let some = |rights: &[&str]| -> Vec<Rights> {
+        let parsed = rights.iter().filter_map(|rights| Rights::parse(rights));
+        parsed.collect()
+    };
+    for (line, expected) in [
+        (
+            "* ACL Team $staff lrwtsd -carl s !$x lr",
+            acl(
+                "Team",
+                &[("$staff", "lrwtsd"), ("-carl", "s"), ("!$x", "lr")],
+            ),
+        ),
+        (
+            "* acl \"INBOX.a b\" \"two \\\"words\" \"\" ",
+            acl("INBOX.a b", &[("two \"words", "")]),
+        ),
+        ("* ACL INBOX", acl("INBOX", &[])),
+        (
+            "* MYRIGHTS INBOX \"acdilrsw\"",
+            Response::MyRights(MyRights {
+                mailbox: "INBOX".into(),
+                rights: Rights::parse("acdilrsw").unwrap(),
+            }),
+        ),
+        (
+            "* LISTRIGHTS a bob \"\" l tex 0",
+            Response::ListRights(ListRights {
+                mailbox: "a".into(),
+                identifier: "bob".into(),
+                required: Rights::default(),
+                optional: some(&["l", "tex", "0"]),
+            }),
+        ),
+    ] {
+        with(line, |response| assert_eq!(response, expected, "{line}"));
+    }
+    for line in [
+        "* ACL",
+        "* ACL INBOX bob",
+        "* ACL INBOX bob LR",
+        "* ACL INBOX bob (lr)",
+        "* ACL INBOX NIL lr",
+        "* MYRIGHTS INBOX",
+        "* MYRIGHTS INBOX l r",
+        "* LISTRIGHTS INBOX bob",
+    ] {
+        assert!(shown(line).starts_with("Unreadable"), "{line}");
     }
 }

@@ -5,6 +5,7 @@ use crate::faults::injector::{self, AtWrites};
 use crate::lab::client::{Client, Content};
 use crate::lab::mailboxes::{assert_no_damage, assert_nothing_beyond, at};
 use crate::lab::servers::{Account, Dovecot, PASSWORD, Personality};
+use crate::lab::wire::Value;
 use mailferry::address::ImapAddress;
 use mailferry::event::{Event, Observer, Run, Stop};
 use mailferry::folders::{Options, Rules};
@@ -33,8 +34,13 @@ pub(crate) struct Ground {
 impl Ground {
     pub(crate) fn new(scenario: &Scenario, with_state: bool) -> Self {
         let dovecot = Dovecot::shared();
+        // Only an account with rights can have others' to copy.
+        let source = match scenario.target {
+            Personality::Acl => Personality::Acl,
+            _ => Personality::Plain,
+        };
         Self {
-            source: dovecot.account("from", Personality::Plain),
+            source: dovecot.account("from", source),
             target: dovecot.account("to", scenario.target),
             options: (scenario.options)(),
             plan: Mutex::default(),
@@ -246,6 +252,27 @@ impl Ground {
             target.folders.keys().collect::<Vec<_>>()
         );
         assert_eq!(source.subscribed, target.subscribed);
+    }
+}
+
+impl Ground {
+    /// Others have the same rights on both sides.
+    pub(crate) fn assert_same_rights(&self) {
+        for folder in ["INBOX", "one", "two", "Drafts"] {
+            let of = |mut client: Client, account: &Account| {
+                let (listed, _) = client.try_command(&format!("GETACL {folder}"));
+                let words: Vec<String> = listed
+                    .iter()
+                    .flat_map(|line| line.iter().skip(3).map(Value::text))
+                    .collect();
+                let entries = words.chunks(2).map(<[String]>::to_vec);
+                entries
+                    .filter(|entry| entry[0] != account.user)
+                    .collect::<Vec<_>>()
+            };
+            let source = of(self.on_source(), &self.source);
+            assert_eq!(source, of(self.on_target(), &self.target), "{folder}");
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::ground::Ground;
 use crate::lab::client::{Client, NewMessage};
 use crate::lab::mailboxes::{message, messages};
 use crate::lab::servers::Personality;
+use mailferry::plan::rights::AclMap;
 use mailferry::verbs::{CopyOptions, Deleting, Headway};
 
 /// One kind of run, each of whose writes is to break once.
@@ -131,6 +132,18 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         options: mirroring,
         meanwhile: |_| (),
         then: Ground::assert_equal,
+    },
+    Scenario {
+        name: "rights",
+        target: Personality::Acl,
+        prepare: share,
+        stateless: false,
+        options: copying_rights,
+        meanwhile: Ground::assert_no_damage,
+        then: |ground| {
+            ground.assert_equal();
+            ground.assert_same_rights();
+        },
     },
     // Without UIDPLUS, CONDSTORE, LIST-STATUS and literals that are not asked for.
     Scenario {
@@ -288,6 +301,26 @@ fn remove(ground: &Ground) {
     }
     client.command("UNSUBSCRIBE one");
     client.command("DELETE one");
+}
+
+/// Folders that others have rights to, where this Dovecot has rights.
+fn share(ground: &Ground) {
+    fill(ground);
+    let mut client = ground.on_source();
+    for (folder, who, rights) in [
+        ("one", "bob", "lrs"),
+        ("one", "$staff", "lrwstiek"),
+        ("two", "bob", "lr"),
+    ] {
+        client.try_command(&format!("SETACL {folder} {who} {rights}"));
+    }
+}
+
+fn copying_rights() -> CopyOptions {
+    CopyOptions {
+        acl: Some(AclMap::default()),
+        ..one_lane()
+    }
 }
 
 fn keeping() -> CopyOptions {
