@@ -54,7 +54,10 @@ impl Copy<'_> {
         labels::sort(link.source.as_mut(), names, &mut planning.pairs)?;
         let open = self.pairs_to_open(&mut planning);
         self.compare_and_prepare(link, &mut planning, open)?;
-        planning.early.take().into_iter().for_each(Early::end);
+        let early = planning.early.take();
+        // Lanes may begin early only where there is room for everything.
+        let has_room = early.is_some();
+        early.into_iter().for_each(Early::end);
         // Views come last: what is only there shows once everything else is known.
         if names.pairs.iter().any(|pair| pair.view) {
             let open = self.views_to_compare(link, names, &mut planning.pairs)?;
@@ -67,6 +70,9 @@ impl Copy<'_> {
         planning.survey.tell(link.source.as_mut(), self.observer)?;
         self.tell_plan(names.pairs);
         self.tell_unplanned();
+        if has_room {
+            return Ok(());
+        }
         self.check_room(link, names)
     }
 

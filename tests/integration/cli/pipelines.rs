@@ -13,7 +13,7 @@ use crate::lab::memory::{Fake, Manner};
 use crate::lab::run::{End, Run, copy, doctor, folders, mailferry, run, sync, verify};
 use crate::lab::schema::Schema;
 use crate::lab::scripted::Reply;
-use crate::lab::servers::{Account, Personality};
+use crate::lab::servers::{Account, Cyrus, Personality};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -84,8 +84,12 @@ fn runs() -> Vec<Run> {
         &["--fix-refused"],
     )
     .ended(0);
+    let shared = Cyrus::shared().account();
+    Client::login(&shared).command("SETACL INBOX bob lrs");
+    let granting = copy(&shared, &Cyrus::shared().account(), &["--acl", "--dry-run"]).ended(0);
     let two_way = two_way_runs();
     let one_way = vec![
+        granting,
         first,
         differ,
         dry,

@@ -358,10 +358,8 @@ impl Round {
         }
         // A deletion that was cut short is ended, whatever the server makes of a folder that was
         // just reset.
-        let mut marked = None;
-        while marked.is_none() && self.begun.elapsed() < Duration::from_secs(60) {
-            marked = self.lasting(at, &mut hand, Hand::expunge_marked);
-        }
+        let mut tries = 0..20;
+        let marked = tries.find_map(|_| self.lasting(at, &mut hand, Hand::expunge_marked));
         let marked = marked.unwrap_or_default();
         for (folder, number) in marked {
             record.note_deleted(number, at, &folder);
