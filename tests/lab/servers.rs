@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const CANNOT: i32 = 77;
 /// How many accounts Cyrus, Courier and Mailutils are started with: `pool` in
 /// `scripts/servers/common`.
-const POOL: u32 = 50;
+const POOL: u32 = 60;
 
 /// The password of every account that has none of its own: `password` in `scripts/servers/common`.
 /// It is in no word that anything may print, so that any run that shows it is found out
