@@ -18,6 +18,24 @@ pub struct Fake {
 /// The folder as server and test see it.
 pub type Shared = Arc<Mutex<Fake>>;
 
+/// What the folder holds, sorted.
+pub fn content(folder: &Shared) -> Vec<Vec<u8>> {
+    let mut all: Vec<_> = folder
+        .lock()
+        .unwrap()
+        .messages
+        .iter()
+        .map(|(_, bytes)| bytes.clone())
+        .collect();
+    all.sort();
+    all
+}
+
+/// Twists nothing.
+pub fn honest(_: &Command, _: &mut Fake) -> Option<Reply> {
+    None
+}
+
 impl Fake {
     /// Messages of these bytes with UIDs 1, 2, 3 and so on.
     pub fn of(messages: impl IntoIterator<Item = Vec<u8>>) -> Self {

@@ -7,7 +7,7 @@
 )]
 
 use crate::lab::client::{Client, NewMessage};
-use crate::lab::fake::{Fake, Shared};
+use crate::lab::fake::{Fake, Shared, content};
 use crate::lab::mailboxes::{
     assert_equal, assert_no_damage, at, by, each, empty, filled, message, messages,
 };
@@ -320,18 +320,6 @@ fn refusing(capabilities: &'static str, status: &'static str) -> (Scripted, Shar
         }
         _ => None,
     })
-}
-
-fn content(folder: &Shared) -> Vec<Vec<u8>> {
-    let mut all: Vec<_> = folder
-        .lock()
-        .unwrap()
-        .messages
-        .iter()
-        .map(|(_, bytes)| bytes.clone())
-        .collect();
-    all.sort();
-    all
 }
 
 const MULTI: &str = "IMAP4rev1 LITERAL+ MULTIAPPEND UIDPLUS UNSELECT";

@@ -7,7 +7,7 @@
 )]
 
 use crate::lab::client::Client;
-use crate::lab::fake::{Fake, Shared, is_for_bodies, literal};
+use crate::lab::fake::{Fake, content, honest, is_for_bodies, literal};
 use crate::lab::mailboxes::{assert_equal, at, by, each, empty, filled, message, messages};
 use crate::lab::proxy::{Answer, Plan, Proxy};
 use crate::lab::run::{End, Run, copy};
@@ -24,23 +24,6 @@ fn bytes(count: usize) -> Vec<Vec<u8>> {
 
 fn address(server: &Scripted) -> String {
     format!("imap://ann@127.0.0.1:{}?tls=none&timeout=20", server.port)
-}
-
-/// What a mailbox holds, sorted.
-fn content(folder: &Shared) -> Vec<Vec<u8>> {
-    let mut all: Vec<_> = folder
-        .lock()
-        .unwrap()
-        .messages
-        .iter()
-        .map(|(_, bytes)| bytes.clone())
-        .collect();
-    all.sort();
-    all
-}
-
-fn honest(_: &Command, _: &mut Fake) -> Option<Reply> {
-    None
 }
 
 /// Copies from a twisted source to an honest target; gives what the target got.

@@ -1,8 +1,6 @@
 //! Servers that want less load, end sessions, or bear few connections: the run goes on, as they say.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
-
-use crate::lab::fake::{Fake, Shared, is_for_bodies};
+use crate::lab::fake::{Fake, content, honest, is_for_bodies};
 use crate::lab::mailboxes::message;
 use crate::lab::run::{End, Run, copy};
 use crate::lab::scripted::{Command, Reply, Scripted};
@@ -16,22 +14,6 @@ fn bytes(count: usize) -> Vec<Vec<u8>> {
 
 fn address(server: &Scripted) -> End {
     End::plain(server.port, "&timeout=20")
-}
-
-fn honest(_: &Command, _: &mut Fake) -> Option<Reply> {
-    None
-}
-
-fn content(folder: &Shared) -> Vec<Vec<u8>> {
-    let mut all: Vec<_> = folder
-        .lock()
-        .unwrap()
-        .messages
-        .iter()
-        .map(|(_, bytes)| bytes.clone())
-        .collect();
-    all.sort();
-    all
 }
 
 fn count(server: &Scripted, command: &str) -> usize {

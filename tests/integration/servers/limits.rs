@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use crate::lab::fake::{Fake, Shared, is_for_bodies};
+use crate::lab::fake::{Fake, Shared, content, honest, is_for_bodies};
 use crate::lab::mailboxes::message;
 use crate::lab::run::{End, Run, copy, run, sync};
-use crate::lab::scripted::{Command, Reply, Scripted};
+use crate::lab::scripted::{Reply, Scripted};
 use crate::lab::servers::PASSWORD;
 use mailferry::address::ImapAddress;
 use mailferry::event::{Event, Observer, Run as Running, Silent, Stop};
@@ -37,24 +37,8 @@ fn four_days() -> Vec<Vec<u8>> {
     (0..56).map(|number| large(number, 300)).collect()
 }
 
-fn honest(_: &Command, _: &mut Fake) -> Option<Reply> {
-    None
-}
-
 fn address(server: &Scripted, more: &str) -> String {
     format!("imap://ann@127.0.0.1:{}?tls=none{more}", server.port)
-}
-
-fn content(folder: &Shared) -> Vec<Vec<u8>> {
-    let mut all: Vec<_> = folder
-        .lock()
-        .unwrap()
-        .messages
-        .iter()
-        .map(|(_, bytes)| bytes.clone())
-        .collect();
-    all.sort();
-    all
 }
 
 /// How often each message's body was requested.
