@@ -10,18 +10,16 @@
 //! 1 00000000000000020787 …                                    version, then the numbers of a page
 //! ```
 
-use super::directory::{PairName, StateDirectory};
+use super::account_file;
+use super::directory::StateDirectory;
 use crate::locks::lock;
 use crate::store::budget::{Book, Page};
 use crate::store::{Error, ErrorKind};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::io;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-
-/// The maximum length of a file, in bytes.
-const MAX_FILE: u64 = 64 * 1024;
 
 /// The version of the format.
 const VERSION: &str = "1";
@@ -42,19 +40,11 @@ impl Budgets {
     /// The file can't be trusted.
     pub fn look(&self, identity: &str) -> Result<Page, Error> {
         let path = self.path(identity);
-        let file = match File::open(&path) {
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
-                return Ok(Page::default());
-            }
-            file => file.map_err(|error| refused(&path, &error.to_string()))?,
+        let failed = |error: io::Error| refused(&path, &error.to_string());
+        let Some(file) = account_file::open(&path).map_err(failed)? else {
+            return Ok(Page::default());
         };
-        file.lock_shared()
-            .map_err(|error| refused(&path, &error.to_string()))?;
+        file.lock_shared().map_err(failed)?;
         read(&file, identity, &path)
     }
 
@@ -95,7 +85,7 @@ impl Budgets {
     }
 
     fn path(&self, identity: &str) -> PathBuf {
-        self.0.join(PairName::new(identity, "").file_name("budget"))
+        account_file::path(&self.0, identity, "budget")
     }
 }
 
@@ -161,18 +151,10 @@ fn written(identity: &str, page: &Page) -> String {
 }
 
 fn read(file: &File, identity: &str, path: &Path) -> Result<Page, Error> {
-    let failed = |error: io::Error| refused(path, &error.to_string());
-    let about = file.metadata().map_err(failed)?;
-    if about.uid() != rustix::process::geteuid().as_raw() || about.mode() & 0o022 != 0 {
-        return Err(refused(path, "others may have written to it"));
-    }
-    if about.len() == 0 {
+    let text = account_file::read(file).map_err(|reason| refused(path, &reason))?;
+    if text.is_empty() {
         return Ok(Page::default());
     }
-    let mut text = String::new();
-    file.take(MAX_FILE)
-        .read_to_string(&mut text)
-        .map_err(failed)?;
     parse(&text, identity)
         .ok_or_else(|| refused(path, "it is damaged, or was written by a newer mailferry"))
 }
@@ -221,7 +203,7 @@ fn refused(path: &Path, reason: &str) -> Error {
 mod tests {
     use super::*;
     use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     const ANN: &str = "imap:ann@h";
 

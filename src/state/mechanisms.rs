@@ -1,16 +1,12 @@
 //! The mechanism of each account's last login: a small file per account, without any secret, in
 //! `logins` below the state directory. Its two lines are the account and the mechanism.
 
-use super::directory::{PairName, StateDirectory};
+use super::account_file;
+use super::directory::StateDirectory;
 use crate::address::Mechanism;
 use crate::store::{Error, ErrorKind};
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-
-/// The maximum length of a file, in bytes: an account and a mechanism.
-const MAX_FILE: u64 = 64 * 1024;
 
 /// The mechanisms of the last logins.
 #[derive(Clone, Debug)]
@@ -28,27 +24,12 @@ impl Mechanisms {
     /// The file can't be trusted.
     pub fn last(&self, identity: &str) -> Result<Option<Mechanism>, Error> {
         let path = self.path(identity);
-        let file = match File::open(&path) {
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
-                return Ok(None);
-            }
-            file => file.map_err(|error| refused(&path, &error.to_string()))?,
+        let Some(file) =
+            account_file::open(&path).map_err(|error| refused(&path, &error.to_string()))?
+        else {
+            return Ok(None);
         };
-        let about = file
-            .metadata()
-            .map_err(|error| refused(&path, &error.to_string()))?;
-        if about.uid() != rustix::process::geteuid().as_raw() || about.mode() & 0o022 != 0 {
-            return Err(refused(&path, "others may have written to it"));
-        }
-        let mut text = String::new();
-        file.take(MAX_FILE)
-            .read_to_string(&mut text)
-            .map_err(|error| refused(&path, &error.to_string()))?;
+        let text = account_file::read(&file).map_err(|reason| refused(&path, &reason))?;
         let mut lines = text.lines();
         let is_this = lines.next() == Some(identity);
         let mechanism = lines.next().filter(|_| is_this).and_then(Mechanism::named);
@@ -76,7 +57,7 @@ impl Mechanisms {
     }
 
     fn path(&self, identity: &str) -> PathBuf {
-        self.0.join(PairName::new(identity, "").file_name("login"))
+        account_file::path(&self.0, identity, "login")
     }
 }
 
@@ -97,7 +78,7 @@ fn refused(path: &Path, reason: &str) -> Error {
 mod tests {
     use super::*;
     use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     #[test]
     fn a_saved_mechanism_is_private_and_of_one_account() {

@@ -14,6 +14,7 @@
 //! - A file that is damaged, has a newer version, or belongs to other mailboxes is refused and left
 //!   as it is.
 
+mod account_file;
 mod budgets;
 mod directory;
 mod file;
