@@ -438,10 +438,7 @@ impl<'a> Lane<'a> {
             return Err(self.full(tokens.first().copied(), refusal));
         }
         if refusal.meaning == RefusalMeaning::Throttled {
-            self.shared.bear(self.shared.context.to, refusal)?;
-            let pieces = self.pieces_of(tokens, |_| ());
-            self.shared.queue.give_back(pieces);
-            return Ok(());
+            return self.send_later(tokens, refusal);
         }
         let (left, right) = tokens.split_at(tokens.len() / 2);
         for half in [left, right] {
@@ -466,11 +463,7 @@ impl<'a> Lane<'a> {
         let folder = self.shared.ledger.task(task);
         match suspected(refusal.meaning, folder, position, sent.treatment) {
             RefusalMeaning::Full => return Err(self.full(Some(token), refusal)),
-            RefusalMeaning::Throttled => {
-                self.shared.bear(self.shared.context.to, refusal)?;
-                let pieces = self.pieces_of(&[token], |_| ());
-                self.shared.queue.give_back(pieces);
-            }
+            RefusalMeaning::Throttled => self.send_later(&[token], refusal)?,
             RefusalMeaning::Flags if sent.treatment.keywords < Keywords::None => {
                 self.tell_dropped(folder, "keywords", refusal);
                 self.send_carefully(token, |treatment| {
@@ -524,6 +517,13 @@ impl<'a> Lane<'a> {
         ));
     }
 
+    /// Puts messages back into the queue that the target doesn't take for now.
+    fn send_later(&self, tokens: &[u32], refusal: &Refusal) -> Result<(), Error> {
+        self.shared.bear(self.shared.context.to, refusal)?;
+        self.shared.queue.give_back(self.pieces_of(tokens, |_| ()));
+        Ok(())
+    }
+
     /// Sends a message again, by itself and treated otherwise than it was.
     fn send_carefully(&self, token: u32, change: impl Fn(&mut Treatment)) {
         let pieces = self.pieces_of(&[token], |treatment| {
@@ -536,16 +536,12 @@ impl<'a> Lane<'a> {
     /// Names a message as refused, and keeps in mind what was refused for good.
     fn give_up(&self, token: u32, heading: Option<&Heading>, refusal: &Refusal) {
         let reason = format!("the {} refused it: {}", self.shared.writer(), refusal.text);
-        let is_for_good = !matches!(
-            refusal.meaning,
-            RefusalMeaning::Transient | RefusalMeaning::Throttled | RefusalMeaning::NoFolder
-        );
-        if is_for_good {
-            self.shared
-                .fail_for_good(token, heading, &reason, &refusal.text);
-        } else {
+        if refusal.meaning.is_passing() || refusal.meaning == RefusalMeaning::NoFolder {
             let (task, position) = self.shared.ledger.locate(token);
             self.shared.fail(task, position, heading, &reason);
+        } else {
+            self.shared
+                .fail_for_good(token, heading, &reason, &refusal.text);
         }
     }
 

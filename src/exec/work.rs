@@ -84,7 +84,6 @@ impl Running<'_> {
                 ErrorKind::Local,
                 "a worker thread stopped unexpectedly",
             )),
-            fates: self.work.ledger.fates(),
             ..Tally::default()
         });
         // Tasks may have come after the lanes had to end, and connections that none of them took.

@@ -7,9 +7,10 @@ use super::doctor::words::bytes;
 use crate::event::{Event, Observer};
 use crate::mail::{MailboxName, counted};
 use crate::store::{Error, ReadStore, Room};
+use std::collections::HashMap;
 
-/// For fewer messages and bytes than these, a run that sends them at once shows as soon as the answer
-/// would whether they fit, and a wait is saved.
+/// For fewer messages and bytes than these, a run that sends them at once shows as soon as the
+/// answer would whether they fit, and a wait is saved.
 const MANY_MESSAGES: u64 = 50;
 const MANY_BYTES: u64 = 64 << 10;
 
@@ -21,8 +22,8 @@ pub(super) struct Coming {
     pub(super) bytes: u64,
 }
 
-/// Warns about what doesn't fit. Asks nothing if nothing is to be sent, or so little that it is sent
-/// sooner, unless this is a dry run. `whose` is the account's name in messages.
+/// Warns about what doesn't fit. Asks nothing if nothing is to be sent, or so little that it is
+/// sent sooner, unless this is a dry run. `whose` is the account's name in messages.
 ///
 /// # Errors
 /// A failure that ends the connection.
@@ -33,6 +34,8 @@ pub(super) fn check(
     dry_run: bool,
     observer: &dyn Observer,
 ) -> Result<(), Error> {
+    // There may be thousands of folders.
+    let mut places: HashMap<MailboxName, usize> = HashMap::new();
     let mut mailboxes = Vec::new();
     let mut amounts: Vec<(u64, u64)> = Vec::new();
     for one in coming {
@@ -40,8 +43,7 @@ pub(super) fn check(
             continue;
         }
         let mailbox = one.mailbox.unwrap_or_else(|| MailboxName::from("INBOX"));
-        let at = mailboxes.iter().position(|known| *known == mailbox);
-        let at = at.unwrap_or_else(|| {
+        let at = *places.entry(mailbox.clone()).or_insert_with(|| {
             mailboxes.push(mailbox);
             amounts.push((0, 0));
             mailboxes.len() - 1

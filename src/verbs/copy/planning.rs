@@ -212,7 +212,7 @@ impl Copy<'_> {
             }
             Some(Coming {
                 mailbox: names.existing(pair).map(|folder| folder.name.clone()),
-                messages: (needs.missing.len() as u64).saturating_sub(needs.server_side),
+                messages: needs.missing_count().saturating_sub(needs.server_side),
                 bytes: needs.bytes_to_send(),
             })
         });
