@@ -101,8 +101,8 @@ pub enum Event<'a> {
         /// Its name.
         folder: &'a str,
     },
-    /// Someone's rights to a folder on the target were changed or could not be copied (`--acl`); in a
-    /// dry run, each entry and what would become of it.
+    /// Someone's rights to a folder on the target were changed or could not be copied (`--acl`); in
+    /// a dry run, each entry and what would become of it.
     Rights(EntryRights<'a>),
     /// Two-way sync changes one side because of the other: reported in a dry run, and always for
     /// conflicts.
@@ -178,7 +178,8 @@ pub enum Event<'a> {
         /// Bytes delivered; 0 if the target copied it from another of its folders.
         bytes: u64,
     },
-    /// The target has taken a message that it had refused, after it was corrected (`--fix-refused`).
+    /// The target has taken a message that it had refused, after it was corrected
+    /// (`--fix-refused`).
     MessageFixed {
         /// The source's folder.
         folder: &'a str,

@@ -22,10 +22,10 @@ pub(crate) struct FailedArgs {
     #[arg(long, value_name = "DIR")]
     failed_dir: Option<PathBuf>,
     /// Correct messages that the target refuses for what is wrong with them, and send them again:
-    /// line ends, NUL bytes, lines over 998 bytes, 8-bit text in headers, a missing or invalid Date,
-    /// lines in the header that are no fields. Only what the server names is changed; what was
-    /// changed is reported, and noted in the message. The original stays where it is, with --move,
-    /// too
+    /// line ends, NUL bytes, lines over 998 bytes, 8-bit text in headers, a missing or invalid
+    /// Date, lines in the header that are no fields. Only what the server names is changed; what
+    /// was changed is reported, and noted in the message. The original stays where it is, with
+    /// --move, too
     #[arg(long)]
     pub(crate) fix_refused: bool,
 }

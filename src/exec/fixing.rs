@@ -16,8 +16,8 @@ use std::collections::HashSet;
 use std::io::Read as _;
 
 impl Shared<'_> {
-    /// Returns what is to be corrected after this refusal, along with what was before; `None`: there
-    /// is nothing more to try.
+    /// Returns what is to be corrected after this refusal, along with what was before; `None`:
+    /// there is nothing more to try.
     pub(super) fn to_fix(
         &self,
         token: u32,

@@ -50,8 +50,8 @@ use work::Work;
 /// How often messages with an uncertain fate are looked for on the target and, if missing, resent.
 const ROUNDS: usize = 5;
 
-/// How often in a row a server may refuse to go on for now. The pauses in between are up to 16 seconds,
-/// or as long as the server says.
+/// How often in a row a server may refuse to go on for now. The pauses in between are up to 16
+/// seconds, or as long as the server says.
 const THROTTLES: u32 = 40;
 
 /// An open connection to each side.

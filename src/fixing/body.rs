@@ -109,8 +109,8 @@ fn wrapped_base64(body: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Writes a text as quoted-printable (RFC 2045 section 6.7), or, if it `is_encoded` already, only its
-/// lines shorter.
+/// Writes a text as quoted-printable (RFC 2045 section 6.7), or, if it `is_encoded` already, only
+/// its lines shorter.
 fn quoted_printable(body: &[u8], is_encoded: bool) -> Vec<u8> {
     let mut out = Vec::new();
     for line in body.split_inclusive(|byte| *byte == b'\n') {

@@ -141,8 +141,8 @@ impl Serialize for Faults {
     }
 }
 
-/// Returns the faults that a server's refusal names: those in so many words; or all, if it says only
-/// that something is wrong with the message. None: it was refused for another reason.
+/// Returns the faults that a server's refusal names: those in so many words; or all, if it says
+/// only that something is wrong with the message. None: it was refused for another reason.
 pub fn named_in(refusal: &str) -> Faults {
     let text = refusal.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));

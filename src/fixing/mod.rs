@@ -128,8 +128,8 @@ fn has_bare_ends(text: &[u8]) -> bool {
     false
 }
 
-/// Writes every line end as CRLF: a bare LF, a run of CRs before an LF, and a bare CR in the body. In
-/// the header a bare CR becomes a blank, as what follows it need not be a field.
+/// Writes every line end as CRLF: a bare LF, a run of CRs before an LF, and a bare CR in the body.
+/// In the header a bare CR becomes a blank, as what follows it need not be a field.
 fn with_line_ends(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + text.len() / 32);
     let (mut in_header, mut line_start) = (true, true);

@@ -8,7 +8,8 @@
 //!
 //! Three more keys, computed only by [`ContentHasher::tolerant`], are for messages that no other
 //! equals by the canonical key: the key it would have if a server had written `X` for each 8-bit
-//! byte of the header, the key without the header's blanks, and the key without the fields that servers add in transit.
+//! byte of the header, the key without the header's blanks, and the key without the fields that
+//! servers add in transit.
 
 use super::fixed;
 use sha2::{Digest as _, Sha256};
@@ -43,8 +44,8 @@ const ADDED: [&str; 8] = [
 /// are kept.
 const MAX_NAME: usize = 128;
 
-/// How much of a message is searched for the mark of a corrected copy, which begins with it; servers
-/// may put fields of their own before it.
+/// How much of a message is searched for the mark of a corrected copy, which begins with it;
+/// servers may put fields of their own before it.
 const HEAD: usize = 4096;
 
 /// A message's identity according to its bytes.

@@ -80,7 +80,8 @@ pub fn ignore(_: Option<Ticket>, _: &Response<'_>) -> Result<(), Error> {
 /// Receives each line of the protocol, with secrets redacted.
 pub type Trace = Box<dyn Fn(Direction, &[u8]) + Send + Sync>;
 
-/// Learns that the server has asked for a pause by name, which is made now: how long, and its words.
+/// Learns that the server has asked for a pause by name, which is made now: how long, and its
+/// words.
 pub type PauseNotice = Box<dyn Fn(Duration, &str) + Send + Sync>;
 
 /// A connection to a server.
@@ -559,7 +560,8 @@ impl Connection {
         }
     }
 
-    /// Takes a tagged reply, with the command that it answers, and whether somebody waits for that.
+    /// Handles a tagged reply. `answered` is the command, what it asked, and whether anyone is
+    /// waiting for the reply.
     fn take_reply(
         &mut self,
         answered: Option<(Ticket, Asked, bool)>,

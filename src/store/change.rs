@@ -75,8 +75,8 @@ pub enum RefusalMeaning {
     Full,
     /// Temporary: worth a retry.
     Transient,
-    /// The server wants less load, and will do it later. The connection waits before it sends the next
-    /// command.
+    /// The server wants less load, and will do it later. The connection waits before it sends the
+    /// next command.
     Throttled,
 }
 

@@ -25,7 +25,8 @@ pub enum ErrorKind {
     Refused,
     /// The account is full.
     Full,
-    /// The provider's limit, or the user's own for a day, is reached. The account can be used again later.
+    /// The provider's limit, or the user's own for a day, is reached. The account can be used again
+    /// later.
     LimitReached,
     /// Another run is using the same two mailboxes.
     Locked,

@@ -314,7 +314,8 @@ pub trait ReadStore: Send {
         Ok(asked.iter().map(|_| HashMap::new()).collect())
     }
 
-    /// Returns how its server deals with access rights, once folders are listed; `None`: it has none.
+    /// Returns how its server deals with access rights, once folders are listed; `None`: it has
+    /// none.
     fn acl_rules(&self) -> Option<AclRules> {
         None
     }
@@ -343,7 +344,8 @@ pub trait ReadStore: Send {
     /// Returns how much of the account's quota is used; `None` if the server doesn't say.
     fn quota(&mut self) -> Result<Option<Quota>, Error>;
 
-    /// Returns how much more fits into these folders, as far as the account says, all in one flight.
+    /// Returns how much more fits into these folders, as far as the account says, all in one
+    /// flight.
     ///
     /// # Errors
     /// A failure that ends the connection.
@@ -444,7 +446,8 @@ pub trait Store: ReadStore {
     /// alone because someone else has changed them since.
     fn change_flags(&mut self, changes: &[FlagChange]) -> Result<Vec<Answer<UidSet>>, Error>;
 
-    /// Changes access rights, all at once. A store without [`ReadStore::acl_rules`] returns nothing.
+    /// Changes access rights, all at once. A store without [`ReadStore::acl_rules`] returns
+    /// nothing.
     ///
     /// # Errors
     /// A failure that ends the connection.

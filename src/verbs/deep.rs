@@ -35,7 +35,7 @@ pub(super) struct Contrast {
     pub(super) changed: Vec<(Uid, String)>,
     /// The source's UIDs of pairs that could not be read on one or both sides.
     pub(super) unread: Vec<Uid>,
-    /// Pairs of which one is a corrected copy of the other.
+    /// Pairs in which one message is a corrected copy of the other.
     pub(super) fixed: u64,
     /// The messages to resend, because the target's copies have other content.
     pub(super) damaged: Vec<Unlike>,
@@ -281,7 +281,7 @@ fn damaged(unlike: &[(Uid, &ContentKeys, &ContentKeys)], targets: &[Uid]) -> Vec
 /// What makes two contents the same for a repair.
 #[derive(PartialEq, Eq, Hash)]
 enum Key {
-    /// The bytes of a message of which there is a corrected copy.
+    /// The SHA-256 of an original that has a corrected copy.
     Origin([u8; 32]),
     Canonical([u8; 16]),
 }

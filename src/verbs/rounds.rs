@@ -1,7 +1,7 @@
 //! `--wait`: a run that ends at a daily limit waits until there is more, and begins again.
 //!
-//! Each round is a run of its own, with new connections and new scans: in the hours between, servers
-//! close connections, and people change mailboxes.
+//! Each round is a run of its own, with new connections and new scans: in the hours between,
+//! servers close connections, and people change mailboxes.
 
 use super::{CopySummary, Status, SyncSummary, SyncWay};
 use crate::event::{Event, Run};

@@ -141,8 +141,8 @@ pub(super) const ROWS: &[Row] = &[
     // Microsoft 365, to the first command after an OK to the login.
     row(Class::Unconnected, Scope::Connection, MINUTE)
         .words(&["user is authenticated but not connected"]),
-    // Throttling: Microsoft 365 and Exchange by BAD, with a time; Yahoo by NO. At a login it says nothing
-    // about the password.
+    // Throttling: Microsoft 365 and Exchange by BAD, with a time; Yahoo by NO. At a login it says
+    // nothing about the password.
     row(Class::Throttled, Scope::Connection, Wait::AsTold).words(&["request is throttled"]),
     row(Class::Throttled, Scope::Connection, Wait::AsTold).words(&["suggested backoff time"]),
     row(Class::Throttled, Scope::Connection, Wait::Growing).code(&[Code::Throttled]),

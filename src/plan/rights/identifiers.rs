@@ -308,7 +308,7 @@ mod tests {
             ("!$staff", Dovecot, Dovecot, Some("!$staff")),
             ("!$staff", Dovecot, Cyrus, None),
             ("administrators", Courier, Courier, None),
-            // Users with names that mean somebody else there.
+            // Users whose names would mean someone else on the target.
             ("$bob", Cyrus, Dovecot, None),
             ("owner", Cyrus, Dovecot, None),
             ("group:x", Plain, Cyrus, None),

@@ -1,9 +1,9 @@
 //! Which rights to folders the target lacks (`--acl`): a pure function of both sides' access
 //! control lists.
 //!
-//! Invariants: the entries of the folder's owner and of the user who is logged in are never changed;
-//! everyone (`anyone`, `anonymous`, `authenticated`) gets rights only if `--acl-map` says so; nobody
-//! gets a right that the source doesn't grant them.
+//! Invariants: the entries of the folder's owner and of the user who is logged in are never
+//! changed; everyone (`anyone`, `anonymous`, `authenticated`) gets rights only if `--acl-map` says
+//! so; nobody gets a right that the source doesn't grant them.
 
 mod identifiers;
 

@@ -242,8 +242,8 @@ impl Session {
     }
 }
 
-/// Converts the error of a connection's first command. If it is the only one, a server that opens no
-/// mailbox says that the login is no good.
+/// Converts the error of a connection's first command. If it is the only one, a server that opens
+/// no mailbox says that the login is no good.
 pub(super) fn at_first(error: crate::imap::Error, is_only: bool) -> Error {
     let is_login = is_only && matches!(error, crate::imap::Error::Useless { .. });
     match Error::from(error) {

@@ -279,8 +279,8 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Makes what lets lanes begin early: so many, for a target that has to be asked before each message
-/// or not.
+/// Makes what lets lanes begin early: so many, for a target that has to be asked before each
+/// message or not.
 type MakeEarly<'a, 's, 'f> = dyn Fn(Lanes, bool, Option<Arc<Recording<'a>>>) -> Early<'s> + 'f;
 
 /// A copy that is planned, and lanes that may have begun with it.
@@ -330,7 +330,7 @@ struct Copy<'a> {
     elsewhere: Elsewhere,
     /// Messages that were to leave a folder of the target and may still be there.
     leftovers: Vec<Leftover>,
-    /// The target's folders of which it was said that they were made, by their planned names.
+    /// The planned names of the target's folders that were reported as created.
     made: HashSet<MailboxName>,
     /// What became of the target's new folders, where they were made ahead.
     prepared: Option<Vec<Answer<Prepared>>>,

@@ -35,7 +35,7 @@ pub struct FailedDir {
 pub struct FailedSaved {
     /// Messages saved with their bytes.
     pub messages: u64,
-    /// Messages that could not be read, and of which only the reason was saved.
+    /// Messages that could not be read: only the reason was saved.
     pub reasons: u64,
 }
 
